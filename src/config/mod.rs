@@ -1,0 +1,4 @@
+//! `entitlements.yaml`: read, resolved, checked.
+
+pub mod settings;
+pub mod source;

@@ -1,0 +1,258 @@
+//! The checked settings of one source.
+
+use std::path::PathBuf;
+
+use jiff::SignedDuration;
+use serde_json_path::JsonPath;
+
+use crate::model::{SourceName, Standing};
+use crate::secret::Secret;
+
+/// One payment API.
+#[derive(Clone, Debug)]
+pub struct SourceSettings {
+    /// Its key in the file.
+    pub name: SourceName,
+    /// The line of that key, from 1.
+    pub line: u32,
+    /// Between two polls.
+    pub poll: SignedDuration,
+    /// What it is.
+    pub kind: SourceKind,
+}
+
+/// What a source is.
+#[derive(Clone, Debug)]
+pub enum SourceKind {
+    /// The shop of the built-in simulator: the `openbitum` preset pointed at it.
+    Sandbox(Box<HttpSource>),
+    /// Orders in a YAML or JSON file.
+    File(PathBuf),
+    /// Any JSON over HTTP, as data. A preset is this with the blanks filled in.
+    Http(Box<HttpSource>),
+}
+
+/// The generic source.
+#[derive(Clone, Debug)]
+pub struct HttpSource {
+    /// Origin and base path, without a trailing slash. Empty for the sandbox, which is filled in when
+    /// it has started.
+    pub base_url: String,
+    /// How to say who asks.
+    pub auth: Auth,
+    /// Sent with every request.
+    pub headers: Vec<(String, String)>,
+    /// How long one call may take.
+    pub timeout: SignedDuration,
+    /// Requests per second, where they are capped.
+    pub rate: Option<f64>,
+    /// At the most so many pages in one read.
+    pub max_pages: u32,
+    /// How to list orders.
+    pub list: List,
+    /// How to read what changed.
+    pub incremental: Incremental,
+    /// How far before the watermark an increment starts.
+    pub overlap: SignedDuration,
+    /// How to read one order again.
+    pub get: Option<GetById>,
+    /// How an order is read out of its JSON.
+    pub map: Map,
+    /// First match wins; no match is `unknown`.
+    pub status: Vec<StatusRule>,
+    /// What an answer must hold to be believed.
+    pub expect: Expect,
+}
+
+/// How to say who asks.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// Not at all.
+    None,
+    /// `Authorization: Bearer TOKEN`.
+    Bearer(Secret),
+    /// HTTP basic.
+    Basic {
+        /// May be the secret itself (Medusa).
+        username: Secret,
+        /// May be empty.
+        password: Secret,
+    },
+    /// A header of its own.
+    Header {
+        /// Its name.
+        name: String,
+        /// Its value, with `{}`-free text; the whole value is secret.
+        value: Secret,
+    },
+    /// A machine-to-machine token, fetched and refreshed like Logto's own.
+    OAuth2 {
+        /// Where tokens come from.
+        token_url: String,
+        /// The client.
+        client_id: String,
+        /// Its secret.
+        client_secret: Secret,
+        /// RFC 8707 resource indicator.
+        resource: Option<String>,
+        /// Scopes, space-separated.
+        scope: Option<String>,
+        /// Audience, where the server wants one.
+        audience: Option<String>,
+    },
+}
+
+/// How to list orders.
+#[derive(Clone, Debug)]
+pub struct List {
+    /// Path under the base URL, starting with a slash.
+    pub path: String,
+    /// Query parameters of every page, in order.
+    pub query: Vec<(String, String)>,
+    /// Where the orders are in the answer; the first of these paths that the answer has.
+    /// A path that is present and empty is an empty page; a page with none of them is an error.
+    pub items: Vec<ItemsPath>,
+    /// Where the answer says how many there are in all.
+    pub total: Option<JsonPath>,
+    /// How pages follow each other.
+    pub paging: Paging,
+}
+
+/// A place in the answer that holds the list of orders itself (an array), such as `$.result` or `$`.
+#[derive(Clone, Debug)]
+pub struct ItemsPath(pub JsonPath);
+
+/// How pages follow each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Paging {
+    /// One answer holds all.
+    None,
+    /// `?offset=200&limit=100`.
+    Offset {
+        /// The parameter of the offset.
+        param: String,
+        /// The parameter of the size, where there is one.
+        size_param: Option<String>,
+        /// Orders a page.
+        size: u32,
+    },
+    /// `?page=3&limit=100`.
+    Page {
+        /// The parameter of the page.
+        param: String,
+        /// The number of the first page.
+        start: u32,
+        /// The parameter of the size, where there is one.
+        size_param: Option<String>,
+        /// Orders a page.
+        size: u32,
+    },
+    /// `?after=<token of the page before>`.
+    Cursor {
+        /// The parameter of the cursor.
+        param: String,
+        /// Where the next cursor is in the answer.
+        next: CursorPath,
+        /// The parameter of the size, where there is one.
+        size_param: Option<String>,
+        /// Orders a page.
+        size: u32,
+    },
+}
+
+/// Where the next cursor is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CursorPath {
+    /// In the body; absent, null or empty means the last page.
+    Body(JsonPath),
+    /// The id of the last order of the page; a page shorter than `size` is the last.
+    LastId,
+}
+
+/// How to read what changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incremental {
+    /// Not at all: every poll reads everything.
+    Snapshot,
+    /// The API filters by time of change.
+    Filter {
+        /// The parameter.
+        param: String,
+        /// The form of the time.
+        format: TimeFormat,
+    },
+    /// The list comes newest change first: read until a whole page lies before the watermark.
+    WalkBack,
+}
+
+/// The form of a time in a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// `2026-11-22T05:54:17Z`
+    Rfc3339,
+    /// Seconds since 1970.
+    Unix,
+    /// Milliseconds since 1970.
+    UnixMs,
+    /// `2026-11-22`
+    Date,
+}
+
+/// How to read one order again.
+#[derive(Clone, Debug)]
+pub struct GetById {
+    /// Path under the base URL, with `{id}`.
+    pub path: String,
+    /// Query parameters.
+    pub query: Vec<(String, String)>,
+    /// Where the order is in the answer; the first of these paths that the answer has.
+    pub item: Vec<JsonPath>,
+}
+
+/// How an order is read out of its JSON. Each field has the paths to try, in order.
+#[derive(Clone, Debug)]
+pub struct Map {
+    /// The id. An order without one is an error.
+    pub id: Vec<JsonPath>,
+    /// When it last changed.
+    pub updated_at: Vec<JsonPath>,
+    /// When it was paid.
+    pub paid_at: Vec<JsonPath>,
+    /// When it was refunded, voided or disputed.
+    pub ended_at: Vec<JsonPath>,
+    /// All product ids.
+    pub products: Vec<JsonPath>,
+    /// Logto user ids.
+    pub user_id: Vec<JsonPath>,
+    /// Email addresses.
+    pub email: Vec<JsonPath>,
+}
+
+/// One line of the status table.
+#[derive(Clone, Debug)]
+pub struct StatusRule {
+    /// An RFC 9535 filter on the order, compiled as `$[?<when>]` over `[order]`.
+    pub when: JsonPath,
+    /// What it means.
+    pub standing: Standing,
+}
+
+/// What an answer must hold to be believed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expect {
+    /// A full read with fewer orders than this share of the last good one is refused: percent, 0 to 100.
+    pub max_shrink: f64,
+    /// A full read with fewer orders is refused.
+    pub min_items: u32,
+    /// Whether a full read is refused when the answer's own total differs from what was collected.
+    pub total: TotalCheck,
+}
+
+/// See [`Expect::total`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TotalCheck {
+    /// Equal, or refused.
+    Required,
+    /// Not looked at.
+    Ignored,
+}

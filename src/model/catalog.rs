@@ -1,0 +1,111 @@
+//! The catalog with every name resolved to its id: product -> targets, and the policy of each product.
+
+use jiff::SignedDuration;
+
+use super::{ProductId, ProductIx, SourceName, Target, TargetIx};
+
+/// Everything `entitlements.yaml` entitles to, resolved against Logto.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalog {
+    /// Every managed target, in the order of [`Target`].
+    pub targets: Vec<TargetEntry>,
+    /// Every product that this pass can name: first those of the file, then those that only the ledger
+    /// still knows, which have no entitlements.
+    pub products: Vec<Rule>,
+}
+
+impl Catalog {
+    /// The entry of a target.
+    pub fn target(&self, ix: TargetIx) -> &TargetEntry {
+        &self.targets[ix.at()]
+    }
+
+    /// The rule of a product.
+    pub fn rule(&self, ix: ProductIx) -> &Rule {
+        &self.products[ix.at()]
+    }
+
+    /// Where a target stands among the managed ones.
+    pub fn find(&self, target: &Target) -> Option<TargetIx> {
+        let at = self.targets.binary_search_by(|entry| entry.target.cmp(target)).ok()?;
+        Some(TargetIx(u16::try_from(at).expect("`check` refuses more than 65,535 targets")))
+    }
+
+    /// All targets with their indices.
+    pub fn indices(&self) -> impl Iterator<Item = (TargetIx, &TargetEntry)> {
+        self.targets
+            .iter()
+            .enumerate()
+            .map(|(at, entry)| (TargetIx(u16::try_from(at).expect("`check` refuses more than 65,535 targets")), entry))
+    }
+}
+
+/// One managed target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetEntry {
+    /// The object in Logto.
+    pub target: Target,
+    /// How the file and every output name it: `role paid-tier`, `organization acme`,
+    /// `organization acme role member`.
+    pub name: String,
+    /// Whether `protect.roles` names it.
+    pub protected: bool,
+}
+
+/// What one product gives, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The product in the payment API.
+    pub product: ProductId,
+    /// The only source it counts in, or any.
+    pub source: Option<SourceName>,
+    /// Its name for people, or its id.
+    pub name: String,
+    /// The line of `entitlements.yaml` that names it, from 1. Zero where only the ledger knows it.
+    pub line: u32,
+    /// What it entitles to, in the order of the targets. A bundle has several.
+    pub entitlements: Vec<Entitlement>,
+    /// How long a purchase lasts. `None`: for ever.
+    pub valid_for: Option<SignedDuration>,
+    /// How much longer it is kept after a refund or an expiry.
+    pub grace: SignedDuration,
+    /// What a full refund or a void does.
+    pub on_refund: Policy,
+    /// What a partial refund does.
+    pub on_partial_refund: Policy,
+    /// What a dispute does while it is open, and when it is lost.
+    pub on_dispute: Policy,
+}
+
+/// One target that a product entitles to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entitlement {
+    /// The target.
+    pub target: TargetIx,
+    /// The line of `entitlements.yaml` that says so, from 1.
+    pub line: u32,
+    /// When a pass first saw this mapping, in seconds since 1970, while it is still new; `None` once a
+    /// full pass has made or passed over every grant that it caused. Grants for orders that are older
+    /// than a new mapping count against `limits.config_grants`.
+    pub new_since: Option<u32>,
+}
+
+/// What a change of standing does to what was bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Policy {
+    /// The buyer keeps it.
+    Keep,
+    /// It is taken back.
+    Revoke,
+}
+
+/// How much `entitled` takes away. It has no default: the file must say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Prune {
+    /// Only adds.
+    Never,
+    /// Takes back what the ledger owns and nothing entitles any more.
+    Owned,
+    /// Makes each managed target hold exactly the buyers, minus `protect`.
+    Exclusive,
+}

@@ -1,0 +1,20 @@
+//! The nouns: ids, orders, standings, buyers, targets, grants.
+//!
+//! Never imports another module of this crate, does no I/O and reads no clock.
+
+mod buyer;
+mod catalog;
+mod ids;
+mod order;
+mod purchase;
+mod target;
+
+pub use buyer::{Buyer, Email, Resolution};
+pub use catalog::{Catalog, Entitlement, Policy, Prune, Rule, TargetEntry};
+pub use ids::{
+    OrderId, OrderKey, OrganizationId, OrganizationRoleId, ProductId, ProductIx, RoleId, RunId, SourceName, TargetIx,
+    UserId, UserIx,
+};
+pub use order::{Item, Order, Standing};
+pub use purchase::Purchase;
+pub use target::{Grant, Ownership, Target, TargetKind};

@@ -1,0 +1,108 @@
+//! One purchase, translated from a payment API.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Buyer, OrderId, ProductId};
+
+/// Where an order stands. What follows from each is decided by `desired`, never by a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Standing {
+    /// Not paid yet. Entitles to nothing, and ends nothing.
+    Pending = 0,
+    /// Paid in full. Entitles.
+    Paid = 1,
+    /// Some of it was given back. The product's policy decides.
+    PartiallyRefunded = 2,
+    /// All of it was given back. Ends the entitlement after `grace`.
+    Refunded = 3,
+    /// The buyer's bank disputes it. The product's policy decides.
+    Disputed = 4,
+    /// It was never paid in time. Never entitled.
+    Expired = 5,
+    /// Cancelled or marked invalid by the merchant. Ends the entitlement after `grace`.
+    Void = 6,
+    /// The payment API said something that the mapping does not know. Changes nothing, either way.
+    Unknown = 7,
+}
+
+impl Standing {
+    /// Every standing, in the order of their numbers in the store.
+    pub const ALL: [Standing; 8] = [
+        Standing::Pending,
+        Standing::Paid,
+        Standing::PartiallyRefunded,
+        Standing::Refunded,
+        Standing::Disputed,
+        Standing::Expired,
+        Standing::Void,
+        Standing::Unknown,
+    ];
+
+    /// The word used in `entitlements.yaml`, in the store and in every output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Standing::Pending => "pending",
+            Standing::Paid => "paid",
+            Standing::PartiallyRefunded => "partially_refunded",
+            Standing::Refunded => "refunded",
+            Standing::Disputed => "disputed",
+            Standing::Expired => "expired",
+            Standing::Void => "void",
+            Standing::Unknown => "unknown",
+        }
+    }
+
+    /// The standing that `word` names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|standing| standing.word() == word)
+    }
+}
+
+impl std::fmt::Display for Standing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// One purchase, as a source yields it. A source decides nothing: this is what the payment API said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Unique within its source.
+    pub id: OrderId,
+    /// Who paid.
+    pub buyer: Buyer,
+    /// What was bought, in the order of the API. A product may stand here more than once.
+    pub items: Vec<Item>,
+    /// Where the order as a whole stands.
+    pub standing: Standing,
+    /// The API's own word for it, so that an `unknown` standing can be reported with what it was.
+    pub status: Option<String>,
+    /// When it was paid. Absent where the API does not tell or it is unpaid.
+    pub paid_at: Option<Timestamp>,
+    /// When the API last changed it.
+    pub updated_at: Option<Timestamp>,
+    /// When it was refunded, voided or disputed, where the API tells. Else the store takes the time at
+    /// which the standing was first seen, so that grace is never shorter than promised.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// One line of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// What was bought.
+    pub product: ProductId,
+    /// How many: each extends `valid_for` once more.
+    pub quantity: u32,
+    /// Where this line stands, where the API tells it apart from the order (a partial refund by line).
+    pub standing: Option<Standing>,
+}
+
+impl Item {
+    /// One of a product, standing where its order stands.
+    pub fn one(product: ProductId) -> Self {
+        Self { product, quantity: 1, standing: None }
+    }
+}
