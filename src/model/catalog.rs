@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{ProductId, ProductIx, SourceName, Target, TargetIx};
+use super::{ProductId, ProductIx, SourceName, Standing, Target, TargetIx};
 
 /// Everything `entitlements.yaml` entitles to, resolved against Logto.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,6 +75,37 @@ pub struct Rule {
     pub on_partial_refund: Policy,
     /// What a dispute does while it is open, and when it is lost.
     pub on_dispute: Policy,
+}
+
+/// What a standing means for one product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// It entitles, from the time of payment, for `valid_for`.
+    Entitles,
+    /// It entitled once and has ended; `grace` runs from then.
+    Ends,
+    /// It never entitled: not paid, or not in time.
+    Never,
+    /// Nobody knows: what is held stays, what is not held is not granted.
+    Undecided,
+}
+
+impl Rule {
+    /// What an order of this product means while it stands so.
+    pub fn verdict(&self, standing: Standing) -> Verdict {
+        let by = |policy| match policy {
+            Policy::Keep => Verdict::Entitles,
+            Policy::Revoke => Verdict::Ends,
+        };
+        match standing {
+            Standing::Paid => Verdict::Entitles,
+            Standing::Refunded | Standing::Void => by(self.on_refund),
+            Standing::PartiallyRefunded => by(self.on_partial_refund),
+            Standing::Disputed => by(self.on_dispute),
+            Standing::Pending | Standing::Expired => Verdict::Never,
+            Standing::Unknown => Verdict::Undecided,
+        }
+    }
 }
 
 /// One target that a product entitles to.

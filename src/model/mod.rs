@@ -10,7 +10,7 @@ mod purchase;
 mod target;
 
 pub use buyer::{Buyer, Email, Resolution};
-pub use catalog::{Catalog, Entitlement, Policy, Prune, Rule, TargetEntry};
+pub use catalog::{Catalog, Entitlement, Policy, Prune, Rule, TargetEntry, Verdict};
 pub use ids::{
     OrderId, OrderKey, OrganizationId, OrganizationRoleId, ProductId, ProductIx, RoleId, RunId, SourceName, TargetIx,
     UserId, UserIx,

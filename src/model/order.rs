@@ -89,6 +89,17 @@ pub struct Order {
     pub ended_at: Option<Timestamp>,
 }
 
+impl Order {
+    /// Where one line stands: as the order does when all of it was given back or nothing is known, else
+    /// by its own word where the API tells lines apart.
+    pub fn standing_of(&self, item: &Item) -> Standing {
+        match (self.standing, item.standing) {
+            (Standing::Refunded | Standing::Void | Standing::Unknown, _) | (_, None) => self.standing,
+            (_, Some(own)) => own,
+        }
+    }
+}
+
 /// One line of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
