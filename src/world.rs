@@ -1,0 +1,157 @@
+//! What the planner sees of the world: who holds what, how well that is known, and what is ours.
+//!
+//! Plain data. `observe` fills it in from Logto, the pass from the ledger; a test writes it down.
+
+use std::collections::BTreeMap;
+
+use crate::config::settings::Limits;
+use crate::model::{OrderKey, Ownership, ProductIx, Prune, TargetIx, UserIx};
+
+/// Every grant on a managed target that Logto holds, by target, in the order of the catalog's targets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Actual {
+    /// One for each target.
+    pub targets: Vec<Holding>,
+}
+
+/// Who holds one target, and how that is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// Sorted, each once.
+    pub holders: Vec<UserIx>,
+    /// How much of the whole `holders` is.
+    pub coverage: Coverage,
+    /// Those who were asked for by id, sorted. Of them `holders` tells the exact truth.
+    pub asked: Vec<UserIx>,
+    /// Of a membership: members who hold a role in that organization which is not a managed target,
+    /// sorted. They would lose it with the membership.
+    pub tied: Vec<UserIx>,
+}
+
+impl Holding {
+    /// Whether a user holds the target.
+    pub fn presence(&self, user: UserIx) -> Presence {
+        if self.holders.binary_search(&user).is_ok() {
+            return Presence::Held;
+        }
+        match self.coverage {
+            Coverage::Whole => Presence::Absent,
+            _ if self.is_asked(user) => Presence::Absent,
+            Coverage::Asked | Coverage::Partial { .. } | Coverage::Unread | Coverage::Missing => Presence::Unknown,
+        }
+    }
+
+    /// Whether the user was asked for by id.
+    pub fn is_asked(&self, user: UserIx) -> bool {
+        self.asked.binary_search(&user).is_ok()
+    }
+}
+
+/// Whether a read was complete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Coverage {
+    /// As many distinct holders as Logto counts, on the first page and on the last.
+    Whole,
+    /// A walk that lost rows.
+    Partial {
+        /// Distinct holders seen.
+        seen: u64,
+        /// Holders that Logto counts.
+        total: u64,
+    },
+    /// Nobody but the asked was looked at (a quick pass).
+    Asked,
+    /// The read failed.
+    #[default]
+    Unread,
+    /// The target is not there any more.
+    Missing,
+}
+
+/// What is known of one grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Presence {
+    /// It exists.
+    Held,
+    /// It does not exist.
+    Absent,
+    /// Nobody can say.
+    Unknown,
+}
+
+/// What the ledger says is ours, and how much was taken and given of late.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ours {
+    /// By target, in the order of the catalog's targets; each run sorted by user.
+    pub targets: Vec<Vec<Owned>>,
+    /// How much of the day's limits is used, and what they are a percentage of.
+    pub tally: Vec<Tally>,
+}
+
+impl Ours {
+    /// The ledger's row for one grant.
+    pub fn find(&self, target: TargetIx, user: UserIx) -> Option<&Owned> {
+        let run = &self.targets[target.at()];
+        run.binary_search_by_key(&user, |owned| owned.user).ok().map(|at| &run[at])
+    }
+}
+
+/// One grant that is ours. 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owned {
+    /// Who holds it.
+    pub user: UserIx,
+    /// The order that caused it, where the store still has it.
+    pub order: Option<OrderKey>,
+    /// The product that caused it.
+    pub product: ProductIx,
+    /// How it came to be ours.
+    pub ownership: Ownership,
+}
+
+/// The numbers that limits work on, for one target. They come from the ledger as a whole, also in a
+/// quick pass that looks at few users.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Grants that are ours now.
+    pub owned: u64,
+    /// Revocations in the last 24 hours.
+    pub revoked: u64,
+    /// Grants in the last 24 hours that a commit caused.
+    pub config_granted: u64,
+}
+
+/// What the file and the state of the ledger allow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guard {
+    /// Whether anything is taken away at all.
+    pub prune: Prune,
+    /// How much in a day.
+    pub limits: Limits,
+    /// Whether the ledger has seen a whole pass.
+    pub ledger: LedgerAge,
+    /// Users from whom nothing is ever taken, sorted.
+    pub protected: Vec<UserIx>,
+    /// What came of reading the orders behind revocations again.
+    pub reread: BTreeMap<OrderKey, Reread>,
+}
+
+/// Whether the ledger can be trusted to know what is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LedgerAge {
+    /// No full pass has ever finished on it: it is new, or it was lost.
+    Fresh,
+    /// At least one has.
+    Seasoned,
+}
+
+/// What came of reading one order again by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reread {
+    /// The payment API said it again just now.
+    Confirmed,
+    /// This source cannot read one order by id; the list is all there is.
+    Unsupported,
+    /// The payment API did not answer, or does not know the order any more.
+    Failed,
+}
