@@ -75,6 +75,9 @@ pub struct Desired {
     pub next_change: Option<i64>,
     /// How many purchases stand `unknown`. They change nothing and are reported.
     pub unknown: usize,
+    /// The purchases behind every ended claim, all of them, sorted by user. A grant made for a purchase
+    /// that is not among them has lost its order, and the end of another one proves nothing.
+    pub ended: Vec<(UserIx, ProductIx, OrderKey)>,
 }
 
 impl Desired {
@@ -82,6 +85,12 @@ impl Desired {
     pub fn claim(&self, target: TargetIx, user: UserIx) -> Option<&Claim> {
         let run = &self.targets[target.at()];
         run.binary_search_by_key(&user, |claim| claim.user).ok().map(|at| &run[at])
+    }
+
+    /// Whether this purchase is known, and is one of those that an ended claim of the user rests on.
+    pub fn accounts_for(&self, user: UserIx, product: ProductIx, order: OrderKey) -> bool {
+        let from = self.ended.partition_point(|&(of, ..)| of < user);
+        self.ended[from..].iter().take_while(|&&(of, ..)| of == user).any(|&(_, of, by)| (of, by) == (product, order))
     }
 }
 
@@ -104,6 +113,16 @@ pub fn desired(purchases: &mut [Purchase], catalog: &Catalog, now: i64) -> Desir
                 strengthen(&mut claims, entitlement.target, Claim { origin, ..said.claim });
             }
         }
+        let over = |target| claims.iter().any(|(of, claim)| *of == target && matches!(claim.state, State::Ended(_)));
+        out.ended.extend(of_user.iter().filter_map(|one| {
+            let rule = catalog.rule(one.product);
+            let paid = rule.verdict(one.standing) != Verdict::Never;
+            (paid && rule.entitlements.iter().any(|entitlement| over(entitlement.target))).then_some((
+                one.user,
+                one.product,
+                one.order,
+            ))
+        }));
         for (target, claim) in &claims {
             if matches!(claim.state, State::Entitled | State::Grace(_)) && claim.at != FOREVER {
                 out.next_change = Some(out.next_change.map_or(claim.at, |next| next.min(claim.at)));
@@ -117,7 +136,7 @@ pub fn desired(purchases: &mut [Purchase], catalog: &Catalog, now: i64) -> Desir
 /// What the purchases of one product by one user say together.
 struct Said {
     claim: Claim,
-    /// When the newest purchase behind it was first seen.
+    /// When the newest purchase that entitles was first seen. One that has ended makes nothing a sale.
     seen: u32,
 }
 
@@ -148,14 +167,15 @@ fn weigh(purchases: &[Purchase], rule: &Rule, now: i64) -> Option<Said> {
             state,
             origin: Origin::Sale,
         };
+        let seen = if state == State::Entitled { purchase.seen } else { 0 };
         match &mut said {
             Some(before) => {
-                before.seen = before.seen.max(purchase.seen);
+                before.seen = before.seen.max(seen);
                 if stronger(&claim, &before.claim) {
                     before.claim = claim;
                 }
             }
-            None => said = Some(Said { claim, seen: purchase.seen }),
+            None => said = Some(Said { claim, seen }),
         }
     }
     said

@@ -1,10 +1,72 @@
-//! Keeps what people may do in a Logto tenant equal to what they paid for.
+//! `entitled` keeps what people may do in a [Logto](https://logto.io) tenant equal to what they paid for.
+//!
+//! # The flow
+//! One way; the loop closes only through the outside world.
+//! ```text
+//! entitlements.yaml -> raw -> Config ---------------+
+//! payment API -> orders -> store -------------------+-> desired() -> Desired --+
+//! Logto -> users by id or email -> directory -------+                          +-> plan() -> Plan -> render
+//! Logto -> holders of managed targets -> Actual ------------------------------+            |
+//! ledger -> what is ours -----------------------------------------------------+            +-> apply() -> Report
+//! ```
+//!
+//! # The map, in reading order
+//! | module | what it is for |
+//! | --- | --- |
+//! | [`model`] | the nouns: ids, orders, standings, buyers, targets, grants |
+//! | [`config`] | `entitlements.yaml`: read, resolved, checked, every problem at once |
+//! | [`desired`] | orders + catalog + now -> every claim on every target. Pure |
+//! | [`world`] | what the planner sees: who holds what, how well that is known, what is ours |
+//! | [`mod@plan`], [`limits`] | the gap, what may be done about it, and why the rest is held. Pure |
+//! | [`render`] | a plan as text, diff, JSON, Markdown; every sentence a user reads. Pure |
+//! | [`logto`] | the Management API: a reader, and a writer that a dry run never gets |
+//! | [`source`] | payment APIs as data, and orders from a file |
+//! | [`store`] | the mirror of orders, the directory of buyers, the ledger, runs, the audit trail |
+//! | [`intake`], [`directory`], [`observe`], [`roster`] | the four ways in: orders, buyers, holders, and their ids |
+//! | [`apply`] | the one way out: journal, call, journal |
+//! | [`reconcile`], [`scene`] | one pass, top to bottom, and what it knows meanwhile |
+//! | [`in_force`], [`daemon`] | the configuration in force, and the loop |
+//! | [`cli`] | the commands, one file each |
+//! | [`sandbox`] | a simulated Logto and a simulated shop over real HTTP |
+//! | [`http`], [`secret`], [`telemetry`], [`clock`], [`lease`] | what the edges share |
+//!
+//! # The invariants
+//! - Dependencies point down the table's first half only: the pure modules never import an edge, and `now`
+//!   is an argument. `.clippy.toml` makes that a lint, `tests/it/tidy.rs` a test.
+//! - Observe, plan and apply are three things. The plan is a plain value; no choice is left for apply.
+//! - A revocation needs positive evidence. Nothing that is missing is evidence.
+//! - Whatever a person compares comes in a fixed order: the same input gives the same bytes.
+//!
+//! # The words
+//! An **order** is one purchase with a buyer, items and a **standing**. The **catalog** maps products to
+//! **entitlements**, which point at **targets** in Logto. One target in one user's hands is a **grant**;
+//! **desired** are the grants that should exist with their **evidence**, **actual** those that do, and
+//! **coverage** is how well that is known. The **ledger** remembers which grants are ours, `granted` or
+//! `adopted`; all others are foreign. A **plan** holds **actions** and, with a reason each, **holds**.
 
+pub mod apply;
+pub mod cli;
+pub mod clock;
 pub mod config;
+pub mod daemon;
 pub mod desired;
+pub mod directory;
 pub mod http;
+pub mod in_force;
+pub mod intake;
+pub mod lease;
 pub mod limits;
+pub mod logto;
 pub mod model;
+pub mod observe;
 pub mod plan;
+pub mod reconcile;
+pub mod render;
+pub mod roster;
+pub mod sandbox;
+pub mod scene;
 pub mod secret;
+pub mod source;
+pub mod store;
+pub mod telemetry;
 pub mod world;

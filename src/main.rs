@@ -1,3 +1,8 @@
-//! The binary: parse, start logging, run, map to an exit code.
+//! The binary: run the command line, map to an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    entitled::cli::main().await.into()
+}

@@ -143,6 +143,8 @@ pub enum Gap {
     Missing,
     /// It lost rows, and this one may be among them.
     Partial,
+    /// The source that sells the product could not be read, so a renewal may have been missed.
+    Source,
 }
 
 /// What a limit counts.
@@ -318,6 +320,11 @@ fn take_back(world: World<'_>, target: TargetIx, row: Row<'_>, owned: &Owned, pr
         Some(because) => hold(because),
         None if presence == Presence::Unknown => hold(Hold::Incomplete(gap(&world.actual.targets[target.at()]))),
         None => match why {
+            Ok(Why { cause: Cause::Ended(Ending::Expired), product: Some(product), .. })
+                if world.guard.blind.contains(&product) =>
+            {
+                hold(Hold::Incomplete(Gap::Source))
+            }
             Ok(why) => Decision::Revoke(why),
             Err(_) => hold(Hold::Unverified(Doubt::NoEvidence)),
         },
@@ -330,6 +337,8 @@ fn evict(world: World<'_>, target: TargetIx, row: Row<'_>) -> Decision {
     let holding = &world.actual.targets[target.at()];
     match standing_hold(world, target, row.user) {
         Some(because) => Decision::Hold(Verb::Revoke, why, because),
+        None if !world.catalog.gives(target) => Decision::Foreign,
+        None if !world.guard.blind.is_empty() => Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Source)),
         // Who is missing from a lossy walk may be the buyer whom this holder was taken for.
         None if !matches!(holding.coverage, Coverage::Whole | Coverage::Asked) => {
             Decision::Hold(Verb::Revoke, why, Hold::Incomplete(gap(holding)))
@@ -373,13 +382,20 @@ fn given(world: World<'_>, target: TargetIx, row: Row<'_>) -> Why {
 
 /// Why something of ours is taken away; `Err` carries what is known where nothing proves it.
 fn taken(world: World<'_>, target: TargetIx, row: Row<'_>, owned: &Owned) -> Result<Why, Why> {
-    if let Some(&Claim { state: State::Ended(how), order, product, at, .. }) = row.claim {
-        let line = line(world, product, target);
-        return Ok(Why { cause: Cause::Ended(how), order: Some(order), product: Some(product), line, at });
+    let mapped = line(world, owned.product, target);
+    // The end of one order says nothing of another: the one that caused the grant must have ended too.
+    let accounted = owned.order.is_some_and(|order| world.desired.accounts_for(row.user, owned.product, order));
+    match row.claim {
+        Some(&Claim { state: State::Ended(how), order, product, at, .. }) if accounted || mapped == 0 => {
+            let line = line(world, product, target);
+            Ok(Why { cause: Cause::Ended(how), order: Some(order), product: Some(product), line, at })
+        }
+        _ => {
+            let why =
+                Why { cause: Cause::Unmapped, order: owned.order, product: Some(owned.product), line: mapped, at: 0 };
+            if mapped == 0 { Ok(why) } else { Err(why) }
+        }
     }
-    let line = line(world, owned.product, target);
-    let why = Why { cause: Cause::Unmapped, order: owned.order, product: Some(owned.product), line, at: 0 };
-    if line == 0 { Ok(why) } else { Err(why) }
 }
 
 /// The line that maps a product to a target; zero where none does.

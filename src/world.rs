@@ -2,7 +2,7 @@
 //!
 //! Plain data. `observe` fills it in from Logto, the pass from the ledger; a test writes it down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::settings::Limits;
 use crate::model::{OrderKey, Ownership, ProductIx, Prune, TargetIx, UserIx};
@@ -29,15 +29,16 @@ pub struct Holding {
 }
 
 impl Holding {
-    /// Whether a user holds the target.
+    /// Whether a user holds the target. Nobody can say of a target that could not be read, or that is not
+    /// there: Logto answers 200 with no members for an organization that does not exist.
     pub fn presence(&self, user: UserIx) -> Presence {
-        if self.holders.binary_search(&user).is_ok() {
-            return Presence::Held;
-        }
+        let held = self.holders.binary_search(&user).is_ok();
         match self.coverage {
+            Coverage::Unread | Coverage::Missing => Presence::Unknown,
+            Coverage::Whole | Coverage::Asked | Coverage::Partial { .. } if held => Presence::Held,
             Coverage::Whole => Presence::Absent,
-            _ if self.is_asked(user) => Presence::Absent,
-            Coverage::Asked | Coverage::Partial { .. } | Coverage::Unread | Coverage::Missing => Presence::Unknown,
+            Coverage::Asked | Coverage::Partial { .. } if self.is_asked(user) => Presence::Absent,
+            Coverage::Asked | Coverage::Partial { .. } => Presence::Unknown,
         }
     }
 
@@ -132,6 +133,9 @@ pub struct Guard {
     pub ledger: LedgerAge,
     /// Users from whom nothing is ever taken, sorted.
     pub protected: Vec<UserIx>,
+    /// Products of a source whose last read failed. A renewal may be among what was not read, so neither
+    /// the clock nor the absence of an order proves anything about them.
+    pub blind: BTreeSet<ProductIx>,
     /// What came of reading the orders behind revocations again.
     pub reread: BTreeMap<OrderKey, Reread>,
 }

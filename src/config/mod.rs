@@ -1,4 +1,178 @@
 //! `entitlements.yaml`: read, resolved, checked.
+//!
+//! This file is the only part that reads: the file itself, `.env` beside it, the environment and what
+//! `${file:}` names. It decides nothing; all that can be wrong is found by [`check`].
+#![expect(clippy::disallowed_methods, reason = "the one place that reads the file and the environment")]
 
+pub mod check;
+mod commit;
+pub mod diagnostic;
+mod names;
+pub mod raw;
+pub mod schema;
 pub mod settings;
 pub mod source;
+mod suggest;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use self::check::{Env, Presets, check_text};
+pub use self::commit::commit_of;
+pub use self::diagnostic::{Color, Diagnostic, Severity, render};
+pub use self::names::{Unresolved, render_names};
+pub use self::schema::schema;
+pub use self::settings::Config;
+
+/// A file that was taken.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What it says.
+    pub config: Config,
+    /// What is probably not meant. Rendered with [`render`] and [`text`](Self::text).
+    pub warnings: Vec<Diagnostic>,
+    /// The text of the file, for the lines that a plan and a warning show.
+    pub text: String,
+}
+
+/// Why a file was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read, or is no text.
+    #[error("cannot read `{path}`")]
+    Unreadable {
+        /// The file, or `.env` beside it.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It can be read and says something wrong.
+    #[error("{0}")]
+    Invalid(Report),
+}
+
+impl ConfigError {
+    /// Every problem with its source line; nothing where the file could not be read at all.
+    pub fn render(&self, color: Color) -> String {
+        match self {
+            ConfigError::Unreadable { .. } => String::new(),
+            ConfigError::Invalid(report) => report.render(color),
+        }
+    }
+
+    /// What to do about it, where more than the message can be said.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            ConfigError::Unreadable { source, path } if source.kind() == io::ErrorKind::NotFound => {
+                Some(format!("start from the example in the README, or name another file than `{}`", path.display()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Everything that is wrong with a file, and the file.
+pub struct Report {
+    /// How the file is named.
+    pub file: String,
+    /// Its text. It may hold a secret that was written out: print it through [`render`](Self::render) only.
+    pub text: String,
+    /// What is wrong, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Report {
+    /// Every diagnostic with its source line.
+    pub fn render(&self, color: Color) -> String {
+        render(&self.diagnostics, &self.text, &self.file, color)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let errors = self.diagnostics.iter().filter(|problem| problem.severity == Severity::Error).count();
+        let plural = if errors == 1 { "" } else { "s" };
+        write!(f, "`{}` has {errors} error{plural}", self.file)
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Report")
+            .field("file", &self.file)
+            .field("diagnostics", &self.diagnostics)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads and checks the file at `path`. A variable of the process wins over the same one in `.env`.
+///
+/// # Errors
+/// [`ConfigError::Unreadable`] where the file or `.env` beside it cannot be read, and
+/// [`ConfigError::Invalid`] with every problem at once.
+pub fn load(path: &Path, presets: &Presets) -> Result<Loaded, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        unreadable(io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8 at byte {at}")))
+    })?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let process = Process { variables: dot_env(&folder.join(".env"))?, folder };
+    match check_text(&text, path, &process, presets) {
+        Ok((config, warnings)) => Ok(Loaded { config, warnings, text }),
+        Err(diagnostics) => Err(ConfigError::Invalid(Report { file: path.display().to_string(), text, diagnostics })),
+    }
+}
+
+/// The text of a file that a command names (a saved plan).
+///
+/// # Errors
+/// Those of the operating system.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    std::fs::read_to_string(path)
+}
+
+/// The environment of this process over `.env`, and files from the folder of the configuration.
+struct Process {
+    variables: HashMap<String, String>,
+    folder: PathBuf,
+}
+
+impl Env for Process {
+    fn var(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().or_else(|| self.variables.get(name).cloned())
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        std::fs::read_to_string(self.folder.join(path)).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => "no such file".to_owned(),
+            io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
+            io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+            _ => error.to_string(),
+        })
+    }
+}
+
+/// The variables of a `.env` file; none where there is no such file.
+fn dot_env(path: &Path) -> Result<HashMap<String, String>, ConfigError> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashMap::new()),
+        Err(source) => return Err(ConfigError::Unreadable { path: path.to_owned(), source }),
+    };
+    dotenvy::from_read_iter(&*bytes).collect::<Result<_, _>>().map_err(|error| {
+        // The line may hold a secret, so it is counted and not shown.
+        let why = match error {
+            dotenvy::Error::LineParse(line, _) => {
+                let text = String::from_utf8_lossy(&bytes);
+                let at = text.lines().position(|other| other.trim() == line.trim()).map_or(0, |at| at + 1);
+                format!("line {at} is not `NAME=value`")
+            }
+            _ => "it is not UTF-8".to_owned(),
+        };
+        ConfigError::Unreadable { path: path.to_owned(), source: io::Error::new(io::ErrorKind::InvalidData, why) }
+    })
+}

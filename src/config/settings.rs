@@ -120,6 +120,26 @@ pub struct Protect {
     pub roles: Vec<String>,
 }
 
+impl Protect {
+    /// Whether an address is protected: equal to one of `emails`, or matched by one with `*` (any run of
+    /// characters, also an empty one). Case does not count.
+    pub fn covers(&self, email: &Email) -> bool {
+        self.emails.iter().any(|pattern| matches(&pattern.trim().to_lowercase(), email.as_str()))
+    }
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().expect("splitting gives at least one part");
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
 /// One product of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
@@ -173,4 +193,23 @@ pub enum WantedTarget {
         /// Name or id of the organization role.
         role: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protected_addresses() {
+        let covers = |pattern: &str, email: &str| {
+            let protect = Protect { emails: vec![pattern.to_owned()], ..Protect::default() };
+            protect.covers(&Email::parse(email).unwrap())
+        };
+        assert!(covers("*@Example.com", "Ann@example.COM"));
+        assert!(covers("ann@example.com", "ann@example.com"));
+        assert!(covers("a*n@*.example", "alan@shop.example"));
+        assert!(!covers("*@example.com", "ann@example.com.evil.example"));
+        assert!(!covers("ann@example.com", "joann@example.com"));
+        assert!(!covers("ab*ba@x", "aba@x"), "the two ends of a pattern must not overlap");
+    }
 }

@@ -165,7 +165,8 @@ pub enum Paging {
 pub enum CursorPath {
     /// In the body; absent, null or empty means the last page.
     Body(JsonPath),
-    /// The id of the last order of the page; a page shorter than `size` is the last.
+    /// The id of the last order of the page. Without a total that fits, only an empty page is the last,
+    /// since servers clamp the size of a page without a word.
     LastId,
 }
 
@@ -240,11 +241,13 @@ pub struct StatusRule {
 /// What an answer must hold to be believed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expect {
-    /// A full read with fewer orders than this share of the last good one is refused: percent, 0 to 100.
+    /// A full read that misses more than this share of the last good one is refused: percent, 0 to 100.
+    /// Below 100, an empty read after one with orders is refused in any case; 100 switches the check off.
     pub max_shrink: f64,
     /// A full read with fewer orders is refused.
     pub min_items: u32,
-    /// Whether a full read is refused when the answer's own total differs from what was collected.
+    /// Whether a full read is refused when the answer's own total differs from what was collected. Means
+    /// nothing without [`List::total`].
     pub total: TotalCheck,
 }
 

@@ -31,6 +31,35 @@ impl Catalog {
         Some(TargetIx(u16::try_from(at).expect("`check` refuses more than 65,535 targets")))
     }
 
+    /// Adds targets that no product gives (the ledger still owns grants on them), so that indices into
+    /// `targets` stay in the order of the targets. `protected` names roles by id.
+    pub fn add_targets(&mut self, more: impl Iterator<Item = Target>, protected: &[String]) {
+        let before: Vec<Target> = self.targets.iter().map(|entry| entry.target.clone()).collect();
+        self.targets.extend(more.map(|target| {
+            let role = match &target {
+                Target::Role { role } => Some(role.as_str()),
+                Target::OrganizationRole { role, .. } => Some(role.as_str()),
+                Target::Membership { .. } => None,
+            };
+            let protected = role.is_some_and(|role| protected.iter().any(|name| name == role));
+            TargetEntry { name: target.unnamed(), target, protected }
+        }));
+        self.targets.sort_by(|a, b| a.target.cmp(&b.target));
+        for rule in &mut self.products {
+            for entitlement in &mut rule.entitlements {
+                let target = &before[entitlement.target.at()];
+                let at = self.targets.binary_search_by(|entry| entry.target.cmp(target));
+                let at = at.expect("every target from before is still there");
+                entitlement.target = TargetIx(u16::try_from(at).expect("`check` refuses more than 65,535 targets"));
+            }
+        }
+    }
+
+    /// Whether any product gives a target.
+    pub fn gives(&self, target: TargetIx) -> bool {
+        self.products.iter().any(|rule| rule.entitlements.iter().any(|entitlement| entitlement.target == target))
+    }
+
     /// All targets with their indices.
     pub fn indices(&self) -> impl Iterator<Item = (TargetIx, &TargetEntry)> {
         self.targets
@@ -91,6 +120,22 @@ pub enum Verdict {
 }
 
 impl Rule {
+    /// A product that the file does not name any more and the ledger still does: it gives nothing.
+    pub fn unmapped(product: ProductId, source: SourceName) -> Self {
+        Self {
+            name: product.to_string(),
+            product,
+            source: Some(source),
+            line: 0,
+            entitlements: Vec::new(),
+            valid_for: None,
+            grace: SignedDuration::ZERO,
+            on_refund: Policy::Revoke,
+            on_partial_refund: Policy::Keep,
+            on_dispute: Policy::Keep,
+        }
+    }
+
     /// What an order of this product means while it stands so.
     pub fn verdict(&self, standing: Standing) -> Verdict {
         let by = |policy| match policy {

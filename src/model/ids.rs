@@ -69,7 +69,8 @@ string_ids! {
 macro_rules! indices {
     ($($(#[$doc:meta])* $name:ident($repr:ty))*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
         pub struct $name(pub $repr);
 
         impl $name {

@@ -62,6 +62,15 @@ impl Target {
         }
     }
 
+    /// A name made of ids, for a target that the file names no more.
+    pub fn unnamed(&self) -> String {
+        match self {
+            Target::Membership { organization } => format!("organization {organization}"),
+            Target::OrganizationRole { organization, role } => format!("organization {organization} role {role}"),
+            Target::Role { role } => format!("role {role}"),
+        }
+    }
+
     /// The key under which the store keeps this target: stable, made of ids, never of names.
     pub fn key(&self) -> String {
         match self {

@@ -1,0 +1,153 @@
+//! The command line: `struct Cli` above `enum Command`, one file per command.
+//!
+//! Data goes to stdout, everything else to stderr. Exit codes are in [`Exit`].
+
+mod apply;
+mod check;
+mod failure;
+mod open;
+mod plan;
+mod progress;
+mod run;
+mod sandbox;
+mod schema;
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use failure::Failure;
+
+use crate::render::Color;
+use crate::telemetry::{self, LogFormat};
+
+/// Keeps the roles and memberships of a Logto tenant equal to what was paid for.
+#[derive(Debug, Parser)]
+#[command(name = "entitled", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 in sync or done, 1 failed, 2 changes pending (plan --exit-code), \
+    3 something is held, 64 wrong usage.";
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// The configuration.
+    #[arg(long, short, global = true, value_name = "FILE", env = "ENTITLED_FILE", default_value = "entitlements.yaml")]
+    file: PathBuf,
+    /// What to log: error, warn, info, debug, trace, or directives as in RUST_LOG.
+    #[arg(long, global = true, value_name = "LEVEL", env = "ENTITLED_LOG", default_value = "info")]
+    log: String,
+    /// The form of log lines: text on a terminal and JSON elsewhere, unless said.
+    #[arg(long, global = true, value_name = "FORM", env = "ENTITLED_LOG_FORMAT", default_value = "auto")]
+    log_format: LogFormat,
+    /// Whether to colour; `auto` looks at the terminal and at NO_COLOR.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorWhen,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon: poll, compare, close the difference, for ever or once.
+    Run(run::Args),
+    /// Show what would be done, and do nothing.
+    Plan(plan::Args),
+    /// Show what would be done, ask, and do it.
+    Apply(apply::Args),
+    /// Check the configuration offline.
+    Check(check::Args),
+    /// Print the JSON Schema of the configuration.
+    Schema,
+    /// Serve a simulated Logto and a simulated shop, to try things out.
+    Sandbox(sandbox::Args),
+}
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// In sync, or done.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// Changes are pending (`plan --exit-code`).
+    Pending = 2,
+    /// Something is held.
+    Held = 3,
+    /// Wrong usage.
+    Usage = 64,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// What every command is told.
+#[derive(Clone, Debug)]
+struct Context {
+    file: PathBuf,
+    /// For stdout.
+    color: Color,
+    /// For stderr.
+    notes: Color,
+}
+
+/// Parses the command line, runs the command, prints what went wrong.
+pub async fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _closed_pipe = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    let Global { file, log, log_format, color } = cli.global;
+    let context = Context {
+        file,
+        color: color.on(std::io::stdout().is_terminal()),
+        notes: color.on(std::io::stderr().is_terminal()),
+    };
+    telemetry::start(&log, log_format, context.notes);
+    let outcome = match cli.command {
+        Command::Run(args) => run::run(&context, args).await,
+        Command::Plan(args) => plan::run(&context, args).await,
+        Command::Apply(args) => apply::run(&context, args).await,
+        Command::Check(args) => check::run(&context, args),
+        Command::Schema => schema::run(),
+        Command::Sandbox(args) => sandbox::run(&context, args).await,
+    };
+    outcome.unwrap_or_else(|failure| {
+        eprint!("{}", failure.render(context.notes));
+        Exit::Failed
+    })
+}
+
+impl ColorWhen {
+    fn on(self, terminal: bool) -> Color {
+        match self {
+            ColorWhen::Always => Color::Ansi,
+            ColorWhen::Auto if terminal && !no_color() => Color::Ansi,
+            ColorWhen::Auto | ColorWhen::Never => Color::Plain,
+        }
+    }
+}
+
+/// <https://no-color.org>: set, and not empty.
+#[expect(clippy::disallowed_methods, reason = "an edge: the one variable that is not about the configuration")]
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}

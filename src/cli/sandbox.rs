@@ -1,0 +1,61 @@
+//! `entitled sandbox`: the simulators alone.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::open::state_beside;
+use super::{Context, Exit, Failure};
+use crate::config;
+use crate::daemon::presets;
+use crate::sandbox::{self, Options, Seed};
+
+/// `entitled sandbox`
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Where the simulated Logto listens.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3901")]
+    logto: SocketAddr,
+    /// Where the simulated shop listens.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3902")]
+    shop: SocketAddr,
+    /// What they start with, as YAML or JSON; the demo without it.
+    #[arg(long, value_name = "FILE")]
+    seed: Option<PathBuf>,
+    /// Where they keep their state; beside the store without it, where `run` finds it too.
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Forget the state and start anew.
+    #[arg(long)]
+    reset: bool,
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
+    let Args { logto, shop, seed, state, reset } = args;
+    let state = state.unwrap_or_else(|| state_beside(&store(context)));
+    if reset {
+        sandbox::reset(&state).await?;
+    }
+    let seed = match seed {
+        Some(path) => Seed::load(&path)?,
+        None => Seed::demo(),
+    };
+    let running = sandbox::start(Options { logto, shop, state: Some(state), seed: Some(seed) }).await?;
+    println!("Logto  {}  application {}, secret {}", running.logto_url(), sandbox::APP_ID, sandbox::APP_SECRET);
+    println!("shop   {}  bearer {}", running.shop_url(), sandbox::SHOP_TOKEN);
+    let mut term = signal(SignalKind::terminate())?;
+    tokio::select! {
+        ended = tokio::signal::ctrl_c() => ended?,
+        _ = term.recv() => {}
+    }
+    running.stop().await?;
+    Ok(Exit::Done)
+}
+
+/// Where the store of the configuration lies, or would lie where the file is not valid or not there.
+fn store(context: &Context) -> PathBuf {
+    config::load(&context.file, &presets())
+        .map_or_else(|_| context.file.with_file_name("entitled.db"), |loaded| loaded.config.store)
+}

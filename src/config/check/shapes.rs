@@ -1,0 +1,147 @@
+//! Every key that `entitlements.yaml` may have, by the map it stands in.
+//!
+//! The schema describes the same keys; a test holds the two together.
+
+use super::fields::Shape;
+
+const fn shape(name: &'static str, keys: &'static [&'static str]) -> Shape {
+    Shape { name, keys, secret: &[] }
+}
+
+const fn secretive(name: &'static str, keys: &'static [&'static str], secret: &'static [&'static str]) -> Shape {
+    Shape { name, keys, secret }
+}
+
+pub(super) static FILE: Shape = shape(
+    "File",
+    &["version", "logto", "sources", "buyers", "schedule", "prune", "limits", "protect", "store", "products"],
+);
+pub(super) static LOGTO: Shape = secretive(
+    "Logto",
+    &["endpoint", "app_id", "app_secret", "resource", "rate", "concurrency", "batch", "timeout"],
+    &["app_secret"],
+);
+pub(super) static BUYERS: Shape = shape("Buyers", &["match", "bindings"]);
+pub(super) static BINDING: Shape = shape("Binding", &["email", "user"]);
+pub(super) static SCHEDULE: Shape = shape("Schedule", &["full_pass", "full_read"]);
+pub(super) static LIMITS: Shape = shape("Limits", &["revocations", "config_grants"]);
+pub(super) static LIMIT: Shape = shape("Limit", &["per_day", "floor"]);
+pub(super) static PROTECT: Shape = shape("Protect", &["emails", "users", "roles"]);
+pub(super) static PRODUCT: Shape = shape(
+    "Product",
+    &["name", "ids", "source", "entitlements", "valid_for", "grace", "on_refund", "on_partial_refund", "on_dispute"],
+);
+pub(super) static ENTITLEMENT: Shape = shape("Entitlement", &["role", "roles", "organization"]);
+
+pub(super) static SOURCE: Shape = shape(
+    "Source",
+    &[
+        "kind",
+        "url",
+        "path",
+        "poll",
+        "auth",
+        "headers",
+        "timeout",
+        "rate",
+        "max_pages",
+        "list",
+        "incremental",
+        "get",
+        "map",
+        "status",
+        "expect",
+    ],
+);
+pub(super) static LIST: Shape = shape("List", &["path", "query", "items", "total", "paging"]);
+pub(super) static GET: Shape = shape("Get", &["path", "query", "item"]);
+pub(super) static MAP: Shape =
+    shape("Map", &["id", "updated_at", "paid_at", "ended_at", "products", "user_id", "email"]);
+pub(super) static STATUS: Shape = shape("Status", &["when", "as"]);
+pub(super) static EXPECT: Shape = shape("Expect", &["max_shrink", "min_items", "total"]);
+
+pub(super) static AUTH: [Shape; 5] = [
+    shape("Auth.none", &["kind"]),
+    secretive("Auth.bearer", &["kind", "token"], &["token"]),
+    secretive("Auth.basic", &["kind", "username", "password"], &["username", "password"]),
+    secretive("Auth.header", &["kind", "name", "value"], &["value"]),
+    secretive(
+        "Auth.oauth2_client_credentials",
+        &["kind", "token_url", "client_id", "client_secret", "resource", "scope", "audience"],
+        &["client_secret"],
+    ),
+];
+pub(super) static PAGING: [Shape; 4] = [
+    shape("Paging.none", &["kind"]),
+    shape("Paging.offset", &["kind", "param", "size_param", "size"]),
+    shape("Paging.page", &["kind", "param", "start", "size_param", "size"]),
+    shape("Paging.cursor", &["kind", "param", "next", "size_param", "size"]),
+];
+pub(super) static INCREMENTAL: [Shape; 3] = [
+    shape("Incremental.snapshot", &["kind"]),
+    shape("Incremental.filter", &["kind", "param", "format", "overlap"]),
+    shape("Incremental.walk_back", &["kind", "overlap"]),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn keys(schema: &Value) -> BTreeSet<&str> {
+        schema["properties"].as_object().map(|keys| keys.keys().map(String::as_str).collect()).unwrap_or_default()
+    }
+
+    /// The schema's own description of a shape: a definition, or the variant of one that has this `kind`.
+    fn described<'s>(schema: &'s Value, name: &str) -> &'s Value {
+        match name.split_once('.') {
+            None if name == "File" => schema,
+            None => &schema["$defs"][name],
+            Some((name, kind)) => {
+                let variants = schema["$defs"][name]["oneOf"].as_array().expect("a definition with variants");
+                let found = variants.iter().find(|variant| variant["properties"]["kind"]["const"] == kind);
+                found.unwrap_or_else(|| panic!("the schema has no {name} of kind {kind}"))
+            }
+        }
+    }
+
+    #[test]
+    fn the_schema_and_the_check_know_the_same_keys() {
+        let schema = crate::config::schema::schema();
+        let single = [
+            &FILE,
+            &LOGTO,
+            &BUYERS,
+            &BINDING,
+            &SCHEDULE,
+            &LIMITS,
+            &LIMIT,
+            &PROTECT,
+            &PRODUCT,
+            &ENTITLEMENT,
+            &SOURCE,
+            &LIST,
+            &GET,
+            &MAP,
+            &STATUS,
+            &EXPECT,
+        ];
+        let shapes: Vec<&Shape> = single.into_iter().chain(&AUTH).chain(&PAGING).chain(&INCREMENTAL).collect();
+        for shape in &shapes {
+            let described = described(&schema, shape.name);
+            assert_eq!(shape.keys.iter().copied().collect::<BTreeSet<_>>(), keys(described), "{}", shape.name);
+            assert_eq!(described["additionalProperties"], false, "{} must be closed", shape.name);
+        }
+        let known: BTreeSet<&str> = shapes.iter().map(|shape| shape.name).collect();
+        for (name, definition) in schema["$defs"].as_object().expect("definitions") {
+            let variants = definition["oneOf"].as_array().into_iter().flatten();
+            for kind in variants.filter_map(|variant| variant["properties"]["kind"]["const"].as_str()) {
+                assert!(known.contains(format!("{name}.{kind}").as_str()), "the check does not know {name}.{kind}");
+            }
+            assert!(definition.get("properties").is_none() || known.contains(name.as_str()), "unknown {name}");
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! What is wrong with the file and where: the value that every check yields, and its rendering with the
+//! source line and a caret.
+//!
+//! Never reads a file or decides what is wrong, and never prints a value that a check hid, or that
+//! stands where a secret belongs.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+/// A stretch of text in the file or in a preset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which text.
+    pub origin: Origin,
+    /// The line of its first character, from 1.
+    pub line: u32,
+    /// The column of its first character, from 1, in characters.
+    pub column: u32,
+    /// Its first byte.
+    pub start: usize,
+    /// The byte after its last.
+    pub end: usize,
+}
+
+/// Which text a [`Place`] lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The user's file.
+    File,
+    /// The built-in preset of that name.
+    Preset(&'static str),
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The file is refused.
+    Error,
+    /// The file is taken, and probably does not do what was meant.
+    Warning,
+}
+
+/// One thing that is wrong, with everything a person needs to mend it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// One sentence, lower case, no full stop, values in backticks. Never holds a secret.
+    pub message: String,
+    /// Where. `None` where something is missing from the file as a whole.
+    pub place: Option<Place>,
+    /// What stands beside the caret.
+    pub label: Option<String>,
+    /// Other places that have to do with it, each with what stands beside its mark.
+    pub others: Vec<(Place, String)>,
+    /// How to mend it.
+    pub help: Option<String>,
+    /// Text that is printed as `***`, in this diagnostic and in all that are rendered with it.
+    pub hidden: Vec<Place>,
+}
+
+impl Diagnostic {
+    /// An error without a place.
+    pub fn error(message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            message: message.into(),
+            place: None,
+            label: None,
+            others: Vec::new(),
+            help: None,
+            hidden: Vec::new(),
+        }
+    }
+
+    /// Makes it a warning.
+    pub fn warn(&mut self) -> &mut Self {
+        self.severity = Severity::Warning;
+        self
+    }
+
+    /// Says where.
+    pub fn at(&mut self, place: Place) -> &mut Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// Says what stands beside the caret.
+    pub fn label(&mut self, label: impl Into<String>) -> &mut Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Points at another place.
+    pub fn also(&mut self, place: Place, label: impl Into<String>) -> &mut Self {
+        self.others.push((place, label.into()));
+        self
+    }
+
+    /// Says how to mend it.
+    pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Keeps a text out of every printed line.
+    pub fn hide(&mut self, place: Place) -> &mut Self {
+        self.hidden.push(place);
+        self
+    }
+}
+
+/// Whether the rendering uses ANSI colours. `NO_COLOR` is the caller's to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    /// Text only.
+    Plain,
+    /// ANSI escapes.
+    Ansi,
+}
+
+/// The diagnostics as text, in the order given, separated by blank lines. `text` is the file's text, and
+/// `file` is how to name it.
+pub fn render(diagnostics: &[Diagnostic], text: &str, file: &str, color: Color) -> String {
+    let hidden: Vec<Range<usize>> = diagnostics
+        .iter()
+        .flat_map(|diagnostic| &diagnostic.hidden)
+        .filter(|place| place.origin == Origin::File)
+        .map(|place| place.start..place.end)
+        .collect();
+    let page = Page { text, file, paint: Paint(color), hidden };
+    let mut out = String::new();
+    for (at, diagnostic) in diagnostics.iter().enumerate() {
+        if at > 0 {
+            out.push('\n');
+        }
+        page.one(&mut out, diagnostic).expect("writing to a string cannot fail");
+    }
+    out
+}
+
+struct Page<'a> {
+    text: &'a str,
+    file: &'a str,
+    paint: Paint,
+    hidden: Vec<Range<usize>>,
+}
+
+impl Page<'_> {
+    fn one(&self, out: &mut String, diagnostic: &Diagnostic) -> std::fmt::Result {
+        let paint = &self.paint;
+        let (word, tone) = match diagnostic.severity {
+            Severity::Error => ("error", Tone::Error),
+            Severity::Warning => ("warning", Tone::Warning),
+        };
+        writeln!(out, "{}{}", paint.on(tone, word), paint.on(Tone::Strong, &format!(": {}", diagnostic.message)))?;
+
+        let mut marks: Vec<Mark<'_>> = Vec::new();
+        if let Some(place) = diagnostic.place.filter(|place| place.origin == Origin::File) {
+            marks.push(Mark { place, sign: '^', tone, label: diagnostic.label.as_deref().unwrap_or_default() });
+        }
+        for (place, label) in diagnostic.others.iter().filter(|(place, _)| place.origin == Origin::File) {
+            marks.push(Mark { place: *place, sign: '-', tone: Tone::Gutter, label });
+        }
+        marks.sort_by_key(|mark| mark.place.start);
+        let width = marks.iter().map(|mark| mark.place.line.to_string().len()).max().unwrap_or(1);
+        let margin = " ".repeat(width);
+        let bar = paint.on(Tone::Gutter, "|");
+
+        writeln!(out, "{margin}{} {}", paint.on(Tone::Gutter, "-->"), self.name(diagnostic.place))?;
+        if !marks.is_empty() {
+            writeln!(out, "{margin} {bar}")?;
+        }
+        let mut last: Option<u32> = None;
+        for mark in &marks {
+            let line = mark.place.line;
+            if last != Some(line) {
+                if last.is_some_and(|last| last + 1 < line) {
+                    writeln!(out, "{}", paint.on(Tone::Gutter, "..."))?;
+                }
+                let number = paint.on(Tone::Gutter, &format!("{line:>width$} |"));
+                writeln!(out, "{number} {}", self.excerpt(mark.place).text)?;
+            }
+            last = Some(line);
+            let excerpt = self.excerpt(mark.place);
+            let signs = mark.sign.to_string().repeat(excerpt.length);
+            let beside = format!("{signs} {}", mark.label);
+            let pad = " ".repeat(excerpt.before);
+            writeln!(out, "{margin} {bar} {pad}{}", paint.on(mark.tone, beside.trim_end()))?;
+        }
+        let elsewhere = diagnostic.others.iter().filter(|(place, _)| place.origin != Origin::File);
+        let notes: Vec<String> = elsewhere
+            .map(|(place, label)| format!("note: {}: {label}", self.name(Some(*place))))
+            .chain(diagnostic.help.iter().map(|help| format!("help: {help}")))
+            .collect();
+        if !notes.is_empty() && !marks.is_empty() {
+            writeln!(out, "{margin} {bar}")?;
+        }
+        for note in notes {
+            let mut lines = note.lines();
+            writeln!(out, "{margin} {} {}", paint.on(Tone::Gutter, "="), lines.next().unwrap_or_default())?;
+            for line in lines {
+                writeln!(out, "{margin}   {line}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&self, place: Option<Place>) -> String {
+        match place {
+            None => self.file.to_owned(),
+            Some(Place { origin: Origin::File, line, column, .. }) => format!("{}:{line}:{column}", self.file),
+            Some(Place { origin: Origin::Preset(name), line, column, .. }) => format!("preset {name}:{line}:{column}"),
+        }
+    }
+
+    /// The line of `place` as it is printed: secrets masked, tabs as one space, long lines cut to the
+    /// part around the place.
+    fn excerpt(&self, place: Place) -> Excerpt {
+        let bytes = self.text.as_bytes();
+        let is_break = |byte: &u8| *byte == b'\n' || *byte == b'\r';
+        let mut at = place.start.min(bytes.len());
+        // A problem at the very end of the file stands behind its last line.
+        if place.start >= bytes.len() {
+            at = self.text.trim_end().len();
+        }
+        let mut from = bytes[..at].iter().rposition(is_break).map_or(0, |before| before + 1);
+        let to = bytes[at..].iter().position(is_break).map_or(bytes.len(), |after| at + after);
+        if self.text[from..to].starts_with('\u{feff}') {
+            from += '\u{feff}'.len_utf8();
+        }
+        let line = &self.text[from..to];
+        let mut masks: Vec<Range<usize>> = self
+            .hidden
+            .iter()
+            .filter(|range| range.start < to && range.end > from)
+            .map(|range| range.start.max(from) - from..range.end.min(to) - from)
+            .chain(literal_secrets(line))
+            .collect();
+        masks.sort_by_key(|range| range.start);
+
+        let start = at.max(from) - from;
+        let end = place.end.clamp(from + start, to) - from;
+        let end = start + line[start..end].trim_end().len();
+        let mut shown = Excerpt { text: String::new(), before: 0, length: 0 };
+        let cut = if width(line) > 160 { start.saturating_sub(60) } else { 0 };
+        let mut masked_to = 0;
+        let mut column = 0;
+        for (offset, char) in line.char_indices() {
+            let inside = (start..end.max(start + 1)).contains(&offset);
+            if offset < masked_to {
+                continue;
+            }
+            let piece = match masks.iter().find(|range| range.contains(&offset) && !char.is_whitespace()) {
+                Some(range) => {
+                    masked_to = range.end;
+                    "***".to_owned()
+                }
+                None if char == '\t' => " ".to_owned(),
+                None if char.is_control() => "\u{fffd}".to_owned(),
+                None => char.to_string(),
+            };
+            if offset < cut {
+                continue;
+            }
+            if cut > 0 && column == 0 {
+                shown.text.push('…');
+                column = 1;
+                shown.before += 1;
+            }
+            if column > 150 {
+                shown.text.push('…');
+                break;
+            }
+            let wide = width(&piece);
+            column += wide;
+            if inside {
+                shown.length += wide;
+            } else if offset < start {
+                shown.before += wide;
+            }
+            shown.text.push_str(&piece);
+        }
+        shown.length = shown.length.max(1);
+        shown.text.truncate(shown.text.trim_end().len());
+        shown
+    }
+}
+
+struct Mark<'a> {
+    place: Place,
+    sign: char,
+    tone: Tone,
+    label: &'a str,
+}
+
+struct Excerpt {
+    text: String,
+    /// Terminal cells before the mark.
+    before: usize,
+    /// Terminal cells of the mark.
+    length: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Tone {
+    Error,
+    Warning,
+    Gutter,
+    Strong,
+}
+
+struct Paint(Color);
+
+impl Paint {
+    fn on(&self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Error => "1;31",
+            Tone::Warning => "1;33",
+            Tone::Gutter => "1;34",
+            Tone::Strong => "1",
+        };
+        match self.0 {
+            Color::Plain => text.to_owned(),
+            Color::Ansi => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+        }
+    }
+}
+
+/// Keys whose values are secret wherever they stand. `username` is one, since some APIs take the secret
+/// there.
+const SECRET_KEYS: [&str; 6] = ["app_secret", "client_secret", "token", "password", "username", "value"];
+
+/// The literal values of secret keys in a line, found by their looks: the net under the checks, which see
+/// no value at all in a file that is not YAML.
+fn literal_secrets(line: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for (colon, _) in line.match_indices(':') {
+        let key = line[..colon].trim_end().trim_end_matches(['"', '\'']);
+        let word = key.rfind(|char: char| !(char.is_alphanumeric() || "_-".contains(char)));
+        let word = &key[word.map_or(0, |at| at + 1)..];
+        if !SECRET_KEYS.contains(&word) {
+            continue;
+        }
+        let rest = &line[colon + 1..];
+        let from = colon + 1 + (rest.len() - rest.trim_start().len());
+        let value = &line[from..];
+        let to = match value.chars().next() {
+            Some(quote @ ('"' | '\'')) => value[1..].find(quote).map_or(value.len(), |at| at + 2),
+            _ => value.find([',', '}']).filter(|_| !value.starts_with("${")).unwrap_or(value.len()),
+        };
+        let value = value[..to].trim_end();
+        if !value.is_empty() && !value.trim_start_matches(['"', '\'']).starts_with("${") && !value.starts_with('#') {
+            found.push(from..from + value.len());
+        }
+    }
+    found
+}
+
+/// Terminal cells: two for East Asian wide characters and emoji, none for marks that join the character
+/// before them.
+fn width(text: &str) -> usize {
+    text.chars()
+        .map(|char| match u32::from(char) {
+            0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
+            0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff => 2,
+            0xfe30..=0xfe4f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff | 0x20000..=0x3fffd => 2,
+            _ => 1,
+        })
+        .sum()
+}

@@ -1,0 +1,44 @@
+//! The wish to end: asked once, ends after what is in flight; asked twice, ends at once.
+
+use tokio::sync::watch;
+
+/// Tells whether the end was asked for. Clones hear of the same wish.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Receiver<bool>);
+
+/// Asks for the end.
+#[derive(Debug)]
+pub struct Stopper(watch::Sender<bool>);
+
+/// A wish and its ear.
+pub fn stop() -> (Stopper, Stop) {
+    let (send, receive) = watch::channel(false);
+    (Stopper(send), Stop(receive))
+}
+
+impl Stopper {
+    /// Asks for the end.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Stop {
+    /// An ear that never hears anything, for a command that runs to its end.
+    pub fn never() -> Self {
+        stop().1
+    }
+
+    /// Whether the end was asked for.
+    pub fn asked(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Returns when the end is asked for.
+    pub async fn wait(&mut self) {
+        if self.0.wait_for(|asked| *asked).await.is_err() {
+            // The other half is gone: nobody will ever ask.
+            std::future::pending().await
+        }
+    }
+}

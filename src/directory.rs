@@ -1,0 +1,113 @@
+//! Who paid -> which Logto user that is: by user id, by binding, by email, whichever the file puts first.
+//!
+//! Asks Logto in batches of 100 and never guesses: two users for one email stay `Ambiguous`. An answer is
+//! remembered in the store, so that a buyer who changes their address in Logto keeps what they bought.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::settings::{Buyers, Matching};
+use crate::logto::{LogtoError, Reader};
+use crate::model::{Buyer, Email, Resolution, UserId};
+use crate::store::{BuyerKey, StoredBuyer};
+
+/// Which buyers have to be looked up in this pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Those never looked up, and those who are still nobody.
+    Unresolved,
+    /// Those never looked up.
+    New,
+}
+
+/// Looks up whoever needs it and returns what changed. `Err`: Logto could not be asked; nothing is known anew.
+pub async fn resolve(
+    reader: &Reader,
+    rules: &Buyers,
+    buyers: &[StoredBuyer],
+    ask: Ask,
+) -> Result<Vec<(BuyerKey, Resolution)>, LogtoError> {
+    let bindings: BTreeMap<&Email, &UserId> = rules.bindings.iter().map(|(email, user)| (email, user)).collect();
+    let bound = |buyer: &Buyer| buyer.email.as_ref().and_then(|email| bindings.get(email).copied());
+    let open: Vec<&StoredBuyer> = buyers.iter().filter(|one| is_open(one, bound(&one.buyer), rules, ask)).collect();
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
+
+    let ids: BTreeSet<&UserId> =
+        open.iter().flat_map(|one| one.buyer.user.as_ref().into_iter().chain(bound(&one.buyer))).collect();
+    let existing = reader.users_by_id(&ids.into_iter().cloned().collect::<Vec<_>>()).await?;
+    let candidates: Vec<Candidates<'_>> = open
+        .iter()
+        .map(|one| Candidates {
+            buyer: &one.buyer,
+            by_id: one.buyer.user.as_ref().filter(|user| existing.contains(*user)),
+            bound: bound(&one.buyer).filter(|user| existing.contains(*user)),
+        })
+        .collect();
+
+    let emails: BTreeSet<&Email> = candidates.iter().filter_map(|one| one.email_to_ask(rules)).collect();
+    let emails: Vec<Email> = emails.into_iter().cloned().collect();
+    let by_email: BTreeMap<Email, Vec<UserId>> = reader.users_by_email(&emails).await?.into_iter().collect();
+
+    let answers = open.iter().zip(&candidates).map(|(one, candidates)| (one.key, candidates.decide(rules, &by_email)));
+    let known: BTreeMap<BuyerKey, &StoredBuyer> = open.iter().map(|one| (one.key, *one)).collect();
+    Ok(answers.filter(|(key, answer)| known[key].resolution.as_ref() != Some(answer)).collect())
+}
+
+/// Whether a buyer is looked up: never was, still nobody, or a binding now says otherwise.
+fn is_open(one: &StoredBuyer, bound: Option<&UserId>, rules: &Buyers, ask: Ask) -> bool {
+    match (&one.resolution, ask) {
+        (None, _) => true,
+        (Some(Resolution::User(user)), _) => {
+            bound.is_some_and(|bound| bound != user)
+                && rules.matching.contains(&Matching::Binding)
+                && one.buyer.user.as_ref() != Some(user)
+        }
+        (Some(_), Ask::Unresolved) => true,
+        (Some(_), Ask::New) => false,
+    }
+}
+
+/// The users whom one buyer may be, before emails are asked for.
+struct Candidates<'a> {
+    buyer: &'a Buyer,
+    by_id: Option<&'a UserId>,
+    bound: Option<&'a UserId>,
+}
+
+impl Candidates<'_> {
+    /// What an earlier rule has answered, and whether the email rule is reached at all.
+    fn before_email(&self, rules: &Buyers) -> Option<Resolution> {
+        rules.matching.iter().take_while(|rule| **rule != Matching::Email).find_map(|rule| self.by(*rule))
+    }
+
+    fn by(&self, rule: Matching) -> Option<Resolution> {
+        match rule {
+            Matching::UserId => self.by_id,
+            Matching::Binding => self.bound,
+            Matching::Email => None,
+        }
+        .map(|user| Resolution::User(user.clone()))
+    }
+
+    fn email_to_ask(&self, rules: &Buyers) -> Option<&Email> {
+        let asks = rules.matching.contains(&Matching::Email) && self.before_email(rules).is_none();
+        self.buyer.email.as_ref().filter(|_| asks)
+    }
+
+    fn decide(&self, rules: &Buyers, by_email: &BTreeMap<Email, Vec<UserId>>) -> Resolution {
+        let email = |rule: &Matching| {
+            let users = by_email.get(self.buyer.email.as_ref().filter(|_| *rule == Matching::Email)?)?;
+            match users.as_slice() {
+                [] => None,
+                [one] => Some(Resolution::User(one.clone())),
+                several => Some(Resolution::Ambiguous(several.to_vec())),
+            }
+        };
+        let answer = rules.matching.iter().find_map(|rule| self.by(*rule).or_else(|| email(rule)));
+        answer.unwrap_or(match self.buyer {
+            Buyer { user: None, email: None } => Resolution::NoIdentity,
+            Buyer { .. } => Resolution::NoAccount,
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! A configuration together with everything it needs to act: the way to Logto, the catalog with every name
+//! resolved, the sources.
+//!
+//! Entering into force asks Logto and changes nothing. What does not enter leaves what was in force alone.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::config::settings::{Config, LogtoEndpoint};
+use crate::config::source::{Auth, SourceKind, SourceSettings};
+use crate::logto::{self, Client, LogtoError, Problem, Reader};
+use crate::model::{Catalog, SourceName};
+use crate::observe::Progress;
+use crate::reconcile::Eyes;
+use crate::render::Origin;
+use crate::sandbox::SHOP_TOKEN;
+use crate::secret::Secret;
+use crate::source::{Source, SourceError};
+use crate::store::Store;
+
+/// Where the simulators answer, when the file asks for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Simulators {
+    /// The simulated Logto.
+    pub logto: String,
+    /// The simulated shop.
+    pub shop: String,
+}
+
+/// A configuration in force.
+#[derive(Debug)]
+pub struct InForce {
+    /// The settings.
+    pub config: Config,
+    /// The file they come from.
+    pub origin: Origin,
+    /// The way to Logto.
+    pub client: Client,
+    /// Its reading half.
+    pub reader: Reader,
+    /// What products entitle to.
+    pub catalog: Catalog,
+    /// The payment APIs.
+    pub sources: Vec<Source>,
+}
+
+/// Why a valid file cannot enter into force.
+#[derive(Debug, thiserror::Error)]
+pub enum EnterError {
+    /// It asks for the simulators, and whoever enters it has none.
+    #[error("`sandbox` cannot be entered while running")]
+    NoSimulators,
+    /// Logto could not be asked.
+    #[error("Logto at {endpoint} cannot be used")]
+    Logto {
+        /// Where it should be.
+        endpoint: String,
+        /// Why not.
+        #[source]
+        source: Box<LogtoError>,
+    },
+    /// Names that Logto does not know, or that must not be used.
+    #[error("{} in `{file}` cannot be resolved in Logto", crate::render::words::count(problems.len() as u64, "name"))]
+    Names {
+        /// The file.
+        file: String,
+        /// Each with its place.
+        problems: Vec<Problem>,
+    },
+    /// A source cannot be set up.
+    #[error("source `{name}` cannot be used")]
+    Source {
+        /// Which one.
+        name: SourceName,
+        /// Why not.
+        #[source]
+        source: Box<SourceError>,
+    },
+}
+
+impl EnterError {
+    /// What would mend it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            EnterError::Logto { source, .. } => source.hint(),
+            EnterError::Source { source, .. } => source.hint(),
+            EnterError::Names { .. } => None,
+            EnterError::NoSimulators => Some("start `entitled` anew: the simulators start with it".to_owned()),
+        }
+    }
+}
+
+/// Whether any part of a configuration runs on the simulators.
+pub fn needs_simulators(config: &Config) -> bool {
+    config.logto.endpoint == LogtoEndpoint::Sandbox
+        || config.sources.iter().any(|source| matches!(source.kind, SourceKind::Sandbox(_)))
+}
+
+/// Checks the credentials, resolves every name, sets up every source.
+pub async fn enter(config: Config, origin: Origin, simulators: Option<&Simulators>) -> Result<InForce, EnterError> {
+    let endpoint = match (&config.logto.endpoint, simulators) {
+        (LogtoEndpoint::Url(url), _) => url.clone(),
+        (LogtoEndpoint::Sandbox, Some(simulators)) => simulators.logto.clone(),
+        (LogtoEndpoint::Sandbox, None) => return Err(EnterError::NoSimulators),
+    };
+    let sources = config.sources.iter().map(|source| set_up(source, simulators)).collect::<Result<_, _>>()?;
+    let client = Client::new(&endpoint, &config.logto);
+    let reader = client.reader();
+    let failed = |error| EnterError::Logto { endpoint: endpoint.clone(), source: Box::new(error) };
+    reader.probe().await.map_err(failed)?;
+    let resolved = logto::resolve(&reader, &config.products, &config.protect).await.map_err(failed)?;
+    if !resolved.problems.is_empty() {
+        return Err(EnterError::Names { file: origin.file, problems: resolved.problems });
+    }
+    Ok(InForce { config, origin, client, reader, catalog: resolved.catalog, sources })
+}
+
+impl InForce {
+    /// Resolves the names anew, since roles come and go. A name that is gone is reported, and what it stood
+    /// for keeps its old id, under which reads now find nothing: its grants are held, all others go on.
+    pub async fn refresh(&mut self) -> Result<(), LogtoError> {
+        let resolved = logto::resolve(&self.reader, &self.config.products, &self.config.protect).await?;
+        if resolved.problems.is_empty() {
+            self.catalog = resolved.catalog;
+        }
+        for problem in resolved.problems {
+            let hint = problem.hint.unwrap_or_default();
+            tracing::warn!(line = problem.line, hint, "{}", problem.message);
+        }
+        Ok(())
+    }
+
+    /// What a pass needs to look.
+    pub fn eyes<'a>(
+        &'a self,
+        store: &'a Store,
+        unread: &'a BTreeSet<SourceName>,
+        progress: Progress<'a>,
+        now: Timestamp,
+    ) -> Eyes<'a> {
+        let Self { config, origin, catalog, sources, reader, .. } = self;
+        Eyes { config, origin, catalog, reader, sources, unread, store, progress, now }
+    }
+
+    /// The names of all sources.
+    pub fn source_names(&self) -> BTreeSet<SourceName> {
+        self.sources.iter().map(|source| source.name().clone()).collect()
+    }
+}
+
+fn set_up(settings: &SourceSettings, simulators: Option<&Simulators>) -> Result<Source, EnterError> {
+    let mut settings = settings.clone();
+    if let SourceKind::Sandbox(http) = &mut settings.kind {
+        http.base_url.clone_from(&simulators.ok_or(EnterError::NoSimulators)?.shop);
+        http.auth = Auth::Bearer(Secret::new(SHOP_TOKEN.to_owned()));
+    }
+    Source::new(&settings).map_err(|error| EnterError::Source { name: settings.name, source: Box::new(error) })
+}

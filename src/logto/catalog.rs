@@ -1,0 +1,341 @@
+//! The names of `entitlements.yaml`, resolved to the ids of a tenant.
+//!
+//! Never guesses: a name that fits nothing, or several things, is a problem with its place in the file,
+//! and the catalog holds all the rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::LogtoError;
+use super::nearest::nearest;
+use super::read::{Reader, RoleField};
+use super::send::Query;
+use super::wire::{self, RoleType};
+use crate::config::settings::{Product, Protect, Wanted, WantedTarget};
+use crate::model::{Catalog, Entitlement, OrganizationId, Rule, Target, TargetEntry, TargetIx};
+
+/// How many names a message lists.
+const LISTED: usize = 10;
+
+/// A catalog, and what of the file is not in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// Everything that resolved. Each entitlement is new to nobody (`new_since: None`): only the store
+    /// knows since when it stands.
+    pub catalog: Catalog,
+    /// In the order of the file.
+    pub problems: Vec<Problem>,
+}
+
+/// A name that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The line of `entitlements.yaml`, from 1.
+    pub line: u32,
+    /// The column of the name, from 1.
+    pub column: u32,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Why a name does not resolve.
+#[derive(Clone)]
+struct Wrong {
+    message: String,
+    hint: Option<String>,
+}
+
+/// Looks up every name or id that `products` mention: two calls for the roles, one for the organization
+/// roles, one for each organization, and one more of each kind that has an unknown name.
+///
+/// An error means that Logto could not be asked; a wrong name is a [`Problem`].
+pub async fn resolve(reader: &Reader, products: &[Product], protect: &Protect) -> Result<Resolved, LogtoError> {
+    let tenant = Tenant::look_up(reader, products).await?;
+    let mut problems = Vec::new();
+    let mut named: BTreeMap<Target, TargetEntry> = BTreeMap::new();
+    let mut wanted: Vec<Vec<(Target, u32)>> = Vec::new();
+
+    for product in products {
+        let mut targets: Vec<(Target, u32)> = Vec::new();
+        for Wanted { what, line, column } in &product.entitlements {
+            match tenant.entries(what, protect) {
+                Ok(entries) => targets.extend(entries.into_iter().map(|entry| {
+                    let target = entry.target.clone();
+                    named.entry(target.clone()).or_insert(entry);
+                    (target, *line)
+                })),
+                Err(wrongs) => {
+                    // The organization of a role is also wanted by itself, where its problem is told.
+                    let told = |wrong: &Wrong| match what {
+                        WantedTarget::OrganizationRole { organization, .. } => {
+                            let itself = WantedTarget::Membership(organization.clone());
+                            product.entitlements.iter().any(|other| other.what == itself)
+                                && tenant.organization(organization).is_err_and(|its| its.message == wrong.message)
+                        }
+                        WantedTarget::Role(_) | WantedTarget::Membership(_) => false,
+                    };
+                    problems.extend(
+                        wrongs.into_iter().filter(|wrong| !told(wrong)).map(|Wrong { message, hint }| Problem {
+                            line: *line,
+                            column: *column,
+                            message,
+                            hint,
+                        }),
+                    );
+                }
+            }
+        }
+        // Sorting by line too keeps the first line that asks for a target.
+        targets.sort();
+        targets.dedup_by(|later, first| later.0 == first.0);
+        wanted.push(targets);
+    }
+    problems.sort();
+
+    let targets = told_apart(named.into_values().collect());
+    let mut catalog = Catalog { targets, products: Vec::new() };
+    for (product, targets) in products.iter().zip(wanted) {
+        let ix = |target: &Target| -> TargetIx { catalog.find(target).expect("every wanted target was named above") };
+        let entitlements: Vec<Entitlement> = targets
+            .iter()
+            .map(|(target, line)| Entitlement { target: ix(target), line: *line, new_since: None })
+            .collect();
+        catalog.products.extend(product.ids.iter().map(|id| Rule {
+            product: id.clone(),
+            source: product.source.clone(),
+            name: product.name.clone(),
+            line: product.line,
+            entitlements: entitlements.clone(),
+            valid_for: product.valid_for,
+            grace: product.grace,
+            on_refund: product.on_refund,
+            on_partial_refund: product.on_partial_refund,
+            on_dispute: product.on_dispute,
+        }));
+    }
+    Ok(Resolved { catalog, problems })
+}
+
+/// Two organizations may have one name: then the id is part of it.
+fn told_apart(mut entries: Vec<TargetEntry>) -> Vec<TargetEntry> {
+    let mut times: BTreeMap<String, u32> = BTreeMap::new();
+    for entry in &entries {
+        *times.entry(entry.name.clone()).or_default() += 1;
+    }
+    for entry in &mut entries {
+        if times[&entry.name] > 1
+            && let Some(organization) = entry.target.organization()
+        {
+            entry.name = format!("{} ({organization})", entry.name);
+        }
+    }
+    entries
+}
+
+/// What the names of the file stand for in the tenant.
+struct Tenant {
+    roles: BTreeMap<String, Result<wire::Role, Wrong>>,
+    organizations: BTreeMap<String, Result<wire::Organization, Wrong>>,
+    organization_roles: BTreeMap<String, Result<wire::OrganizationRole, Wrong>>,
+}
+
+impl Tenant {
+    async fn look_up(reader: &Reader, products: &[Product]) -> Result<Self, LogtoError> {
+        let mut roles = BTreeSet::new();
+        let mut organizations = BTreeSet::new();
+        let mut organization_roles = BTreeSet::new();
+        for wanted in products.iter().flat_map(|product| &product.entitlements) {
+            match &wanted.what {
+                WantedTarget::Role(role) => {
+                    roles.insert(role.as_str());
+                }
+                WantedTarget::Membership(organization) => {
+                    organizations.insert(organization.as_str());
+                }
+                WantedTarget::OrganizationRole { organization, role } => {
+                    organizations.insert(organization.as_str());
+                    organization_roles.insert(role.as_str());
+                }
+            }
+        }
+        Ok(Self {
+            roles: look_up_roles(reader, &roles).await?,
+            organizations: look_up_organizations(reader, &organizations).await?,
+            organization_roles: look_up_organization_roles(reader, &organization_roles).await?,
+        })
+    }
+
+    fn organization(&self, name: &str) -> Result<&wire::Organization, Wrong> {
+        self.organizations[name].as_ref().map_err(Wrong::clone)
+    }
+
+    /// The targets that one line yields: an organization role brings the membership with it.
+    fn entries(&self, what: &WantedTarget, protect: &Protect) -> Result<Vec<TargetEntry>, Vec<Wrong>> {
+        let protected = |name: &str, id: &str| protect.roles.iter().any(|role| role == name || role == id);
+        let membership = |organization: &wire::Organization| TargetEntry {
+            target: Target::Membership { organization: organization.id.clone() },
+            name: format!("organization {}", organization.name),
+            protected: false,
+        };
+        match what {
+            WantedTarget::Role(name) => match &self.roles[name] {
+                Ok(role) => Ok(vec![TargetEntry {
+                    target: Target::Role { role: role.id.clone() },
+                    name: format!("role {}", role.name),
+                    protected: protected(&role.name, role.id.as_str()),
+                }]),
+                Err(wrong) => Err(vec![wrong.clone()]),
+            },
+            WantedTarget::Membership(name) => match self.organization(name) {
+                Ok(organization) => Ok(vec![membership(organization)]),
+                Err(wrong) => Err(vec![wrong]),
+            },
+            WantedTarget::OrganizationRole { organization, role } => {
+                match (self.organization(organization), &self.organization_roles[role]) {
+                    (Ok(organization), Ok(role)) => Ok(vec![
+                        membership(organization),
+                        TargetEntry {
+                            target: Target::OrganizationRole {
+                                organization: organization.id.clone(),
+                                role: role.id.clone(),
+                            },
+                            name: format!("organization {} role {}", organization.name, role.name),
+                            protected: protected(&role.name, role.id.as_str()),
+                        },
+                    ]),
+                    (organization, role) => {
+                        let wrongs = [organization.err(), role.as_ref().err().cloned()];
+                        Err(wrongs.into_iter().flatten().collect())
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn look_up_roles(
+    reader: &Reader,
+    wanted: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Result<wire::Role, Wrong>>, LogtoError> {
+    if wanted.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let mut roles = reader.roles_by(RoleField::Name, wanted).await?;
+    roles.extend(reader.roles_by(RoleField::Id, wanted).await?);
+    let mut found = BTreeMap::new();
+    let mut names = None;
+    for name in wanted {
+        let fits = fitting(&roles, name, |role| role.id.as_str(), |role| &role.name);
+        let result = match fits[..] {
+            [role] if role.kind == RoleType::User => Ok(role.clone()),
+            [_] => Err(for_machines("role", name)),
+            [] => Err(unknown("role", name, reader, &mut names, "/api/roles", &user_type()).await?),
+            _ => Err(ambiguous("role", name, fits.iter().map(|role| role.id.as_str()))),
+        };
+        found.insert((*name).to_owned(), result);
+    }
+    Ok(found)
+}
+
+async fn look_up_organizations(
+    reader: &Reader,
+    wanted: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Result<wire::Organization, Wrong>>, LogtoError> {
+    let mut found = BTreeMap::new();
+    let mut names = None;
+    for name in wanted {
+        let like = reader.organizations_like(name).await?;
+        let fits = fitting(&like, name, |found| found.id.as_str(), |found| &found.name);
+        let result = match fits[..] {
+            [organization] => Ok(organization.clone()),
+            [] => Err(unknown("organization", name, reader, &mut names, "/api/organizations", &Query::new()).await?),
+            _ => Err(ambiguous("organization", name, fits.iter().map(|found| OrganizationId::as_str(&found.id)))),
+        };
+        found.insert((*name).to_owned(), result);
+    }
+    Ok(found)
+}
+
+async fn look_up_organization_roles(
+    reader: &Reader,
+    wanted: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Result<wire::OrganizationRole, Wrong>>, LogtoError> {
+    if wanted.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let roles = reader.organization_roles().await?;
+    let for_people = roles.iter().filter(|role| role.kind == RoleType::User).map(|role| role.name.clone()).collect();
+    let mut names = Some(for_people);
+    let mut found = BTreeMap::new();
+    for name in wanted {
+        let fits = fitting(&roles, name, |role| role.id.as_str(), |role| &role.name);
+        let result = match fits[..] {
+            [role] if role.kind == RoleType::User => Ok(role.clone()),
+            [_] => Err(for_machines("organization role", name)),
+            [] => {
+                let path = "/api/organization-roles";
+                Err(unknown("organization role", name, reader, &mut names, path, &Query::new()).await?)
+            }
+            _ => Err(ambiguous("organization role", name, fits.iter().map(|role| role.id.as_str()))),
+        };
+        found.insert((*name).to_owned(), result);
+    }
+    Ok(found)
+}
+
+/// Every different entry that `text` is the id or the name of.
+fn fitting<'a, T>(all: &'a [T], text: &str, id: fn(&T) -> &str, name: fn(&T) -> &String) -> Vec<&'a T> {
+    let mut fits: Vec<&T> = all.iter().filter(|entry| id(entry) == text || name(entry) == text).collect();
+    fits.sort_by_key(|entry| id(entry).to_owned());
+    fits.dedup_by_key(|entry| id(entry).to_owned());
+    fits
+}
+
+fn user_type() -> Query {
+    vec![("type", "User".to_owned())]
+}
+
+fn for_machines(kind: &str, name: &str) -> Wrong {
+    Wrong {
+        message: format!("the {kind} `{name}` is for machine-to-machine applications and cannot be given to users"),
+        hint: Some("choose one of the type `User`; the console makes new ones".to_owned()),
+    }
+}
+
+fn ambiguous<'a>(kind: &str, name: &str, ids: impl Iterator<Item = &'a str>) -> Wrong {
+    let ids: Vec<&str> = ids.collect();
+    Wrong {
+        message: format!("`{name}` names {} {kind}s", ids.len()),
+        hint: Some(format!("write the id of the one that is meant: {}", quoted(&ids))),
+    }
+}
+
+/// `names` are what the tenant has, asked for once.
+async fn unknown(
+    kind: &str,
+    name: &str,
+    reader: &Reader,
+    names: &mut Option<Vec<String>>,
+    path: &str,
+    query: &Query,
+) -> Result<Wrong, LogtoError> {
+    let names = match names {
+        Some(names) => names,
+        None => names.insert(reader.some_names(path, query).await?),
+    };
+    let hint = match nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if names.is_empty() => "the tenant has none for users yet: make one in the console".to_owned(),
+        None => {
+            let some: Vec<&str> = names.iter().map(String::as_str).take(LISTED).collect();
+            let more = if names.len() > LISTED { ", and more" } else { "" };
+            format!("the tenant has {}{more}", quoted(&some))
+        }
+    };
+    Ok(Wrong { message: format!("Logto has no {kind} `{name}`"), hint: Some(hint) })
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,72 @@
+//! The Management API of Logto: who holds what, and the calls that change it.
+//!
+//! Reading and writing are two types. A dry run is given a [`Reader`], from which no [`Writer`] can be
+//! made. Nothing here decides what anybody should hold, and no call replaces a whole set of roles or
+//! members (no `PUT`), since that would remove what others granted.
+//!
+//! Facts, all observed on Logto 1.42: lists are OFFSET pages over a live table, so a walk may lose rows
+//! ([`Walk::whole`] tells) and only a question by id is exact ([`Reader::holders_among`]).
+
+mod catalog;
+mod error;
+mod grant;
+mod nearest;
+mod read;
+mod send;
+mod token;
+mod walk;
+mod wire;
+mod write;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use catalog::{Problem, Resolved, resolve};
+pub use error::LogtoError;
+pub use nearest::nearest;
+pub use read::Reader;
+pub use walk::{Found, MemberWalk, Progress, Walk};
+pub use write::{Outcome, Writer};
+
+use crate::config::settings;
+
+/// One Logto tenant. Clones share the token, the connections, the pace and the counters.
+#[derive(Clone)]
+pub struct Client {
+    core: Arc<send::Core>,
+}
+
+impl Client {
+    /// A client for the origin `endpoint_url` (which `settings.endpoint` only names where it is no sandbox).
+    /// Sends nothing yet.
+    pub fn new(endpoint_url: &str, settings: &settings::Logto) -> Self {
+        Self { core: Arc::new(send::Core::new(endpoint_url, settings)) }
+    }
+
+    /// The way to ask.
+    pub fn reader(&self) -> Reader {
+        Reader::new(send::ReadAccess::new(self.core.clone()))
+    }
+
+    /// The way to change.
+    pub fn writer(&self) -> Writer {
+        Writer::new(send::WriteAccess::new(self.core.clone()), self.reader())
+    }
+
+    /// HTTP requests sent so far: those for a token and those sent again included.
+    pub fn calls(&self) -> u64 {
+        self.core.calls()
+    }
+
+    /// How long calls have waited for their turn or for the next try, added up over all of them.
+    pub fn slept(&self) -> Duration {
+        self.core.slept()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("endpoint", &self.core.endpoint).finish_non_exhaustive()
+    }
+}

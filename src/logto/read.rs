@@ -1,0 +1,367 @@
+//! Questions to Logto.
+//!
+//! Never writes: what it holds sends `GET` and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::LogtoError;
+use super::send::{Query, ReadAccess, Reply};
+use super::walk::{self, Found, MemberWalk, PAGE, Progress, Rows, Walk};
+use super::wire;
+use crate::model::{Email, OrganizationId, OrganizationRoleId, RoleId, Target, UserId};
+
+/// The most bytes of values in one question, their names aside: Logto's limit for a whole head is
+/// 16 KiB, and proxies in front of it often allow 8 KiB.
+const QUERY_BYTES: usize = 4 * 1024;
+
+/// How many entries are looked through for a name that is near to a wrong one.
+const CANDIDATES: usize = 1_000;
+
+/// Reads a tenant. Cheap to clone.
+#[derive(Clone)]
+pub struct Reader {
+    access: ReadAccess,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("endpoint", &self.access.core().endpoint).finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    pub(super) fn new(access: ReadAccess) -> Self {
+        Self { access }
+    }
+
+    pub(super) fn access(&self) -> &ReadAccess {
+        &self.access
+    }
+
+    /// Whether Logto answers, gives a token with the right scope, and accepts it. Two calls, or one
+    /// while a token is held.
+    pub async fn probe(&self) -> Result<(), LogtoError> {
+        let query = vec![("page", "1".to_owned()), ("page_size", "1".to_owned())];
+        match self.access.find("/api/roles", &query).await? {
+            Some(answer) => answer.total().map(drop),
+            None => Err(LogtoError::WrongPath { path: "/api/roles".to_owned(), status: 404 }),
+        }
+    }
+
+    /// Who holds a role: `ceil(holders/100)` calls, at least one. Where the walk is not whole, ask
+    /// [`holders_among`](Self::holders_among) for those who matter.
+    ///
+    /// `GET /api/roles/{id}/users`
+    pub async fn role_holders(&self, role: &RoleId, progress: Progress<'_>) -> Result<Found<Walk>, LogtoError> {
+        let Some(path) = role_users(role) else { return Ok(Found::Missing) };
+        let read = walk::rows::<wire::User>(&self.access, &path, &Query::new(), progress).await?;
+        Ok(Found::from(read).map(|Rows { rows, total, total_at_end }| {
+            let mut ids: Vec<UserId> = rows.into_iter().map(|user| user.id).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            Walk { ids, total, total_at_end }
+        }))
+    }
+
+    /// The members of an organization, with their organization roles: `ceil(members/100)` calls, and one
+    /// more where nobody is a member. Logto answers an unknown organization with an empty list, so only
+    /// asking for the organization itself, afterwards, tells the two apart.
+    ///
+    /// `GET /api/organizations/{id}/users`
+    pub async fn members(
+        &self,
+        organization: &OrganizationId,
+        progress: Progress<'_>,
+    ) -> Result<Found<MemberWalk>, LogtoError> {
+        let Some(id) = segment(organization.as_str()) else { return Ok(Found::Missing) };
+        let path = format!("/api/organizations/{id}/users");
+        let Some(read) = walk::rows::<wire::Member>(&self.access, &path, &Query::new(), progress).await? else {
+            return Ok(Found::Missing);
+        };
+        if read.rows.is_empty() && !self.organization_exists(organization).await? {
+            return Ok(Found::Missing);
+        }
+        let mut members: BTreeMap<UserId, BTreeSet<OrganizationRoleId>> = BTreeMap::new();
+        for row in read.rows {
+            members.entry(row.id).or_default().extend(row.organization_roles.into_iter().map(|role| role.id));
+        }
+        let members = members.into_iter().map(|(user, roles)| (user, roles.into_iter().collect())).collect();
+        Ok(Found::Here(MemberWalk { members, total: read.total, total_at_end: read.total_at_end }))
+    }
+
+    /// Which of these users hold a role, exactly: one call for each 100 of them.
+    ///
+    /// `GET /api/roles/{id}/users?search.id=...`
+    pub async fn holders_among(&self, role: &RoleId, users: &[UserId]) -> Result<Found<BTreeSet<UserId>>, LogtoError> {
+        let Some(path) = role_users(role) else { return Ok(Found::Missing) };
+        Ok(self.among(&path, users).await?.into())
+    }
+
+    /// Which of these users exist: one call for each 100 of them.
+    ///
+    /// `GET /api/users?search.id=...`
+    pub async fn users_by_id(&self, users: &[UserId]) -> Result<BTreeSet<UserId>, LogtoError> {
+        let path = "/api/users";
+        self.among(path, users).await?.ok_or_else(|| LogtoError::WrongPath { path: path.to_owned(), status: 404 })
+    }
+
+    async fn among(&self, path: &str, users: &[UserId]) -> Result<Option<BTreeSet<UserId>>, LogtoError> {
+        let asked: BTreeSet<&UserId> = users.iter().filter(|user| segment(user.as_str()).is_some()).collect();
+        let asked: Vec<&UserId> = asked.into_iter().collect();
+        let mut found = BTreeSet::new();
+        for some in asked.chunks(PAGE) {
+            let mut query = exactly("mode.id", "true");
+            query.extend(some.iter().map(|user| ("search.id", user.to_string())));
+            let Some(answer) = self.access.find(path, &query).await? else { return Ok(None) };
+            let users: Vec<wire::User> = answer.json()?;
+            // Logto ignores parameters it does not know and then lists everybody.
+            let stranger = users.iter().any(|user| some.binary_search(&&user.id).is_err());
+            if stranger || answer.total()? > some.len() as u64 {
+                return Err(LogtoError::SearchIgnored { path: path.to_owned(), field: "id".to_owned() });
+            }
+            found.extend(users.into_iter().map(|user| user.id));
+        }
+        Ok(Some(found))
+    }
+
+    /// The users with each of these primary addresses, whatever their case: an entry for every address
+    /// that was asked for, in that order. More than one user is rare but possible (an import past the
+    /// API). About one call for each 100 addresses.
+    ///
+    /// `GET /api/users?search.primaryEmail=...`
+    pub async fn users_by_email(&self, emails: &[Email]) -> Result<Vec<(Email, Vec<UserId>)>, LogtoError> {
+        let mut found: BTreeMap<&str, BTreeSet<UserId>> = BTreeMap::new();
+        let asked: BTreeSet<&str> = emails.iter().map(Email::as_str).filter(|text| sendable(text)).collect();
+        let path = "/api/users";
+        let mut groups = small_enough(asked);
+        while let Some(mut group) = groups.pop() {
+            let mut query = exactly("mode.primaryEmail", "false");
+            query.extend(group.iter().map(|email| ("search.primaryEmail", (*email).to_owned())));
+            let Some(answer) = self.access.find(path, &query).await? else {
+                return Err(LogtoError::WrongPath { path: path.to_owned(), status: 404 });
+            };
+            let mut users: Vec<wire::User> = answer.json()?;
+            let asked_for = |user: &wire::User| {
+                let email = user.primary_email.as_deref().and_then(Email::parse)?;
+                group.iter().copied().find(|asked| *asked == email.as_str())
+            };
+            if answer.total()? > users.len() as u64 {
+                if !users.iter().all(|user| asked_for(user).is_some()) {
+                    return Err(LogtoError::SearchIgnored { path: path.to_owned(), field: "primaryEmail".to_owned() });
+                }
+                if group.len() > 1 {
+                    // Pages without a tie-breaker lose rows; two smaller questions do not.
+                    let half = group.split_off(group.len() / 2);
+                    groups.extend([group, half]);
+                    continue;
+                }
+                query.retain(|(name, _)| !name.starts_with("page"));
+                users = walk::every(&self.access, path, &query, |user: &wire::User| user.id.clone()).await?;
+            }
+            for user in users {
+                // Logto may fold letters that we do not; such a user is nobody we asked for.
+                if let Some(email) = asked_for(&user) {
+                    found.entry(email).or_default().insert(user.id);
+                }
+            }
+        }
+        let users = |email: &Email| found.get(email.as_str()).into_iter().flatten().cloned().collect();
+        Ok(emails.iter().map(|email| (email.clone(), users(email))).collect())
+    }
+
+    /// Every organization a user is a member of, with the organization roles held there; `None` where
+    /// there is no such user. One call.
+    ///
+    /// `GET /api/users/{id}/organizations`
+    pub async fn user_organizations(
+        &self,
+        user: &UserId,
+    ) -> Result<Option<Vec<(OrganizationId, Vec<OrganizationRoleId>)>>, LogtoError> {
+        let Some(id) = segment(user.as_str()) else { return Ok(None) };
+        let path = format!("/api/users/{id}/organizations");
+        let Some(answer) = self.access.find(&path, &Query::new()).await? else { return Ok(None) };
+        let mut organizations: Vec<(OrganizationId, Vec<OrganizationRoleId>)> = answer
+            .json::<Vec<wire::UserOrganization>>()?
+            .into_iter()
+            .map(|held| (held.id, sorted(held.organization_roles)))
+            .collect();
+        organizations.sort();
+        Ok(Some(organizations))
+    }
+
+    /// The organization roles of one member; `None` where the user is no member (or does not exist, or
+    /// the organization does not). One call.
+    ///
+    /// `GET /api/organizations/{id}/users/{user}/roles`
+    pub async fn member_roles(
+        &self,
+        organization: &OrganizationId,
+        user: &UserId,
+    ) -> Result<Option<Vec<OrganizationRoleId>>, LogtoError> {
+        let (Some(id), Some(user)) = (segment(organization.as_str()), segment(user.as_str())) else {
+            return Ok(None);
+        };
+        // Without `page` and `page_size` this list is not cut into pages.
+        match self.access.get(&format!("/api/organizations/{id}/users/{user}/roles"), &Query::new()).await? {
+            Reply::Answer(answer) => Ok(Some(sorted(answer.json()?))),
+            Reply::Refusal(refusal) if refusal.status == 404 || refusal.code == "organization.require_membership" => {
+                Ok(None)
+            }
+            Reply::Refusal(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// How many hold a target, in one call; `None` where one call cannot tell: the role is gone, or it is
+    /// an organization role, which only 1.41 counts, and older ones answer with all members instead.
+    /// An organization that is gone has none.
+    pub async fn holder_count(&self, target: &Target) -> Result<Option<u64>, LogtoError> {
+        let path = match target {
+            Target::Role { role } => role_users(role),
+            Target::Membership { organization } => {
+                segment(organization.as_str()).map(|id| format!("/api/organizations/{id}/users"))
+            }
+            Target::OrganizationRole { .. } => None,
+        };
+        let Some(path) = path else { return Ok(None) };
+        let query = vec![("page", "1".to_owned()), ("page_size", "1".to_owned())];
+        self.access.find(&path, &query).await?.map(|answer| answer.total()).transpose()
+    }
+
+    /// Whether one user holds one target, exactly. One call.
+    pub async fn holds(&self, user: &UserId, target: &Target) -> Result<bool, LogtoError> {
+        match target {
+            Target::Role { role } => {
+                let holders = self.holders_among(role, std::slice::from_ref(user)).await?;
+                Ok(holders.here().is_some_and(|holders| holders.contains(user)))
+            }
+            Target::Membership { organization } => Ok(self.member_roles(organization, user).await?.is_some()),
+            Target::OrganizationRole { organization, role } => {
+                Ok(self.member_roles(organization, user).await?.is_some_and(|roles| roles.contains(role)))
+            }
+        }
+    }
+
+    pub(super) async fn organization_exists(&self, organization: &OrganizationId) -> Result<bool, LogtoError> {
+        self.exists("/api/organizations", organization.as_str()).await
+    }
+
+    pub(super) async fn organization_role_exists(&self, role: &OrganizationRoleId) -> Result<bool, LogtoError> {
+        self.exists("/api/organization-roles", role.as_str()).await
+    }
+
+    async fn exists(&self, list: &str, id: &str) -> Result<bool, LogtoError> {
+        let Some(id) = segment(id) else { return Ok(false) };
+        Ok(self.access.find(&format!("{list}/{id}"), &Query::new()).await?.is_some())
+    }
+
+    /// The roles that one of `values` is the `field` (`search.name` or `search.id`) of, in that case.
+    pub(super) async fn roles_by(
+        &self,
+        field: RoleField,
+        values: &BTreeSet<&str>,
+    ) -> Result<Vec<wire::Role>, LogtoError> {
+        let (search, mode) = match field {
+            RoleField::Name => ("search.name", "mode.name"),
+            RoleField::Id => ("search.id", "mode.id"),
+        };
+        let mut roles = Vec::new();
+        for some in small_enough(values.iter().copied().filter(|value| sendable(value)).collect()) {
+            let mut query = vec![(mode, "exact".to_owned()), ("isCaseSensitive", "true".to_owned())];
+            query.extend(some.into_iter().map(|value| (search, value.to_owned())));
+            roles.extend(walk::every(&self.access, "/api/roles", &query, |role: &wire::Role| role.id.clone()).await?);
+        }
+        Ok(roles)
+    }
+
+    /// The organizations whose name or id contains `text`, whatever its case.
+    pub(super) async fn organizations_like(&self, text: &str) -> Result<Vec<wire::Organization>, LogtoError> {
+        let query = vec![("q", text.to_owned())];
+        walk::every(&self.access, "/api/organizations", &query, |found: &wire::Organization| found.id.clone()).await
+    }
+
+    pub(super) async fn organization_roles(&self) -> Result<Vec<wire::OrganizationRole>, LogtoError> {
+        let path = "/api/organization-roles";
+        walk::every(&self.access, path, &Query::new(), |role: &wire::OrganizationRole| role.id.clone()).await
+    }
+
+    /// Names to choose from, for a message: not all of them where there are very many.
+    pub(super) async fn some_names(&self, path: &str, query: &Query) -> Result<Vec<String>, LogtoError> {
+        #[derive(serde::Deserialize)]
+        struct Named {
+            name: String,
+        }
+        let mut names = BTreeSet::new();
+        for page in 1..=CANDIDATES / PAGE {
+            let mut query = query.clone();
+            query.extend([("page", page.to_string()), ("page_size", PAGE.to_string())]);
+            let Some(answer) = self.access.find(path, &query).await? else { break };
+            let named: Vec<Named> = answer.json()?;
+            let last = named.len() < PAGE;
+            names.extend(named.into_iter().map(|named| named.name));
+            if last {
+                break;
+            }
+        }
+        Ok(names.into_iter().collect())
+    }
+}
+
+/// What a role is searched by.
+#[derive(Clone, Copy)]
+pub(super) enum RoleField {
+    Name,
+    Id,
+}
+
+/// `id` where it can be part of a path: one that Logto could never have made names nothing, and must not
+/// lead to another path (`..`) or to a 500 (a NUL).
+pub(super) fn segment(id: &str) -> Option<&str> {
+    let possible = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    ((1..=64).contains(&id.len()) && id.bytes().all(possible)).then_some(id)
+}
+
+fn role_users(role: &RoleId) -> Option<String> {
+    segment(role.as_str()).map(|id| format!("/api/roles/{id}/users"))
+}
+
+/// A question whose answer fits one page.
+fn exactly(mode: &'static str, case_sensitive: &str) -> Query {
+    vec![
+        (mode, "exact".to_owned()),
+        ("isCaseSensitive", case_sensitive.to_owned()),
+        ("page", "1".to_owned()),
+        ("page_size", PAGE.to_string()),
+    ]
+}
+
+/// Whether Logto can look for it: a NUL is a 500.
+fn sendable(text: &str) -> bool {
+    !text.contains(char::is_control)
+}
+
+/// Groups of at most 100 values that fit a query.
+fn small_enough(values: BTreeSet<&str>) -> Vec<Vec<&str>> {
+    let mut groups: Vec<Vec<&str>> = Vec::new();
+    let mut bytes = 0;
+    for value in values {
+        let length: usize = value.bytes().map(|byte| if byte.is_ascii_alphanumeric() { 1 } else { 3 }).sum();
+        match groups.last_mut() {
+            Some(group) if group.len() < PAGE && bytes + length <= QUERY_BYTES => {
+                group.push(value);
+                bytes += length;
+            }
+            _ => {
+                groups.push(vec![value]);
+                bytes = length;
+            }
+        }
+    }
+    groups
+}
+
+fn sorted(roles: Vec<wire::RoleRef>) -> Vec<OrganizationRoleId> {
+    let mut roles: Vec<OrganizationRoleId> = roles.into_iter().map(|role| role.id).collect();
+    roles.sort();
+    roles.dedup();
+    roles
+}

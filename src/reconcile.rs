@@ -1,0 +1,319 @@
+//! One pass: observe, plan, and (where it is allowed) apply and record. Top to bottom, in this order:
+//!
+//! 1. who paid -> users of Logto (`directory`)
+//! 2. Logto -> who holds what (`observe`)
+//! 3. orders -> what should be (`desired`), ledger -> what is ours
+//! 4. the plan; then the orders and the holders behind its revocations are asked for again, and it is
+//!    made once more from what they say now
+//! 5. `apply`, which has no choice left
+//!
+//! [`look`] is 1 to 4 and holds a [`Reader`] only: a dry run ends there and has no way to write to Logto.
+//! What it keeps in the store is what it learned (orders, who buyers are), never what is ours.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+
+use crate::apply::{Hands, Report, apply};
+use crate::clock;
+use crate::config::settings::{Config, Logto};
+use crate::daemon::Stop;
+use crate::desired::{State, desired};
+use crate::directory::{self, Ask};
+use crate::in_force::InForce;
+use crate::intake;
+use crate::logto::{LogtoError, Reader, Writer};
+use crate::model::{Catalog, Grant, OrderKey, Resolution, Rule, RunId, SourceName, TargetIx, UserId, UserIx};
+use crate::observe::{self, Progress};
+use crate::plan::{Plan, Verify, plan};
+use crate::render::{Names, OrderName, Origin, View, Waiting, view};
+use crate::roster::Roster;
+use crate::scene::{Scene, widen};
+use crate::source::Source;
+use crate::store::{BuyerKey, Outcome, Run, RunEnd, RunKind, Scope, Store, StoreError, StoredBuyer};
+use crate::world::Reread;
+
+/// Whom a pass looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// Every target, walked.
+    Full,
+    /// The buyers of these orders, asked for by id.
+    Quick(Vec<OrderKey>),
+}
+
+/// What a pass needs to look: nothing here can write to Logto.
+#[derive(Clone, Copy)]
+pub struct Eyes<'a> {
+    /// The configuration in force.
+    pub config: &'a Config,
+    /// Its file, digest and commit.
+    pub origin: &'a Origin,
+    /// Its catalog, resolved against Logto.
+    pub catalog: &'a Catalog,
+    /// Asks Logto.
+    pub reader: &'a Reader,
+    /// Asks the payment APIs.
+    pub sources: &'a [Source],
+    /// Those of them whose last read failed, or that were never read.
+    pub unread: &'a BTreeSet<SourceName>,
+    /// What is known already.
+    pub store: &'a Store,
+    /// Told how long reads come along.
+    pub progress: Progress<'a>,
+    /// The time of the pass.
+    pub now: Timestamp,
+}
+
+/// What a pass saw and wants.
+#[derive(Debug)]
+pub struct Sight {
+    /// The plan, in numbers.
+    pub plan: Plan,
+    /// The plan, in words.
+    pub view: View,
+    /// The catalog with the products and targets that only the ledger knows.
+    pub catalog: Catalog,
+    /// The users of this pass.
+    pub roster: Roster,
+    /// The orders that the plan speaks of.
+    pub orders: BTreeMap<OrderKey, OrderName>,
+    /// Targets that could not be read, and why.
+    pub troubles: Vec<(String, LogtoError)>,
+    /// The next instant at which an entitlement or a grace ends by itself.
+    pub next_change: Option<Timestamp>,
+}
+
+/// Why a pass could not look.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// Logto, or the way to it.
+    #[error("Logto could not be read")]
+    Logto(#[from] LogtoError),
+    /// Our own file.
+    #[error("the store could not be used")]
+    Store(#[from] StoreError),
+}
+
+impl Span {
+    /// `full` or `quick`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Span::Full => "full",
+            Span::Quick(_) => "quick",
+        }
+    }
+}
+
+impl Sight {
+    /// The grant that an index into the catalog and one into the roster name.
+    pub fn grant(&self, target: TargetIx, user: UserIx) -> Grant {
+        Grant { user: self.roster.id(user).clone(), target: self.catalog.target(target).target.clone() }
+    }
+}
+
+impl PassError {
+    /// What would mend it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            PassError::Logto(error) => error.hint(),
+            PassError::Store(error) => error.hint(),
+        }
+    }
+}
+
+/// Looks and plans; changes nothing in Logto.
+pub async fn look(eyes: Eyes<'_>, span: &Span) -> Result<Sight, PassError> {
+    let buyers = buyers(eyes, span).await?;
+    let ledger = match span {
+        Span::Full => eyes.store.ledger(None).await?,
+        Span::Quick(_) => eyes.store.ledger(Some(&users_of(&buyers))).await?,
+    };
+    let catalog = widen(eyes.catalog, &ledger, &eyes.config.protect.roles);
+    let mut observed = match span {
+        Span::Full => observe::walk(eyes.reader, &catalog, eyes.progress).await?,
+        Span::Quick(_) => {
+            let users = users_of(&buyers).into_iter().chain(ledger.iter().map(|row| row.grant.user.clone()));
+            observe::ask(eyes.reader, &catalog, &users.collect()).await?
+        }
+    };
+
+    let scene = Scene::new(eyes, span, catalog, &buyers, &ledger, &observed).await?;
+    drop(ledger);
+    let mut wanted = scene.desired(eyes).await?;
+    let doubtful = scene.doubtful(&wanted, &observed);
+    observe::confirm(eyes.reader, &scene.catalog, &mut observed, doubtful).await?;
+    let mut guard = scene.guard(eyes, &buyers).await?;
+    let mut actual = scene.actual(&observed);
+    let mut planned = plan(scene.world(&wanted, &actual, &guard));
+    if !planned.verify.is_empty() {
+        guard.reread = reread(eyes, &planned.verify).await?;
+        observe::confirm(eyes.reader, &scene.catalog, &mut observed, scene.holders(&planned.verify)).await?;
+        wanted = scene.desired(eyes).await?;
+        actual = scene.actual(&observed);
+        planned = plan(scene.world(&wanted, &actual, &guard));
+    }
+
+    let orders = order_names(eyes.store, &planned).await?;
+    let waiting = waiting(eyes, &scene, &buyers).await?;
+    let names = Names { users: scene.roster.clone().into_ids(), emails: scene.emails(&buyers), orders };
+    let seen = view(&planned, &scene.catalog, &actual, &names, waiting, wanted.unknown, eyes.origin.clone());
+    Ok(Sight {
+        plan: planned,
+        view: seen,
+        roster: scene.roster,
+        orders: names.orders,
+        troubles: observed.troubles,
+        next_change: wanted.next_change.and_then(|at| Timestamp::from_second(at).ok()),
+        catalog: scene.catalog,
+    })
+}
+
+/// The buyers of a pass, each looked up in Logto if nobody has yet.
+async fn buyers(eyes: Eyes<'_>, span: &Span) -> Result<Vec<StoredBuyer>, PassError> {
+    let (scope, ask) = match span {
+        Span::Full => (Scope::All, Ask::Unresolved),
+        Span::Quick(orders) => (Scope::Buyers(eyes.store.buyers_of_orders(orders).await?), Ask::Unresolved),
+    };
+    let buyers = eyes.store.buyers(&scope).await?;
+    let answers = directory::resolve(eyes.reader, &eyes.config.buyers, &buyers, ask).await?;
+    eyes.store.resolve_buyers(&answers, eyes.now).await?;
+    let scope = match span {
+        Span::Full => Scope::All,
+        // What one of a user's orders ends, another of theirs may still entitle to.
+        Span::Quick(_) => {
+            let here = eyes.store.buyers(&scope).await?;
+            let mut keys = eyes.store.buyers_of_users(&users_of(&here)).await?;
+            keys.extend(here.iter().map(|buyer| buyer.key));
+            keys.sort_unstable();
+            keys.dedup();
+            Scope::Buyers(keys)
+        }
+    };
+    if answers.is_empty() && scope == Scope::All {
+        return Ok(buyers);
+    }
+    Ok(eyes.store.buyers(&scope).await?)
+}
+
+fn users_of(buyers: &[StoredBuyer]) -> Vec<UserId> {
+    let users: BTreeSet<&UserId> = buyers.iter().filter_map(StoredBuyer::user).collect();
+    users.into_iter().cloned().collect()
+}
+
+/// Reads the orders behind revocations again by id, each once.
+async fn reread(eyes: Eyes<'_>, verify: &Verify) -> Result<BTreeMap<OrderKey, Reread>, PassError> {
+    let keys: Vec<OrderKey> = verify.orders.iter().copied().collect();
+    let mut answers = BTreeMap::new();
+    for stored in eyes.store.stored_orders(&keys).await? {
+        let answer = match eyes.sources.iter().find(|source| *source.name() == stored.source) {
+            Some(source) => intake::reread(source, eyes.store, &stored.order.id, eyes.now).await?,
+            // The file names the source no more: nobody is left to ask, and nothing is confirmed.
+            None => Reread::Failed,
+        };
+        answers.insert(stored.key, answer);
+    }
+    Ok(answers)
+}
+
+async fn order_names(store: &Store, plan: &Plan) -> Result<BTreeMap<OrderKey, OrderName>, PassError> {
+    let held = plan.held.iter().map(|held| &held.action);
+    let keys: BTreeSet<OrderKey> =
+        plan.actions.iter().chain(&plan.adopt).chain(held).filter_map(|action| action.why.order).collect();
+    let keys: Vec<OrderKey> = keys.into_iter().collect();
+    let orders = store.stored_orders(&keys).await?;
+    Ok(orders.into_iter().map(|one| (one.key, OrderName { source: one.source, id: one.order.id })).collect())
+}
+
+/// Buyers who are nobody yet, or two, and have paid for something.
+async fn waiting(eyes: Eyes<'_>, scene: &Scene, buyers: &[StoredBuyer]) -> Result<Vec<Waiting>, PassError> {
+    let open: Vec<&StoredBuyer> = buyers.iter().filter(|one| one.user().is_none()).collect();
+    // The same core answers what they would hold: each of them stands in as a user of their own.
+    let stand_in: HashMap<BuyerKey, UserIx> =
+        open.iter().zip(0..).map(|(one, number)| (one.key, UserIx(number))).collect();
+    let product = |key| scene.product_ix.get(&key).copied();
+    let user = |key| stand_in.get(&key).copied();
+    let scope = Scope::Buyers(open.iter().map(|one| one.key).collect());
+    let mut purchases = eyes.store.purchases(&scene.catalog, &product, &user, &scope).await?;
+    let wanted = desired(&mut purchases, &scene.catalog, eyes.now.as_second());
+    let mut orders: BTreeMap<UserIx, BTreeSet<OrderKey>> = BTreeMap::new();
+    for claim in wanted.targets.iter().flatten().filter(|claim| claim.state == State::Entitled) {
+        orders.entry(claim.user).or_default().insert(claim.order);
+    }
+    let mut waiting = Vec::new();
+    for (user, orders) in orders {
+        let one = open[user.at()];
+        let first = eyes.store.stored_orders(&[*orders.first().expect("made with one")]).await?;
+        let (Some(resolution), Some(first)) = (&one.resolution, first.first()) else { continue };
+        waiting.extend(Waiting::new(&one.buyer, resolution, orders.len() as u64, &first.order.id));
+    }
+    Ok(waiting)
+}
+
+/// Carries out what was planned and records it: 5 of a pass. `stop` ends it after what is in flight.
+pub async fn act(
+    in_force: &InForce,
+    store: &Store,
+    writer: &Writer,
+    sight: &Sight,
+    span: &Span,
+    now: Timestamp,
+    stop: &Stop,
+) -> Result<Report, StoreError> {
+    let run = RunId::from(format!("{now:.3}-{:04x}", fastrand::u16(..)));
+    let kind = match span {
+        Span::Full => RunKind::Full,
+        Span::Quick(_) => RunKind::Quick,
+    };
+    let origin = &in_force.origin;
+    let begin =
+        Run { id: run.clone(), kind, config: origin.digest.clone(), commit: origin.commit.clone(), started: now };
+    store.begin_run(&begin).await?;
+    let mappings = mappings(&sight.catalog, |_| true);
+    store.note_mappings(&mappings, now).await?;
+
+    let Logto { batch, concurrency, .. } = in_force.config.logto;
+    let hands = Hands { writer, store, run: &run, batch, at_once: concurrency, now };
+    let mut report = apply(hands, sight, stop).await?;
+    lose_sight_of(store, &report, now).await?;
+
+    let whole = sight.troubles.is_empty() && report.stopped == 0;
+    if kind == RunKind::Full && whole {
+        // What a commit causes stays limited until none of it is held any more.
+        let held: BTreeSet<TargetIx> = sight.plan.held.iter().map(|held| held.action.target).collect();
+        store.settle_mappings(&self::mappings(&sight.catalog, |target| !held.contains(&target)), now).await?;
+    }
+    let finished = clock::now();
+    report.elapsed = std::time::Duration::try_from(finished.duration_since(now)).unwrap_or_default();
+    report.calls = in_force.client.calls();
+    let figures = report.figures();
+    let end = RunEnd {
+        finished,
+        outcome: if whole { Outcome::Succeeded } else { Outcome::Failed },
+        done: figures.done,
+        held: report.held,
+        failed: figures.failed,
+        calls: report.calls,
+    };
+    store.finish_run(&run, &end).await?;
+    Ok(report)
+}
+
+/// Product and target key of every mapping whose target is `wanted`.
+fn mappings(catalog: &Catalog, wanted: impl Fn(TargetIx) -> bool) -> Vec<(String, String)> {
+    let of_rule = |rule: &Rule| {
+        let wanted = rule.entitlements.iter().filter(|entitlement| wanted(entitlement.target));
+        wanted.map(|entitlement| (rule.product.to_string(), catalog.target(entitlement.target).target.key())).collect()
+    };
+    let all: BTreeSet<(String, String)> =
+        catalog.products.iter().flat_map(|rule| -> Vec<_> { of_rule(rule) }).collect();
+    all.into_iter().collect()
+}
+
+/// A user whom Logto does not know any more is nobody again: their buyers wait for an account.
+async fn lose_sight_of(store: &Store, report: &Report, now: Timestamp) -> Result<(), StoreError> {
+    let gone: Vec<UserId> = report.gone.iter().cloned().collect();
+    let buyers = store.buyers_of_users(&gone).await?;
+    let nobody: Vec<_> = buyers.into_iter().map(|key| (key, Resolution::NoAccount)).collect();
+    store.resolve_buyers(&nobody, now).await
+}

@@ -1,0 +1,36 @@
+//! Plan -> text, diff, JSON, Markdown: everything that a person or another program reads.
+//!
+//! Pure: strings in, strings out. Every list comes in a fixed order, so the same plan gives the same bytes.
+//! The sentences themselves are all in [`words`].
+
+mod diff;
+mod markdown;
+mod report;
+mod text;
+mod view;
+pub mod words;
+
+pub use diff::diff;
+pub use markdown::markdown;
+pub use report::report;
+pub use text::text;
+pub use view::{Block, Change, HeldChange, Names, OrderName, Origin, Summary, TargetView, View, Waiting, view};
+
+pub use crate::config::Color;
+
+impl Color {
+    /// `text` in the colour of an ANSI code: `32` green, `31` red, `33` yellow, `36` cyan, `2` dim, `1` bold.
+    pub fn paint(self, code: &str, text: &str) -> String {
+        match self {
+            Color::Ansi => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            Color::Plain => text.to_owned(),
+        }
+    }
+}
+
+/// The view as JSON: the shape of [`View`], one key per line, ending in a line feed.
+pub fn json(view: &View) -> String {
+    let mut text = serde_json::to_string_pretty(view).expect("a view holds strings, numbers and lists only");
+    text.push('\n');
+    text
+}

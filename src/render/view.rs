@@ -1,0 +1,312 @@
+//! A plan with every number replaced by the name a person knows it by.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::words;
+use crate::model::{Buyer, Catalog, Email, OrderId, OrderKey, Resolution, SourceName, UserId, UserIx};
+use crate::plan::{Action, Held, Plan, Verb, Why};
+use crate::world::Actual;
+
+/// What turns the numbers of a pass back into names.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// By [`UserIx`].
+    pub users: Vec<UserId>,
+    /// Addresses, where an order gave one.
+    pub emails: BTreeMap<UserIx, Email>,
+    /// The orders that the plan speaks of.
+    pub orders: BTreeMap<OrderKey, OrderName>,
+}
+
+/// An order as people name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderName {
+    /// Where it was placed.
+    pub source: SourceName,
+    /// Its id there.
+    pub id: OrderId,
+}
+
+/// Which configuration a plan was made under.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The file, as it was given.
+    pub file: String,
+    /// SHA-256 of its bytes, in hex.
+    pub digest: String,
+    /// The commit that the work tree has checked out, where the file lies in one.
+    pub commit: Option<String>,
+}
+
+impl Origin {
+    /// The commit, or the digest where there is none.
+    pub fn version(&self) -> &str {
+        self.commit.as_deref().unwrap_or(&self.digest)
+    }
+
+    /// `entitlements.yaml@3f2a9c1`: the start of the [`version`](Self::version).
+    pub fn short(&self) -> String {
+        let version = self.version();
+        format!("{}@{}", self.file, version.get(..7).unwrap_or(version))
+    }
+}
+
+/// A plan in words: what `plan --output json` prints, and what a saved plan is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// The shape of this document; 1.
+    pub version: u32,
+    /// The configuration it was made under.
+    pub config: Origin,
+    /// What is to be done, in the order of doing.
+    pub changes: Vec<Change>,
+    /// What is wanted and withheld.
+    pub held: Vec<HeldChange>,
+    /// What is there already and becomes ours.
+    pub adoptions: Vec<Change>,
+    /// Buyers who cannot be given anything yet.
+    pub waiting: Vec<Waiting>,
+    /// One for each target.
+    pub targets: Vec<TargetView>,
+    /// One for each user whom `changes` touches: what they hold, and what they will.
+    pub users: Vec<Block>,
+    /// The figures.
+    pub summary: Summary,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Change {
+    /// `grant`, `revoke` or `adopt`.
+    pub action: String,
+    /// The Logto user id.
+    pub user: UserId,
+    /// The buyer's address, where an order gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<Email>,
+    /// The target as the file names it.
+    pub target: String,
+    /// The target by ids.
+    pub target_key: String,
+    /// One sentence.
+    pub because: String,
+    /// The order behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
+    /// The source of that order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The product of that order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
+    /// The line of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+}
+
+/// A change that is withheld.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HeldChange {
+    /// What is wanted.
+    #[serde(flatten)]
+    pub change: Change,
+    /// The name of the hold: `OverLimit`, `Incomplete`, ...
+    pub hold: String,
+    /// Why it is withheld.
+    pub reason: String,
+    /// What would lift the hold.
+    pub lift: String,
+}
+
+/// A buyer who cannot be given anything yet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Who paid, as the shop has it.
+    pub buyer: String,
+    /// `NoAccount`, `NoIdentity` or `Ambiguous`.
+    pub reason: String,
+    /// What would end the wait.
+    pub lift: String,
+    /// How many of their orders entitle to something.
+    pub orders: u64,
+    /// One of those orders.
+    pub order: String,
+}
+
+impl Waiting {
+    /// `None` for a buyer who is resolved.
+    pub fn new(buyer: &Buyer, resolution: &Resolution, orders: u64, order: &OrderId) -> Option<Self> {
+        let (reason, lift) = words::waiting(buyer, resolution)?;
+        Some(Self { buyer: buyer.to_string(), reason: reason.to_owned(), lift, orders, order: order.to_string() })
+    }
+
+    /// Whether this is a hold (two accounts, nobody guesses) rather than a wait for a sign-up.
+    pub fn is_held(&self) -> bool {
+        self.reason == words::AMBIGUOUS
+    }
+}
+
+/// The figures of one target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetView {
+    /// As the file names it.
+    pub name: String,
+    /// By ids.
+    pub key: String,
+    /// Users who should hold it.
+    pub desired: u64,
+    /// Users who hold it.
+    pub actual: u64,
+    /// Users who hold it, not by us and not by any order.
+    pub foreign: u64,
+    /// Users who keep it for a grace, an unknown standing, or `prune: never`.
+    pub kept: u64,
+    /// How complete the read was.
+    pub coverage: String,
+}
+
+/// What one user holds, and will hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// The Logto user id.
+    pub user: UserId,
+    /// The buyer's address, where an order gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<Email>,
+    /// Names of the managed targets held now.
+    pub actual: Vec<String>,
+    /// Names of the managed targets held after the plan.
+    pub desired: Vec<String>,
+}
+
+/// The figures of a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Grants to make.
+    pub grants: u64,
+    /// Grants to take back.
+    pub revocations: u64,
+    /// Grants to adopt.
+    pub adoptions: u64,
+    /// Actions withheld, ambiguous buyers included.
+    pub held: u64,
+    /// Buyers without an account.
+    pub waiting: u64,
+    /// Purchases whose standing is unknown.
+    pub unknown: u64,
+    /// Grants that are neither ours nor bought.
+    pub foreign: u64,
+}
+
+impl View {
+    /// Whether there is nothing to do. What waits for a sign-up or is held is not something to do.
+    pub fn in_sync(&self) -> bool {
+        self.changes.is_empty() && self.adoptions.is_empty()
+    }
+}
+
+/// Puts names to a plan.
+pub fn view(
+    plan: &Plan,
+    catalog: &Catalog,
+    actual: &Actual,
+    names: &Names,
+    waiting: Vec<Waiting>,
+    unknown: usize,
+    config: Origin,
+) -> View {
+    let change = |action: &Action| change(action, catalog, names);
+    let mut held: Vec<HeldChange> = plan.held.iter().map(|held| held_change(held, catalog, names)).collect();
+    held.sort();
+    let mut waiting = waiting;
+    waiting.sort();
+    let targets: Vec<TargetView> = catalog
+        .indices()
+        .zip(&plan.tallies)
+        .map(|((ix, entry), tally)| TargetView {
+            name: entry.name.clone(),
+            key: entry.target.key(),
+            desired: tally.desired,
+            actual: tally.actual,
+            foreign: tally.foreign,
+            kept: tally.kept,
+            coverage: words::coverage(actual.targets[ix.at()].coverage),
+        })
+        .collect();
+    let count = |verb| plan.actions.iter().filter(|action| action.verb == verb).count() as u64;
+    let ambiguous = waiting.iter().filter(|one| one.is_held()).count() as u64;
+    View {
+        version: 1,
+        config,
+        changes: plan.actions.iter().map(change).collect(),
+        adoptions: plan.adopt.iter().map(change).collect(),
+        users: blocks(plan, catalog, actual, names),
+        summary: Summary {
+            grants: count(Verb::Grant),
+            revocations: count(Verb::Revoke),
+            adoptions: plan.adopt.len() as u64,
+            held: held.len() as u64 + ambiguous,
+            waiting: waiting.len() as u64 - ambiguous,
+            unknown: unknown as u64,
+            foreign: targets.iter().map(|target| target.foreign).sum(),
+        },
+        held,
+        waiting,
+        targets,
+    }
+}
+
+fn change(action: &Action, catalog: &Catalog, names: &Names) -> Change {
+    let Action { verb, target, user, why } = *action;
+    let Why { order, product, line, .. } = why;
+    let entry = catalog.target(target);
+    let order = order.and_then(|key| names.orders.get(&key));
+    let rule = product.map(|product| catalog.rule(product));
+    Change {
+        action: words::verb(verb).to_owned(),
+        user: names.users[user.at()].clone(),
+        email: names.emails.get(&user).cloned(),
+        target: entry.name.clone(),
+        target_key: entry.target.key(),
+        because: words::because(&why, order, rule),
+        order: order.map(|order| order.id.to_string()),
+        source: order.map(|order| order.source.to_string()),
+        product: rule.map(|rule| rule.product.to_string()),
+        line: (line > 0).then_some(line),
+    }
+}
+
+fn held_change(held: &Held, catalog: &Catalog, names: &Names) -> HeldChange {
+    let change = change(&held.action, catalog, names);
+    let (reason, lift) = words::hold(&held.hold, &change);
+    HeldChange { hold: words::hold_name(&held.hold).to_owned(), reason, lift, change }
+}
+
+fn blocks(plan: &Plan, catalog: &Catalog, actual: &Actual, names: &Names) -> Vec<Block> {
+    let mut changes: BTreeMap<UserIx, Vec<&Action>> = BTreeMap::new();
+    for action in &plan.actions {
+        changes.entry(action.user).or_default().push(action);
+    }
+    let block = |(user, actions): (UserIx, Vec<&Action>)| {
+        let mut block = Block {
+            user: names.users[user.at()].clone(),
+            email: names.emails.get(&user).cloned(),
+            actual: Vec::new(),
+            desired: Vec::new(),
+        };
+        for (target, entry) in catalog.indices() {
+            let held = actual.targets[target.at()].holders.binary_search(&user).is_ok();
+            let change = actions.iter().find(|action| action.target == target).map(|action| action.verb);
+            if held {
+                block.actual.push(entry.name.clone());
+            }
+            if change == Some(Verb::Grant) || (held && change != Some(Verb::Revoke)) {
+                block.desired.push(entry.name.clone());
+            }
+        }
+        block
+    };
+    changes.into_iter().map(block).collect()
+}

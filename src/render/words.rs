@@ -1,0 +1,168 @@
+//! Every sentence about a plan that a person reads, in one place.
+
+use jiff::Timestamp;
+
+use super::OrderName;
+use super::view::Change;
+use crate::desired::{Ending, FOREVER};
+use crate::limits::Over;
+use crate::model::{Buyer, Resolution, Rule};
+use crate::plan::{Bound, Cause, Doubt, Gap, Hold, Verb, Why};
+use crate::world::Coverage;
+
+/// The name of the hold on a buyer whose email two accounts share.
+pub const AMBIGUOUS: &str = "Ambiguous";
+
+/// What is printed where there is nothing to do.
+pub const IN_SYNC: &str = "Nothing to do: Logto holds what was paid for.";
+
+/// `grant`, `revoke`, `adopt`.
+pub fn verb(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Grant => "grant",
+        Verb::Revoke => "revoke",
+        Verb::Adopt => "adopt",
+    }
+}
+
+/// A day, as `2026-11-22`; with the time where it is not midnight UTC.
+pub fn day(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(|_| "for ever".to_owned(), |at| at.strftime("%Y-%m-%d").to_string())
+}
+
+/// Why something is done: cause, order, product and line, in one sentence without a full stop.
+pub fn because(why: &Why, order: Option<&OrderName>, rule: Option<&Rule>) -> String {
+    let order = order.map_or_else(|| "an order that is no longer known".to_owned(), |order| order.id.to_string());
+    let product = rule.map_or("", |rule| rule.name.as_str());
+    let line = if why.line > 0 { format!(" (line {})", why.line) } else { String::new() };
+    let until = if why.at == FOREVER { String::new() } else { format!(", until {}", day(why.at)) };
+    match why.cause {
+        Cause::Sale => format!("{order} paid for {product}{line}{until}"),
+        Cause::Commit => format!("{product} now gives this{line}; {order} was paid before{until}"),
+        Cause::Drift => format!("{order} paid for {product}{line}{until}, and somebody took it away"),
+        Cause::Ended(how) => {
+            let ended = match how {
+                Ending::Expired => "expired",
+                Ending::Refunded => "was refunded",
+                Ending::Voided => "was cancelled",
+                Ending::Disputed => "is disputed",
+            };
+            format!("{order} {ended} on {}: {product}{line}", day(why.at))
+        }
+        Cause::Unmapped => format!("{product} does not give this any more; {order} was the reason"),
+        Cause::Exclusive => "no order entitles to it, and `prune: exclusive` lets buyers only hold it".to_owned(),
+    }
+}
+
+/// The name of a hold, as DESIGN and the README have it.
+pub fn hold_name(hold: &Hold) -> &'static str {
+    match hold {
+        Hold::Foreign => "Foreign",
+        Hold::Incomplete(_) => "Incomplete",
+        Hold::OverLimit(..) => "OverLimit",
+        Hold::FreshLedger => "FreshLedger",
+        Hold::Protected => "Protected",
+        Hold::Unverified(_) => "Unverified",
+    }
+}
+
+/// Why something is withheld, and what would lift that.
+pub fn hold(hold: &Hold, change: &Change) -> (String, String) {
+    let (reason, lift): (String, String) = match hold {
+        Hold::Foreign => (
+            format!("leaving {} would also take roles in it that are not ours to take", change.target),
+            "remove those roles by hand if nobody needs them; the membership follows in the next pass".into(),
+        ),
+        Hold::Incomplete(Gap::Unread) => (
+            format!("{} could not be read", change.target),
+            "nothing to do if Logto is reachable again: the next pass reads it anew".into(),
+        ),
+        Hold::Incomplete(Gap::Missing) => (
+            format!("{} is not in Logto any more", change.target),
+            "create it again in the console, or take it out of the file".into(),
+        ),
+        Hold::Incomplete(Gap::Partial) => (
+            format!("the list of holders of {} lost rows while it was read", change.target),
+            "nothing to do: the next pass reads it anew".into(),
+        ),
+        Hold::Incomplete(Gap::Source) => (
+            "the source could not be read, so a renewal may have been missed".into(),
+            "nothing to do if the payment API answers again: the next pass reads it anew".into(),
+        ),
+        Hold::OverLimit(bound, over) => over_limit(*bound, over, change),
+        Hold::FreshLedger => (
+            "the ledger is new or was lost, and has not seen a whole pass yet".into(),
+            "let one full pass finish (`entitled run --once`): it takes nothing away".into(),
+        ),
+        Hold::Protected => (
+            "`protect` names this user or this role".into(),
+            "take it out of `protect`, or do it by hand in the console".into(),
+        ),
+        Hold::Unverified(Doubt::NotAsked) => (
+            "the order and the holder have not been read again yet".into(),
+            "nothing to do: a pass reads them just before it revokes".into(),
+        ),
+        Hold::Unverified(Doubt::OrderUnconfirmed) => (
+            "the payment API did not confirm the order when it was read again by id".into(),
+            "look the order up in the shop; the next pass asks again".into(),
+        ),
+        Hold::Unverified(Doubt::NoEvidence) => (
+            "nothing entitles to it, and nothing says that it ended: no refund, no expiry, no commit".into(),
+            "look the order up in the shop; if access should end, refund or void it there".into(),
+        ),
+    };
+    (reason, lift)
+}
+
+fn over_limit(bound: Bound, over: &Over, change: &Change) -> (String, String) {
+    let of = match bound {
+        Bound::Target => format!("of {}", change.target),
+        Bound::Total => "in total".to_owned(),
+    };
+    let (what, key) = if change.action == "revoke" {
+        ("revocations", "limits.revocations")
+    } else {
+        ("grants caused by a commit", "limits.config_grants")
+    };
+    let Over { wanted, spent, allowed, owned } = over;
+    (
+        format!("{wanted} {what} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned)"),
+        format!("check that this is meant, then raise `{key}` in the file, or wait until the day has passed"),
+    )
+}
+
+/// Why a buyer waits, and what would end it. `None` for one who is resolved.
+pub fn waiting(buyer: &Buyer, resolution: &Resolution) -> Option<(&'static str, String)> {
+    Some(match resolution {
+        Resolution::User(_) => return None,
+        Resolution::NoAccount => match (&buyer.user, &buyer.email) {
+            (Some(user), None) => ("NoAccount", format!("no Logto user has the id `{user}`")),
+            (_, Some(email)) => (
+                "NoAccount",
+                format!("granted as soon as somebody signs up as {email}; or add it to `buyers.bindings`"),
+            ),
+            (None, None) => ("NoAccount", "the order names nobody".to_owned()),
+        },
+        Resolution::NoIdentity => ("NoIdentity", "the order names neither a user nor an email".to_owned()),
+        Resolution::Ambiguous(users) => {
+            let users: Vec<&str> = users.iter().map(crate::model::UserId::as_str).collect();
+            (AMBIGUOUS, format!("two accounts share this email; add one of {} to `buyers.bindings`", users.join(", ")))
+        }
+    })
+}
+
+/// How complete a read was.
+pub fn coverage(coverage: Coverage) -> String {
+    match coverage {
+        Coverage::Whole => "whole".to_owned(),
+        Coverage::Partial { seen, total } => format!("partial: {seen} of {total}"),
+        Coverage::Asked => "asked by id".to_owned(),
+        Coverage::Unread => "unread".to_owned(),
+        Coverage::Missing => "missing".to_owned(),
+    }
+}
+
+/// `1 grant`, `2 grants`.
+pub fn count(n: u64, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}

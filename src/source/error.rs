@@ -1,0 +1,336 @@
+//! What can go wrong with a source, and what mends it.
+//!
+//! Holds no secret: texts of a server pass through `http::answer::begins` before they come here.
+
+use std::path::PathBuf;
+
+use reqwest::StatusCode;
+
+use super::Shrunk;
+use crate::http::BodyError;
+
+/// Why a source could not be read. `call` is the method, the path and the query of the request.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The settings cannot work, whatever the server says.
+    #[error("`{value}` cannot be {what}")]
+    Settings {
+        /// What it should have been.
+        what: &'static str,
+        /// What it is; never a secret.
+        value: String,
+    },
+    /// No answer at all.
+    #[error("{call}: no answer in {tries} tries")]
+    Unreachable {
+        /// The request.
+        call: String,
+        /// How often it was tried.
+        tries: u32,
+        /// What the last try met.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The answer could not be read to its end.
+    #[error("{call}: the answer could not be read")]
+    Body {
+        /// The request.
+        call: String,
+        /// Why.
+        #[source]
+        source: BodyError,
+    },
+    /// 401 or 403.
+    #[error("{call}: refused with {status}{}", quoted(.said))]
+    Denied {
+        /// The request.
+        call: String,
+        /// 401 or 403.
+        status: StatusCode,
+        /// The server's own words.
+        said: String,
+        /// How we said who asks: the `kind` of `auth`.
+        auth: &'static str,
+    },
+    /// Any other status that is not success.
+    #[error("{call}: answered {status}{}", quoted(.said))]
+    Status {
+        /// The request.
+        call: String,
+        /// The status.
+        status: StatusCode,
+        /// The server's own words.
+        said: String,
+    },
+    /// A redirect, which is never followed: the token would travel with it.
+    #[error("{call}: answered {status}, which leads to `{to}` and is not followed")]
+    Redirect {
+        /// The request.
+        call: String,
+        /// 3xx.
+        status: StatusCode,
+        /// Where it leads.
+        to: String,
+    },
+    /// Not JSON by its own word, such as a login page.
+    #[error("{call}: answered `{content_type}` instead of JSON: `{begins}`")]
+    NotJson {
+        /// The request.
+        call: String,
+        /// The media type.
+        content_type: String,
+        /// How it begins.
+        begins: String,
+    },
+    /// JSON by its own word, but broken or cut short.
+    #[error("{call}: the answer is not whole JSON")]
+    BrokenJson {
+        /// The request.
+        call: String,
+        /// Where it breaks.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The answer holds none of the places where orders should be.
+    #[error("{call}: the answer holds no list at {paths}; it has {found}")]
+    NoItems {
+        /// The request.
+        call: String,
+        /// The paths of `list.items`, or of `get.item`.
+        paths: String,
+        /// The keys it has instead.
+        found: String,
+    },
+    /// A full page without an order that was not seen before, or the page before once more.
+    #[error("{call}: page repeats, it holds only orders that earlier pages held")]
+    PageRepeats {
+        /// The request.
+        call: String,
+    },
+    /// The list does not end.
+    #[error("the list has more than {max} pages")]
+    TooManyPages {
+        /// `max_pages`.
+        max: u32,
+    },
+    /// A link to the next page that leads away.
+    #[error("{call}: the next page is said to be at `{link}`, which is not at `{own}` and is not followed")]
+    ForeignLink {
+        /// The request.
+        call: String,
+        /// Where it leads: the origin.
+        link: String,
+        /// The origin of the source.
+        own: String,
+    },
+    /// The cursor of the next page is neither a text nor a number.
+    #[error("{call}: the cursor of the next page is `{cursor}`")]
+    Cursor {
+        /// The request.
+        call: String,
+        /// What it is instead.
+        cursor: String,
+    },
+    /// The answer does not say how many there are, though it should.
+    #[error("{call}: the answer does not say at `{path}` how many orders there are")]
+    NoTotal {
+        /// The request.
+        call: String,
+        /// `list.total`.
+        path: String,
+    },
+    /// The API says another number than it gave, twice.
+    #[error("the API says it has {claimed} orders and gave {collected}, twice over")]
+    Total {
+        /// By its own word.
+        claimed: u64,
+        /// Distinct orders given.
+        collected: u64,
+    },
+    /// Too little to be believed.
+    #[error(transparent)]
+    Shrunk(#[from] Shrunk),
+    /// One order cannot be read.
+    #[error("{call}: item {place}{} cannot be read as an order", named(.id))]
+    Item {
+        /// The request.
+        call: String,
+        /// Its place in the answer, from 1.
+        place: usize,
+        /// Its id, where it has one.
+        id: Option<String>,
+        /// Why.
+        #[source]
+        source: MapError,
+    },
+    /// Asked for one order, the API gave another.
+    #[error("{call}: answered with the order `{got}`")]
+    OtherOrder {
+        /// The request.
+        call: String,
+        /// What it gave.
+        got: String,
+    },
+    /// The token endpoint said no.
+    #[error("no token from `{url}`: answered {status}{}", quoted(.said))]
+    TokenRefused {
+        /// The token endpoint.
+        url: String,
+        /// Its status.
+        status: StatusCode,
+        /// Its own words.
+        said: String,
+    },
+    /// The token endpoint said yes, but gave nothing that can be used.
+    #[error("no token from `{url}`: its answer holds no usable `access_token`")]
+    TokenUnusable {
+        /// The token endpoint.
+        url: String,
+    },
+    /// The file of orders.
+    #[error("`{}` cannot be read as orders", path.display())]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: FileError,
+    },
+}
+
+/// Why one item is no order.
+#[derive(Debug, thiserror::Error)]
+pub enum MapError {
+    /// It is a text, a number or a list.
+    #[error("it is no JSON object")]
+    NotAnObject,
+    /// None of the paths holds a text or a whole number.
+    #[error("it has no id at {paths}")]
+    NoId {
+        /// The paths of `map.id`.
+        paths: String,
+    },
+    /// A time in no known form.
+    #[error("`{value}` at `{path}` is no time")]
+    Time {
+        /// The path.
+        path: String,
+        /// What stands there.
+        value: String,
+    },
+    /// A product that is neither a text nor a whole number.
+    #[error("`{value}` at `{path}` is no product id")]
+    Product {
+        /// The path.
+        path: String,
+        /// What stands there.
+        value: String,
+    },
+}
+
+/// Why a file of orders cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// Not there, or not ours to read.
+    #[error("the file cannot be opened")]
+    Open(#[source] std::io::Error),
+    /// No content at all, as while it is being written.
+    #[error("the file is empty")]
+    Empty,
+    /// Not YAML, or an entry of another shape.
+    #[error("the YAML is not a list of orders")]
+    Yaml(#[source] Box<serde_yaml::Error>),
+    /// Not JSON.
+    #[error("the JSON is not a list of orders")]
+    Json(#[source] serde_json::Error),
+    /// Of the JSON, one entry of another shape.
+    #[error("entry {place}{} is not an order", named(.id))]
+    Shape {
+        /// Its place, from 1.
+        place: usize,
+        /// Its id, where it has one.
+        id: Option<String>,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The shape is right, a value is not.
+    #[error("entry {place}{}: {why}", named(.id))]
+    Entry {
+        /// Its place, from 1.
+        place: usize,
+        /// Its id, where it has one.
+        id: Option<String>,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+fn quoted(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": `{text}`") }
+}
+
+fn named(id: &Option<String>) -> String {
+    id.as_ref().map(|id| format!(" (`{id}`)")).unwrap_or_default()
+}
+
+impl SourceError {
+    /// What mends it, where one thing does.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            SourceError::Denied { auth: "none", .. } => {
+                "this source sends no credentials; set `auth`, for example {kind: bearer, token: ${SHOP_TOKEN}}"
+            }
+            SourceError::Denied { auth: "oauth2_client_credentials", status, .. }
+                if *status == StatusCode::FORBIDDEN =>
+            {
+                "the token is valid but may not read orders: give the application the role the payment API asks for, \
+                 and check `resource` and `scope` of `auth`"
+            }
+            SourceError::Denied { auth: "oauth2_client_credentials", .. } => {
+                "a fresh token was refused too: check `resource`, `audience` and `scope` of `auth`"
+            }
+            SourceError::Denied { status, .. } if *status == StatusCode::FORBIDDEN => {
+                "the credentials are known but may not read orders: check their permissions in the payment API"
+            }
+            SourceError::Denied { .. } => {
+                "check the secret, and whether the payment API wants another `auth.kind` (none, bearer, basic, header, \
+                 oauth2_client_credentials)"
+            }
+            SourceError::TokenRefused { .. } => {
+                "check `token_url`, `client_id`, `client_secret`, `resource` and `scope` of `auth`"
+            }
+            SourceError::Redirect { .. } => "set `url` to the address that the API really has, with the right scheme",
+            SourceError::NotJson { .. } => {
+                "this is not the API: check `url` and `list.path`, and whether a login page or a proxy stands before it"
+            }
+            SourceError::NoItems { .. } => {
+                "set `list.items` (or `get.item`) to where the answer holds what was asked for"
+            }
+            SourceError::PageRepeats { .. } => {
+                "the API seems to ignore the paging parameters: check `list.paging`, or set {kind: none} if one answer \
+                 holds everything"
+            }
+            SourceError::TooManyPages { .. } => "raise `max_pages`, or ask for larger pages",
+            SourceError::ForeignLink { .. } => "set `url` to the origin that the API writes into its links",
+            SourceError::NoTotal { .. } | SourceError::Total { .. } => {
+                "check `list.total`; if the API's count cannot be relied on, set `expect: {total: ignored}`"
+            }
+            SourceError::Shrunk(Shrunk::TooFew { .. }) => {
+                "check that the source still lists everything; lower `expect.min_items` if it does"
+            }
+            SourceError::Shrunk(_) => {
+                "check that the source still lists everything; if the orders are really gone, set \
+                 `expect: {max_shrink: 100%}` for one read"
+            }
+            SourceError::Status { status, .. } if *status == StatusCode::TOO_MANY_REQUESTS => {
+                "set `rate` to the requests a second that the API allows"
+            }
+            SourceError::Status { status, .. } if *status == StatusCode::NOT_FOUND => "check `url` and `list.path`",
+            SourceError::Item { source: MapError::NoId { .. }, .. } => "set `map.id` to where an order holds its id",
+            SourceError::File { source: FileError::Empty, .. } => "write [] for no orders",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

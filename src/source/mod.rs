@@ -1,0 +1,155 @@
+//! A source yields the orders of one payment API: all pages of a read, or an error.
+//!
+//! Decides nothing about access, stores nothing, and never takes an answer it could not read whole for
+//! "there are no orders". It writes to no payment API.
+
+mod error;
+mod expect;
+mod file;
+pub mod http;
+pub mod presets;
+mod time;
+
+use jiff::Timestamp;
+
+use crate::config::source::{SourceKind, SourceSettings};
+use crate::model::{Order, OrderId, SourceName};
+
+pub use error::{FileError, MapError, SourceError};
+pub use expect::{Shrunk, believable};
+
+/// One payment API, ready to be read. Cheap to keep, meant to be shared: its token and its pace are one
+/// for all calls.
+#[derive(Debug)]
+pub struct Source {
+    name: SourceName,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Http(Box<http::Http>),
+    File(file::File),
+}
+
+/// What to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// Every order there is.
+    Full {
+        /// How many the last good full read found; `None` on the first.
+        last_count: Option<u64>,
+    },
+    /// What changed since `watermark`, less the overlap of the source. A source that cannot tell
+    /// (`snapshot`, `file`) reads everything instead, and the report's scope says so.
+    Since {
+        /// The greatest [`ReadReport::watermark`] so far.
+        watermark: Timestamp,
+        /// As in [`Read::Full`], for a source that reads everything anyway.
+        last_count: Option<u64>,
+    },
+}
+
+/// What a read covered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every order there is.
+    Full,
+    /// What changed since the watermark.
+    Changes,
+}
+
+/// What came of a read that succeeded. Only then may the cursor advance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadReport {
+    /// What the read covered, which may be more than was asked for.
+    pub scope: Scope,
+    /// Pages fetched.
+    pub pages: u32,
+    /// Distinct orders. Of a full read, the `last_count` of the next one.
+    pub orders: u64,
+    /// How many there are by the API's own word, where it says so.
+    pub total_claimed: Option<u64>,
+    /// The greatest time of change seen, never before the watermark asked for and never after the start
+    /// of the read: one order dated in the future must not hide all that change until then.
+    pub watermark: Option<Timestamp>,
+    /// The list moved under the first walk, so that its total did not fit; the second one did.
+    pub reread: bool,
+}
+
+/// What a reading gives next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A page of orders, never empty. To be taken in before the next step is asked for.
+    Page(Vec<Order>),
+    /// That was all of it, and it can be believed. Only now may a cursor advance.
+    Done(ReadReport),
+}
+
+/// A read under way: nothing is fetched but by [`Reading::next`].
+#[derive(Debug)]
+pub struct Reading<'a>(Under<'a>);
+
+#[derive(Debug)]
+enum Under<'a> {
+    Http(Box<http::Reading<'a>>),
+    File(file::Reading<'a>),
+}
+
+impl Reading<'_> {
+    /// The next page, or the end. After an error the reading is over: what it gave is true, but not all,
+    /// and no cursor may advance.
+    pub async fn next(&mut self) -> Result<Step, SourceError> {
+        match &mut self.0 {
+            Under::Http(reading) => reading.next().await,
+            Under::File(reading) => reading.next().await,
+        }
+    }
+}
+
+/// One order, asked for by its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// As it is now.
+    Found(Order),
+    /// The API answered, in JSON, that there is none. Not evidence of anything by itself: a wrong path
+    /// reads the same.
+    Missing,
+    /// This source cannot read one order.
+    Unsupported,
+}
+
+impl Source {
+    /// Checks what can be checked offline; asks nobody.
+    pub fn new(settings: &SourceSettings) -> Result<Self, SourceError> {
+        let kind = match &settings.kind {
+            SourceKind::Http(http) | SourceKind::Sandbox(http) => Kind::Http(Box::new(http::Http::new(http)?)),
+            SourceKind::File(path) => Kind::File(file::File::new(path.clone())),
+        };
+        Ok(Self { name: settings.name.clone(), kind })
+    }
+
+    /// Its key in `entitlements.yaml`.
+    pub fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    /// Begins a read; [`Reading::next`] then gives page after page, and the report at the end.
+    ///
+    /// An order comes once, or again when a later page of the same read shows a newer state of it, or when
+    /// the read had to start over: keeping the last one given is always right.
+    pub fn read(&self, plan: Read) -> Reading<'_> {
+        Reading(match &self.kind {
+            Kind::Http(http) => Under::Http(Box::new(http.read(plan))),
+            Kind::File(file) => Under::File(file.read()),
+        })
+    }
+
+    /// Reads one order again.
+    pub async fn get(&self, id: &OrderId) -> Result<Lookup, SourceError> {
+        match &self.kind {
+            Kind::Http(http) => http.get(id).await,
+            Kind::File(file) => file.get(id).await,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The audit trail: everything that ever happened to a grant of ours.
+//!
+//! Only read here. The ledger appends to it, and the schema lets nobody change or delete a line.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteRow;
+
+use super::error::{StoreError, unreadable};
+use super::ledger::{Cause, grant};
+use super::open::Store;
+use super::rows::{Sql, count, int, millis, text, text_or_null, time};
+use crate::model::{Grant, OrderId, ProductId, RunId, SourceName, UserId};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// Logto was about to be asked for it.
+    Granted,
+    /// It was there when an order first explained it.
+    Adopted,
+    /// It was taken away.
+    Revoked,
+    /// Logto refused to grant it.
+    Refused,
+    /// Nothing entitled to it and nobody held it.
+    Closed,
+}
+
+impl Verb {
+    const ALL: [Self; 5] = [Self::Granted, Self::Adopted, Self::Revoked, Self::Refused, Self::Closed];
+
+    /// The word in the store and in every output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Adopted => "adopted",
+            Self::Revoked => "revoked",
+            Self::Refused => "refused",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// One line of the trail. What caused a grant is absent where the ledger did not know the grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRow {
+    /// When.
+    pub at: Timestamp,
+    /// In which pass.
+    pub run: RunId,
+    /// What happened.
+    pub verb: Verb,
+    /// To which grant.
+    pub grant: Grant,
+    /// What had made us grant it.
+    pub cause: Option<Cause>,
+    /// Where the order was read.
+    pub source: Option<SourceName>,
+    /// The order behind it.
+    pub order: Option<OrderId>,
+    /// The product of that order.
+    pub product: Option<ProductId>,
+    /// The line of `entitlements.yaml`.
+    pub line: Option<u32>,
+    /// The commit of that file, or its digest.
+    pub commit: Option<String>,
+    /// Why: what ended it, or what Logto said.
+    pub note: Option<String>,
+}
+
+impl Store {
+    /// The last `limit` lines of the trail, newest first, of one user or of all.
+    pub async fn history(&self, user: Option<&UserId>, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+        let rows = match user {
+            None => {
+                sqlx::query(
+                    "SELECT user, target, at, run, verb, cause, source, order_id, product, line, config, note
+                     FROM audit ORDER BY id DESC LIMIT ?1",
+                )
+                .bind(limit)
+                .fetch_all(self.readers())
+                .await
+            }
+            Some(user) => {
+                sqlx::query(
+                    "SELECT user, target, at, run, verb, cause, source, order_id, product, line, config, note
+                     FROM audit WHERE user = ?2 ORDER BY id DESC LIMIT ?1",
+                )
+                .bind(limit)
+                .bind(user.as_str().to_owned())
+                .fetch_all(self.readers())
+                .await
+            }
+        };
+        rows.and_then(|rows| rows.iter().map(audit_row).collect()).map_err(|error| self.fault(error))
+    }
+
+    /// How many grants of each target were revoked at `since` or later, by target key.
+    pub async fn revoked_since(&self, since: Timestamp) -> Result<BTreeMap<String, u64>, StoreError> {
+        let rows =
+            sqlx::query("SELECT target, count(*) FROM audit WHERE verb = 'revoked' AND at >= ?1 GROUP BY target")
+                .bind(millis(since))
+                .fetch_all(self.readers())
+                .await;
+        rows.and_then(counts).map_err(|error| self.fault(error))
+    }
+
+    /// How many users were granted each target because of a commit at `since` or later, by target key. Those
+    /// that Logto refused do not count, and one that was made again counts once.
+    pub async fn config_grants_since(&self, since: Timestamp) -> Result<BTreeMap<String, u64>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT a.target, count(DISTINCT a.user) FROM audit a
+             WHERE a.verb = 'granted' AND a.at >= ?1 AND a.cause = 'commit' AND NOT EXISTS (
+                 SELECT 1 FROM audit r
+                 WHERE r.user = a.user AND r.target = a.target AND r.run = a.run AND r.verb = 'refused' AND r.id > a.id)
+             GROUP BY a.target",
+        )
+        .bind(millis(since))
+        .fetch_all(self.readers())
+        .await;
+        rows.and_then(counts).map_err(|error| self.fault(error))
+    }
+}
+
+fn counts(rows: Vec<SqliteRow>) -> Sql<BTreeMap<String, u64>> {
+    rows.iter().map(|row| Ok((text(row, 0)?.to_owned(), count(int(row, 1)?)))).collect()
+}
+
+fn audit_row(row: &SqliteRow) -> Sql<AuditRow> {
+    let word = text(row, 4)?;
+    let verb = Verb::ALL.into_iter().find(|verb| verb.word() == word).ok_or_else(|| unreadable("verb", word))?;
+    Ok(AuditRow {
+        grant: grant(row)?,
+        at: time(row, 2)?,
+        run: text(row, 3)?.into(),
+        verb,
+        cause: text_or_null(row, 5)?.map(Cause::from_word).transpose()?,
+        source: text_or_null(row, 6)?.map(Into::into),
+        order: text_or_null(row, 7)?.map(Into::into),
+        product: text_or_null(row, 8)?.map(Into::into),
+        line: sqlx::Row::try_get(row, 9)?,
+        commit: text_or_null(row, 10)?.map(str::to_owned),
+        note: text_or_null(row, 11)?.map(str::to_owned),
+    })
+}

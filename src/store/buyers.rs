@@ -1,0 +1,143 @@
+//! The directory: who paid, and which Logto user that is, once it is known.
+//!
+//! Never resolves anybody itself, and forgets a resolution only when told another one.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+
+use super::error::{StoreError, unreadable};
+use super::keys::{BuyerKey, Scope};
+use super::open::Store;
+use super::rows::{Sql, list, millis, small, text, text_or_null, time_or_null};
+use crate::model::{Buyer, Email, OrderKey, Resolution, UserId};
+
+/// A buyer as the store has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBuyer {
+    /// Its row. Stable, and never reused.
+    pub key: BuyerKey,
+    /// What the payment API said.
+    pub buyer: Buyer,
+    /// Who that is. `None`: nobody has asked yet.
+    pub resolution: Option<Resolution>,
+    /// When somebody last asked.
+    pub checked_at: Option<Timestamp>,
+}
+
+impl StoredBuyer {
+    /// The one user whom this buyer is known to be.
+    pub fn user(&self) -> Option<&UserId> {
+        match &self.resolution {
+            Some(Resolution::User(user)) => Some(user),
+            Some(Resolution::Ambiguous(_) | Resolution::NoAccount | Resolution::NoIdentity) | None => None,
+        }
+    }
+}
+
+impl Store {
+    /// The buyers in `scope`, by key.
+    pub async fn buyers(&self, scope: &Scope) -> Result<Vec<StoredBuyer>, StoreError> {
+        let rows = match scope {
+            Scope::All => {
+                sqlx::query(
+                    "SELECT key, claimed, email, resolution, user, candidates, checked_at FROM buyers ORDER BY key",
+                )
+                .fetch_all(self.readers())
+                .await
+            }
+            Scope::Buyers(keys) => {
+                let keys: Vec<u32> = keys.iter().map(|key| key.0).collect();
+                sqlx::query(
+                    "SELECT key, claimed, email, resolution, user, candidates, checked_at FROM buyers
+                     WHERE key IN (SELECT value FROM json_each(?1)) ORDER BY key",
+                )
+                .bind(list(&keys))
+                .fetch_all(self.readers())
+                .await
+            }
+        };
+        rows.and_then(|rows| rows.iter().map(stored).collect()).map_err(|error| self.fault(error))
+    }
+
+    /// Remembers who these buyers are, until told otherwise.
+    pub async fn resolve_buyers(
+        &self,
+        resolutions: &[(BuyerKey, Resolution)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let rows: Vec<_> = resolutions
+            .iter()
+            .map(|(key, resolution)| match resolution {
+                Resolution::User(user) => (key.0, "user", Some(user.as_str()), None),
+                Resolution::Ambiguous(users) => (key.0, "ambiguous", None, Some(list(users))),
+                Resolution::NoAccount => (key.0, "no_account", None, None),
+                Resolution::NoIdentity => (key.0, "no_identity", None, None),
+            })
+            .collect();
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "UPDATE buyers SET resolution = j.value ->> 1, user = j.value ->> 2, candidates = j.value ->> 3, checked_at = ?2
+             FROM json_each(?1) j WHERE buyers.key = j.value ->> 0",
+        )
+        .bind(list(&rows))
+        .bind(millis(now))
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
+    /// The buyers of these orders, ascending, each once.
+    pub async fn buyers_of_orders(&self, orders: &[OrderKey]) -> Result<Vec<BuyerKey>, StoreError> {
+        let orders: Vec<u32> = orders.iter().map(|order| order.0).collect();
+        let rows = sqlx::query(
+            "SELECT DISTINCT buyer FROM orders WHERE key IN (SELECT value FROM json_each(?1)) ORDER BY buyer",
+        )
+        .bind(list(&orders))
+        .fetch_all(self.readers())
+        .await;
+        rows.and_then(|rows| rows.iter().map(key).collect()).map_err(|error| self.fault(error))
+    }
+
+    /// Every buyer that is known to be one of these users, ascending. A quick pass needs them all: what one
+    /// of a user's orders ends, another may still entitle to.
+    pub async fn buyers_of_users(&self, users: &[UserId]) -> Result<Vec<BuyerKey>, StoreError> {
+        let rows = sqlx::query("SELECT key FROM buyers WHERE user IN (SELECT value FROM json_each(?1)) ORDER BY key")
+            .bind(list(users))
+            .fetch_all(self.readers())
+            .await;
+        rows.and_then(|rows| rows.iter().map(key).collect()).map_err(|error| self.fault(error))
+    }
+}
+
+fn key(row: &SqliteRow) -> Sql<BuyerKey> {
+    Ok(BuyerKey(small(row, 0)?))
+}
+
+/// The buyer with this user id and email, where the empty text is none.
+pub(super) fn buyer(claimed: &str, email: &str) -> Sql<Buyer> {
+    let email = match email {
+        "" => None,
+        text => Some(Email::parse(text).ok_or_else(|| unreadable("email", text))?),
+    };
+    Ok(Buyer { user: (!claimed.is_empty()).then(|| claimed.into()), email })
+}
+
+fn stored(row: &SqliteRow) -> Sql<StoredBuyer> {
+    let resolution = match text_or_null(row, 3)? {
+        None => None,
+        Some("user") => Some(Resolution::User(text(row, 4)?.into())),
+        Some("ambiguous") => {
+            let users = text(row, 5)?;
+            Some(Resolution::Ambiguous(serde_json::from_str(users).map_err(|_| unreadable("list of users", users))?))
+        }
+        Some("no_account") => Some(Resolution::NoAccount),
+        Some("no_identity") => Some(Resolution::NoIdentity),
+        Some(word) => return Err(unreadable("resolution", word)),
+    };
+    Ok(StoredBuyer {
+        key: BuyerKey(small(row, 0)?),
+        buyer: buyer(text(row, 1)?, text(row, 2)?)?,
+        resolution,
+        checked_at: time_or_null(row, 6)?,
+    })
+}

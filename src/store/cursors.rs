@@ -1,0 +1,67 @@
+//! How far each source was read.
+//!
+//! Never advances a cursor by itself: whoever stored the pages does.
+
+use jiff::Timestamp;
+
+use super::error::StoreError;
+use super::open::Store;
+use super::rows::{Sql, count, millis, time_or_null};
+use crate::model::SourceName;
+
+/// How far a source was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The newest change that was stored.
+    pub watermark: Option<Timestamp>,
+    /// When the last good full read ended.
+    pub last_full_read: Option<Timestamp>,
+    /// How many orders that one had.
+    pub last_full_count: Option<u64>,
+}
+
+impl Store {
+    /// How far `source` was read. `None`: never.
+    pub async fn cursor(&self, source: &SourceName) -> Result<Option<Cursor>, StoreError> {
+        let row = sqlx::query(
+            "SELECT watermark, last_full_read, last_full_count FROM cursors
+             WHERE source = (SELECT key FROM sources WHERE name = ?1)",
+        )
+        .bind(source.as_str().to_owned())
+        .fetch_optional(self.readers())
+        .await;
+        row.and_then(|row| {
+            row.map(|row| -> Sql<Cursor> {
+                Ok(Cursor {
+                    watermark: time_or_null(&row, 0)?,
+                    last_full_read: time_or_null(&row, 1)?,
+                    last_full_count: sqlx::Row::try_get::<Option<i64>, _>(&row, 2)?.map(count),
+                })
+            })
+            .transpose()
+        })
+        .map_err(|error| self.fault(error))
+    }
+
+    /// Remembers how far `source` was read.
+    pub async fn set_cursor(&self, source: &SourceName, cursor: &Cursor) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let outcome: Sql<()> = async {
+            let source = super::record::source_key(&mut transaction, source).await?;
+            sqlx::query(
+                "INSERT INTO cursors (source, watermark, last_full_read, last_full_count) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (source) DO UPDATE SET watermark = excluded.watermark,
+                     last_full_read = excluded.last_full_read, last_full_count = excluded.last_full_count",
+            )
+            .bind(source)
+            .bind(cursor.watermark.map(millis))
+            .bind(cursor.last_full_read.map(millis))
+            .bind(cursor.last_full_count.map(|count| i64::try_from(count).unwrap_or(i64::MAX)))
+            .execute(&mut *transaction)
+            .await
+            .map(drop)
+        }
+        .await;
+        self.end(transaction, outcome).await
+    }
+}

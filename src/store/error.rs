@@ -1,0 +1,131 @@
+//! What can go wrong with the store, and what mends it.
+
+use std::path::{Path, PathBuf};
+
+/// Why the store did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file could not be opened or created.
+    #[error("cannot open the store `{}`", path.display())]
+    Open {
+        /// The store.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A later version wrote it.
+    #[error("the store `{}` has schema {found}, and this version knows {known}", path.display())]
+    Newer {
+        /// The store.
+        path: PathBuf,
+        /// The schema in the file.
+        found: i64,
+        /// The newest schema that this version can read.
+        known: i64,
+    },
+    /// A database, but not one of ours.
+    #[error("`{}` is a database of something else", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No database, or a broken one.
+    #[error("the store `{}` is damaged: {what}", path.display())]
+    Damaged {
+        /// The store.
+        path: PathBuf,
+        /// What SQLite found.
+        what: String,
+    },
+    /// Another process kept writing for longer than the busy timeout.
+    #[error("the store `{}` is busy", path.display())]
+    Busy {
+        /// The store.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The file system has no room left.
+    #[error("no room left for the store `{}`", path.display())]
+    Full {
+        /// The store.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The schema could not be brought up to date.
+    #[error("cannot bring the store `{}` up to date", path.display())]
+    Migrate {
+        /// The store.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
+    /// Anything else that SQLite refuses.
+    #[error("the store `{}` failed", path.display())]
+    Sql {
+        /// The store.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: sqlx::Error,
+    },
+}
+
+impl StoreError {
+    /// What to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Open { .. } => "check that the directory exists and that this user may write in it".to_owned(),
+            Self::Newer { .. } => "run the version of entitled that wrote it, or a later one".to_owned(),
+            Self::Foreign { .. } => "point `store` at a file of its own".to_owned(),
+            Self::Damaged { path, .. } => format!(
+                "move `{path}` away, with `{path}-wal` and `{path}-shm` beside it, and start again: orders are read anew, \
+                 and a fresh ledger only adds",
+                path = path.display()
+            ),
+            Self::Busy { .. } => "another process is writing to it: wait for it to end, or stop it".to_owned(),
+            Self::Full { .. } => "free some space; nothing was half written".to_owned(),
+            Self::Migrate { .. } | Self::Sql { .. } => return None,
+        })
+    }
+
+    /// Sorts what SQLite said about the store at `path`.
+    pub(super) fn of(path: &Path, source: sqlx::Error) -> Self {
+        let path = path.to_owned();
+        match primary_code(&source) {
+            Some(CORRUPT | NOT_A_DATABASE) => Self::Damaged { path, what: said(&source) },
+            Some(BUSY | LOCKED) => Self::Busy { path, source },
+            Some(FULL) => Self::Full { path, source },
+            Some(CANNOT_OPEN) => Self::Open { path, source: std::io::Error::other(source) },
+            _ if matches!(source, sqlx::Error::PoolTimedOut) => Self::Busy { path, source },
+            _ => Self::Sql { path, source },
+        }
+    }
+}
+
+const BUSY: u32 = 5;
+const LOCKED: u32 = 6;
+const CORRUPT: u32 = 11;
+const FULL: u32 = 13;
+pub(super) const CANNOT_OPEN: u32 = 14;
+const NOT_A_DATABASE: u32 = 26;
+
+/// The primary result code of <https://sqlite.org/rescode.html>: the low byte of the extended one.
+pub(super) fn primary_code(error: &sqlx::Error) -> Option<u32> {
+    let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(code & 0xff)
+}
+
+fn said(error: &sqlx::Error) -> String {
+    error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
+}
+
+/// A value in the store that no version of this program writes.
+pub(super) fn unreadable(what: &str, value: impl std::fmt::Display) -> sqlx::Error {
+    sqlx::Error::Decode(format!("unknown {what} `{value}`").into())
+}

@@ -1,0 +1,304 @@
+//! The ledger: which grants are ours, and what caused each.
+//!
+//! A row never appears or vanishes without a line in the audit trail, in the same transaction. Never
+//! decides that something is ours, or is not: it is told.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+use super::audit::Verb;
+use super::error::{StoreError, unreadable};
+use super::open::Store;
+use super::rows::{Sql, count, int, list, millis, small, small_or_null, text, time};
+use crate::model::{Grant, OrderId, OrderKey, Ownership, ProductId, RunId, SourceName, Target, UserId};
+
+/// A grant that is ours, and what caused it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerRow {
+    /// Who holds what.
+    pub grant: Grant,
+    /// How it came to be ours.
+    pub ownership: Ownership,
+    /// Whether a sale or a commit caused it.
+    pub cause: Cause,
+    /// Where the order was read.
+    pub source: SourceName,
+    /// The order that explains it.
+    pub order: OrderId,
+    /// Its row, while the store still has it. Not written: the id is.
+    pub order_key: Option<OrderKey>,
+    /// The product of that order.
+    pub product: ProductId,
+    /// The line of `entitlements.yaml` that maps the product to the target, from 1.
+    pub line: u32,
+    /// The commit of that file, or its digest where it lies in no work tree.
+    pub commit: String,
+    /// Since when it is ours.
+    pub since: Timestamp,
+    /// The pass that wrote it down.
+    pub run: RunId,
+}
+
+/// What made us grant something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// An order was paid. Not limited: that is a sale.
+    Order,
+    /// A commit mapped a product that was already paid for. Counts against `limits.config_grants`.
+    Commit,
+}
+
+impl Cause {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Order => "order",
+            Self::Commit => "commit",
+        }
+    }
+
+    pub(super) fn from_word(word: &str) -> Sql<Self> {
+        [Self::Order, Self::Commit]
+            .into_iter()
+            .find(|cause| cause.word() == word)
+            .ok_or_else(|| unreadable("cause", word))
+    }
+}
+
+/// A row as [`ledger_row`] reads it, with the row of its order while there is one.
+macro_rules! LEDGER {
+    () => {
+        "SELECT l.user, l.target, l.ownership, l.cause, l.source, l.order_id, l.product, l.line, l.config, l.since,
+                l.run, o.key
+         FROM ledger l LEFT JOIN sources s ON s.name = l.source LEFT JOIN orders o ON o.source = s.key AND o.id = l.order_id"
+    };
+}
+
+impl Store {
+    /// What is ours, of these users or of all, by user and target.
+    pub async fn ledger(&self, users: Option<&[UserId]>) -> Result<Vec<LedgerRow>, StoreError> {
+        let rows = match users {
+            None => sqlx::query(concat!(LEDGER!(), " WHERE ?1 IS NULL")).bind(None::<String>),
+            Some(users) => {
+                sqlx::query(concat!(LEDGER!(), " WHERE l.user IN (SELECT value FROM json_each(?1))")).bind(list(users))
+            }
+        };
+        let rows = rows.fetch_all(self.readers()).await;
+        let mut rows: Vec<LedgerRow> =
+            rows.and_then(|rows| rows.iter().map(ledger_row).collect()).map_err(|error| self.fault(error))?;
+        rows.sort_unstable_by(|one, other| one.grant.cmp(&other.grant));
+        Ok(rows)
+    }
+
+    /// Every user of whom something is ours, ascending.
+    pub async fn ledger_users(&self) -> Result<Vec<UserId>, StoreError> {
+        let rows = sqlx::query("SELECT DISTINCT user FROM ledger ORDER BY user").fetch_all(self.readers()).await;
+        rows.and_then(|rows| rows.iter().map(|row| Ok(text(row, 0)?.into())).collect())
+            .map_err(|error| self.fault(error))
+    }
+
+    /// How much is ours of each target, by target key.
+    pub async fn owned_by_target(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        let rows = sqlx::query("SELECT target, count(*) FROM ledger GROUP BY target").fetch_all(self.readers()).await;
+        rows.and_then(|rows| rows.iter().map(|row| Ok((text(row, 0)?.to_owned(), count(int(row, 1)?)))).collect())
+            .map_err(|error| self.fault(error))
+    }
+
+    /// Grants that Logto was asked for and of which nobody heard back: after a crash, it may lack them.
+    pub async fn unconfirmed(&self) -> Result<Vec<Grant>, StoreError> {
+        let rows =
+            sqlx::query("SELECT user, target FROM ledger WHERE confirmed_at IS NULL").fetch_all(self.readers()).await;
+        let mut grants: Vec<Grant> =
+            rows.and_then(|rows| rows.iter().map(grant).collect()).map_err(|error| self.fault(error))?;
+        grants.sort_unstable();
+        Ok(grants)
+    }
+
+    /// Writes down grants **before** Logto is asked for them. `ownership` and `run` of the rows are not read:
+    /// they are granted, by `run`. A grant that is ours already keeps its row, and the trail says that it was
+    /// made again.
+    pub async fn journal_grants(&self, run: &RunId, rows: &[LedgerRow]) -> Result<(), StoreError> {
+        self.journal(run, rows, Ownership::Granted).await
+    }
+
+    /// Writes down grants that Logto held already when an order first explained them. `ownership` and `run`
+    /// of the rows are not read. A grant that is ours already stays as it is.
+    pub async fn journal_adoptions(&self, run: &RunId, rows: &[LedgerRow]) -> Result<(), StoreError> {
+        self.journal(run, rows, Ownership::Adopted).await
+    }
+
+    /// Logto has acknowledged these grants.
+    pub async fn confirm(&self, grants: &[Grant], now: Timestamp) -> Result<(), StoreError> {
+        let grants: Vec<_> = grants.iter().map(|grant| (grant.user.as_str(), grant.target.key())).collect();
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "UPDATE ledger SET confirmed_at = ?2 FROM json_each(?1) j
+             WHERE ledger.user = j.value ->> 0 AND ledger.target = j.value ->> 1 AND ledger.confirmed_at IS NULL",
+        )
+        .bind(list(&grants))
+        .bind(millis(now))
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
+    /// Takes back what [`journal_grants`](Self::journal_grants) wrote, for grants that Logto refused for
+    /// good. Not for an ambiguous answer: there the grant may have been made.
+    pub async fn unjournal_grants(
+        &self,
+        run: &RunId,
+        grants: &[Grant],
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.drop_rows(Verb::Refused, run, grants.iter().map(|grant| (grant, reason)), now).await
+    }
+
+    /// Writes down revocations **after** Logto has carried them out, each with what caused it.
+    pub async fn journal_revocations(
+        &self,
+        run: &RunId,
+        revocations: &[(Grant, String)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let revocations = revocations.iter().map(|(grant, cause)| (grant, cause.as_str()));
+        self.drop_rows(Verb::Revoked, run, revocations, now).await
+    }
+
+    /// Closes grants that nothing entitles to and that Logto does not hold. Nothing was taken from anybody,
+    /// so this is no revocation.
+    pub async fn forget(&self, run: &RunId, grants: &[Grant], reason: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.drop_rows(Verb::Closed, run, grants.iter().map(|grant| (grant, reason)), now).await
+    }
+
+    async fn journal(&self, run: &RunId, rows: &[LedgerRow], ownership: Ownership) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let outcome = insert(&mut transaction, run, rows, ownership).await;
+        self.end(transaction, outcome).await
+    }
+
+    async fn drop_rows(
+        &self,
+        verb: Verb,
+        run: &RunId,
+        grants: impl Iterator<Item = (&Grant, &str)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let grants: Vec<_> = grants.map(|(grant, note)| (grant.user.as_str(), grant.target.key(), note)).collect();
+        let grants = list(&grants);
+        let mut transaction = self.begin().await?;
+        let outcome = remove(&mut transaction, verb, run, &grants, millis(now)).await;
+        self.end(transaction, outcome).await
+    }
+}
+
+async fn insert(connection: &mut SqliteConnection, run: &RunId, rows: &[LedgerRow], ownership: Ownership) -> Sql<()> {
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                row.grant.user.as_str(),
+                row.grant.target.key(),
+                row.cause.word(),
+                row.source.as_str(),
+                row.order.as_str(),
+                row.product.as_str(),
+                row.line,
+                row.commit.as_str(),
+                millis(row.since),
+            )
+        })
+        .collect();
+    let rows = list(&rows);
+    // A grant is said to be made each time that Logto is asked for it; an adoption happens once.
+    let (verb, again) = match ownership {
+        Ownership::Granted => (Verb::Granted, true),
+        Ownership::Adopted => (Verb::Adopted, false),
+    };
+    sqlx::query(
+        "INSERT INTO audit (at, run, verb, user, target, cause, source, order_id, product, line, config)
+         SELECT j.value ->> 8, ?2, ?3, j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4,
+                j.value ->> 5, j.value ->> 6, j.value ->> 7
+         FROM json_each(?1) j
+         WHERE ?4 OR NOT EXISTS (SELECT 1 FROM ledger l WHERE l.user = j.value ->> 0 AND l.target = j.value ->> 1)",
+    )
+    .bind(rows.clone())
+    .bind(run.as_str().to_owned())
+    .bind(verb.word())
+    .bind(again)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "INSERT INTO ledger (user, target, ownership, cause, source, order_id, product, line, config, since, run,
+                             confirmed_at)
+         SELECT value ->> 0, value ->> 1, ?3, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+                value ->> 7, value ->> 8, ?2, iif(?3 = 'adopted', value ->> 8, NULL)
+         FROM json_each(?1) WHERE true
+         ON CONFLICT (user, target) DO NOTHING",
+    )
+    .bind(rows)
+    .bind(run.as_str().to_owned())
+    .bind(ownership_word(ownership))
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+async fn remove(connection: &mut SqliteConnection, verb: Verb, run: &RunId, grants: &str, now: i64) -> Sql<()> {
+    sqlx::query(
+        "INSERT INTO audit (at, run, verb, user, target, cause, source, order_id, product, line, config, note)
+         SELECT ?2, ?3, ?4, j.value ->> 0, j.value ->> 1, l.cause, l.source, l.order_id, l.product, l.line, l.config,
+                j.value ->> 2
+         FROM json_each(?1) j LEFT JOIN ledger l ON l.user = j.value ->> 0 AND l.target = j.value ->> 1",
+    )
+    .bind(grants.to_owned())
+    .bind(now)
+    .bind(run.as_str().to_owned())
+    .bind(verb.word())
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("DELETE FROM ledger WHERE (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))")
+        .bind(grants.to_owned())
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+fn ownership_word(ownership: Ownership) -> &'static str {
+    match ownership {
+        Ownership::Granted => "granted",
+        Ownership::Adopted => "adopted",
+    }
+}
+
+/// The grant in the first two columns.
+pub(super) fn grant(row: &SqliteRow) -> Sql<Grant> {
+    let key = text(row, 1)?;
+    let target = Target::from_key(key).ok_or_else(|| unreadable("target", key))?;
+    Ok(Grant { user: text(row, 0)?.into(), target })
+}
+
+fn ledger_row(row: &SqliteRow) -> Sql<LedgerRow> {
+    let ownership = match text(row, 2)? {
+        "granted" => Ownership::Granted,
+        "adopted" => Ownership::Adopted,
+        word => return Err(unreadable("ownership", word)),
+    };
+    Ok(LedgerRow {
+        grant: grant(row)?,
+        ownership,
+        cause: Cause::from_word(text(row, 3)?)?,
+        source: text(row, 4)?.into(),
+        order: text(row, 5)?.into(),
+        product: text(row, 6)?.into(),
+        line: small(row, 7)?,
+        commit: text(row, 8)?.to_owned(),
+        since: time(row, 9)?,
+        run: text(row, 10)?.into(),
+        order_key: small_or_null(row, 11)?.map(OrderKey),
+    })
+}

@@ -1,0 +1,83 @@
+//! Which product led to which target since when, so that what a commit causes can be told from a sale.
+//!
+//! Never reads `entitlements.yaml`: it is told what the file says.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+
+use super::error::StoreError;
+use super::open::Store;
+use super::rows::{Sql, list, millis, text, time};
+
+/// A product of `entitlements.yaml` and a target that it leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// The product's key in the file.
+    pub product: String,
+    /// The key of the target.
+    pub target: String,
+    /// When a pass first saw it.
+    pub since: Timestamp,
+    /// Whether a full pass has made or passed over every grant that it caused.
+    pub settled: bool,
+}
+
+impl Store {
+    /// Every mapping that the file had when it was last noted, by product and target.
+    pub async fn mappings(&self) -> Result<Vec<Mapping>, StoreError> {
+        let rows =
+            sqlx::query("SELECT product, target, since, settled_at IS NOT NULL FROM mappings ORDER BY product, target")
+                .fetch_all(self.readers())
+                .await;
+        let mapping = |row: &SqliteRow| -> Sql<Mapping> {
+            Ok(Mapping {
+                product: text(row, 0)?.to_owned(),
+                target: text(row, 1)?.to_owned(),
+                since: time(row, 2)?,
+                settled: sqlx::Row::try_get(row, 3)?,
+            })
+        };
+        rows.and_then(|rows| rows.iter().map(mapping).collect()).map_err(|error| self.fault(error))
+    }
+
+    /// Notes what the file says now, as product and target key. What it did not say before is new at `now`;
+    /// what it no longer says is dropped, and is new again if it comes back.
+    pub async fn note_mappings(&self, mappings: &[(String, String)], now: Timestamp) -> Result<(), StoreError> {
+        let mappings = list(mappings);
+        let mut transaction = self.begin().await?;
+        let outcome: Sql<()> = async {
+            sqlx::query(
+                "DELETE FROM mappings
+                 WHERE (product, target) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+            )
+            .bind(mappings.clone())
+            .execute(&mut *transaction)
+            .await?;
+            sqlx::query(
+                "INSERT INTO mappings (product, target, since)
+                 SELECT value ->> 0, value ->> 1, ?2 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING",
+            )
+            .bind(mappings)
+            .bind(millis(now))
+            .execute(&mut *transaction)
+            .await
+            .map(drop)
+        }
+        .await;
+        self.end(transaction, outcome).await
+    }
+
+    /// These mappings are no longer new.
+    pub async fn settle_mappings(&self, mappings: &[(String, String)], now: Timestamp) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "UPDATE mappings SET settled_at = ?2 WHERE settled_at IS NULL
+             AND (product, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+        )
+        .bind(list(mappings))
+        .bind(millis(now))
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+}

@@ -1,0 +1,39 @@
+//! The one durable file: the mirror of the orders, the directory of buyers, the ledger of what is ours,
+//! cursors, runs, the lease and the audit trail.
+//!
+//! It remembers and decides nothing: what an order entitles to is `desired`'s, what is taken away is
+//! `plan`'s. It never reads a clock (`now` is an argument), never talks to the network, and never gives a
+//! key out twice. Every call that writes is one transaction, or for a long slice of orders a row of them,
+//! so a process killed at any moment leaves nothing half.
+//!
+//! Grants are journaled before the call to Logto and revocations after it, so that a crash can only make
+//! the ledger claim a grant that Logto lacks, which the next pass repairs.
+
+mod audit;
+mod buyers;
+mod cursors;
+mod error;
+mod keys;
+mod lease;
+mod ledger;
+mod mappings;
+mod open;
+mod orders;
+mod purchases;
+mod record;
+mod rows;
+mod runs;
+mod scratch;
+
+pub use audit::{AuditRow, Verb};
+pub use buyers::StoredBuyer;
+pub use cursors::Cursor;
+pub use error::StoreError;
+pub use keys::{BuyerKey, ProductKey, Scope};
+pub use lease::LeaseOutcome;
+pub use ledger::{Cause, LedgerRow};
+pub use mappings::Mapping;
+pub use open::Store;
+pub use orders::{StoredOrder, StoredProduct};
+pub use record::Recorded;
+pub use runs::{Outcome, Run, RunEnd, RunKind, RunRow};

@@ -1,0 +1,203 @@
+#![expect(clippy::disallowed_methods, reason = "the store is a file")]
+//! Opening: creates the file, refuses what it cannot read, brings the schema up to date.
+//!
+//! Never repairs and never moves a file away: that is for the person who reads the hint.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::pool::PoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, SqlStr, Sqlite, SqliteConnection, SqlitePool, SqliteTransaction};
+
+use super::error::StoreError;
+use super::rows::Sql;
+use super::scratch::ScratchDir;
+
+/// The store. Cheap to share by reference; readers never wait for the writer.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    /// One connection, so that writers of this process queue instead of meeting `SQLITE_BUSY`.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// Goes last: the copy is removed once nothing has it open.
+    _scratch: Option<ScratchDir>,
+}
+
+/// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
+const STEPS: [(i64, &str, &str); 3] = [
+    (1, "orders", include_str!("migrations/0001_orders.sql")),
+    (2, "ledger", include_str!("migrations/0002_ledger.sql")),
+    (3, "runs", include_str!("migrations/0003_runs.sql")),
+];
+
+/// How long a writer waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Up to this size the whole file is checked at every start; it takes some milliseconds. A larger one is
+/// checked when it was not closed in order. Damage that is met later is reported when it is met.
+const ALWAYS_CHECKED: u64 = 16 << 20;
+
+impl Store {
+    /// Opens the store at `path`, or creates it with mode 0600.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] for a schema of a later version, [`StoreError::Damaged`] for what is no
+    /// database or fails `PRAGMA quick_check`, [`StoreError::Foreign`] for somebody else's database.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let unclean = wal_size(path) > 0;
+        create(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        let size = std::fs::metadata(path).map(|file| file.len()).unwrap_or(0);
+        examine(path, unclean || size <= ALWAYS_CHECKED).await?;
+        Self::connect(path, SqliteSynchronous::Normal, None).await
+    }
+
+    /// Connects to a file that was examined and brings its schema up to date.
+    pub(super) async fn connect(
+        path: &Path,
+        synchronous: SqliteSynchronous,
+        scratch: Option<ScratchDir>,
+    ) -> Result<Self, StoreError> {
+        let options = options(path).journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
+        let writer: PoolOptions<Sqlite> = PoolOptions::new().max_connections(1);
+        let writer = writer
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await
+            .map_err(|error| StoreError::of(path, error))?;
+        migrate(path, &writer).await?;
+        // `query_only` makes a write by a reader an error instead of a second writer.
+        let options = options.pragma("query_only", "ON").row_buffer_size(1024);
+        let readers = PoolOptions::new().max_connections(4).test_before_acquire(false).connect_lazy_with(options);
+        Ok(Self { path: path.to_owned(), writer, readers, _scratch: scratch })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Closes every connection, and with the last of them folds the write-ahead log into the file.
+    /// Dropping does so too, a little later.
+    pub async fn close(self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    pub(super) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// A transaction that may write, from its first statement on.
+    pub(super) async fn begin(&self) -> Result<SqliteTransaction<'static>, StoreError> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| self.fault(error))
+    }
+
+    /// Commits `transaction` if `outcome` is good; else it is rolled back.
+    pub(super) async fn end<T>(
+        &self,
+        transaction: SqliteTransaction<'static>,
+        outcome: Sql<T>,
+    ) -> Result<T, StoreError> {
+        match outcome {
+            Ok(value) => transaction.commit().await.map(|()| value),
+            Err(error) => Err(error),
+        }
+        .map_err(|error| self.fault(error))
+    }
+
+    pub(super) fn fault(&self, error: sqlx::Error) -> StoreError {
+        StoreError::of(&self.path, error)
+    }
+}
+
+/// What every connection has in common. Sets nothing that would change the file.
+pub(super) fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("temp_store", "MEMORY")
+        .disable_statement_logging()
+}
+
+/// The size of the write-ahead log beside `path`. Zero unless somebody has it open or died with it open.
+pub(super) fn wal_size(path: &Path) -> u64 {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    std::fs::metadata(wal).map_or(0, |file| file.len())
+}
+
+/// SQLite gives `-wal` and `-shm` the mode of the file itself, so it is created here and not by SQLite.
+pub(super) fn create(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        outcome => outcome.map(drop),
+    }
+}
+
+/// Whether this is a store that this version can use, before anything is changed in it.
+async fn examine(path: &Path, whole: bool) -> Result<(), StoreError> {
+    let fault = |error| StoreError::of(path, error);
+    let mut connection = options(path).connect().await.map_err(fault)?;
+    let verdict = judge(path, &mut connection, whole).await;
+    connection.close().await.map_err(fault)?;
+    verdict
+}
+
+/// The questions of [`examine`].
+pub(super) async fn judge(path: &Path, connection: &mut SqliteConnection, whole: bool) -> Result<(), StoreError> {
+    let fault = |error| StoreError::of(path, error);
+    let (tables, ours): (i64, i64) =
+        sqlx::query_as("SELECT count(*), coalesce(sum(name = '_sqlx_migrations'), 0) FROM sqlite_schema")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(fault)?;
+    if tables == 0 {
+        return Ok(());
+    }
+    if ours == 0 {
+        return Err(StoreError::Foreign { path: path.to_owned() });
+    }
+    let found: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(fault)?;
+    let known = STEPS[STEPS.len() - 1].0;
+    if found > known {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known });
+    }
+    if whole {
+        let what: String =
+            sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut *connection).await.map_err(fault)?;
+        if what != "ok" {
+            return Err(StoreError::Damaged { path: path.to_owned(), what });
+        }
+    }
+    Ok(())
+}
+
+async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), StoreError> {
+    let steps = STEPS.map(|(version, name, sql)| {
+        Migration::new(version, name.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
+    });
+    let migrator = Migrator::with_migrations(steps.into());
+    // SQLite has no lock for this: of two processes that open a new store at once, one finds its step
+    // already taken, and finds all in order when it looks again.
+    let outcome = match migrator.run(writer).await {
+        Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => migrator.run(writer).await,
+        outcome => outcome,
+    };
+    outcome.map_err(|error| match error {
+        MigrateError::Execute(error) => StoreError::of(path, error),
+        source => StoreError::Migrate { path: path.to_owned(), source },
+    })
+}

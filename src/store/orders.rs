@@ -1,0 +1,170 @@
+//! Reads the mirror of the orders.
+//!
+//! Never writes: that is `record`'s.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::buyers::buyer;
+use super::error::StoreError;
+use super::keys::{BuyerKey, ProductKey};
+use super::open::Store;
+use super::rows::{self, Sql, count, int, list, small, text, text_or_null, time, time_or_null};
+use crate::model::{Item, Order, OrderId, OrderKey, ProductId, SourceName, Standing};
+
+/// An order as the store has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredOrder {
+    /// Its row. Stable, and never reused.
+    pub key: OrderKey,
+    /// Where it was read.
+    pub source: SourceName,
+    /// What the source said last, times to the millisecond.
+    pub order: Order,
+    /// When it was first read.
+    pub seen_at: Timestamp,
+    /// When its standing came to hold: what the source says, else when we saw it change.
+    pub standing_since: Timestamp,
+}
+
+/// A product that some order names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredProduct {
+    /// Its row. Stable, and never reused.
+    pub key: ProductKey,
+    /// Where it is sold.
+    pub source: SourceName,
+    /// Its id there.
+    pub id: ProductId,
+}
+
+impl Store {
+    /// These orders, by key; one that is not in the store is left out.
+    pub async fn stored_orders(&self, keys: &[OrderKey]) -> Result<Vec<StoredOrder>, StoreError> {
+        self.read_orders(keys).await.map_err(|error| self.fault(error))
+    }
+
+    /// The order that `source` calls `id`.
+    pub async fn find_order(&self, source: &SourceName, id: &OrderId) -> Result<Option<StoredOrder>, StoreError> {
+        let key = sqlx::query(
+            "SELECT o.key FROM orders o WHERE o.source = (SELECT key FROM sources WHERE name = ?1) AND o.id = ?2",
+        )
+        .bind(source.as_str().to_owned())
+        .bind(id.as_str().to_owned())
+        .fetch_optional(self.readers())
+        .await
+        .and_then(|row| row.map(|row| small(&row, 0)).transpose())
+        .map_err(|error| self.fault(error))?;
+        match key {
+            Some(key) => Ok(self.stored_orders(&[OrderKey(key)]).await?.pop()),
+            None => Ok(None),
+        }
+    }
+
+    /// How many orders of `source` are known.
+    pub async fn order_count(&self, source: &SourceName) -> Result<u64, StoreError> {
+        sqlx::query_scalar("SELECT count(*) FROM orders WHERE source = (SELECT key FROM sources WHERE name = ?1)")
+            .bind(source.as_str().to_owned())
+            .fetch_one(self.readers())
+            .await
+            .map(count)
+            .map_err(|error| self.fault(error))
+    }
+
+    /// How many orders of `source` stand how, in the order of [`Standing::ALL`], without those that none does.
+    pub async fn standing_counts(&self, source: &SourceName) -> Result<Vec<(Standing, u64)>, StoreError> {
+        sqlx::query(
+            "SELECT standing, count(*) FROM orders WHERE source = (SELECT key FROM sources WHERE name = ?1)
+             GROUP BY standing ORDER BY standing",
+        )
+        .bind(source.as_str().to_owned())
+        .fetch_all(self.readers())
+        .await
+        .and_then(|rows| rows.iter().map(|row| Ok((rows::standing(row, 0)?, count(int(row, 1)?)))).collect())
+        .map_err(|error| self.fault(error))
+    }
+
+    /// Every order of these buyers, by key.
+    pub async fn orders_of_buyers(&self, buyers: &[BuyerKey]) -> Result<Vec<OrderKey>, StoreError> {
+        let buyers: Vec<u32> = buyers.iter().map(|buyer| buyer.0).collect();
+        sqlx::query("SELECT key FROM orders WHERE buyer IN (SELECT value FROM json_each(?1)) ORDER BY key")
+            .bind(list(&buyers))
+            .fetch_all(self.readers())
+            .await
+            .and_then(|rows| rows.iter().map(|row| Ok(OrderKey(small(row, 0)?))).collect())
+            .map_err(|error| self.fault(error))
+    }
+
+    /// Every product that an order ever named, by key.
+    pub async fn products(&self) -> Result<Vec<StoredProduct>, StoreError> {
+        let rows =
+            sqlx::query("SELECT p.key, s.name, p.id FROM products p JOIN sources s ON s.key = p.source ORDER BY 1")
+                .fetch_all(self.readers())
+                .await;
+        rows.and_then(|rows| {
+            let product = |row| -> Sql<StoredProduct> {
+                Ok(StoredProduct {
+                    key: ProductKey(small(row, 0)?),
+                    source: text(row, 1)?.into(),
+                    id: text(row, 2)?.into(),
+                })
+            };
+            rows.iter().map(product).collect()
+        })
+        .map_err(|error| self.fault(error))
+    }
+
+    async fn read_orders(&self, keys: &[OrderKey]) -> Sql<Vec<StoredOrder>> {
+        let keys: Vec<u32> = keys.iter().map(|key| key.0).collect();
+        let keys = list(&keys);
+        // One snapshot: the lines of an order belong to the same reading as its head.
+        let mut snapshot = self.readers().begin().await?;
+        let heads = sqlx::query(
+            "SELECT o.key, s.name, o.id, b.claimed, b.email, o.standing, o.status, o.paid_at, o.updated_at, o.ended_at,
+                    o.seen_at, o.standing_since
+             FROM orders o JOIN sources s ON s.key = o.source JOIN buyers b ON b.key = o.buyer
+             WHERE o.key IN (SELECT value FROM json_each(?1)) ORDER BY o.key",
+        )
+        .bind(keys.clone())
+        .fetch_all(&mut *snapshot)
+        .await?;
+        let lines = sqlx::query(
+            "SELECT i.order_key, p.id, i.quantity, i.said FROM items i JOIN products p ON p.key = i.product
+             WHERE i.order_key IN (SELECT value FROM json_each(?1)) ORDER BY i.order_key, i.line",
+        )
+        .bind(keys)
+        .fetch_all(&mut *snapshot)
+        .await?;
+        let mut items: HashMap<u32, Vec<Item>> = HashMap::with_capacity(heads.len());
+        for row in &lines {
+            items.entry(small(row, 0)?).or_default().push(Item {
+                product: text(row, 1)?.into(),
+                quantity: small(row, 2)?,
+                standing: rows::standing_or_null(row, 3)?,
+            });
+        }
+        heads
+            .iter()
+            .map(|row| {
+                let key = small(row, 0)?;
+                Ok(StoredOrder {
+                    key: OrderKey(key),
+                    source: text(row, 1)?.into(),
+                    order: Order {
+                        id: text(row, 2)?.into(),
+                        buyer: buyer(text(row, 3)?, text(row, 4)?)?,
+                        items: items.remove(&key).unwrap_or_default(),
+                        standing: rows::standing(row, 5)?,
+                        status: text_or_null(row, 6)?.map(str::to_owned),
+                        paid_at: time_or_null(row, 7)?,
+                        updated_at: time_or_null(row, 8)?,
+                        ended_at: time_or_null(row, 9)?,
+                    },
+                    seen_at: time(row, 10)?,
+                    standing_since: time(row, 11)?,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,89 @@
+//! Between SQLite's values and ours.
+//!
+//! Lists go into SQL as one JSON parameter, so that every statement is a constant: nothing is ever pasted
+//! into SQL, and a statement is prepared once whatever the length of the list.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::error::unreadable;
+use crate::model::Standing;
+
+/// What a statement gives.
+pub(super) type Sql<T> = Result<T, sqlx::Error>;
+
+/// A list as the parameter of `json_each(?)`.
+pub(super) fn list<T: Serialize>(values: &[T]) -> String {
+    serde_json::to_string(values).expect("texts, numbers and lists of them are always JSON")
+}
+
+/// An integer column.
+pub(super) fn int(row: &SqliteRow, column: usize) -> Sql<i64> {
+    row.try_get(column)
+}
+
+/// A text column.
+pub(super) fn text(row: &SqliteRow, column: usize) -> Sql<&str> {
+    row.try_get(column)
+}
+
+/// A text column that may be NULL.
+pub(super) fn text_or_null(row: &SqliteRow, column: usize) -> Sql<Option<&str>> {
+    row.try_get(column)
+}
+
+/// A key, a count or a line: anything that is a `u32` on this side.
+pub(super) fn small(row: &SqliteRow, column: usize) -> Sql<u32> {
+    let value = int(row, column)?;
+    u32::try_from(value).map_err(|_| unreadable("number", value))
+}
+
+/// A key that may be NULL.
+pub(super) fn small_or_null(row: &SqliteRow, column: usize) -> Sql<Option<u32>> {
+    let value: Option<i64> = row.try_get(column)?;
+    value.map(|value| u32::try_from(value).map_err(|_| unreadable("number", value))).transpose()
+}
+
+/// A count.
+pub(super) fn count(value: i64) -> u64 {
+    u64::try_from(value).expect("a count is never negative")
+}
+
+/// A time column.
+pub(super) fn time(row: &SqliteRow, column: usize) -> Sql<Timestamp> {
+    timestamp(int(row, column)?)
+}
+
+/// A time column that may be NULL.
+pub(super) fn time_or_null(row: &SqliteRow, column: usize) -> Sql<Option<Timestamp>> {
+    row.try_get::<Option<i64>, _>(column)?.map(timestamp).transpose()
+}
+
+/// A standing column.
+pub(super) fn standing(row: &SqliteRow, column: usize) -> Sql<Standing> {
+    standing_of(int(row, column)?)
+}
+
+/// A standing column that may be NULL.
+pub(super) fn standing_or_null(row: &SqliteRow, column: usize) -> Sql<Option<Standing>> {
+    row.try_get::<Option<i64>, _>(column)?.map(standing_of).transpose()
+}
+
+/// The standing with this number.
+pub(super) fn standing_of(number: i64) -> Sql<Standing> {
+    usize::try_from(number)
+        .ok()
+        .and_then(|at| Standing::ALL.get(at).copied())
+        .ok_or_else(|| unreadable("standing", number))
+}
+
+/// A time as the store keeps it.
+pub(super) fn millis(time: Timestamp) -> i64 {
+    time.as_millisecond()
+}
+
+fn timestamp(millis: i64) -> Sql<Timestamp> {
+    Timestamp::from_millisecond(millis).map_err(|_| unreadable("time", millis))
+}

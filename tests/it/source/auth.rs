@@ -1,0 +1,146 @@
+//! Credentials: sent where they belong, renewed once, shown nowhere.
+
+use entitled::source::{Source, SourceError};
+use serde_json::json;
+
+use super::{FULL, chain, order, read, refused, shop, source};
+use crate::support::preset::http_source;
+use crate::support::replay::{Line, Replay};
+
+const FIRST: &str = "/orders?offset=0&limit=2";
+
+fn good() -> Line {
+    Line::json(FIRST, json!({"orders": [order("a", 1)], "count": 1}))
+}
+
+fn token(name: &str, life: u32) -> Line {
+    let body = json!({"access_token": name, "expires_in": life, "token_type": "Bearer"});
+    Line::answer("POST", "/oidc/token", 200, "application/json", body.to_string().into_bytes())
+}
+
+fn denied(status: u16) -> Line {
+    Line::json(FIRST, json!({"message": "not you"})).status(status)
+}
+
+fn machine(url: &str) -> Source {
+    let auth = format!(
+        "auth: {{kind: oauth2_client_credentials, token_url: '{url}/oidc/token', client_id: app, client_secret: 's3cr:t', \
+         resource: 'https://api.example.com', scope: all}}"
+    );
+    shop(url, &auth)
+}
+
+fn tokens(server: &Replay) -> usize {
+    server.targets().iter().filter(|target| *target == "/oidc/token").count()
+}
+
+#[tokio::test]
+async fn every_kind_sends_its_header() {
+    let cases = [
+        ("{kind: bearer, token: abcd1234}", "Bearer abcd1234"),
+        ("{kind: basic, username: sk_key, password: ''}", "Basic c2tfa2V5Og=="),
+        ("{kind: header, name: Authorization, value: token KEY}", "token KEY"),
+    ];
+    for (auth, header) in cases {
+        let server = Replay::start(vec![good().authorized(header)]).await;
+        let (_, report) = read(&shop(&server.url, &format!("auth: {auth}")), FULL).await;
+        assert_eq!(report.unwrap().orders, 1, "{auth}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_fetched_once_for_all_who_need_it() {
+    let server =
+        Replay::start(vec![token("t1", 3600), Line::json("/orders/a", order("a", 1)).authorized("Bearer t1")]).await;
+    let shop = machine(&server.url);
+    let id = "a".into();
+    let all = tokio::join!(shop.get(&id), shop.get(&id), shop.get(&id), shop.get(&id), shop.get(&id));
+    for found in [all.0, all.1, all.2, all.3, all.4] {
+        found.unwrap();
+    }
+    assert_eq!(tokens(&server), 1);
+    let asked = &server.asked()[0];
+    assert_eq!(asked.authorization.as_deref(), Some("Basic YXBwOnMzY3IlM0F0"), "app:s3cr%3At");
+    assert_eq!(asked.body, "grant_type=client_credentials&resource=https%3A%2F%2Fapi.example.com&scope=all");
+}
+
+#[tokio::test]
+async fn a_token_past_its_life_is_fetched_anew() {
+    let server = Replay::start(vec![token("t1", 0), token("t2", 3600), good()]).await;
+    let shop = machine(&server.url);
+    for _ in 0..3 {
+        read(&shop, FULL).await.1.unwrap();
+    }
+    assert_eq!(tokens(&server), 2, "the first lived for no time, the second for an hour");
+}
+
+#[tokio::test]
+async fn a_refused_token_is_renewed_once() {
+    let server = Replay::start(vec![
+        token("old", 3600),
+        token("new", 3600),
+        denied(401).authorized("Bearer old"),
+        good().authorized("Bearer new"),
+    ])
+    .await;
+    assert_eq!(read(&machine(&server.url), FULL).await.1.unwrap().orders, 1);
+    assert_eq!(tokens(&server), 2);
+
+    let server = Replay::start(vec![token("t", 3600), denied(401)]).await;
+    let error = refused(&machine(&server.url), FULL).await;
+    assert!(matches!(error, SourceError::Denied { .. }), "{error:?}");
+    assert_eq!((tokens(&server), server.targets().len()), (2, 4), "twice each, and no more");
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_to_do() {
+    let server = Replay::start(vec![denied(401)]).await;
+    let error = refused(&shop(&server.url, ""), FULL).await;
+    assert!(error.to_string().contains("not you"), "{error}");
+    assert!(error.hint().unwrap().contains("sends no credentials"));
+    assert_eq!(server.targets().len(), 1);
+
+    let server = Replay::start(vec![token("t", 3600), denied(403)]).await;
+    let error = refused(&machine(&server.url), FULL).await;
+    assert!(error.hint().unwrap().contains("role"), "{:?}", error.hint());
+    assert_eq!(tokens(&server), 1, "a 403 is not about the token");
+
+    let body = json!({"error": "invalid_client", "error_description": "client authentication failed"});
+    let line = Line::answer("POST", "/oidc/token", 401, "application/json", body.to_string().into_bytes());
+    let server = Replay::start(vec![line]).await;
+    let error = refused(&machine(&server.url), FULL).await;
+    assert!(matches!(error, SourceError::TokenRefused { .. }), "{error:?}");
+    assert!(error.to_string().contains("client authentication failed") && error.hint().is_some());
+    assert_eq!(server.targets().len(), 1, "nothing was asked without a token");
+}
+
+#[tokio::test]
+async fn no_secret_comes_back_in_an_error() {
+    let echo = |words: &str| Line::answer("GET", FIRST, 400, "text/plain", words.as_bytes().to_vec());
+    let server = Replay::start(vec![echo("bad header Bearer hush-hush-1 from you")]).await;
+    let shop_of_ours = shop(&server.url, "auth: {kind: bearer, token: hush-hush-1}");
+    let error = refused(&shop_of_ours, FULL).await;
+    assert!(chain(&error).contains("bad header Bearer [secret]"), "{error}");
+    for shown in [format!("{error:?}"), chain(&error), format!("{shop_of_ours:?}")] {
+        assert!(!shown.contains("hush-hush-1"), "{shown}");
+    }
+
+    let server = Replay::start(vec![echo("who is key-5678, sent as a2V5LTU2Nzg6")]).await;
+    let error = refused(&shop(&server.url, "auth: {kind: basic, username: key-5678, password: ''}"), FULL).await;
+    assert!(!chain(&error).contains("key-5678") && !chain(&error).contains("a2V5LTU2Nzg6"), "{error}");
+
+    let server = Replay::start(vec![token("jwt.jwt.jwt", 3600), echo("bad jwt.jwt.jwt")]).await;
+    let error = refused(&machine(&server.url), FULL).await;
+    assert!(!chain(&error).contains("jwt.jwt"), "{error}");
+}
+
+#[tokio::test]
+async fn further_headers_are_sent() {
+    let yaml = "
+headers: {authorization: from-headers}
+list: {path: /orders, items: $}
+map: {id: $.id}
+";
+    let server = Replay::start(vec![Line::json("/orders", json!([{"id": 1}])).authorized("from-headers")]).await;
+    assert_eq!(read(&source(http_source(yaml, &server.url)), FULL).await.1.unwrap().orders, 1);
+}

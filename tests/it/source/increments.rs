@@ -1,0 +1,116 @@
+//! What changed since: always from before the watermark, never less than that.
+
+use entitled::source::Scope;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{FULL, at, ids, order, read, shop, since};
+use crate::support::replay::{Line, Replay};
+
+fn page(offset: u32, orders: serde_json::Value) -> Line {
+    Line::json(&format!("/orders?offset={offset}&limit=2"), json!({"orders": orders, "count": 6}))
+}
+
+#[tokio::test]
+async fn a_filter_starts_before_the_watermark_in_the_form_the_api_wants() {
+    let cases = [
+        ("rfc3339", "2024-05-06T07:20:00Z"),
+        ("unix", "1714980000"),
+        ("unix_ms", "1714980000000"),
+        ("date", "2024-05-06"),
+    ];
+    for (format, sent) in cases {
+        let target = format!("/orders?changed%5B%24gte%5D={sent}&offset=0&limit=2");
+        let server = Replay::start(vec![Line::json(&target, json!({"orders": [order("a", 31)], "count": 1}))]).await;
+        let shop = shop(
+            &server.url,
+            &format!("incremental: {{kind: filter, param: 'changed[$gte]', format: {format}, overlap: 10m}}"),
+        );
+        let (pages, report) = read(&shop, since(30)).await;
+        let report = report.unwrap_or_else(|error| panic!("{format}: {error}"));
+        assert_eq!(ids(&pages), [["a"]]);
+        assert_eq!((report.scope, report.watermark), (Scope::Changes, Some(at(31))));
+    }
+}
+
+#[tokio::test]
+async fn a_full_read_sends_no_filter() {
+    let server =
+        Replay::start(vec![Line::json("/orders?offset=0&limit=2", json!({"orders": [order("a", 1)], "count": 1}))])
+            .await;
+    let shop = shop(&server.url, "incremental: {kind: filter, param: changed, format: unix, overlap: 10m}");
+    assert_eq!(read(&shop, FULL).await.1.unwrap().scope, Scope::Full);
+}
+
+const WALK_BACK: &str = "incremental: {kind: walk_back, overlap: 10m}";
+
+#[tokio::test]
+async fn a_walk_back_stops_after_a_whole_page_before_the_overlap() {
+    let server = Replay::start(vec![
+        page(0, json!([order("a", 31), order("b", 20)])),
+        // `c` lies exactly on the edge, so this page is not wholly before it.
+        page(2, json!([order("c", 20), order("d", 19)])),
+        page(4, json!([order("e", 19), order("f", 1)])),
+        page(6, json!([order("g", 1)])),
+    ])
+    .await;
+    let (pages, report) = read(&shop(&server.url, WALK_BACK), since(30)).await;
+    assert_eq!(ids(&pages), [["a", "b"], ["c", "d"], ["e", "f"]]);
+    assert_eq!(report.unwrap().pages, 3);
+}
+
+#[tokio::test]
+async fn a_walk_back_over_a_list_in_another_order_reads_all_of_it() {
+    let server = Replay::start(vec![
+        page(0, json!([order("a", 1), order("b", 2)])),
+        page(2, json!([order("c", 3), order("d", 4)])),
+        page(4, json!([order("e", 40), order("f", 41)])),
+        page(6, json!([])),
+    ])
+    .await;
+    let (pages, _) = read(&shop(&server.url, WALK_BACK), since(30)).await;
+    assert_eq!(ids(&pages), [["a", "b"], ["c", "d"], ["e", "f"]]);
+}
+
+#[tokio::test]
+async fn an_order_without_a_time_of_change_never_ends_a_walk_back() {
+    let timeless = |id: &str| json!({"id": id});
+    let server = Replay::start(vec![
+        page(0, json!([timeless("a"), timeless("b")])),
+        page(2, json!([order("c", 31), order("d", 1)])),
+        page(4, json!([order("e", 1), order("f", 1)])),
+    ])
+    .await;
+    let (pages, _) = read(&shop(&server.url, WALK_BACK), since(30)).await;
+    assert_eq!(ids(&pages), [["a", "b"], ["c", "d"], ["e", "f"]]);
+}
+
+#[tokio::test]
+async fn a_quiet_poll_is_one_page() {
+    let server = Replay::start(vec![page(0, json!([order("a", 10), order("b", 9)]))]).await;
+    let (_, report) = read(&shop(&server.url, WALK_BACK), since(30)).await;
+    let report = report.unwrap();
+    assert_eq!((report.pages, server.targets().len()), (1, 1));
+    assert_eq!(report.watermark, Some(at(30)), "the watermark never goes back");
+}
+
+#[tokio::test]
+async fn a_snapshot_reads_everything_whatever_was_asked() {
+    let server = Replay::start(vec![
+        page(0, json!([order("a", 10), order("b", 9)])),
+        page(2, json!([order("c", 8)])),
+        page(3, json!([])),
+    ])
+    .await;
+    let (pages, report) = read(&shop(&server.url, ""), since(30)).await;
+    assert_eq!((report.unwrap().scope, pages.concat().len()), (Scope::Full, 3));
+}
+
+#[tokio::test]
+async fn an_order_dated_in_the_future_does_not_carry_the_watermark_away() {
+    let far = json!({"id": "a", "at": "2999-01-01T00:00:00Z"});
+    let server = Replay::start(vec![page(0, json!([far, order("b", 9)])), page(2, json!([]))]).await;
+    let (_, report) = read(&shop(&server.url, WALK_BACK), FULL).await;
+    let watermark = report.unwrap().watermark.unwrap();
+    assert!(watermark > at(9) && watermark <= Timestamp::now(), "{watermark}");
+}

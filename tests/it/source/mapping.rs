@@ -1,0 +1,177 @@
+//! From the JSON of an order, and the presets that say where things stand in it.
+
+use entitled::model::{Email, Order, Standing};
+use entitled::source::http::mapping::Mapper;
+use entitled::source::presets;
+use serde_json::{Value, json};
+
+use super::{FULL, read, source};
+use crate::support::preset::http_source;
+use crate::support::replay::{Line, Replay};
+
+fn preset(name: &str) -> Mapper {
+    let http = http_source(presets::text(name).unwrap(), "https://shop.example.com");
+    Mapper::new(&http.map, &http.status)
+}
+
+fn mapped(name: &str, raw: Value) -> Order {
+    preset(name).order(raw).unwrap()
+}
+
+fn products(order: &Order) -> Vec<&str> {
+    order.items.iter().map(|item| item.product.as_str()).collect()
+}
+
+#[test]
+fn every_preset_can_be_read() {
+    for (name, text) in presets::PRESETS {
+        let http = http_source(text, "https://shop.example.com");
+        assert!(!http.map.id.is_empty() && !http.status.is_empty() && http.get.is_some(), "{name}");
+        assert!(text.starts_with("# ") && text.contains("https://"), "{name} cites nothing");
+    }
+    assert!(presets::text("stripe").is_none());
+}
+
+#[test]
+fn an_openbitum_order_is_read() {
+    let order = mapped(
+        "openbitum",
+        json!({"id": "ord_1", "productId": "prd_1", "user": {"id": "lgto_1", "email": " Ann@Example.com "},
+               "status": "paid", "paidAt": "2024-05-06T07:08:09Z", "amount": "49.00", "currency": "USDC"}),
+    );
+    assert_eq!(order.id.as_str(), "ord_1");
+    assert_eq!(order.buyer.user.as_ref().unwrap().as_str(), "lgto_1");
+    assert_eq!(order.buyer.email, Email::parse("ann@example.com"));
+    assert_eq!(products(&order), ["prd_1"]);
+    assert_eq!(order.standing, Standing::Paid);
+    assert_eq!(order.status.as_deref(), Some("paid"));
+    assert_eq!(order.paid_at, "2024-05-06T07:08:09Z".parse().ok());
+    assert_eq!(order.updated_at, None);
+}
+
+#[tokio::test]
+async fn openbitum_lists_in_any_usual_envelope() {
+    let row = json!({"id": "ord_1", "productId": "prd_1", "status": "paid"});
+    for body in [
+        json!([row]),
+        json!({"orders": [row]}),
+        json!({"data": [row]}),
+        json!({"items": [row]}),
+        json!({"results": [row]}),
+        json!({"result": [row]}),
+    ] {
+        let server = Replay::start(vec![Line::json("/api/merchant/orders", body.clone())]).await;
+        let http = http_source(presets::text("openbitum").unwrap(), &server.url);
+        let (pages, report) = read(&source(http), FULL).await;
+        assert_eq!(report.unwrap_or_else(|error| panic!("{body}: {error}")).orders, 1);
+        assert_eq!(pages[0][0].standing, Standing::Paid);
+    }
+}
+
+#[test]
+fn each_status_of_a_preset_has_its_standing() {
+    use Standing::*;
+    let openbitum = [("created", Pending), ("pending", Pending), ("paid_partial", Pending), ("paid", Paid)];
+    let openbitum = openbitum.into_iter().chain([("expired", Expired), ("refunded", Refunded), ("novel", Unknown)]);
+    for (word, standing) in openbitum {
+        let order = mapped("openbitum", json!({"id": 1, "status": word}));
+        assert_eq!((order.standing, order.status.as_deref()), (standing, Some(word)));
+    }
+    let bitcart = [("pending", Pending), ("paid", Pending), ("confirmed", Pending), ("complete", Paid)];
+    let bitcart = bitcart.into_iter().chain([
+        ("expired", Expired),
+        ("invalid", Void),
+        ("refunded", Refunded),
+        ("novel", Unknown),
+    ]);
+    for (word, standing) in bitcart {
+        let order = mapped("bitcart", json!({"id": 1, "status": word, "exception_status": "none"}));
+        assert_eq!((order.standing, order.status.as_deref()), (standing, Some(word)));
+    }
+    let medusa = [("not_paid", Pending), ("awaiting", Pending), ("authorized", Pending), ("captured", Paid)];
+    let medusa = medusa.into_iter().chain([
+        ("partially_refunded", PartiallyRefunded),
+        ("refunded", Refunded),
+        ("canceled", Void),
+        ("requires_action", Pending),
+        ("novel", Unknown),
+    ]);
+    for (word, standing) in medusa {
+        let order =
+            mapped("medusa", json!({"id": 1, "status": "pending", "payment_status": word, "canceled_at": null}));
+        assert_eq!((order.standing, order.status.as_deref()), (standing, Some(word)));
+    }
+}
+
+#[test]
+fn an_answer_without_the_date_of_cancellation_is_not_cancelled() {
+    let captured = json!({"id": 1, "payment_status": "captured"});
+    assert_eq!(mapped("medusa", captured).standing, Standing::Paid);
+    let cancelled = json!({"id": 1, "payment_status": "captured", "canceled_at": "2024-05-06T07:08:09Z"});
+    let order = mapped("medusa", cancelled);
+    assert_eq!((order.standing, order.ended_at), (Standing::Void, "2024-05-06T07:08:09Z".parse().ok()));
+}
+
+#[test]
+fn an_order_paid_in_parts_is_paid_with_the_last() {
+    let order = mapped(
+        "medusa",
+        json!({"id": 1, "payment_status": "captured", "items": [{"product_id": "a"}, {"product_id": null}, {"product_id": "b"}],
+               "payment_collections": [{"payments": [{"captured_at": "2024-05-06T09:00:00Z"}, {"captured_at": null}]},
+                                       {"payments": [{"captured_at": "2024-05-06T08:00:00Z"}]}]}),
+    );
+    assert_eq!(order.paid_at, "2024-05-06T09:00:00Z".parse().ok());
+    assert_eq!(products(&order), ["a", "b"]);
+}
+
+#[test]
+fn paths_are_tried_in_their_order_and_blanks_are_nothing() {
+    let http = http_source(
+        "
+list: {path: /, items: $}
+map: {id: [$.no, $.id], paid_at: [$.a, $.b], products: [$.none, $.list], user_id: [$.u1, $.u2], email: [$.e1, $.e2]}
+",
+        "https://shop.example.com",
+    );
+    let mapper = Mapper::new(&http.map, &http.status);
+    let order = mapper
+        .order(json!({"no": " ", "id": 18446744073709551615u64, "a": "", "b": 1714979289, "list": [7, "x"], "u1": "",
+                      "u2": 42, "e1": "no address", "e2": "B@Example.com"}))
+        .unwrap();
+    assert_eq!(order.id.as_str(), "18446744073709551615");
+    assert_eq!(order.paid_at, "2024-05-06T07:08:09Z".parse().ok());
+    assert_eq!(products(&order), ["7", "x"]);
+    assert_eq!(order.buyer.user.unwrap().as_str(), "42");
+    assert_eq!(order.buyer.email.unwrap().as_str(), "b@example.com");
+    assert_eq!((order.standing, order.status), (Standing::Unknown, None), "no table, no standing");
+
+    let nobody = mapper.order(json!({"id": "x"})).unwrap();
+    assert_eq!((nobody.buyer.user, nobody.buyer.email, nobody.items.len()), (None, None, 0));
+    assert!(mapper.order(json!({"id": "x", "list": [{"id": 1}]})).is_err(), "an object is no product id");
+}
+
+#[test]
+fn the_first_line_of_the_table_that_fits_decides() {
+    let http = http_source(
+        "
+list: {path: /, items: $}
+map: {id: $.id}
+status:
+  - {when: '@.refunded == true', as: refunded}
+  - {when: \"@.meta.state == 'done' && @.kind\", as: paid}
+  - {when: \"@.meta.state == 'open'\", as: pending}
+",
+        "https://shop.example.com",
+    );
+    let mapper = Mapper::new(&http.map, &http.status);
+    let standing = |raw| {
+        let order = mapper.order(raw).unwrap();
+        (order.standing, order.status)
+    };
+    assert_eq!(
+        standing(json!({"id": 1, "refunded": true, "kind": 1, "meta": {"state": "done"}})).0,
+        Standing::Refunded
+    );
+    assert_eq!(standing(json!({"id": 1, "kind": 0, "meta": {"state": "done"}})).0, Standing::Paid);
+    assert_eq!(standing(json!({"id": 1, "meta": {"state": "odd"}})), (Standing::Unknown, Some("odd".into())));
+}

@@ -1,0 +1,4 @@
+//! What several test modules share.
+
+pub(crate) mod preset;
+pub(crate) mod replay;
