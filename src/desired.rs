@@ -77,7 +77,20 @@ pub struct Desired {
     pub unknown: usize,
     /// The purchases behind every ended claim, all of them, sorted by user. A grant made for a purchase
     /// that is not among them has lost its order, and the end of another one proves nothing.
-    pub ended: Vec<(UserIx, ProductIx, OrderKey)>,
+    pub ended: Vec<Past>,
+}
+
+/// A purchase that entitled once and does not any more. 12 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// Who bought it.
+    pub user: UserIx,
+    /// The order it belongs to.
+    pub order: OrderKey,
+    /// What was bought.
+    pub product: ProductIx,
+    /// How it ended.
+    pub ending: Ending,
 }
 
 impl Desired {
@@ -87,10 +100,11 @@ impl Desired {
         run.binary_search_by_key(&user, |claim| claim.user).ok().map(|at| &run[at])
     }
 
-    /// Whether this purchase is known, and is one of those that an ended claim of the user rests on.
-    pub fn accounts_for(&self, user: UserIx, product: ProductIx, order: OrderKey) -> bool {
-        let from = self.ended.partition_point(|&(of, ..)| of < user);
-        self.ended[from..].iter().take_while(|&&(of, ..)| of == user).any(|&(_, of, by)| (of, by) == (product, order))
+    /// The purchases of one user that ended claims rest on.
+    pub fn ended_of(&self, user: UserIx) -> &[Past] {
+        let from = self.ended.partition_point(|past| past.user < user);
+        let len = self.ended[from..].partition_point(|past| past.user == user);
+        &self.ended[from..from + len]
     }
 }
 
@@ -116,12 +130,13 @@ pub fn desired(purchases: &mut [Purchase], catalog: &Catalog, now: i64) -> Desir
         let over = |target| claims.iter().any(|(of, claim)| *of == target && matches!(claim.state, State::Ended(_)));
         out.ended.extend(of_user.iter().filter_map(|one| {
             let rule = catalog.rule(one.product);
-            let paid = rule.verdict(one.standing) != Verdict::Never;
-            (paid && rule.entitlements.iter().any(|entitlement| over(entitlement.target))).then_some((
-                one.user,
-                one.product,
-                one.order,
-            ))
+            let ending = match rule.verdict(one.standing) {
+                Verdict::Entitles => Ending::Expired,
+                Verdict::Ends => how(one.standing),
+                Verdict::Never | Verdict::Undecided => return None,
+            };
+            let past = Past { user: one.user, order: one.order, product: one.product, ending };
+            rule.entitlements.iter().any(|entitlement| over(entitlement.target)).then_some(past)
         }));
         for (target, claim) in &claims {
             if matches!(claim.state, State::Entitled | State::Grace(_)) && claim.at != FOREVER {

@@ -16,13 +16,15 @@
 //! | [`model`] | the nouns: ids, orders, standings, buyers, targets, grants |
 //! | [`config`] | `entitlements.yaml`: read, resolved, checked, every problem at once |
 //! | [`desired`] | orders + catalog + now -> every claim on every target. Pure |
-//! | [`world`] | what the planner sees: who holds what, how well that is known, what is ours |
+//! | [`world`], [`roster`] | what the planner sees: who holds what, how well that is known, what is ours; users by rank. Pure |
 //! | [`mod@plan`], [`limits`] | the gap, what may be done about it, and why the rest is held. Pure |
-//! | [`render`] | a plan as text, diff, JSON, Markdown; every sentence a user reads. Pure |
+//! | [`report`] | what came of a plan, action by action. Pure |
+//! | [`render`] | plan and report as text, diff, JSON, Markdown; every sentence a user reads. Pure |
+//! | [`terminal`] | text from outside made safe, and its width. Pure |
 //! | [`logto`] | the Management API: a reader, and a writer that a dry run never gets |
 //! | [`source`] | payment APIs as data, and orders from a file |
 //! | [`store`] | the mirror of orders, the directory of buyers, the ledger, runs, the audit trail |
-//! | [`intake`], [`directory`], [`observe`], [`roster`] | the four ways in: orders, buyers, holders, and their ids |
+//! | [`intake`], [`directory`], [`observe`] | the three ways in: orders, buyers, holders |
 //! | [`apply`] | the one way out: journal, call, journal |
 //! | [`reconcile`], [`scene`] | one pass, top to bottom, and what it knows meanwhile |
 //! | [`in_force`], [`daemon`] | the configuration in force, and the loop |
@@ -62,6 +64,7 @@ pub mod observe;
 pub mod plan;
 pub mod reconcile;
 pub mod render;
+pub mod report;
 pub mod roster;
 pub mod sandbox;
 pub mod scene;
@@ -69,4 +72,5 @@ pub mod secret;
 pub mod source;
 pub mod store;
 pub mod telemetry;
+pub mod terminal;
 pub mod world;

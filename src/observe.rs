@@ -10,7 +10,8 @@ use futures_util::{StreamExt as _, stream};
 
 use crate::logto::{Found, LogtoError, MemberWalk, Reader};
 use crate::model::{Catalog, OrganizationId, OrganizationRoleId, Target, TargetIx, UserId};
-use crate::world::Coverage;
+use crate::roster::Roster;
+use crate::world::{Coverage, Holding};
 
 /// Targets that are read at the same time. The client bounds the calls themselves.
 const AT_ONCE: usize = 4;
@@ -32,6 +33,17 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// The same in ranks. A user who is not in the roster is left out: nobody speaks of them.
+    pub fn holding(&self, roster: &Roster) -> Holding {
+        let ranks = |users: &BTreeSet<UserId>| users.iter().filter_map(|user| roster.ix(user)).collect();
+        Holding {
+            holders: ranks(&self.holders),
+            coverage: self.coverage,
+            asked: ranks(&self.asked),
+            tied: ranks(&self.tied),
+        }
+    }
+
     /// Takes the exact answer about one user.
     fn note(&mut self, user: &UserId, holds: bool) {
         if holds {

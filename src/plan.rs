@@ -11,12 +11,15 @@
 //! Pure and total: no I/O, no clock; the same world gives the same plan. The plan is a plain value and
 //! leaves no choice to whoever carries it out.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod gate;
+
+use std::collections::BTreeSet;
 
 use crate::desired::{Claim, Desired, Ending, Origin, State};
-use crate::limits::{self, Over};
-use crate::model::{Catalog, OrderKey, ProductIx, Prune, Target, TargetIx, UserIx};
-use crate::world::{Actual, Coverage, Guard, Holding, LedgerAge, Ours, Owned, Presence, Reread, Tally};
+use crate::limits::Over;
+use crate::model::{Catalog, OrderKey, ProductIx, Prune, TargetIx, UserIx};
+use crate::world::{Actual, Coverage, Guard, Holding, LedgerAge, Ours, Owned, Presence};
+use gate::{keep_ties, limit_grants, limit_revocations, need_membership, prove};
 
 /// Everything the planner looks at.
 #[derive(Clone, Copy, Debug)]
@@ -333,11 +336,14 @@ fn take_back(world: World<'_>, target: TargetIx, row: Row<'_>, owned: &Owned, pr
 
 /// A foreign grant under `prune: exclusive`.
 fn evict(world: World<'_>, target: TargetIx, row: Row<'_>) -> Decision {
+    // A target that only the ledger still knows is looked at for what is ours on it; it is not ours to empty.
+    if !world.catalog.gives(target) {
+        return Decision::Foreign;
+    }
     let why = Why { cause: Cause::Exclusive, order: None, product: None, line: 0, at: 0 };
     let holding = &world.actual.targets[target.at()];
     match standing_hold(world, target, row.user) {
         Some(because) => Decision::Hold(Verb::Revoke, why, because),
-        None if !world.catalog.gives(target) => Decision::Foreign,
         None if !world.guard.blind.is_empty() => Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Source)),
         // Who is missing from a lossy walk may be the buyer whom this holder was taken for.
         None if !matches!(holding.coverage, Coverage::Whole | Coverage::Asked) => {
@@ -384,7 +390,11 @@ fn given(world: World<'_>, target: TargetIx, row: Row<'_>) -> Why {
 fn taken(world: World<'_>, target: TargetIx, row: Row<'_>, owned: &Owned) -> Result<Why, Why> {
     let mapped = line(world, owned.product, target);
     // The end of one order says nothing of another: the one that caused the grant must have ended too.
-    let accounted = owned.order.is_some_and(|order| world.desired.accounts_for(row.user, owned.product, order));
+    let accounted = world
+        .desired
+        .ended_of(row.user)
+        .iter()
+        .any(|past| Some(past.order) == owned.order && past.product == owned.product);
     match row.claim {
         Some(&Claim { state: State::Ended(how), order, product, at, .. }) if accounted || mapped == 0 => {
             let line = line(world, product, target);
@@ -402,127 +412,4 @@ fn taken(world: World<'_>, target: TargetIx, row: Row<'_>, owned: &Owned) -> Res
 fn line(world: World<'_>, product: ProductIx, target: TargetIx) -> u32 {
     let rule = world.catalog.rule(product);
     rule.entitlements.iter().find(|entitlement| entitlement.target == target).map_or(0, |entitlement| entitlement.line)
-}
-
-/// Holds what a commit would give beyond the limit of the day. Sales and drift pass.
-fn limit_grants(world: World<'_>, grants: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
-    if world.guard.ledger == LedgerAge::Fresh {
-        return grants;
-    }
-    let (limited, mut free): (Vec<_>, Vec<_>) = grants.into_iter().partition(|grant| grant.why.cause == Cause::Commit);
-    let base = |tally: &Tally| tally.owned.saturating_sub(tally.config_granted);
-    let passed = bounded(limited, world.guard.limits.config_grants, world.ours, base, |t| t.config_granted, held);
-    free.extend(passed);
-    free.sort_unstable_by_key(|action| (action.target, action.user));
-    free
-}
-
-/// An organization role can be given to members only: where the membership is held, so is the role, for
-/// the same reason.
-fn need_membership(world: World<'_>, grants: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
-    let waiting: BTreeMap<(&Target, UserIx), Hold> = held
-        .iter()
-        .filter(|held| held.action.verb == Verb::Grant)
-        .map(|held| ((&world.catalog.target(held.action.target).target, held.action.user), held.hold))
-        .collect();
-    let membership_hold = |action: &Action| match &world.catalog.target(action.target).target {
-        Target::OrganizationRole { organization, .. } => {
-            waiting.get(&(&Target::Membership { organization: organization.clone() }, action.user)).copied()
-        }
-        Target::Membership { .. } | Target::Role { .. } => None,
-    };
-    let mut ready = Vec::with_capacity(grants.len());
-    for action in grants {
-        match membership_hold(&action) {
-            Some(hold) => held.push(Held { action, hold }),
-            None => ready.push(action),
-        }
-    }
-    ready
-}
-
-fn limit_revocations(world: World<'_>, revocations: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
-    let base = |tally: &Tally| tally.owned + tally.revoked;
-    bounded(revocations, world.guard.limits.revocations, world.ours, base, |tally| tally.revoked, held)
-}
-
-/// Lets through each target that stays within its limit, then all of them if the sum does.
-fn bounded(
-    actions: Vec<Action>,
-    limit: crate::config::settings::Limit,
-    ours: &Ours,
-    base: impl Fn(&Tally) -> u64,
-    spent: impl Fn(&Tally) -> u64,
-    held: &mut Vec<Held>,
-) -> Vec<Action> {
-    let mut passed = Vec::with_capacity(actions.len());
-    let mut refuse = |actions: &[Action], bound, over: Over| {
-        held.extend(actions.iter().map(|&action| Held { action, hold: Hold::OverLimit(bound, over) }));
-    };
-    for of_target in actions.chunk_by(|a, b| a.target == b.target) {
-        let tally = &ours.tally[of_target[0].target.at()];
-        match limits::over(limit, base(tally), spent(tally), of_target.len() as u64) {
-            Some(over) => refuse(of_target, Bound::Target, over),
-            None => passed.extend_from_slice(of_target),
-        }
-    }
-    let (base, spent) = ours.tally.iter().fold((0, 0), |sum, tally| (sum.0 + base(tally), sum.1 + spent(tally)));
-    match limits::over(limit, base, spent, passed.len() as u64) {
-        Some(over) => {
-            refuse(&passed, Bound::Total, over);
-            Vec::new()
-        }
-        None => passed,
-    }
-}
-
-/// Leaving an organization loses every role in it. So a membership goes only where each role that the
-/// member holds there is managed and goes in this very plan.
-fn keep_ties(world: World<'_>, revocations: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
-    let going: BTreeSet<(TargetIx, UserIx)> = revocations.iter().map(|action| (action.target, action.user)).collect();
-    let stays = |action: &Action| {
-        let Target::Membership { organization } = &world.catalog.target(action.target).target else { return false };
-        let unmanaged = world.actual.targets[action.target.at()].tied.binary_search(&action.user).is_ok();
-        let managed = world.catalog.indices().any(|(role, entry)| {
-            matches!(&entry.target, Target::OrganizationRole { organization: of, .. } if of == organization)
-                && world.actual.targets[role.at()].presence(action.user) != Presence::Absent
-                && !going.contains(&(role, action.user))
-        });
-        unmanaged || managed
-    };
-    let (staying, leaving): (Vec<_>, Vec<_>) = revocations.into_iter().partition(stays);
-    held.extend(staying.into_iter().map(|action| Held { action, hold: Hold::Foreign }));
-    leaving
-}
-
-/// Lets through what is proved just now: the holder asked for by id, and the order behind it read again.
-/// Notes in `plan` what is still to be asked.
-fn prove(world: World<'_>, revocations: Vec<Action>, plan: &mut Plan) -> Vec<Action> {
-    let mut proved = Vec::with_capacity(revocations.len());
-    for action in revocations {
-        let asked = world.actual.targets[action.target.at()].is_asked(action.user);
-        let order = action.why.order.filter(|_| rests_on_order(action.why.cause));
-        let reread = order.map_or(Some(Reread::Confirmed), |order| world.guard.reread.get(&order).copied());
-        let doubt = match reread {
-            Some(Reread::Failed) => Some(Doubt::OrderUnconfirmed),
-            Some(Reread::Confirmed | Reread::Unsupported) if asked => None,
-            Some(Reread::Confirmed | Reread::Unsupported) | None => Some(Doubt::NotAsked),
-        };
-        let Some(doubt) = doubt else {
-            proved.push(action);
-            continue;
-        };
-        plan.held.push(Held { action, hold: Hold::Unverified(doubt) });
-        if doubt == Doubt::NotAsked {
-            plan.verify.orders.extend(order.filter(|_| reread.is_none()));
-            plan.verify.holders.insert((action.target, action.user));
-        }
-    }
-    proved
-}
-
-/// Whether the proof is what a payment API says of an order. An expiry is proved by the clock, an
-/// unmapped product and `exclusive` by the file.
-fn rests_on_order(cause: Cause) -> bool {
-    matches!(cause, Cause::Ended(Ending::Refunded | Ending::Voided | Ending::Disputed))
 }

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use crate::apply::{Hands, Report, apply};
+use crate::apply::{Hands, apply};
 use crate::clock;
 use crate::config::settings::{Config, Logto};
 use crate::daemon::Stop;
@@ -27,6 +27,7 @@ use crate::model::{Catalog, Grant, OrderKey, Resolution, Rule, RunId, SourceName
 use crate::observe::{self, Progress};
 use crate::plan::{Plan, Verify, plan};
 use crate::render::{Names, OrderName, Origin, View, Waiting, view};
+use crate::report::Report;
 use crate::roster::Roster;
 use crate::scene::{Scene, widen};
 use crate::source::Source;
@@ -80,6 +81,8 @@ pub struct Sight {
     pub orders: BTreeMap<OrderKey, OrderName>,
     /// Targets that could not be read, and why.
     pub troubles: Vec<(String, LogtoError)>,
+    /// HTTP calls that were made before this pass began.
+    pub calls_before: u64,
     /// The next instant at which an entitlement or a grace ends by itself.
     pub next_change: Option<Timestamp>,
 }
@@ -124,6 +127,7 @@ impl PassError {
 
 /// Looks and plans; changes nothing in Logto.
 pub async fn look(eyes: Eyes<'_>, span: &Span) -> Result<Sight, PassError> {
+    let calls_before = eyes.reader.calls();
     let buyers = buyers(eyes, span).await?;
     let ledger = match span {
         Span::Full => eyes.store.ledger(None).await?,
@@ -164,6 +168,7 @@ pub async fn look(eyes: Eyes<'_>, span: &Span) -> Result<Sight, PassError> {
         roster: scene.roster,
         orders: names.orders,
         troubles: observed.troubles,
+        calls_before,
         next_change: wanted.next_change.and_then(|at| Timestamp::from_second(at).ok()),
         catalog: scene.catalog,
     })
@@ -285,7 +290,7 @@ pub async fn act(
     }
     let finished = clock::now();
     report.elapsed = std::time::Duration::try_from(finished.duration_since(now)).unwrap_or_default();
-    report.calls = in_force.client.calls();
+    report.calls = in_force.reader.calls() - sight.calls_before;
     let figures = report.figures();
     let end = RunEnd {
         finished,

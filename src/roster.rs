@@ -2,11 +2,7 @@
 //!
 //! Pure. Ranks sort as the ids do, so whatever is sorted by rank comes out the same in every pass.
 
-use std::collections::BTreeSet;
-
 use crate::model::{UserId, UserIx};
-use crate::observe::Seen;
-use crate::world::Holding;
 
 /// Every user whom a pass can speak of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,16 +34,5 @@ impl Roster {
     /// All ids, by rank.
     pub fn into_ids(self) -> Vec<UserId> {
         self.ids
-    }
-
-    /// What was seen of a target, in ranks. A user who is not in the roster is left out: nobody speaks of them.
-    pub fn holding(&self, seen: &Seen) -> Holding {
-        let ranks = |users: &BTreeSet<UserId>| users.iter().filter_map(|user| self.ix(user)).collect();
-        Holding {
-            holders: ranks(&seen.holders),
-            coverage: seen.coverage,
-            asked: ranks(&seen.asked),
-            tied: ranks(&seen.tied),
-        }
     }
 }

@@ -96,7 +96,7 @@ impl Scene {
 
     /// What is, by what was seen.
     pub fn actual(&self, observed: &Observed) -> Actual {
-        Actual { targets: observed.targets.iter().map(|seen| self.roster.holding(seen)).collect() }
+        Actual { targets: observed.targets.iter().map(|seen| seen.holding(&self.roster)).collect() }
     }
 
     /// What the planner looks at.

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use super::open::{Keep, Opened, open};
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, say};
 use crate::daemon::Stop;
 use crate::lease::{self, Lease};
 use crate::reconcile::{Sight, Span, act};
@@ -28,11 +28,13 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let opened = open(context, Keep::Real).await?;
     let _lease = take(&opened)?;
     let sight = opened.look(clock::now()).await?;
+    // Who saved a plan has seen it, and it is carried out as it was seen or not at all.
+    let agreed = args.yes || saved.is_some();
     if let Some(saved) = saved {
         same(&saved, &sight.view)?;
     }
-    print!("{}", render::text(&sight.view, context.color));
-    if !sight.view.in_sync() && !args.yes && !asked()? {
+    say(&render::text(&sight.view, context.color))?;
+    if !sight.view.in_sync() && !agreed && !asked()? {
         return Ok(Exit::Pending);
     }
     carry_out(context, &opened, &sight, &Stop::never()).await
@@ -52,7 +54,7 @@ pub(super) fn take(opened: &Opened) -> Result<Lease, Failure> {
 pub(super) async fn carry_out(context: &Context, opened: &Opened, sight: &Sight, stop: &Stop) -> Result<Exit, Failure> {
     let writer = opened.in_force.client.writer();
     let report = act(&opened.in_force, &opened.store, &writer, sight, &Span::Full, clock::now(), stop).await?;
-    print!("{}", render::report(&report, context.color));
+    say(&render::report(&report, context.color))?;
     Ok(if report.figures().failed > 0 || report.stopped > 0 {
         Exit::Failed
     } else if report.held > 0 {
@@ -70,7 +72,11 @@ fn saved(path: &std::path::Path) -> Result<View, Failure> {
         )
     };
     let text = config::read_text(path).map_err(|error| unusable(error.to_string()))?;
-    serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))
+    let view: View = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+    if view.version != View::VERSION {
+        return Err(unusable(format!("its version is {}, and this program writes {}", view.version, View::VERSION)));
+    }
+    Ok(view)
 }
 
 /// A saved plan is carried out only where planning again says exactly the same.

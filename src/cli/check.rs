@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::open::{file_name, invalid};
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, say};
 use crate::config;
 use crate::daemon::presets;
 use crate::render::words;
@@ -22,11 +22,11 @@ pub(super) fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     context.file = args.path.unwrap_or(context.file);
     let loaded = config::load(&context.file, &presets()).map_err(|error| invalid(&context, error))?;
     eprint!("{}", config::render(&loaded.warnings, &loaded.text, &context.file.display().to_string(), context.notes));
-    println!(
-        "{} is valid: {}, {}",
+    say(&format!(
+        "{} is valid: {}, {}\n",
         file_name(&context.file),
         words::count(loaded.config.products.len() as u64, "product"),
         words::count(loaded.config.sources.len() as u64, "source"),
-    );
+    ))?;
     Ok(Exit::Done)
 }

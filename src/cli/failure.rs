@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use crate::render::Color;
+use crate::terminal::clean;
 
 /// An error with its mend.
 #[derive(Debug)]
@@ -55,19 +56,19 @@ impl Failure {
     /// `error: ...`, a line for each cause that says something new, and `hint: ...`.
     pub fn render(&self, color: Color) -> String {
         let mut out = self.body.clone().unwrap_or_default();
-        let _ = writeln!(out, "{}: {}", color.paint("1;31", "error"), self.error);
+        let _ = writeln!(out, "{}: {}", color.paint("1;31", "error"), clean(&self.error.to_string()));
         let mut told = self.error.to_string();
         let mut cause = self.error.source();
         while let Some(error) = cause {
             let text = error.to_string();
             if !told.contains(&text) {
-                let _ = writeln!(out, "  {}: {text}", color.paint("31", "because"));
+                let _ = writeln!(out, "  {}: {}", color.paint("31", "because"), clean(&text));
                 told = text;
             }
             cause = error.source();
         }
         if let Some(hint) = &self.hint {
-            let _ = writeln!(out, "{}: {hint}", color.paint("1;36", "hint"));
+            let _ = writeln!(out, "{}: {}", color.paint("1;36", "hint"), clean(hint));
         }
         out
     }

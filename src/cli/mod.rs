@@ -136,6 +136,16 @@ pub async fn main() -> Exit {
     })
 }
 
+/// Prints data. Whoever reads it may have seen enough and gone (`| head`): that is no failure.
+fn say(text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
 impl ColorWhen {
     fn on(self, terminal: bool) -> Color {
         match self {

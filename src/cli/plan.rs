@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use super::open::{Keep, open};
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, say};
 use crate::clock;
 use crate::render::{self, View};
 
@@ -46,7 +46,7 @@ impl Output {
 /// Shows the plan. Neither Logto nor the store is changed.
 pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let view = observe(context).await?;
-    print!("{}", args.output.of(&view, context.color));
+    say(&args.output.of(&view, context.color))?;
     Ok(match args.exit_code {
         true if !view.in_sync() => Exit::Pending,
         true if view.summary.held > 0 => Exit::Held,
@@ -56,7 +56,7 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 
 /// What `run --dry-run --once` does: the plan, without an opinion on it.
 pub(super) async fn show(context: &Context, output: Output) -> Result<Exit, Failure> {
-    print!("{}", output.of(&observe(context).await?, context.color));
+    say(&output.of(&observe(context).await?, context.color))?;
     Ok(Exit::Done)
 }
 

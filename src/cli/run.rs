@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::open::{Keep, Opened, open};
-use super::{Context, Exit, Failure, apply, plan};
+use super::{Context, Exit, Failure, apply, plan, say};
 use crate::daemon::{self, Mode, Pulse, Stop, Stopper};
 use crate::render;
 use crate::{clock, lease};
@@ -43,7 +43,7 @@ async fn once(context: &Context, mut stop: Stop) -> Result<Exit, Failure> {
         sight = opened.look(clock::now()) => sight?,
         () = stop.wait() => return Ok(Exit::Failed),
     };
-    print!("{}", render::text(&sight.view, context.color));
+    say(&render::text(&sight.view, context.color))?;
     apply::carry_out(context, &opened, &sight, &stop).await
 }
 

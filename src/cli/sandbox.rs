@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::open::state_beside;
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, say};
 use crate::config;
 use crate::daemon::presets;
 use crate::sandbox::{self, Options, Seed};
@@ -43,12 +43,25 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         None => Seed::demo(),
     };
     let running = sandbox::start(Options { logto, shop, state: Some(state), seed: Some(seed) }).await?;
-    println!("Logto  {}  application {}, secret {}", running.logto_url(), sandbox::APP_ID, sandbox::APP_SECRET);
-    println!("shop   {}  bearer {}", running.shop_url(), sandbox::SHOP_TOKEN);
-    let mut term = signal(SignalKind::terminate())?;
+    if running.handles().is_none() {
+        return Err(Failure::plain(
+            format!("another process serves this sandbox: Logto {}, shop {}", running.logto_url(), running.shop_url()),
+            "use it there, stop it first, or name another file with `--state`",
+        ));
+    }
+    // Heard from now on: whoever reads the addresses may end this at once.
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    say(&format!(
+        "Logto  {}  application {}, secret {}\nshop   {}  bearer {}\n",
+        running.logto_url(),
+        sandbox::APP_ID,
+        sandbox::APP_SECRET,
+        running.shop_url(),
+        sandbox::SHOP_TOKEN
+    ))?;
     tokio::select! {
-        ended = tokio::signal::ctrl_c() => ended?,
         _ = term.recv() => {}
+        _ = int.recv() => {}
     }
     running.stop().await?;
     Ok(Exit::Done)

@@ -289,23 +289,23 @@ impl Check<'_> {
         let mut protect = Protect::default();
         let Some(entry) = fields.find("protect") else { return Some(protect) };
         let fields = self.fields(&entry.node, Some(entry.at), &shapes::PROTECT)?;
-        for found in self.names(fields.node("emails"), "an email address, `*` for any part of it") {
+        for found in self.names(fields.node("emails"), "a list of email addresses", "an email address") {
             if !found.value.contains('@') {
                 self.error(found.place, format!("`{}` is no email address", found.written))
                     .help("for everybody at a domain: `\"*@example.com\"`");
             }
             protect.emails.push(found.value.trim().to_lowercase());
         }
-        let users = self.names(fields.node("users"), "the id of a Logto user");
+        let users = self.names(fields.node("users"), "a list of user ids", "the id of a Logto user");
         protect.users = users.iter().map(|user| user.value.trim().into()).collect();
-        let roles = self.names(fields.node("roles"), "a role, by name or by id");
+        let roles = self.names(fields.node("roles"), "a list of roles", "a role, by name or by id");
         protect.roles = roles.into_iter().map(|role| role.value).collect();
         Some(protect)
     }
 
     /// A list of texts, none blank and none twice.
-    fn names(&mut self, node: Option<&Node>, what: &str) -> Vec<Resolved> {
-        let Some(nodes) = node.and_then(|node| self.list(node, &format!("a list, each {what}"))) else {
+    fn names(&mut self, node: Option<&Node>, many: &str, what: &str) -> Vec<Resolved> {
+        let Some(nodes) = node.and_then(|node| self.list(node, many)) else {
             return Vec::new();
         };
         let mut names: Vec<Resolved> = Vec::new();

@@ -7,6 +7,8 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use crate::terminal::{clean, width};
+
 /// A stretch of text in the file or in a preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -153,7 +155,12 @@ impl Page<'_> {
             Severity::Error => ("error", Tone::Error),
             Severity::Warning => ("warning", Tone::Warning),
         };
-        writeln!(out, "{}{}", paint.on(tone, word), paint.on(Tone::Strong, &format!(": {}", diagnostic.message)))?;
+        writeln!(
+            out,
+            "{}{}",
+            paint.on(tone, word),
+            paint.on(Tone::Strong, &format!(": {}", clean(&diagnostic.message)))
+        )?;
 
         let mut marks: Vec<Mark<'_>> = Vec::new();
         if let Some(place) = diagnostic.place.filter(|place| place.origin == Origin::File) {
@@ -184,13 +191,14 @@ impl Page<'_> {
             last = Some(line);
             let excerpt = self.excerpt(mark.place);
             let signs = mark.sign.to_string().repeat(excerpt.length);
-            let beside = format!("{signs} {}", mark.label);
+            let beside = format!("{signs} {}", clean(mark.label));
             let pad = " ".repeat(excerpt.before);
             writeln!(out, "{margin} {bar} {pad}{}", paint.on(mark.tone, beside.trim_end()))?;
         }
         let elsewhere = diagnostic.others.iter().filter(|(place, _)| place.origin != Origin::File);
-        let notes: Vec<String> = elsewhere
-            .map(|(place, label)| format!("note: {}: {label}", self.name(Some(*place))))
+        let unseen = diagnostic.label.iter().filter(|_| marks.is_empty()).map(|label| format!("note: {label}"));
+        let notes: Vec<String> = unseen
+            .chain(elsewhere.map(|(place, label)| format!("note: {}: {label}", self.name(Some(*place)))))
             .chain(diagnostic.help.iter().map(|help| format!("help: {help}")))
             .collect();
         if !notes.is_empty() && !marks.is_empty() {
@@ -198,9 +206,9 @@ impl Page<'_> {
         }
         for note in notes {
             let mut lines = note.lines();
-            writeln!(out, "{margin} {} {}", paint.on(Tone::Gutter, "="), lines.next().unwrap_or_default())?;
+            writeln!(out, "{margin} {} {}", paint.on(Tone::Gutter, "="), clean(lines.next().unwrap_or_default()))?;
             for line in lines {
-                writeln!(out, "{margin}   {line}")?;
+                writeln!(out, "{margin}   {}", clean(line))?;
             }
         }
         Ok(())
@@ -238,6 +246,13 @@ impl Page<'_> {
             .chain(literal_secrets(line))
             .collect();
         masks.sort_by_key(|range| range.start);
+        masks.dedup_by(|later, first| {
+            let joined = later.start < first.end;
+            if joined {
+                first.end = first.end.max(later.end);
+            }
+            joined
+        });
 
         let start = at.max(from) - from;
         let end = place.end.clamp(from + start, to) - from;
@@ -256,9 +271,7 @@ impl Page<'_> {
                     masked_to = range.end;
                     "***".to_owned()
                 }
-                None if char == '\t' => " ".to_owned(),
-                None if char.is_control() => "\u{fffd}".to_owned(),
-                None => char.to_string(),
+                None => clean(&char.to_string()).into_owned(),
             };
             if offset < cut {
                 continue;
@@ -349,23 +362,11 @@ fn literal_secrets(line: &str) -> Vec<Range<usize>> {
             Some(quote @ ('"' | '\'')) => value[1..].find(quote).map_or(value.len(), |at| at + 2),
             _ => value.find([',', '}']).filter(|_| !value.starts_with("${")).unwrap_or(value.len()),
         };
+        let to = value[..to].find(" #").unwrap_or(to);
         let value = value[..to].trim_end();
         if !value.is_empty() && !value.trim_start_matches(['"', '\'']).starts_with("${") && !value.starts_with('#') {
             found.push(from..from + value.len());
         }
     }
     found
-}
-
-/// Terminal cells: two for East Asian wide characters and emoji, none for marks that join the character
-/// before them.
-fn width(text: &str) -> usize {
-    text.chars()
-        .map(|char| match u32::from(char) {
-            0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
-            0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff => 2,
-            0xfe30..=0xfe4f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff | 0x20000..=0x3fffd => 2,
-            _ => 1,
-        })
-        .sum()
 }

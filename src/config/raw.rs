@@ -291,6 +291,8 @@ impl Builder<'_, '_> {
         let printed = self.line_at(start);
         if printed.1.contains('\t') && printed.1.trim_start_matches(' ').starts_with('\t') {
             diagnostic.help("indent with spaces: YAML allows no tab there");
+        } else {
+            diagnostic.help("the mistake may stand on a line above, such as a bracket or a quote that is not closed");
         }
         // A line that is no `key: value` may be part of a secret that was never closed.
         if !printed.1.contains(':') && !printed.1.trim_start().starts_with(['-', '#']) {
@@ -331,10 +333,11 @@ impl Builder<'_, '_> {
 
     fn verbatim(&self, text: &str, place: Place) -> Option<usize> {
         let written = self.text.get(place.start..place.end)?;
-        let inner = written.trim_matches(|char| char == '"' || char == '\'');
+        let quote = written.chars().next().filter(|first| matches!(first, '"' | '\''));
+        let inner = quote.and_then(|quote| written[1..].strip_suffix(quote));
         if written == text {
             Some(place.start)
-        } else if inner == text && written.len() == inner.len() + 2 {
+        } else if inner == Some(text) {
             Some(place.start + 1)
         } else {
             None

@@ -24,7 +24,7 @@ pub struct Config {
     pub limits: Limits,
     /// Who and what is never touched.
     pub protect: Protect,
-    /// Where the store lies. Relative to the file.
+    /// Where the store lies, from where the process started: the folder of the file is already in it.
     pub store: std::path::PathBuf,
     /// Product -> entitlements, in the order of the file, names not yet resolved.
     pub products: Vec<Product>,

@@ -38,6 +38,11 @@ impl Reader {
         &self.access
     }
 
+    /// HTTP requests sent so far by all that share the client: those for a token and those sent again included.
+    pub fn calls(&self) -> u64 {
+        self.access.core().calls()
+    }
+
     /// Whether Logto answers, gives a token with the right scope, and accepts it. Two calls, or one
     /// while a token is held.
     pub async fn probe(&self) -> Result<(), LogtoError> {

@@ -45,7 +45,11 @@ fn table(out: &mut String, title: &str, changes: &[Change]) {
     }
     let _ = write!(out, "\n**{title}**\n\n| | user | target | because |\n| --- | --- | --- | --- |\n");
     for change in changes.iter().take(ROWS) {
-        let sign = if change.action == "revoke" { "➖" } else { "➕" };
+        let sign = match change.action.as_str() {
+            "grant" => "➕",
+            "revoke" => "➖",
+            _ => "=",
+        };
         let (target, because) = (escape(&change.target), escape(&change.because));
         let _ = writeln!(out, "| {sign} {} | {} | {target} | {because} |", change.action, who(change));
     }
@@ -60,21 +64,26 @@ fn more(out: &mut String, number: usize) {
 
 fn who(change: &Change) -> String {
     match &change.email {
-        Some(email) => format!("`{}` {}", change.user, escape(email.as_str())),
-        None => format!("`{}`", change.user),
+        Some(email) => format!("{} {}", code(change.user.as_str()), escape(email)),
+        None => code(change.user.as_str()),
     }
 }
 
-/// Text from outside must not become a table cell, a link or a mention.
+/// In code, only the end of the code and the end of the cell mean anything.
+fn code(text: &str) -> String {
+    format!("`{}`", text.replace('`', "'").replace('|', "\\|"))
+}
+
+/// Text from outside must not become a table cell, markup, a link, a mention or a reference. What GitHub
+/// links after rendering, where a backslash is gone already, is broken by a space of no width.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '|' | '<' | '>' | '*' | '_' | '[' | ']' | '`' | '\\' | '#' => out.extend(['\\', c]),
-            '@' => out.push_str("@\u{200b}"),
-            '\n' | '\r' => out.push(' '),
+            '|' | '<' | '>' | '*' | '_' | '[' | ']' | '`' | '\\' | '~' | '$' | '&' => out.extend(['\\', c]),
+            '@' | '#' => out.extend([c, '\u{200b}']),
             c => out.push(c),
         }
     }
-    out
+    out.replace("://", ":\u{200b}//").replace("www.", "www\u{200b}.")
 }

@@ -1,7 +1,8 @@
 //! Plan -> text, diff, JSON, Markdown: everything that a person or another program reads.
 //!
 //! Pure: strings in, strings out. Every list comes in a fixed order, so the same plan gives the same bytes.
-//! The sentences themselves are all in [`words`].
+//! The sentences themselves are all in [`words`]. Text from outside is made safe where it enters a [`View`],
+//! so that no form of it has to think of that.
 
 mod diff;
 mod markdown;

@@ -2,44 +2,51 @@
 
 use std::fmt::Write as _;
 
+use super::text::{LINES, who};
 use super::{Color, words};
-use crate::apply::{Came, Report};
+use crate::report::{Came, Report};
+use crate::terminal::clean;
 
-/// Failures and surprises line by line, then the figures: done, already so, failed, held; elapsed, calls,
-/// changes.
+/// What came of each action, failures and surprises to the last one, then the figures: done, already so,
+/// failed, held; elapsed, calls, changes.
 pub fn report(report: &Report, color: Color) -> String {
     let mut out = String::new();
+    let mut plain = 0;
     for line in &report.lines {
         let (sign, what) = match &line.came {
+            Came::Done | Came::AlreadySo if plain == LINES => continue,
             Came::Done => (color.paint("32", "✓"), String::new()),
             Came::AlreadySo => (color.paint("36", "="), " (already so)".to_owned()),
             Came::Gone(what) => (color.paint("33", "!"), format!(": {what}")),
-            Came::Failed(error) => (color.paint("31", "✗"), format!(": {error}")),
+            Came::Failed(error) => (color.paint("31", "✗"), format!(": {}", clean(error))),
         };
-        let _ = writeln!(
-            out,
-            "{sign} {} {} {} {}{what}",
-            line.change.action,
-            line.change.target,
-            preposition(&line.change.action),
-            line.change.user
-        );
+        plain += usize::from(matches!(line.came, Came::Done | Came::AlreadySo));
+        let done = words::deed(&line.change, &who(&line.change));
+        let _ = writeln!(out, "{sign} {done}{what}");
     }
     let figures = report.figures();
+    let unlisted = figures.done + figures.already_so - plain as u64;
+    if unlisted > 0 {
+        let _ = writeln!(out, "... and {unlisted} more without trouble");
+    }
+    let mut parts = vec![
+        format!("{} done", figures.done),
+        format!("{} already so", figures.already_so),
+        format!("{} failed", figures.failed),
+        format!("{} held", report.held),
+    ];
+    for (number, what) in [(report.adopted, "adopted"), (report.stopped, "not started")] {
+        if number > 0 {
+            parts.push(format!("{number} {what}"));
+        }
+    }
     let _ = writeln!(
         out,
-        "{} done, {} already so, {} failed, {} held; {:.1} s, {}, {}",
-        figures.done,
-        figures.already_so,
-        figures.failed,
-        report.held,
+        "{}; {:.1} s, {}, {}",
+        parts.join(", "),
         report.elapsed.as_secs_f64(),
         words::count(report.calls, "call"),
         words::count(figures.done, "change"),
     );
     out
-}
-
-fn preposition(action: &str) -> &'static str {
-    if action == "revoke" { "from" } else { "to" }
 }

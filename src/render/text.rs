@@ -1,21 +1,25 @@
 //! A plan for a terminal.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::view::{Change, HeldChange, View, Waiting};
+use super::view::{Change, View, Waiting};
 use super::{Color, words};
+use crate::terminal::width;
 
 /// At the most so many lines of one kind are printed; the rest is counted. JSON has them all.
-const LINES: usize = 200;
+pub(super) const LINES: usize = 200;
 
-/// The plan in words: what is to be done by target, what is held, who waits, one line of figures.
+/// Longer names than this do not push the next column away.
+const WIDEST: usize = 60;
+
+/// The plan in words: what is to be done, by target; what is held; who waits; one line of figures.
 pub fn text(view: &View, color: Color) -> String {
     let mut out = String::new();
-    changes(&mut out, &view.changes, color);
-    section(&mut out, "adopt (there already, and an order explains it)", &view.adoptions, color);
-    held(&mut out, &view.held, color);
-    waiting(&mut out, &view.waiting, color);
-    for target in view.targets.iter().filter(|target| target.coverage != "whole" && target.coverage != "asked by id") {
+    changes(&mut out, view, color);
+    held(&mut out, view, color);
+    waiting(&mut out, view, color);
+    for target in view.targets.iter().filter(|target| !words::is_known(&target.coverage)) {
         let _ = writeln!(out, "{} {} was not read whole: {}", color.paint("33", "!"), target.name, target.coverage);
     }
     let _ = writeln!(out, "{}", summary(view));
@@ -25,77 +29,105 @@ pub fn text(view: &View, color: Color) -> String {
 /// One line: the figures, and the configuration they come from.
 pub(super) fn summary(view: &View) -> String {
     let figures = &view.summary;
-    let mut parts = Vec::new();
-    if view.in_sync() {
-        parts.push(words::IN_SYNC.trim_end_matches('.').to_owned());
-    } else {
-        parts.push(format!("Plan: {} to grant, {} to revoke", figures.grants, figures.revocations));
-        if figures.adoptions > 0 {
-            parts.push(format!("{} to adopt", figures.adoptions));
-        }
-    }
+    let mut asides = Vec::new();
     for (number, what) in [
         (figures.held, "held"),
         (figures.waiting, "waiting for an account"),
         (figures.unknown, "of unknown standing"),
+        (figures.kept, "kept for now"),
         (figures.foreign, "foreign"),
     ] {
         if number > 0 {
-            parts.push(format!("{number} {what}"));
+            asides.push(format!("{number} {what}"));
         }
     }
-    format!("{} ({})", parts.join(", "), view.config.short())
+    let mut line = words::outlook(view);
+    if !asides.is_empty() {
+        let _ = write!(line, " {}.", asides.join(", "));
+    }
+    let _ = write!(line, " ({})", view.config.short());
+    line
 }
 
-fn changes(out: &mut String, changes: &[Change], color: Color) {
-    for of_target in changes.chunk_by(|a, b| a.target == b.target && a.action == b.action) {
-        section(out, &of_target[0].target, of_target, color);
+/// By target: what is given, what is there already, what is taken away.
+fn changes(out: &mut String, view: &View, color: Color) {
+    let rank: HashMap<&str, usize> =
+        view.targets.iter().enumerate().map(|(at, target)| (target.key.as_str(), at)).collect();
+    let place = |change: &Change| {
+        let verb = ["grant", "adopt", "revoke"].iter().position(|verb| *verb == change.action);
+        (rank.get(change.target_key.as_str()).copied(), verb)
+    };
+    let mut all: Vec<&Change> = view.changes.iter().chain(&view.adoptions).collect();
+    all.sort_by_key(|change| place(change));
+    let column = column(all.iter().map(|change| who(change)));
+    for of_target in all.chunk_by(|a, b| a.target_key == b.target_key) {
+        let _ = writeln!(out, "{}", color.paint("1", &of_target[0].target));
+        for change in of_target.iter().take(LINES) {
+            let because = color.paint("2", &change.because);
+            let _ = writeln!(out, "  {} {}  {because}", sign(&change.action, color), padded(&who(change), column));
+        }
+        more(out, of_target.len());
+        out.push('\n');
     }
 }
 
-fn section(out: &mut String, title: &str, changes: &[Change], color: Color) {
-    if changes.is_empty() {
-        return;
-    }
-    let _ = writeln!(out, "{}", color.paint("1", title));
-    let width = changes.iter().take(LINES).map(|change| who(change).chars().count()).max().unwrap_or(0);
-    for change in changes.iter().take(LINES) {
-        let who = who(change);
-        let pad = " ".repeat(width - who.chars().count());
-        let because = color.paint("2", &change.because);
-        let _ = writeln!(out, "  {} {who}{pad}  {because}", sign(&change.action, color));
-    }
-    more(out, changes.len());
-    out.push('\n');
-}
-
-fn held(out: &mut String, held: &[HeldChange], color: Color) {
-    if held.is_empty() {
+/// What is held for one and the same reason shares the lines that tell it.
+fn held(out: &mut String, view: &View, color: Color) {
+    let buyers: Vec<&Waiting> = view.waiting.iter().filter(|one| one.is_held()).collect();
+    if view.held.is_empty() && buyers.is_empty() {
         return;
     }
     let _ = writeln!(out, "{}", color.paint("1;33", "held"));
-    for one in held.iter().take(LINES) {
-        let sign = sign(&one.change.action, color);
-        let _ = writeln!(out, "  {sign} {}  {}  {}", who(&one.change), one.change.target, one.change.because);
-        let _ = writeln!(out, "      {}: {}", color.paint("33", &one.hold), one.reason);
-        let _ = writeln!(out, "      {}: {}", color.paint("36", "hint"), one.lift);
+    let mut all: Vec<_> = view.held.iter().collect();
+    all.sort_by_key(|one| (&one.hold, &one.reason, &one.lift));
+    let whose = column(all.iter().map(|one| who(&one.change)));
+    let what = column(all.iter().map(|one| one.change.target.clone()));
+    for alike in all.chunk_by(|a, b| (&a.hold, &a.reason, &a.lift) == (&b.hold, &b.reason, &b.lift)) {
+        for one in alike.iter().take(LINES) {
+            let Change { action, target, because, .. } = &one.change;
+            let (who, target) = (padded(&who(&one.change), whose), padded(target, what));
+            let _ = writeln!(out, "  {} {who}  {target}  {}", sign(action, color), color.paint("2", because));
+        }
+        more(out, alike.len());
+        let _ = writeln!(out, "      {}: {}", color.paint("33", &alike[0].hold), alike[0].reason);
+        let _ = writeln!(out, "      {}: {}", color.paint("36", "hint"), alike[0].lift);
     }
-    more(out, held.len());
+    people(out, &buyers, color);
     out.push('\n');
 }
 
-fn waiting(out: &mut String, waiting: &[Waiting], color: Color) {
-    if waiting.is_empty() {
+fn waiting(out: &mut String, view: &View, color: Color) {
+    let buyers: Vec<&Waiting> = view.waiting.iter().filter(|one| !one.is_held()).collect();
+    if buyers.is_empty() {
         return;
     }
     let _ = writeln!(out, "{}", color.paint("1", "waiting"));
-    for one in waiting.iter().take(LINES) {
-        let orders = words::count(one.orders, "order");
-        let reason = color.paint("33", &one.reason);
-        let _ = writeln!(out, "  ? {}  {orders}, such as {}  {reason}: {}", one.buyer, one.order, one.lift);
-    }
-    more(out, waiting.len());
+    people(out, &buyers, color);
     out.push('\n');
+}
+
+fn people(out: &mut String, buyers: &[&Waiting], color: Color) {
+    let orders = |one: &Waiting| match one.orders {
+        0 | 1 => one.order.clone(),
+        several => format!("{} and {} more", one.order, several - 1),
+    };
+    let whose = column(buyers.iter().map(|one| one.buyer.clone()));
+    let what = column(buyers.iter().map(|one| orders(one)));
+    for one in buyers.iter().take(LINES) {
+        let (buyer, orders) = (padded(&one.buyer, whose), padded(&orders(one), what));
+        let sign = color.paint("33", "?");
+        let _ = writeln!(out, "  {sign} {buyer}  {orders}  {}: {}", color.paint("33", &one.reason), one.lift);
+    }
+    more(out, buyers.len());
+}
+
+/// How wide a column is: as its widest cell, within reason.
+fn column(cells: impl Iterator<Item = String>) -> usize {
+    cells.map(|cell| width(&cell)).filter(|wide| *wide <= WIDEST).max().unwrap_or(0)
+}
+
+fn padded(text: &str, column: usize) -> String {
+    format!("{text}{}", " ".repeat(column.saturating_sub(width(text))))
 }
 
 fn more(out: &mut String, number: usize) {
@@ -104,7 +136,8 @@ fn more(out: &mut String, number: usize) {
     }
 }
 
-fn who(change: &Change) -> String {
+/// `anna4k7w2m9x <anna@example.com>`.
+pub(super) fn who(change: &Change) -> String {
     match &change.email {
         Some(email) => format!("{} <{email}>", change.user),
         None => change.user.to_string(),

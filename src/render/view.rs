@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::words;
 use crate::model::{Buyer, Catalog, Email, OrderId, OrderKey, Resolution, SourceName, UserId, UserIx};
 use crate::plan::{Action, Held, Plan, Verb, Why};
+use crate::terminal::clean;
 use crate::world::Actual;
 
 /// What turns the numbers of a pass back into names.
@@ -56,7 +57,7 @@ impl Origin {
 /// A plan in words: what `plan --output json` prints, and what a saved plan is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {
-    /// The shape of this document; 1.
+    /// The shape of this document: [`View::VERSION`].
     pub version: u32,
     /// The configuration it was made under.
     pub config: Origin,
@@ -85,7 +86,7 @@ pub struct Change {
     pub user: UserId,
     /// The buyer's address, where an order gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<Email>,
+    pub email: Option<String>,
     /// The target as the file names it.
     pub target: String,
     /// The target by ids.
@@ -139,7 +140,9 @@ impl Waiting {
     /// `None` for a buyer who is resolved.
     pub fn new(buyer: &Buyer, resolution: &Resolution, orders: u64, order: &OrderId) -> Option<Self> {
         let (reason, lift) = words::waiting(buyer, resolution)?;
-        Some(Self { buyer: buyer.to_string(), reason: reason.to_owned(), lift, orders, order: order.to_string() })
+        let clean = |text: &str| clean(text).into_owned();
+        let (buyer, order) = (clean(&buyer.to_string()), clean(order.as_str()));
+        Some(Self { buyer, reason: reason.to_owned(), lift: clean(&lift), orders, order })
     }
 
     /// Whether this is a hold (two accounts, nobody guesses) rather than a wait for a sign-up.
@@ -174,7 +177,7 @@ pub struct Block {
     pub user: UserId,
     /// The buyer's address, where an order gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<Email>,
+    pub email: Option<String>,
     /// Names of the managed targets held now.
     pub actual: Vec<String>,
     /// Names of the managed targets held after the plan.
@@ -196,11 +199,16 @@ pub struct Summary {
     pub waiting: u64,
     /// Purchases whose standing is unknown.
     pub unknown: u64,
+    /// Grants kept for a grace, an unknown standing, or `prune: never`.
+    pub kept: u64,
     /// Grants that are neither ours nor bought.
     pub foreign: u64,
 }
 
 impl View {
+    /// The shape of this document.
+    pub const VERSION: u32 = 1;
+
     /// Whether there is nothing to do. What waits for a sign-up or is held is not something to do.
     pub fn in_sync(&self) -> bool {
         self.changes.is_empty() && self.adoptions.is_empty()
@@ -226,8 +234,8 @@ pub fn view(
         .indices()
         .zip(&plan.tallies)
         .map(|((ix, entry), tally)| TargetView {
-            name: entry.name.clone(),
-            key: entry.target.key(),
+            name: clean(&entry.name).into_owned(),
+            key: clean(&entry.target.key()).into_owned(),
             desired: tally.desired,
             actual: tally.actual,
             foreign: tally.foreign,
@@ -238,8 +246,8 @@ pub fn view(
     let count = |verb| plan.actions.iter().filter(|action| action.verb == verb).count() as u64;
     let ambiguous = waiting.iter().filter(|one| one.is_held()).count() as u64;
     View {
-        version: 1,
-        config,
+        version: View::VERSION,
+        config: Origin { file: clean(&config.file).into_owned(), ..config },
         changes: plan.actions.iter().map(change).collect(),
         adoptions: plan.adopt.iter().map(change).collect(),
         users: blocks(plan, catalog, actual, names),
@@ -250,6 +258,7 @@ pub fn view(
             held: held.len() as u64 + ambiguous,
             waiting: waiting.len() as u64 - ambiguous,
             unknown: unknown as u64,
+            kept: targets.iter().map(|target| target.kept).sum(),
             foreign: targets.iter().map(|target| target.foreign).sum(),
         },
         held,
@@ -266,16 +275,24 @@ fn change(action: &Action, catalog: &Catalog, names: &Names) -> Change {
     let rule = product.map(|product| catalog.rule(product));
     Change {
         action: words::verb(verb).to_owned(),
-        user: names.users[user.at()].clone(),
-        email: names.emails.get(&user).cloned(),
-        target: entry.name.clone(),
-        target_key: entry.target.key(),
-        because: words::because(&why, order, rule),
-        order: order.map(|order| order.id.to_string()),
-        source: order.map(|order| order.source.to_string()),
-        product: rule.map(|rule| rule.product.to_string()),
+        user: user_id(names, user),
+        email: email(names, user),
+        target: clean(&entry.name).into_owned(),
+        target_key: clean(&entry.target.key()).into_owned(),
+        because: clean(&words::because(verb, &why, order, rule)).into_owned(),
+        order: order.map(|order| clean(order.id.as_str()).into_owned()),
+        source: order.map(|order| clean(order.source.as_str()).into_owned()),
+        product: rule.map(|rule| clean(rule.product.as_str()).into_owned()),
         line: (line > 0).then_some(line),
     }
+}
+
+fn user_id(names: &Names, user: UserIx) -> UserId {
+    UserId::from(clean(names.users[user.at()].as_str()).as_ref())
+}
+
+fn email(names: &Names, user: UserIx) -> Option<String> {
+    names.emails.get(&user).map(|email| clean(email.as_str()).into_owned())
 }
 
 fn held_change(held: &Held, catalog: &Catalog, names: &Names) -> HeldChange {
@@ -290,20 +307,16 @@ fn blocks(plan: &Plan, catalog: &Catalog, actual: &Actual, names: &Names) -> Vec
         changes.entry(action.user).or_default().push(action);
     }
     let block = |(user, actions): (UserIx, Vec<&Action>)| {
-        let mut block = Block {
-            user: names.users[user.at()].clone(),
-            email: names.emails.get(&user).cloned(),
-            actual: Vec::new(),
-            desired: Vec::new(),
-        };
+        let mut block =
+            Block { user: user_id(names, user), email: email(names, user), actual: Vec::new(), desired: Vec::new() };
         for (target, entry) in catalog.indices() {
             let held = actual.targets[target.at()].holders.binary_search(&user).is_ok();
             let change = actions.iter().find(|action| action.target == target).map(|action| action.verb);
             if held {
-                block.actual.push(entry.name.clone());
+                block.actual.push(clean(&entry.name).into_owned());
             }
             if change == Some(Verb::Grant) || (held && change != Some(Verb::Revoke)) {
-                block.desired.push(entry.name.clone());
+                block.desired.push(clean(&entry.name).into_owned());
             }
         }
         block

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::OrderName;
-use super::view::Change;
+use super::view::{Change, View};
 use crate::desired::{Ending, FOREVER};
 use crate::limits::Over;
 use crate::model::{Buyer, Resolution, Rule};
@@ -13,8 +13,24 @@ use crate::world::Coverage;
 /// The name of the hold on a buyer whose email two accounts share.
 pub const AMBIGUOUS: &str = "Ambiguous";
 
-/// What is printed where there is nothing to do.
-pub const IN_SYNC: &str = "Nothing to do: Logto holds what was paid for.";
+/// What a plan comes to, as one sentence.
+pub fn outlook(view: &View) -> String {
+    let figures = &view.summary;
+    if !view.in_sync() {
+        let adopt = if figures.adoptions > 0 { format!(", {} to adopt", figures.adoptions) } else { String::new() };
+        format!("Plan: {} to grant, {} to revoke{adopt}.", figures.grants, figures.revocations)
+    } else if figures.held > 0 {
+        "Nothing to do until a hold is lifted.".to_owned()
+    } else {
+        "Nothing to do: Logto holds what was paid for.".to_owned()
+    }
+}
+
+/// One action: `grant role paid-tier to anna4k7w2m9x`.
+pub fn deed(change: &Change, who: &str) -> String {
+    let preposition = if change.action == "revoke" { "from" } else { "to" };
+    format!("{} {} {preposition} {who}", change.action, change.target)
+}
 
 /// `grant`, `revoke`, `adopt`.
 pub fn verb(verb: Verb) -> &'static str {
@@ -25,18 +41,18 @@ pub fn verb(verb: Verb) -> &'static str {
     }
 }
 
-/// A day, as `2026-11-22`; with the time where it is not midnight UTC.
+/// A day in UTC, as `2026-11-22`.
 pub fn day(seconds: i64) -> String {
     Timestamp::from_second(seconds).map_or_else(|_| "for ever".to_owned(), |at| at.strftime("%Y-%m-%d").to_string())
 }
 
 /// Why something is done: cause, order, product and line, in one sentence without a full stop.
-pub fn because(why: &Why, order: Option<&OrderName>, rule: Option<&Rule>) -> String {
+pub fn because(verb: Verb, why: &Why, order: Option<&OrderName>, rule: Option<&Rule>) -> String {
     let order = order.map_or_else(|| "an order that is no longer known".to_owned(), |order| order.id.to_string());
     let product = rule.map_or("", |rule| rule.name.as_str());
     let line = if why.line > 0 { format!(" (line {})", why.line) } else { String::new() };
     let until = if why.at == FOREVER { String::new() } else { format!(", until {}", day(why.at)) };
-    match why.cause {
+    let reason = match why.cause {
         Cause::Sale => format!("{order} paid for {product}{line}{until}"),
         Cause::Commit => format!("{product} now gives this{line}; {order} was paid before{until}"),
         Cause::Drift => format!("{order} paid for {product}{line}{until}, and somebody took it away"),
@@ -50,8 +66,9 @@ pub fn because(why: &Why, order: Option<&OrderName>, rule: Option<&Rule>) -> Str
             format!("{order} {ended} on {}: {product}{line}", day(why.at))
         }
         Cause::Unmapped => format!("{product} does not give this any more; {order} was the reason"),
-        Cause::Exclusive => "no order entitles to it, and `prune: exclusive` lets buyers only hold it".to_owned(),
-    }
+        Cause::Exclusive => "no order entitles to it, and `prune: exclusive` lets only buyers hold it".to_owned(),
+    };
+    if verb == Verb::Adopt { format!("there already; {reason}") } else { reason }
 }
 
 /// The name of a hold, as DESIGN and the README have it.
@@ -137,26 +154,37 @@ pub fn waiting(buyer: &Buyer, resolution: &Resolution) -> Option<(&'static str, 
         Resolution::User(_) => return None,
         Resolution::NoAccount => match (&buyer.user, &buyer.email) {
             (Some(user), None) => ("NoAccount", format!("no Logto user has the id `{user}`")),
-            (_, Some(email)) => (
-                "NoAccount",
-                format!("granted as soon as somebody signs up as {email}; or add it to `buyers.bindings`"),
-            ),
+            (_, Some(email)) => {
+                ("NoAccount", format!("granted as soon as {email} has an account, or a user in `buyers.bindings`"))
+            }
             (None, None) => ("NoAccount", "the order names nobody".to_owned()),
         },
         Resolution::NoIdentity => ("NoIdentity", "the order names neither a user nor an email".to_owned()),
         Resolution::Ambiguous(users) => {
             let users: Vec<&str> = users.iter().map(crate::model::UserId::as_str).collect();
-            (AMBIGUOUS, format!("two accounts share this email; add one of {} to `buyers.bindings`", users.join(", ")))
+            let (number, users) = (users.len(), users.join(", "));
+            (
+                AMBIGUOUS,
+                format!("{number} accounts have this address ({users}); name the right one in `buyers.bindings`"),
+            )
         }
     })
 }
 
+/// Whether a [`coverage`] leaves nothing to say.
+pub(super) fn is_known(coverage: &str) -> bool {
+    coverage == WHOLE || coverage == ASKED
+}
+
+const WHOLE: &str = "whole";
+const ASKED: &str = "asked by id";
+
 /// How complete a read was.
 pub fn coverage(coverage: Coverage) -> String {
     match coverage {
-        Coverage::Whole => "whole".to_owned(),
+        Coverage::Whole => WHOLE.to_owned(),
         Coverage::Partial { seen, total } => format!("partial: {seen} of {total}"),
-        Coverage::Asked => "asked by id".to_owned(),
+        Coverage::Asked => ASKED.to_owned(),
         Coverage::Unread => "unread".to_owned(),
         Coverage::Missing => "missing".to_owned(),
     }

@@ -1,7 +1,8 @@
-#![expect(clippy::disallowed_methods, reason = "the store is a file")]
 //! A private copy of the store, for a dry run: whatever is written goes away with it.
 //!
 //! Never creates or changes the store that it copies.
+
+#![expect(clippy::disallowed_methods, reason = "the copy is a file of its own")]
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,12 +20,13 @@ impl Store {
     /// # Errors
     /// As for [`open`](Store::open).
     pub async fn scratch(path: &Path) -> Result<Self, StoreError> {
-        let directory = ScratchDir::create().map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        let fault = |source| StoreError::Open { path: path.to_owned(), source };
+        let directory = ScratchDir::create().map_err(fault)?;
         let copy = directory.0.join("store.db");
-        if path.try_exists().map_err(|source| StoreError::Open { path: path.to_owned(), source })? {
+        if path.try_exists().map_err(fault)? {
             copy_into(path, &copy).await?;
         } else {
-            open::create(&copy).map_err(|source| StoreError::Open { path: copy.clone(), source })?;
+            open::create(&copy).map_err(fault)?;
         }
         // Nobody needs the copy after a crash, so it is never waited for on its way to the disk.
         Self::connect(&copy, SqliteSynchronous::Off, Some(directory)).await

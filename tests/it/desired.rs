@@ -26,6 +26,12 @@ fn claim(catalog: &Catalog, purchases: &[Purchase], now: i64) -> Option<Claim> {
     at(catalog, purchases, now).claim(TARGET, BUYER).copied()
 }
 
+/// How the purchase of an ended claim ended.
+fn past(desired: &Desired, user: u32, product: u16, order: u32) -> Option<Ending> {
+    let mut past = desired.ended_of(UserIx(user)).iter();
+    past.find(|past| (past.product, past.order) == (ProductIx(product), OrderKey(order))).map(|past| past.ending)
+}
+
 fn state(catalog: &Catalog, purchases: &[Purchase], now: i64) -> Option<State> {
     claim(catalog, purchases, now).map(|claim| claim.state)
 }
@@ -97,8 +103,8 @@ fn the_union_goes_over_products_too() {
         let desired = at(&both, &purchases, 5 * DAY);
         let said = desired.claim(TARGET, BUYER).expect("ended");
         assert_eq!((said.state, said.order, said.at), (State::Ended(Ending::Expired), OrderKey(1), DAY));
-        assert!(desired.accounts_for(BUYER, of(short_at, 1, Standing::Paid).product, OrderKey(1)));
-        assert!(desired.accounts_for(BUYER, of(long_at, 2, Standing::Paid).product, OrderKey(2)));
+        assert_eq!(past(&desired, 0, of(short_at, 1, Standing::Paid).product.0, 1), Some(Ending::Expired));
+        assert_eq!(past(&desired, 0, of(long_at, 2, Standing::Paid).product.0, 2), Some(Ending::Refunded));
     }
 }
 
@@ -193,7 +199,7 @@ fn each_way_to_end_is_named() {
     ] {
         let desired = at(&shop, &[purchase(1, standing, DAY)], DAY);
         assert_eq!(desired.claim(TARGET, BUYER).expect("ended").state, State::Ended(ending), "{standing}");
-        assert!(desired.accounts_for(BUYER, ProductIx(0), OrderKey(1)), "{standing}");
+        assert_eq!(past(&desired, 0, 0, 1), Some(ending), "{standing}");
     }
 }
 
@@ -284,8 +290,8 @@ fn of_a_partly_refunded_order_the_refunded_line_ends_and_the_other_stays() {
     let desired = at(&two, &[paid(1, 0), b], 2 * DAY);
     assert_eq!(desired.claim(TargetIx(0), BUYER).expect("kept").state, State::Entitled);
     assert_eq!(desired.claim(TargetIx(1), BUYER).expect("ended").state, State::Ended(Ending::Refunded));
-    assert!(desired.accounts_for(BUYER, ProductIx(1), OrderKey(1)));
-    assert!(!desired.accounts_for(BUYER, ProductIx(0), OrderKey(1)), "that line has not ended");
+    assert_eq!(past(&desired, 0, 1, 1), Some(Ending::Refunded));
+    assert_eq!(past(&desired, 0, 0, 1), None, "that line has not ended");
 }
 
 #[test]
@@ -375,7 +381,7 @@ fn equal_claims_name_the_order_that_was_paid_first() {
 }
 
 #[test]
-fn an_end_accounts_for_its_own_user_and_product_only() {
+fn the_purchases_behind_an_ended_claim_are_told_by_user() {
     let two = catalog(&[role("a"), role("b")], vec![rule("a", &[0]), rule("b", &[1])]);
     let of = |user, product, order, standing| Purchase {
         user: UserIx(user),
@@ -393,10 +399,10 @@ fn an_end_accounts_for_its_own_user_and_product_only() {
         ],
         DAY,
     );
-    let accounted = |user, product, order| desired.accounts_for(UserIx(user), ProductIx(product), OrderKey(order));
-    assert!(accounted(0, 0, 1) && accounted(1, 0, 4));
-    assert!(!accounted(0, 0, 2), "never paid");
-    assert!(!accounted(0, 1, 3) && !accounted(2, 0, 5), "still entitles");
-    assert!(!accounted(1, 0, 1) && !accounted(0, 0, 4) && !accounted(3, 0, 1), "of somebody else");
-    assert!(!accounted(0, 1, 1), "another product");
+    assert_eq!(past(&desired, 0, 0, 1), Some(Ending::Refunded));
+    assert_eq!(past(&desired, 1, 0, 4), Some(Ending::Refunded));
+    assert_eq!(desired.ended.len(), 2, "neither what was never paid nor what still entitles: {:?}", desired.ended);
+    assert_eq!(desired.ended_of(UserIx(0)), &desired.ended[..1]);
+    assert_eq!(desired.ended_of(UserIx(1)), &desired.ended[1..]);
+    assert_eq!(desired.ended_of(UserIx(2)), []);
 }

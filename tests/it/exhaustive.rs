@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use entitled::config::settings::{Limit, Limits};
-use entitled::desired::{Claim, Desired, Ending, FOREVER, Origin, State};
+use entitled::desired::{Claim, Desired, Ending, FOREVER, Origin, Past, State};
 use entitled::model::{Catalog, OrderKey, Ownership, ProductIx, Prune, Target, UserIx};
 use entitled::plan::{Hold, Plan, Verb, World, plan};
 use entitled::world::{Actual, Coverage, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
 
-use crate::promises;
 use crate::worlds::{catalog, membership, organization_role, role, rule};
+use crate::{aftermath, promises};
 
 /// Maps to every target.
 const MAPPED: ProductIx = ProductIx(0);
@@ -143,8 +143,9 @@ impl<'a> Small<'a> {
                 let user = UserIx(user);
                 if let Some((state, origin)) = cell.claim {
                     claims.push(Claim { user, order: claimed, at: FOREVER, product: MAPPED, state, origin });
-                    if let State::Ended(_) = state {
-                        world.desired.ended.extend([(user, MAPPED, claimed), (user, MAPPED, earlier)]);
+                    if let State::Ended(ending) = state {
+                        let past = |order, ending| Past { user, order, product: MAPPED, ending };
+                        world.desired.ended.extend([past(claimed, ending), past(earlier, Ending::Expired)]);
                         world.guard.reread.extend(frame.reread.map(|reread| (claimed, reread)));
                     }
                 }
@@ -174,7 +175,7 @@ impl<'a> Small<'a> {
             world.actual.targets.push(holding);
             world.ours.targets.push(rows);
         }
-        world.desired.ended.sort_unstable();
+        world.desired.ended.sort_unstable_by_key(|past| past.user);
         world
     }
 
@@ -316,7 +317,7 @@ pub(crate) fn judged(small: &Small<'_>) -> Plan {
     let plan = plan(small.view());
     promises::hold(small.view(), &plan);
     if !(plan.actions.is_empty() && plan.adopt.is_empty() && plan.forget.is_empty()) {
-        promises::settles(small.view(), &plan);
+        aftermath::settles(small.view(), &plan);
     }
     plan
 }

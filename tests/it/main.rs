@@ -7,6 +7,8 @@
 
 mod support;
 
+mod aftermath;
+mod facts;
 mod promises;
 mod worlds;
 
@@ -15,7 +17,11 @@ mod limits;
 
 mod exhaustive;
 mod pairs;
+mod plan;
+mod properties;
 
+mod config;
 mod logto;
 mod sandbox;
 mod source;
+mod store;

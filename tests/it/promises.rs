@@ -1,18 +1,21 @@
 //! What must hold of every plan for every world, read off the promises and not off the planner.
 //!
-//! Each function is one promise. They look things up by plain search, so that a mistake in a merge or in a
-//! binary search of the planner is not repeated here.
+//! Each function is one promise.
 
 use std::collections::BTreeSet;
 
 use entitled::config::settings::Limit;
-use entitled::desired::{Claim, Ending, Origin, State};
+use entitled::desired::{Ending, Origin, State};
 use entitled::limits::Over;
-use entitled::model::{OrderKey, Ownership, Prune, Target, TargetIx, UserIx};
+use entitled::model::{Prune, TargetIx};
 use entitled::plan::{Action, Bound, Cause, Doubt, Gap, Hold, Plan, Verb, World, plan};
-use entitled::world::{Actual, Coverage, LedgerAge, Ours, Owned, Reread};
+use entitled::world::{Coverage, LedgerAge, Reread};
 
-type Cell = (TargetIx, UserIx);
+use crate::aftermath::insert;
+use crate::facts::{
+    Cell, Evidence, acts, cell, cells, claim, evidence, held, is_asked, kept, membership_for, of, owned, protected,
+    rereads, roles_within, takes_along, wanted,
+};
 
 /// Asserts every promise that can be seen in one plan.
 pub(crate) fn hold(world: World<'_>, plan: &Plan) {
@@ -31,117 +34,6 @@ pub(crate) fn hold(world: World<'_>, plan: &Plan) {
     writes_down_what_is_ours(world, plan, &cells);
     counts(world, plan, &cells);
     asks_for_what_it_needs(world, plan);
-}
-
-fn cells(world: World<'_>) -> BTreeSet<Cell> {
-    let mut cells = BTreeSet::new();
-    for at in 0..world.catalog.targets.len() {
-        let target = TargetIx(u16::try_from(at).expect("small"));
-        cells.extend(world.desired.targets[at].iter().map(|claim| (target, claim.user)));
-        cells.extend(world.actual.targets[at].holders.iter().map(|user| (target, *user)));
-        cells.extend(world.ours.targets[at].iter().map(|owned| (target, owned.user)));
-    }
-    cells
-}
-
-fn claim(world: World<'_>, (target, user): Cell) -> Option<Claim> {
-    world.desired.targets[target.at()].iter().find(|claim| claim.user == user).copied()
-}
-
-fn owned(world: World<'_>, (target, user): Cell) -> Option<Owned> {
-    world.ours.targets[target.at()].iter().find(|owned| owned.user == user).copied()
-}
-
-fn is_asked(world: World<'_>, (target, user): Cell) -> bool {
-    world.actual.targets[target.at()].asked.contains(&user)
-}
-
-/// `None`: nobody can say.
-fn held(world: World<'_>, (target, user): Cell) -> Option<bool> {
-    let holding = &world.actual.targets[target.at()];
-    let listed = holding.holders.contains(&user);
-    match holding.coverage {
-        Coverage::Unread | Coverage::Missing => None,
-        Coverage::Whole => Some(listed),
-        Coverage::Partial { .. } | Coverage::Asked => (listed || is_asked(world, (target, user))).then_some(listed),
-    }
-}
-
-fn wanted(world: World<'_>, cell: Cell) -> bool {
-    claim(world, cell).is_some_and(|claim| claim.state == State::Entitled)
-}
-
-/// Entitled, or kept by an unknown standing or a grace.
-fn kept(world: World<'_>, cell: Cell) -> bool {
-    claim(world, cell).is_some_and(|claim| !matches!(claim.state, State::Ended(_)))
-}
-
-fn protected(world: World<'_>, (target, user): Cell) -> bool {
-    world.catalog.targets[target.at()].protected || world.guard.protected.contains(&user)
-}
-
-fn of(plan: &Plan, verb: Verb) -> impl Iterator<Item = &Action> {
-    plan.actions.iter().filter(move |action| action.verb == verb)
-}
-
-fn acts(plan: &Plan, verb: Verb, (target, user): Cell) -> bool {
-    of(plan, verb).any(|action| (action.target, action.user) == (target, user))
-}
-
-fn cell(action: &Action) -> Cell {
-    (action.target, action.user)
-}
-
-/// The managed roles of the organization whose membership `target` is.
-fn roles_within(world: World<'_>, target: TargetIx) -> Vec<TargetIx> {
-    let Target::Membership { organization } = &world.catalog.targets[target.at()].target else { return vec![] };
-    let is_role =
-        |target: &Target| matches!(target, Target::OrganizationRole { organization: of, .. } if of == organization);
-    (0..).zip(&world.catalog.targets).filter(|(_, entry)| is_role(&entry.target)).map(|(at, _)| TargetIx(at)).collect()
-}
-
-/// The membership that the organization role `target` needs.
-fn membership_for(world: World<'_>, target: TargetIx) -> Option<TargetIx> {
-    (0..world.catalog.targets.len())
-        .map(|at| TargetIx(u16::try_from(at).expect("small")))
-        .find(|&membership| roles_within(world, membership).contains(&target))
-}
-
-/// Whether leaving takes something along that is not itself taken in this plan.
-fn takes_along(world: World<'_>, plan: &Plan, (target, user): Cell) -> bool {
-    world.actual.targets[target.at()].tied.contains(&user)
-        || roles_within(world, target)
-            .into_iter()
-            .any(|role| held(world, (role, user)) != Some(false) && !acts(plan, Verb::Revoke, (role, user)))
-}
-
-/// What proves that a grant of ours may go.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Evidence {
-    /// What was bought has ended, and so has the very purchase that the grant was made for.
-    End(Ending, OrderKey),
-    /// The file does not map the product to the target.
-    File,
-    Nothing,
-}
-
-fn evidence(world: World<'_>, cell: Cell) -> Evidence {
-    let Some(owned) = owned(world, cell) else { return Evidence::Nothing };
-    let unmapped = !world.catalog.products[owned.product.at()].entitlements.iter().any(|gives| gives.target == cell.0);
-    let known = owned.order.is_some_and(|order| world.desired.ended.contains(&(cell.1, owned.product, order)));
-    match claim(world, cell) {
-        Some(Claim { state: State::Ended(how), order, .. }) if known || unmapped => Evidence::End(how, order),
-        _ if unmapped => Evidence::File,
-        _ => Evidence::Nothing,
-    }
-}
-
-/// The order that has to be read again before the evidence counts.
-fn to_reread(evidence: Evidence) -> Option<OrderKey> {
-    match evidence {
-        Evidence::End(Ending::Refunded | Ending::Voided | Ending::Disputed, order) => Some(order),
-        Evidence::End(Ending::Expired, _) | Evidence::File | Evidence::Nothing => None,
-    }
 }
 
 fn takes_only_what_is_owned(world: World<'_>, plan: &Plan) {
@@ -169,18 +61,23 @@ fn takes_nothing_without_proof(world: World<'_>, plan: &Plan) {
         assert!(is_asked(world, cell), "3: takes from somebody who was not asked for by id: {action:?}");
         assert!(world.actual.targets[cell.0.at()].holders.contains(&cell.1), "3: takes what nobody saw: {action:?}");
         if owned(world, cell).is_some() {
-            let evidence = evidence(world, cell);
-            assert!(evidence != Evidence::Nothing, "3: takes without evidence: {action:?}");
-            if let Some(order) = to_reread(evidence) {
-                let reread = world.guard.reread.get(&order);
-                let confirmed = matches!(reread, Some(Reread::Confirmed | Reread::Unsupported));
-                assert!(confirmed, "3: takes without the order read again: {action:?}");
-            }
+            assert!(evidence(world, cell) != Evidence::Nothing, "3: takes without evidence: {action:?}");
+            let confirmed = |reread| matches!(reread, Some(Reread::Confirmed | Reread::Unsupported));
+            let all = rereads(world, cell).into_iter().all(confirmed);
+            assert!(all, "3: takes without the orders read again: {action:?}");
+            assert!(!by_clock_alone(world, action), "3: takes what a renewal may have extended: {action:?}");
         } else {
+            assert!(world.guard.blind.is_empty(), "3: takes what an unread order may entitle to: {action:?}");
             let exact = matches!(coverage, Coverage::Whole | Coverage::Asked);
             assert!(exact, "3: takes by what a lossy walk did not show: {action:?}");
         }
     }
+}
+
+/// Whether only the clock says that it ended, and the source that would know of a renewal was not read.
+fn by_clock_alone(world: World<'_>, action: &Action) -> bool {
+    let expired = action.why.cause == Cause::Ended(Ending::Expired);
+    expired && action.why.product.is_some_and(|product| world.guard.blind.contains(&product))
 }
 
 fn share(limit: Limit, base: u64) -> u64 {
@@ -191,7 +88,9 @@ fn share(limit: Limit, base: u64) -> u64 {
 
 fn stays_within_the_limits(world: World<'_>, plan: &Plan) {
     let tallies = || world.ours.tally.iter();
-    let measures: [(Verb, Limit, Vec<(u64, u64)>); 2] = [
+    // Of each target: what a share is of, and what was used up today.
+    type Used = Vec<(u64, u64)>;
+    let measures: [(Verb, Limit, Used); 2] = [
         (
             Verb::Revoke,
             world.guard.limits.revocations,
@@ -286,7 +185,8 @@ fn calls_for(world: World<'_>, cell: Cell) -> Option<Verb> {
     let goes = match (owned(world, cell), world.guard.prune) {
         (_, Prune::Never) | (None, Prune::Owned) => false,
         (Some(_), Prune::Owned | Prune::Exclusive) => held(world, cell) != Some(false),
-        (None, Prune::Exclusive) => held(world, cell) == Some(true),
+        // A target that no product gives is looked at for what is ours on it only: it is nobody's to empty.
+        (None, Prune::Exclusive) => held(world, cell) == Some(true) && world.catalog.gives(cell.0),
     };
     goes.then_some(Verb::Revoke)
 }
@@ -308,7 +208,7 @@ fn holds_with_reason(world: World<'_>, plan: &Plan) {
         let cell = cell(&one.action);
         let coverage = world.actual.targets[cell.0.at()].coverage;
         let evidence = evidence(world, cell);
-        let reread = to_reread(evidence).map(|order| world.guard.reread.get(&order));
+        let rereads = rereads(world, cell);
         let grant = one.action.verb == Verb::Grant;
         let like_membership = membership_for(world, cell.0).is_some_and(|membership| {
             grant
@@ -323,6 +223,8 @@ fn holds_with_reason(world: World<'_>, plan: &Plan) {
             Hold::Protected if grant => world.catalog.targets[cell.0.at()].protected,
             Hold::Protected => protected(world, cell),
             Hold::FreshLedger => !grant && world.guard.ledger == LedgerAge::Fresh,
+            Hold::Incomplete(Gap::Source) if exclusive => !grant && !world.guard.blind.is_empty(),
+            Hold::Incomplete(Gap::Source) => !grant && by_clock_alone(world, &one.action),
             Hold::Incomplete(gap) => {
                 let expected = match coverage {
                     Coverage::Unread => Gap::Unread,
@@ -336,11 +238,11 @@ fn holds_with_reason(world: World<'_>, plan: &Plan) {
             Hold::OverLimit(..) => !grant || one.action.why.cause == Cause::Commit,
             Hold::Foreign => !grant && takes_along(world, plan, cell),
             Hold::Unverified(Doubt::NoEvidence) => !grant && !exclusive && evidence == Evidence::Nothing,
-            Hold::Unverified(Doubt::OrderUnconfirmed) => !grant && reread == Some(Some(&Reread::Failed)),
+            Hold::Unverified(Doubt::OrderUnconfirmed) => !grant && rereads.contains(&Some(Reread::Failed)),
             Hold::Unverified(Doubt::NotAsked) => {
                 !grant
                     && (exclusive || evidence != Evidence::Nothing)
-                    && (!is_asked(world, cell) || reread == Some(None))
+                    && (!is_asked(world, cell) || rereads.contains(&None))
             }
         };
         assert!(justified || like_membership, "held for no reason: {one:?}");
@@ -381,7 +283,8 @@ fn explains_itself(world: World<'_>, plan: &Plan) {
 }
 
 fn runs_in_an_order_that_works(world: World<'_>, plan: &Plan) {
-    let place = |verb, cell| plan.actions.iter().position(|action| (action.verb, self::cell(action)) == (verb, cell));
+    let place =
+        |verb, cell| plan.actions.iter().position(|action| (action.verb, crate::facts::cell(action)) == (verb, cell));
     for (at, action) in plan.actions.iter().enumerate() {
         for role in roles_within(world, action.target) {
             let Some(with) = place(action.verb, (role, action.user)) else { continue };
@@ -421,7 +324,8 @@ fn counts(world: World<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
         assert_eq!(tally.actual, world.actual.targets[usize::from(at)].holders.len() as u64);
         let foreign = |cell| !kept(world, cell) && held(world, cell) == Some(true) && owned(world, cell).is_none();
         let exclusive = world.guard.prune == Prune::Exclusive;
-        assert_eq!(tally.foreign, if exclusive { 0 } else { count(&foreign) });
+        let left = |cell: Cell| foreign(cell) && !(exclusive && world.catalog.gives(cell.0));
+        assert_eq!(tally.foreign, count(&left));
         let only_kept = |cell| {
             let by_order = kept(world, cell) && !wanted(world, cell) && held(world, cell) == Some(true);
             let by_file =
@@ -450,73 +354,4 @@ fn asks_for_what_it_needs(world: World<'_>, plan: &Plan) {
     guard.reread.extend(plan.verify.orders.iter().map(|order| (*order, Reread::Confirmed)));
     let informed = self::plan(World { actual: &actual, guard: &guard, ..world });
     assert!(!waiting(&informed), "asks again: {:?}", informed.held);
-}
-
-fn insert<T: Ord>(sorted: &mut Vec<T>, one: T) {
-    if let Err(at) = sorted.binary_search(&one) {
-        sorted.insert(at, one);
-    }
-}
-
-/// The world after the plan was carried out and written down.
-pub(crate) fn carried_out(world: World<'_>, plan: &Plan) -> (Actual, Ours) {
-    let (mut actual, mut ours) = (world.actual.clone(), world.ours.clone());
-    let row = |action: &Action, ownership| Owned {
-        user: action.user,
-        order: action.why.order,
-        product: action.why.product.expect("whatever is given has a product"),
-        ownership,
-    };
-    let write = |rows: &mut Vec<Owned>, row: Owned| match rows.binary_search_by_key(&row.user, |of| of.user) {
-        Ok(at) => rows[at] = row,
-        Err(at) => rows.insert(at, row),
-    };
-    for action in plan.actions.iter().chain(&plan.adopt) {
-        let at = action.target.at();
-        let (holding, rows, tally) = (&mut actual.targets[at], &mut ours.targets[at], &mut ours.tally[at]);
-        match action.verb {
-            Verb::Adopt => {
-                write(rows, row(action, Ownership::Adopted));
-                tally.owned += 1;
-            }
-            Verb::Grant => {
-                insert(&mut holding.holders, action.user);
-                insert(&mut holding.asked, action.user);
-                tally.owned += u64::from(action.why.cause != Cause::Drift);
-                tally.config_granted += u64::from(action.why.cause == Cause::Commit);
-                write(rows, row(action, Ownership::Granted));
-            }
-            Verb::Revoke => {
-                holding.holders.retain(|holder| *holder != action.user);
-                let before = rows.len();
-                rows.retain(|row| row.user != action.user);
-                tally.owned -= (before - rows.len()) as u64;
-                tally.revoked += 1;
-            }
-        }
-    }
-    for (target, user) in &plan.forget {
-        ours.targets[target.at()].retain(|row| row.user != *user);
-        ours.tally[target.at()].owned -= 1;
-    }
-    (actual, ours)
-}
-
-/// Planning again says the same, and planning after the plan was carried out says that nothing is left to do.
-pub(crate) fn settles(world: World<'_>, first: &Plan) {
-    assert_eq!(&plan(world), first, "the same world, another plan");
-    let (actual, ours) = carried_out(world, first);
-    let after = World { actual: &actual, ours: &ours, ..world };
-    let second = plan(after);
-    // A share grows with what is owned, so grants may make room for what was over the limit.
-    let whole = |limit: Limit| limit.percent == 0.0 || limit.percent == 100.0;
-    if whole(world.guard.limits.revocations) && whole(world.guard.limits.config_grants) {
-        assert_eq!(second.actions, [], "the second pass still acts");
-    }
-    let over = |action: &Action| {
-        first.held.iter().any(|held| cell(&held.action) == cell(action) && matches!(held.hold, Hold::OverLimit(..)))
-    };
-    assert!(second.actions.iter().all(over), "the second pass acts anew: {:?}", second.actions);
-    assert_eq!(second.adopt, [], "the second pass still adopts");
-    assert_eq!(second.forget, [], "the second pass still forgets");
 }

@@ -44,10 +44,21 @@ impl<'n> Fields<'n> {
         self.find(key).map(|entry| &entry.node)
     }
 
+    /// The keys that were reported as unknown.
+    pub(super) fn unknown(&self) -> impl Iterator<Item = &'n Entry> {
+        let keys = self.shape.keys;
+        self.entries.iter().filter(move |entry| !keys.contains(&entry.key.as_str()))
+    }
+
+    /// Whether an unknown key was reported that looks meant for this one, so that it is not missing too.
+    fn misspelt(&self, key: &str) -> bool {
+        self.unknown().any(|entry| nearest(&entry.key, self.shape.keys.iter().copied()) == Some(key))
+    }
+
     /// The key, or an error that says what to write.
     pub(super) fn need(&self, check: &mut Check<'_>, key: &str, write: &str) -> Option<&'n Entry> {
         let found = self.find(key);
-        if found.is_none() {
+        if found.is_none() && !self.misspelt(key) {
             let problem = check.missing(key, self.at);
             problem.help(format!("add `{write}`"));
         }
@@ -101,7 +112,8 @@ impl Check<'_> {
             }
             return None;
         };
-        for entry in entries.iter().filter(|entry| !shape.keys.contains(&entry.key.as_str())) {
+        let fields = Fields { entries, shape, at };
+        for entry in fields.unknown() {
             let near = nearest(&entry.key, shape.keys.iter().copied());
             let problem = self.error(entry.at, format!("unknown key `{}`", entry.key));
             if let Some(near) = near {
@@ -115,7 +127,7 @@ impl Check<'_> {
                 problem.hide(entry.node.place);
             }
         }
-        Some(Fields { entries, shape, at })
+        Some(fields)
     }
 
     /// A map whose keys are names of the user's choice.

@@ -15,6 +15,8 @@ use crate::model::Standing;
 
 /// How far before the watermark an increment starts where the file does not say.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+// The parser's own words speak of brackets that a filter does not have.
+const NOT_UNDERSTOOD: &str = "not understood from here";
 const PATH: &str = "a JSONPath such as `$.orders`";
 
 impl Check<'_> {
@@ -48,7 +50,7 @@ impl Check<'_> {
         }
         let status = fields.need(self, "status", "status: [{when: \"@.status == 'paid'\", as: paid}]");
         let status = status.and_then(|entry| self.status(entry));
-        let has_total = list.as_ref().is_some_and(|list| list.total.is_some());
+        let has_total = fields.node("list").is_some_and(|list| list.get("total").is_some());
         let expect = self.expect(fields, has_total);
         let (incremental, overlap) = increments?;
         Some(HttpSource {
@@ -345,7 +347,7 @@ impl Check<'_> {
             .map_err(|error| {
                 let place = blamed(node, &found.written, &found.value, error.position().saturating_sub(1));
                 self.error(place, format!("`{}` is no JSONPath", found.written))
-                    .label(error.message().to_owned())
+                    .label(NOT_UNDERSTOOD)
                     .help("paths are those of RFC 9535, and start at `$`");
             })
             .ok()
@@ -358,9 +360,9 @@ impl Check<'_> {
             .map_err(|error| {
                 let at = error.position().saturating_sub(1 + "$[?".len());
                 let place = blamed(node, &found.written, &found.value, at);
-                self.error(place, format!("`{}` is no filter", found.written))
-                    .label(error.message().to_owned())
-                    .help("filters are those of RFC 9535; `@` is the order, as in `@.status == 'paid'`");
+                self.error(place, format!("`{}` is no filter", found.written)).label(NOT_UNDERSTOOD).help(
+                    "filters are those of RFC 9535: `@` is the order and `==` compares, as in `@.status == 'paid'`",
+                );
             })
             .ok()
     }

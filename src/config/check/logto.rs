@@ -101,7 +101,7 @@ impl Check<'_> {
             }
             Err(BadAddress::Credentials) => {
                 self.error(found.place, "an address must not hold a user name or a password")
-                    .help("they would be printed with it; give them as `auth`")
+                    .help("they would be printed wherever the address is; a source takes them as `auth`")
                     .hide(found.place);
                 None
             }

@@ -126,7 +126,7 @@ impl Check<'_> {
         if matches!(&node.value, Value::List(nodes) if nodes.is_empty()) {
             self.error(node.place, "a product needs at least one id").help("without `ids`, the key is the id");
         }
-        let ids = self.names(Some(node), "a product id");
+        let ids = self.names(Some(node), "a list of product ids", "a product id");
         ids.into_iter().map(|found| (found.value.as_str().into(), found.place)).collect()
     }
 
@@ -178,7 +178,11 @@ impl Check<'_> {
         match (fields.find("organization"), fields.find("role"), fields.find("roles")) {
             (Some(organization), None, roles) => {
                 let organization = self.name(&organization.node, "an organization, by name or by id");
-                let roles = self.names(roles.map(|entry| &entry.node), "an organization role, by name or by id");
+                let roles = self.names(
+                    roles.map(|entry| &entry.node),
+                    "a list of organization roles",
+                    "an organization role, by name or by id",
+                );
                 let Some(organization) = organization else { return };
                 want(&organization, WantedTarget::Membership(organization.value.clone()));
                 for role in roles {
@@ -199,10 +203,12 @@ impl Check<'_> {
                 }
             }
             (None, None, Some(roles)) => {
-                for found in self.names(Some(&roles.node), "a role, by name or by id") {
+                for found in self.names(Some(&roles.node), "a list of roles", "a role, by name or by id") {
                     want(&found, WantedTarget::Role(found.value.clone()));
                 }
             }
+            // An unknown key, already reported, is what was meant.
+            (None, None, None) if fields.unknown().next().is_some() => {}
             (None, None, None) => {
                 self.error(node.place, "this entitlement names nothing")
                     .help("it needs `role`, `roles` or `organization`");

@@ -137,10 +137,11 @@ async fn no_secret_comes_back_in_an_error() {
 #[tokio::test]
 async fn further_headers_are_sent() {
     let yaml = "
-headers: {authorization: from-headers}
-list: {path: /orders, items: $}
-map: {id: $.id}
+headers: {accept-language: from-headers}
+list: {path: /orders, items: $, paging: {kind: none}}
+map: {id: $.id, products: $.product, email: $.email}
 ";
-    let server = Replay::start(vec![Line::json("/orders", json!([{"id": 1}])).authorized("from-headers")]).await;
+    let server = Replay::start(vec![Line::json("/orders", json!([{"id": 1}]))]).await;
     assert_eq!(read(&source(http_source(yaml, &server.url)), FULL).await.1.unwrap().orders, 1);
+    assert_eq!(server.asked()[0].language.as_deref(), Some("from-headers"));
 }

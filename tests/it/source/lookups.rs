@@ -59,8 +59,8 @@ async fn an_id_cannot_leave_its_place_in_the_path() {
 #[tokio::test]
 async fn a_source_without_get_says_so() {
     let yaml = "
-list: {path: /orders, items: $}
-map: {id: $.id}
+list: {path: /orders, items: $, paging: {kind: none}}
+map: {id: $.id, products: $.product, email: $.email}
 ";
     let source = source(http_source(yaml, "http://127.0.0.1:9"));
     assert_eq!(source.get(&"a".into()).await.unwrap(), Lookup::Unsupported);

@@ -128,7 +128,7 @@ fn an_order_paid_in_parts_is_paid_with_the_last() {
 fn paths_are_tried_in_their_order_and_blanks_are_nothing() {
     let http = http_source(
         "
-list: {path: /, items: $}
+list: {path: /, items: $, paging: {kind: none}}
 map: {id: [$.no, $.id], paid_at: [$.a, $.b], products: [$.none, $.list], user_id: [$.u1, $.u2], email: [$.e1, $.e2]}
 ",
         "https://shop.example.com",
@@ -154,8 +154,8 @@ map: {id: [$.no, $.id], paid_at: [$.a, $.b], products: [$.none, $.list], user_id
 fn the_first_line_of_the_table_that_fits_decides() {
     let http = http_source(
         "
-list: {path: /, items: $}
-map: {id: $.id}
+list: {path: /, items: $, paging: {kind: none}}
+map: {id: $.id, products: $.product, email: $.email}
 status:
   - {when: '@.refunded == true', as: refunded}
   - {when: \"@.meta.state == 'done' && @.kind\", as: paid}

@@ -88,7 +88,7 @@ async fn the_tail_of_a_list_that_grew_at_its_head_does_not_repeat() {
 async fn cursors_are_followed_to_their_end() {
     let by_token = "
 list: {path: /orders, items: $.items, paging: {kind: cursor, param: after, next: $.next, size: 2}}
-map: {id: $.id}
+map: {id: $.id, products: $.product, email: $.email}
 ";
     let server = Replay::start(vec![
         Line::json("/orders", json!({"items": [{"id": 1}, {"id": 2}], "next": "t2"})),
@@ -115,7 +115,7 @@ map: {id: $.id}
 async fn numbered_pages_are_followed_to_their_end() {
     let yaml = "
 list: {path: /orders, items: $, paging: {kind: page, param: page, start: 1, size_param: limit, size: 2}}
-map: {id: $.id}
+map: {id: $.id, products: $.product, email: $.email}
 ";
     let server = Replay::start(vec![
         Line::json("/orders?page=1&limit=2", json!([{"id": 1}, {"id": 2}])),

@@ -1,64 +1,44 @@
-//! YAML of a `kind: http` source as checked settings, read as little strictly as these tests need.
+//! YAML of a `kind: http` source as checked settings, read by the very code that reads a user's file.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use entitled::config::source::{
-    Auth, CursorPath, Expect, GetById, HttpSource, Incremental, ItemsPath, List, Map, Paging, SourceKind,
-    SourceSettings, StatusRule, TimeFormat, TotalCheck,
-};
-use entitled::model::{SourceName, Standing};
-use entitled::secret::Secret;
+use entitled::config::source::{HttpSource, SourceKind, SourceSettings};
+use entitled::config::{Color, Env, Presets, check_text, render};
+use entitled::model::SourceName;
+use entitled::source::presets::PRESETS;
 use jiff::SignedDuration;
-use serde::Deserialize;
-use serde_json_path::JsonPath;
 
-/// The settings that `yaml` describes, for a server at `url`.
+/// Keys whose value must be a reference in a file.
+const SECRETS: [&str; 5] = ["token: ", "username: ", "password: ", "client_secret: ", "value: "];
+
+/// The settings that `yaml` describes, for a server at `url`. Secrets may be written out: they are moved
+/// into the environment that the check is given.
 pub(crate) fn http_source(yaml: &str, url: &str) -> HttpSource {
-    let raw: Raw = serde_yaml::from_str(yaml).unwrap_or_else(|error| panic!("{error}\n{yaml}"));
-    let (incremental, overlap) = raw.incremental.checked();
-    HttpSource {
-        base_url: url.to_owned(),
-        auth: raw.auth.map_or(Auth::None, RawAuth::checked),
-        headers: raw.headers.into_iter().collect(),
-        timeout: raw.timeout.map_or(SignedDuration::from_secs(30), |text| text.parse().unwrap()),
-        rate: raw.rate,
-        max_pages: raw.max_pages.unwrap_or(10_000),
-        list: List {
-            path: raw.list.path,
-            query: raw.list.query.into_iter().collect(),
-            items: raw.list.items.paths().into_iter().map(ItemsPath).collect(),
-            total: raw.list.total.map(|text| path(&text)),
-            paging: raw.list.paging.checked(),
-        },
-        incremental,
-        overlap,
-        get: raw.get.map(|get| GetById {
-            path: get.path,
-            query: get.query.into_iter().collect(),
-            item: get.item.paths(),
-        }),
-        map: Map {
-            id: raw.map.id.paths(),
-            updated_at: raw.map.updated_at.paths(),
-            paid_at: raw.map.paid_at.paths(),
-            ended_at: raw.map.ended_at.paths(),
-            products: raw.map.products.paths(),
-            user_id: raw.map.user_id.paths(),
-            email: raw.map.email.paths(),
-        },
-        status: raw
-            .status
-            .into_iter()
-            .map(|rule| StatusRule {
-                when: path(&format!("$[?{}]", rule.when)),
-                standing: Standing::from_word(&rule.standing).expect("a standing"),
-            })
-            .collect(),
-        expect: raw.expect.checked(),
+    let (yaml, environment) = refer(yaml);
+    // A preset says everything; what a test leaves out is the least that `check` takes.
+    let missing = |key: &str, line: &'static str| if yaml.contains(key) { "" } else { line };
+    let rest = [
+        missing("kind: http\n", "    kind: http\n"),
+        missing("kind: http\n", missing("expect:", "    expect: {total: ignored}\n")),
+        missing("status:", "    status: [{when: \"@.status == 'paid'\", as: paid}]\n"),
+    ]
+    .concat();
+    let indented: String = yaml.lines().map(|line| format!("    {line}\n")).collect();
+    let file = format!(
+        "version: 1\nlogto: {{endpoint: sandbox}}\nprune: owned\nproducts: {{p: {{entitlements: [{{role: r}}]}}}}\n\
+         sources:\n  shop:\n    url: {url}\n{rest}{indented}"
+    );
+    let checked = check_text(&file, Path::new("test.yaml"), &Given(environment), &Presets::new(PRESETS));
+    let (config, _) =
+        checked.unwrap_or_else(|problems| panic!("{}", render(&problems, &file, "test.yaml", Color::Plain)));
+    match config.sources.into_iter().next().unwrap().kind {
+        SourceKind::Http(http) => *http,
+        other => panic!("not an HTTP source: {other:?}"),
     }
 }
 
-/// The same, as a source named `shop`.
+/// A source with these settings, as the file would have it.
 pub(crate) fn settings(http: HttpSource) -> SourceSettings {
     SourceSettings {
         name: SourceName::from("shop"),
@@ -68,228 +48,38 @@ pub(crate) fn settings(http: HttpSource) -> SourceSettings {
     }
 }
 
-fn path(text: &str) -> JsonPath {
-    JsonPath::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
-}
+struct Given(BTreeMap<String, String>);
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw {
-    #[serde(rename = "kind")]
-    _kind: Option<String>,
-    auth: Option<RawAuth>,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    timeout: Option<String>,
-    rate: Option<f64>,
-    max_pages: Option<u32>,
-    list: RawList,
-    #[serde(default)]
-    incremental: RawIncremental,
-    get: Option<RawGet>,
-    map: RawMap,
-    #[serde(default)]
-    status: Vec<RawRule>,
-    #[serde(default)]
-    expect: RawExpect,
-}
+impl Env for Given {
+    fn var(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
+    }
 
-#[derive(Default, Deserialize)]
-#[serde(untagged)]
-enum Paths {
-    #[default]
-    None,
-    One(String),
-    Several(Vec<String>),
-}
-
-impl Paths {
-    fn paths(self) -> Vec<JsonPath> {
-        match self {
-            Paths::None => Vec::new(),
-            Paths::One(text) => vec![path(&text)],
-            Paths::Several(texts) => texts.iter().map(|text| path(text)).collect(),
-        }
+    fn file(&self, path: &str) -> Result<String, String> {
+        Err(format!("no file {path} here"))
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawList {
-    path: String,
-    #[serde(default)]
-    query: BTreeMap<String, String>,
-    items: Paths,
-    total: Option<String>,
-    #[serde(default)]
-    paging: RawPaging,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-enum RawPaging {
-    #[default]
-    None,
-    Offset {
-        param: String,
-        size_param: Option<String>,
-        size: u32,
-    },
-    Page {
-        param: String,
-        start: u32,
-        size_param: Option<String>,
-        size: u32,
-    },
-    Cursor {
-        param: String,
-        next: String,
-        size_param: Option<String>,
-        size: u32,
-    },
-}
-
-impl RawPaging {
-    fn checked(self) -> Paging {
-        match self {
-            RawPaging::None => Paging::None,
-            RawPaging::Offset { param, size_param, size } => Paging::Offset { param, size_param, size },
-            RawPaging::Page { param, start, size_param, size } => Paging::Page { param, start, size_param, size },
-            RawPaging::Cursor { param, next, size_param, size } => {
-                let next = if next == "last_id" { CursorPath::LastId } else { CursorPath::Body(path(&next)) };
-                Paging::Cursor { param, next, size_param, size }
-            }
+/// Replaces what is written out after a secret's key by a reference.
+fn refer(yaml: &str) -> (String, BTreeMap<String, String>) {
+    let mut out = String::new();
+    let mut environment = BTreeMap::new();
+    let mut rest = yaml;
+    while let Some((at, key)) = SECRETS.iter().filter_map(|key| Some((rest.find(key)?, *key))).min() {
+        let (before, after) = rest.split_at(at + key.len());
+        let length = after.find([',', '}', '\n']).unwrap_or(after.len());
+        let (value, after) = after.split_at(length);
+        out.push_str(before);
+        let written = value.trim().trim_matches(['\'', '"']);
+        if written.is_empty() || written.starts_with("${") {
+            out.push_str(value);
+        } else {
+            let name = format!("SECRET_{}", environment.len());
+            out.push_str(&format!("\"${{{name}}}\""));
+            environment.insert(name, written.to_owned());
         }
+        rest = after;
     }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-enum RawIncremental {
-    #[default]
-    Snapshot,
-    Filter {
-        param: String,
-        format: String,
-        overlap: String,
-    },
-    WalkBack {
-        overlap: String,
-    },
-}
-
-impl RawIncremental {
-    fn checked(self) -> (Incremental, SignedDuration) {
-        match self {
-            RawIncremental::Snapshot => (Incremental::Snapshot, SignedDuration::ZERO),
-            RawIncremental::WalkBack { overlap } => (Incremental::WalkBack, overlap.parse().unwrap()),
-            RawIncremental::Filter { param, format, overlap } => {
-                let format = match format.as_str() {
-                    "rfc3339" => TimeFormat::Rfc3339,
-                    "unix" => TimeFormat::Unix,
-                    "unix_ms" => TimeFormat::UnixMs,
-                    "date" => TimeFormat::Date,
-                    other => panic!("{other}"),
-                };
-                (Incremental::Filter { param, format }, overlap.parse().unwrap())
-            }
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawGet {
-    path: String,
-    #[serde(default)]
-    query: BTreeMap<String, String>,
-    item: Paths,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[derive(Default)]
-struct RawMap {
-    id: Paths,
-    updated_at: Paths,
-    paid_at: Paths,
-    ended_at: Paths,
-    products: Paths,
-    user_id: Paths,
-    email: Paths,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRule {
-    when: String,
-    #[serde(rename = "as")]
-    standing: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawExpect {
-    max_shrink: Option<String>,
-    min_items: u32,
-    total: Option<String>,
-}
-
-impl RawExpect {
-    fn checked(self) -> Expect {
-        Expect {
-            max_shrink: self.max_shrink.map_or(50.0, |text| text.trim_end_matches('%').parse().unwrap()),
-            min_items: self.min_items,
-            total: match self.total.as_deref() {
-                Some("required") => TotalCheck::Required,
-                Some("ignored") | None => TotalCheck::Ignored,
-                Some(other) => panic!("{other}"),
-            },
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-enum RawAuth {
-    Bearer {
-        token: String,
-    },
-    Basic {
-        username: String,
-        password: String,
-    },
-    Header {
-        name: String,
-        value: String,
-    },
-    #[serde(rename = "oauth2_client_credentials")]
-    OAuth2 {
-        token_url: String,
-        client_id: String,
-        client_secret: String,
-        resource: Option<String>,
-        scope: Option<String>,
-        audience: Option<String>,
-    },
-}
-
-impl RawAuth {
-    fn checked(self) -> Auth {
-        match self {
-            RawAuth::Bearer { token } => Auth::Bearer(Secret::new(token)),
-            RawAuth::Basic { username, password } => {
-                Auth::Basic { username: Secret::new(username), password: Secret::new(password) }
-            }
-            RawAuth::Header { name, value } => Auth::Header { name, value: Secret::new(value) },
-            RawAuth::OAuth2 { token_url, client_id, client_secret, resource, scope, audience } => Auth::OAuth2 {
-                token_url,
-                client_id,
-                client_secret: Secret::new(client_secret),
-                resource,
-                scope,
-                audience,
-            },
-        }
-    }
+    out.push_str(rest);
+    (out, environment)
 }

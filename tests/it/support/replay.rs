@@ -76,6 +76,7 @@ impl Line {
 pub(crate) struct Asked {
     pub(crate) target: String,
     pub(crate) authorization: Option<String>,
+    pub(crate) language: Option<String>,
     pub(crate) body: String,
 }
 
@@ -121,7 +122,8 @@ async fn answer(
     body: Bytes,
 ) -> Response<Body> {
     let target = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-    let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
+    let header = |name| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    let (authorization, language) = (header("authorization"), header("accept-language"));
     let (path, query) = split(&target);
     let mut state = state.lock().unwrap();
     let fits = |line: &Line| {
@@ -133,6 +135,7 @@ async fn answer(
     let fitting: Vec<usize> = (0..state.lines.len()).filter(|at| fits(&state.lines[*at].0)).collect();
     let at = fitting.iter().copied().find(|at| !state.lines[*at].1).or(fitting.last().copied());
     state.asked.push(Asked {
+        language,
         target: target.clone(),
         authorization,
         body: String::from_utf8_lossy(&body).into_owned(),

@@ -1,0 +1,79 @@
+//! The world after a plan was carried out.
+
+use entitled::model::Ownership;
+use entitled::plan::{Action, Cause, Held, Hold, Plan, Verb, World, plan};
+use entitled::world::{Actual, Ours, Owned};
+
+use crate::facts::cell;
+
+pub(crate) fn insert<T: Ord>(sorted: &mut Vec<T>, one: T) {
+    if let Err(at) = sorted.binary_search(&one) {
+        sorted.insert(at, one);
+    }
+}
+
+/// The world after the plan was carried out and written down.
+pub(crate) fn carried_out(world: World<'_>, plan: &Plan) -> (Actual, Ours) {
+    let (mut actual, mut ours) = (world.actual.clone(), world.ours.clone());
+    let row = |action: &Action, ownership| Owned {
+        user: action.user,
+        order: action.why.order,
+        product: action.why.product.expect("whatever is given has a product"),
+        ownership,
+    };
+    let write = |rows: &mut Vec<Owned>, row: Owned| match rows.binary_search_by_key(&row.user, |of| of.user) {
+        Ok(at) => rows[at] = row,
+        Err(at) => rows.insert(at, row),
+    };
+    for action in plan.actions.iter().chain(&plan.adopt) {
+        let at = action.target.at();
+        let (holding, rows, tally) = (&mut actual.targets[at], &mut ours.targets[at], &mut ours.tally[at]);
+        match action.verb {
+            Verb::Adopt => {
+                write(rows, row(action, Ownership::Adopted));
+                tally.owned += 1;
+            }
+            Verb::Grant => {
+                insert(&mut holding.holders, action.user);
+                insert(&mut holding.asked, action.user);
+                tally.owned += u64::from(action.why.cause != Cause::Drift);
+                tally.config_granted += u64::from(action.why.cause == Cause::Commit);
+                write(rows, row(action, Ownership::Granted));
+            }
+            Verb::Revoke => {
+                holding.holders.retain(|holder| *holder != action.user);
+                let before = rows.len();
+                rows.retain(|row| row.user != action.user);
+                tally.owned -= (before - rows.len()) as u64;
+                tally.revoked += 1;
+            }
+        }
+    }
+    for (target, user) in &plan.forget {
+        ours.targets[target.at()].retain(|row| row.user != *user);
+        ours.tally[target.at()].owned -= 1;
+    }
+    (actual, ours)
+}
+
+/// Planning again says the same, and planning after the plan was carried out says that nothing is left to do.
+pub(crate) fn settles(world: World<'_>, first: &Plan) {
+    assert_eq!(&plan(world), first, "the same world, another plan");
+    let (actual, ours) = carried_out(world, first);
+    let after = World { actual: &actual, ours: &ours, ..world };
+    let second = plan(after);
+    // A share grows with what is owned, so grants may make room for what was over the limit.
+    let limits = world.guard.limits.clone();
+    let fixed = limits.revocations.percent == 0.0 && limits.config_grants.percent == 0.0;
+    if fixed || !first.held.iter().any(|held| matches!(held.hold, Hold::OverLimit(..))) {
+        assert_eq!(second.actions, [], "the second pass still acts");
+    }
+    let over = |action: &Action| {
+        let of = |held: &&Held| cell(&held.action) == cell(action);
+        // A membership waits for a role in it that is over the limit.
+        first.held.iter().filter(of).any(|held| matches!(held.hold, Hold::OverLimit(..) | Hold::Foreign))
+    };
+    assert!(second.actions.iter().all(over), "the second pass acts anew: {:?}", second.actions);
+    assert_eq!(second.adopt, [], "the second pass still adopts");
+    assert_eq!(second.forget, [], "the second pass still forgets");
+}

@@ -1,0 +1,144 @@
+//! The examples are taken as they stand, and the schema describes them.
+
+use std::path::{Path, PathBuf};
+
+use entitled::config::{check_text, schema::schema};
+use serde_json::Value;
+
+use super::{Fixed, presets};
+
+fn examples() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = root.join("examples/entitlements");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|it| it == "yaml") && !path.ends_with("orders.yaml"));
+    files.push(root.join("entitlements.yaml"));
+    files.sort();
+    files
+}
+
+#[test]
+fn every_example_is_taken_without_a_warning() {
+    let files = examples();
+    assert_eq!(files.len(), 6, "{files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        match check_text(&text, &file, &Fixed, &presets()) {
+            Ok((_, warnings)) => assert_eq!(warnings, [], "{}", file.display()),
+            Err(problems) => panic!(
+                "{}",
+                entitled::config::render(&problems, &text, &file.display().to_string(), entitled::config::Color::Plain)
+            ),
+        }
+    }
+}
+
+#[test]
+fn the_first_example_needs_nothing_from_outside() {
+    struct Nothing;
+    impl entitled::config::Env for Nothing {
+        fn var(&self, _: &str) -> Option<String> {
+            None
+        }
+        fn file(&self, _: &str) -> Result<String, String> {
+            Err("nothing is here".to_owned())
+        }
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("entitlements.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (config, _) = check_text(&text, &file, &Nothing, &presets()).unwrap();
+    let keys: Vec<&str> = config.products.iter().map(|product| product.key.as_str()).collect();
+    assert_eq!(keys, ["prd_01H9PRO", "prd_01H9TEAM", "prd_01H9BETA"]);
+    assert_eq!(config.protect.emails, ["*@staff.example.com"]);
+}
+
+#[test]
+fn the_schema_describes_every_example() {
+    let schema = schema();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    for file in examples() {
+        let value: Value = serde_yaml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let mut faults = Vec::new();
+        walk(&schema, &schema, &value, file.file_name().unwrap().to_str().unwrap(), &mut faults);
+        assert!(faults.is_empty(), "{faults:#?}");
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_the_check_refuses() {
+    let schema = schema();
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/entitlements.yaml")).unwrap();
+    for (good, bad) in [
+        ("version: 1\n", "version: 2\n"),
+        ("prune: owned\n", ""),
+        ("prune: owned\n", "prune: ownd\n"),
+        ("- role: beta\n", "- rolle: beta\n"),
+        ("kind: sandbox\n", "kind: sandbox\n    auth: {kind: bearer}\n"),
+        ("roles: [admin]", "roles: admin"),
+    ] {
+        assert!(text.contains(good), "{good}");
+        let value: Value = serde_yaml::from_str(&text.replacen(good, bad, 1)).unwrap();
+        let mut faults = Vec::new();
+        walk(&schema, &schema, &value, "$", &mut faults);
+        assert!(!faults.is_empty(), "the schema takes {bad:?}");
+    }
+}
+
+/// As much of JSON Schema as this one uses, patterns aside.
+fn walk(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec<String>) {
+    let fits = |schema: &Value| {
+        let mut faults = Vec::new();
+        walk(root, schema, value, at, &mut faults);
+        faults.is_empty()
+    };
+    if let Some(name) = schema["$ref"].as_str() {
+        walk(root, root.pointer(name.trim_start_matches('#')).unwrap(), value, at, faults);
+    }
+    for key in ["oneOf", "anyOf"] {
+        if let Some(options) = schema[key].as_array()
+            && !options.iter().any(fits)
+        {
+            faults.push(format!("{at}: none of {key}"));
+        }
+    }
+    if schema.get("const").is_some_and(|only| only != value) {
+        faults.push(format!("{at}: is not {}", schema["const"]));
+    }
+    if schema["enum"].as_array().is_some_and(|words| !words.contains(value)) {
+        faults.push(format!("{at}: {value} is none of {}", schema["enum"]));
+    }
+    let is = |kind: &Value| match kind.as_str().unwrap() {
+        "null" => value.is_null(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "number" => value.is_number(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        other => panic!("type {other}"),
+    };
+    match &schema["type"] {
+        Value::Array(kinds) if !kinds.iter().any(is) => faults.push(format!("{at}: {value} is none of {kinds:?}")),
+        kind @ Value::String(_) if !is(kind) => faults.push(format!("{at}: {value} is no {kind}")),
+        _ => {}
+    }
+    if let Some(entries) = value.as_object() {
+        for key in schema["required"].as_array().into_iter().flatten() {
+            if !entries.contains_key(key.as_str().unwrap()) {
+                faults.push(format!("{at}: lacks {key}"));
+            }
+        }
+        for (key, value) in entries {
+            let at = format!("{at}.{key}");
+            match (schema["properties"].get(key), &schema["additionalProperties"]) {
+                (Some(schema), _) => walk(root, schema, value, &at, faults),
+                (None, Value::Bool(false)) => faults.push(format!("{at}: unknown")),
+                (None, rest @ Value::Object(_)) => walk(root, rest, value, &at, faults),
+                _ => {}
+            }
+        }
+    }
+    for (index, value) in value.as_array().into_iter().flatten().enumerate() {
+        walk(root, &schema["items"], value, &format!("{at}[{index}]"), faults);
+    }
+}

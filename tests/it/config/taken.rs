@@ -1,0 +1,170 @@
+//! What a good file becomes.
+
+use entitled::config::settings::{LogtoEndpoint, Matching, WantedTarget};
+use entitled::config::source::{Auth, Incremental, Paging, SourceKind, TotalCheck};
+use entitled::model::{Policy, Prune};
+use jiff::SignedDuration;
+
+use super::check;
+
+const SANDBOX: &str = "version: 1\nlogto: {endpoint: sandbox}\nsources: {shop: {kind: sandbox}}\nprune: owned\n";
+
+fn http(text: &str) -> entitled::config::source::HttpSource {
+    let text = format!(
+        "version: 1\nlogto: {{endpoint: sandbox}}\nprune: owned\nproducts: {{a: {{entitlements: [{{role: r}}]}}}}\nsources:\n  shop:\n{text}"
+    );
+    let (config, _) = check(&text).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    match config.sources.into_iter().next().unwrap().kind {
+        SourceKind::Http(http) => *http,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_the_file_leaves_out_has_these_values() {
+    let (config, warnings) = check(&format!("{SANDBOX}products: {{a: {{entitlements: [{{role: r}}]}}}}\n")).unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!(config.logto.endpoint, LogtoEndpoint::Sandbox);
+    assert_eq!((config.logto.app_id.as_str(), config.logto.app_secret.expose()), ("sandbox-app", "sandbox-secret"));
+    assert_eq!((config.logto.rate, config.logto.concurrency, config.logto.batch), (None, 4, 100));
+    assert_eq!(config.logto.timeout, SignedDuration::from_secs(30));
+    assert_eq!(config.buyers.matching, [Matching::UserId, Matching::Binding, Matching::Email]);
+    assert_eq!(config.schedule.full_pass, SignedDuration::from_mins(10));
+    assert_eq!(config.schedule.full_read, SignedDuration::from_hours(24));
+    assert_eq!((config.limits.revocations.percent, config.limits.revocations.floor), (10.0, 5));
+    assert_eq!((config.limits.config_grants.percent, config.limits.config_grants.floor), (20.0, 50));
+    assert_eq!(config.prune, Prune::Owned);
+    assert_eq!(config.store.to_str(), Some("entitled.db"));
+    assert_eq!(config.digest.len(), 64);
+    let product = &config.products[0];
+    assert_eq!((product.name.as_str(), product.ids[0].as_str()), ("a", "a"));
+    assert_eq!((product.valid_for, product.grace, &product.source), (None, SignedDuration::ZERO, &None));
+    assert_eq!(
+        (product.on_refund, product.on_partial_refund, product.on_dispute),
+        (Policy::Revoke, Policy::Keep, Policy::Keep)
+    );
+    let SourceKind::Sandbox(http) = &config.sources[0].kind else { panic!("the simulated shop") };
+    assert_eq!(http.base_url, "");
+    assert!(matches!(http.auth, Auth::None));
+}
+
+#[test]
+fn logto_cloud_is_known_by_its_address() {
+    let text = SANDBOX.replace(
+        "{endpoint: sandbox}",
+        "{endpoint: 'https://tenant.logto.app/', app_id: a, app_secret: '${TOKEN}', batch: '${NONE:-20}'}",
+    );
+    let (config, _) = check(&format!("{text}products: {{a: {{entitlements: [{{role: r}}]}}}}\n")).unwrap();
+    assert_eq!(config.logto.endpoint, LogtoEndpoint::Url("https://tenant.logto.app".to_owned()));
+    assert_eq!(config.logto.resource, "https://tenant.logto.app/api");
+    assert_eq!((config.logto.rate, config.logto.batch), (Some(18.0), 20));
+    assert_eq!(config.logto.app_secret.expose(), "s3cr3t-of-the-test");
+}
+
+#[test]
+fn names_that_look_like_something_else_stay_as_written() {
+    let products = "products:\n  no: {entitlements: [{role: on}, {role: 012}, {role: 1.10}]}\n  0x1F: {name: 1e3, entitlements: [{roles: [yes, true, 2026-11-22]}]}\n  null: {entitlements: [{organization: .inf, roles: [\"null\", '~']}]}\n  1_000: {entitlements: [{role: 12:30:45}]}\n";
+    let (config, warnings) = check(&format!("{SANDBOX}{products}")).unwrap();
+    assert_eq!(warnings, []);
+    let keys: Vec<&str> = config.products.iter().map(|product| product.key.as_str()).collect();
+    assert_eq!(keys, ["no", "0x1F", "null", "1_000"]);
+    let names: Vec<&str> = config
+        .products
+        .iter()
+        .flat_map(|product| &product.entitlements)
+        .map(|wanted| match &wanted.what {
+            WantedTarget::Role(name) | WantedTarget::Membership(name) => name.as_str(),
+            WantedTarget::OrganizationRole { role, .. } => role.as_str(),
+        })
+        .collect();
+    assert_eq!(names, ["on", "012", "1.10", "yes", "true", "2026-11-22", ".inf", "null", "~", "12:30:45"]);
+    assert_eq!(config.products[1].name, "1e3");
+}
+
+#[test]
+fn entitlements_know_where_they_stand() {
+    let products = "products:\n  a:\n    entitlements:\n      - roles: [beta, downloads]\n      - organization: acme\n        roles: [member]\n";
+    let (config, _) = check(&format!("{SANDBOX}{products}")).unwrap();
+    let product = &config.products[0];
+    assert_eq!(product.line, 6);
+    let found: Vec<_> = product.entitlements.iter().map(|wanted| (&wanted.what, wanted.line, wanted.column)).collect();
+    let member = WantedTarget::OrganizationRole { organization: "acme".to_owned(), role: "member".to_owned() };
+    assert_eq!(
+        found,
+        [
+            (&WantedTarget::Role("beta".to_owned()), 8, 17),
+            (&WantedTarget::Role("downloads".to_owned()), 8, 23),
+            (&WantedTarget::Membership("acme".to_owned()), 9, 23),
+            (&member, 10, 17),
+        ]
+    );
+}
+
+#[test]
+fn an_alias_stands_for_a_whole_value() {
+    let products = "products:\n  a: {entitlements: &all [{role: r}, {role: s}]}\n  b: {entitlements: *all}\n";
+    let (config, _) = check(&format!("{SANDBOX}{products}")).unwrap();
+    assert_eq!(config.products[0].entitlements, config.products[1].entitlements);
+    assert_eq!(config.products[1].entitlements.len(), 2);
+}
+
+#[test]
+fn one_product_id_may_stand_twice_when_the_sources_differ() {
+    let text = SANDBOX.replace("{shop: {kind: sandbox}}", "{shop: {kind: sandbox}, other: {kind: file, path: o.yaml}}");
+    let products = |first: &str, second: &str| {
+        format!(
+            "{text}products:\n  a: {{ids: [x]{first}, entitlements: [{{role: r}}]}}\n  b: {{ids: [x]{second}, entitlements: [{{role: r}}]}}\n"
+        )
+    };
+    assert!(check(&products(", source: shop", ", source: other")).is_ok());
+    assert!(check(&products(", source: shop", ", source: shop")).is_err());
+    assert!(check(&products(", source: shop", "")).is_err());
+    assert!(check(&products("", "")).is_err());
+}
+
+#[test]
+fn a_preset_is_filled_in_under_what_the_file_says() {
+    let source = http(
+        "    kind: bitcart\n    url: https://api.example.com/base/\n    auth: {kind: bearer, token: '${file:token.txt}'}\n    headers: {X-Thing: 1}\n    list: {path: /invoices, query: {sort: created, status: any}, paging: {kind: page, param: page, size: 50}}\n    map: {email: [$.a, $.b], user_id: $.user}\n    incremental: {kind: snapshot}\n    expect: {min_items: 3}\n",
+    );
+    assert_eq!(source.base_url, "https://api.example.com/base");
+    assert!(matches!(&source.auth, Auth::Bearer(token) if token.expose() == "s3cr3t-of-a-file"));
+    assert_eq!(source.headers, [("X-Thing".to_owned(), "1".to_owned())]);
+    assert_eq!(source.list.path, "/invoices");
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(source.list.query, [pair("sort", "created"), pair("desc", "true"), pair("status", "any")]);
+    assert_eq!(source.list.paging, Paging::Page { param: "page".to_owned(), start: 1, size_param: None, size: 50 });
+    assert_eq!(source.list.items.len(), 1);
+    assert_eq!((source.map.id.len(), source.map.email.len(), source.map.user_id.len()), (1, 2, 1));
+    assert_eq!(source.incremental, Incremental::Snapshot);
+    assert_eq!((source.expect.min_items, source.expect.max_shrink), (3, 50.0));
+    assert_eq!(source.expect.total, TotalCheck::Required);
+    assert_eq!(source.get.unwrap().path, "/orders/{id}");
+    assert_eq!(source.status.len(), 1);
+}
+
+#[test]
+fn an_empty_password_makes_the_user_name_the_secret() {
+    let source = http(
+        "    kind: medusa\n    url: https://a.example.com\n    auth: {kind: basic, username: '${TOKEN}', password: ''}\n",
+    );
+    assert!(matches!(&source.auth, Auth::Basic { username, password }
+        if username.expose() == "s3cr3t-of-the-test" && password.expose().is_empty()));
+    let source = http(
+        "    kind: medusa\n    url: https://a.example.com\n    auth: {kind: basic, username: admin, password: '${TOKEN}'}\n",
+    );
+    assert!(matches!(&source.auth, Auth::Basic { username, .. } if username.expose() == "admin"));
+}
+
+#[test]
+fn no_secret_shows_in_debug() {
+    let text = "version: 1\nlogto: {endpoint: 'https://logto.example.com', app_id: a, app_secret: '${LOGTO_M2M_APP_SECRET}'}\nprune: owned\n\
+        products: {a: {entitlements: [{role: r}]}}\nsources:\n\
+        \x20 a: {kind: bitcart, url: 'https://a.example.com', auth: {kind: bearer, token: '${TOKEN}'}}\n\
+        \x20 b: {kind: bitcart, url: 'https://a.example.com', auth: {kind: basic, username: '${TOKEN}', password: '${TOKEN}'}}\n\
+        \x20 c: {kind: bitcart, url: 'https://a.example.com', auth: {kind: header, name: X, value: 'Token ${TOKEN}'}}\n\
+        \x20 d: {kind: bitcart, url: 'https://a.example.com', auth: {kind: oauth2_client_credentials, token_url: 'https://a.example.com', client_id: x, client_secret: '${TOKEN}'}}\n";
+    let (config, _) = check(text).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert_eq!(config.sources.len(), 4);
+    assert!(!format!("{config:?}").contains("s3cr3t"));
+}

@@ -1,0 +1,130 @@
+//! What is so in a world, and what a plan does, found by plain search: a mistake in a merge or in a binary
+//! search of the planner is not repeated here.
+
+use std::collections::BTreeSet;
+
+use entitled::desired::{Claim, Ending, Past, State};
+use entitled::model::{Target, TargetIx, UserIx};
+use entitled::plan::{Action, Plan, Verb, World};
+use entitled::world::{Coverage, Owned, Reread};
+
+pub(crate) type Cell = (TargetIx, UserIx);
+
+pub(crate) fn cells(world: World<'_>) -> BTreeSet<Cell> {
+    let mut cells = BTreeSet::new();
+    for at in 0..world.catalog.targets.len() {
+        let target = TargetIx(u16::try_from(at).expect("small"));
+        cells.extend(world.desired.targets[at].iter().map(|claim| (target, claim.user)));
+        cells.extend(world.actual.targets[at].holders.iter().map(|user| (target, *user)));
+        cells.extend(world.ours.targets[at].iter().map(|owned| (target, owned.user)));
+    }
+    cells
+}
+
+pub(crate) fn claim(world: World<'_>, (target, user): Cell) -> Option<Claim> {
+    world.desired.targets[target.at()].iter().find(|claim| claim.user == user).copied()
+}
+
+pub(crate) fn owned(world: World<'_>, (target, user): Cell) -> Option<Owned> {
+    world.ours.targets[target.at()].iter().find(|owned| owned.user == user).copied()
+}
+
+pub(crate) fn is_asked(world: World<'_>, (target, user): Cell) -> bool {
+    world.actual.targets[target.at()].asked.contains(&user)
+}
+
+/// `None`: nobody can say.
+pub(crate) fn held(world: World<'_>, (target, user): Cell) -> Option<bool> {
+    let holding = &world.actual.targets[target.at()];
+    let listed = holding.holders.contains(&user);
+    match holding.coverage {
+        Coverage::Unread | Coverage::Missing => None,
+        Coverage::Whole => Some(listed),
+        Coverage::Partial { .. } | Coverage::Asked => (listed || is_asked(world, (target, user))).then_some(listed),
+    }
+}
+
+pub(crate) fn wanted(world: World<'_>, cell: Cell) -> bool {
+    claim(world, cell).is_some_and(|claim| claim.state == State::Entitled)
+}
+
+/// Entitled, or kept by an unknown standing or a grace.
+pub(crate) fn kept(world: World<'_>, cell: Cell) -> bool {
+    claim(world, cell).is_some_and(|claim| !matches!(claim.state, State::Ended(_)))
+}
+
+pub(crate) fn protected(world: World<'_>, (target, user): Cell) -> bool {
+    world.catalog.targets[target.at()].protected || world.guard.protected.contains(&user)
+}
+
+pub(crate) fn of(plan: &Plan, verb: Verb) -> impl Iterator<Item = &Action> {
+    plan.actions.iter().filter(move |action| action.verb == verb)
+}
+
+pub(crate) fn acts(plan: &Plan, verb: Verb, (target, user): Cell) -> bool {
+    of(plan, verb).any(|action| (action.target, action.user) == (target, user))
+}
+
+pub(crate) fn cell(action: &Action) -> Cell {
+    (action.target, action.user)
+}
+
+/// The managed roles of the organization whose membership `target` is.
+pub(crate) fn roles_within(world: World<'_>, target: TargetIx) -> Vec<TargetIx> {
+    let Target::Membership { organization } = &world.catalog.targets[target.at()].target else { return vec![] };
+    let is_role =
+        |target: &Target| matches!(target, Target::OrganizationRole { organization: of, .. } if of == organization);
+    (0..).zip(&world.catalog.targets).filter(|(_, entry)| is_role(&entry.target)).map(|(at, _)| TargetIx(at)).collect()
+}
+
+/// The membership that the organization role `target` needs.
+pub(crate) fn membership_for(world: World<'_>, target: TargetIx) -> Option<TargetIx> {
+    (0..world.catalog.targets.len())
+        .map(|at| TargetIx(u16::try_from(at).expect("small")))
+        .find(|&membership| roles_within(world, membership).contains(&target))
+}
+
+/// Whether leaving takes something along that is not itself taken in this plan.
+pub(crate) fn takes_along(world: World<'_>, plan: &Plan, (target, user): Cell) -> bool {
+    world.actual.targets[target.at()].tied.contains(&user)
+        || roles_within(world, target)
+            .into_iter()
+            .any(|role| held(world, (role, user)) != Some(false) && !acts(plan, Verb::Revoke, (role, user)))
+}
+
+/// What proves that a grant of ours may go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Evidence {
+    /// What was bought has ended, and so has the very purchase that the grant was made for.
+    End,
+    /// The file does not map the product to the target.
+    File,
+    Nothing,
+}
+
+pub(crate) fn evidence(world: World<'_>, cell: Cell) -> Evidence {
+    let Some(owned) = owned(world, cell) else { return Evidence::Nothing };
+    let unmapped = !world.catalog.products[owned.product.at()].entitlements.iter().any(|gives| gives.target == cell.0);
+    let mut past = world.desired.ended.iter().filter(|past| past.user == cell.1);
+    let known = past.any(|past| (Some(past.order), past.product) == (owned.order, owned.product));
+    match claim(world, cell) {
+        Some(Claim { state: State::Ended(_), .. }) if known || unmapped => Evidence::End,
+        _ if unmapped => Evidence::File,
+        _ => Evidence::Nothing,
+    }
+}
+
+/// What came of reading again each order whose end is the word of a payment API: all that the buyer has for
+/// the target, since any of them would entitle if it were not so.
+pub(crate) fn rereads(world: World<'_>, cell: Cell) -> Vec<Option<Reread>> {
+    if evidence(world, cell) != Evidence::End {
+        return vec![];
+    }
+    let gives = |past: &Past| {
+        let entitlements = &world.catalog.products[past.product.at()].entitlements;
+        entitlements.iter().any(|gives| gives.target == cell.0)
+    };
+    let theirs = world.desired.ended.iter().filter(|past| past.user == cell.1 && gives(past));
+    let told = theirs.filter(|past| past.ending != Ending::Expired);
+    told.map(|past| world.guard.reread.get(&past.order).copied()).collect()
+}

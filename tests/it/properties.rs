@@ -1,0 +1,404 @@
+//! Random orders, catalogs, holdings and ledgers against what must hold of all of them.
+//!
+//! A failure prints the smallest world that shows it and the one command that finds it again.
+
+use std::collections::BTreeMap;
+
+use entitled::config::settings::{Limit, Limits};
+use entitled::desired::{Desired, desired};
+use entitled::model::{
+    Catalog, OrderKey, Ownership, Policy, ProductIx, Prune, Purchase, Rule, Standing, TargetIx, UserIx, Verdict,
+};
+use entitled::plan::{Action, Plan, Verb, World, plan};
+use entitled::world::{Actual, Coverage, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+
+use crate::worlds::{DAY, catalog, days, membership, organization_role, role, rule};
+use crate::{aftermath, promises};
+
+const NOW: i64 = 60 * DAY;
+const USERS: u32 = 4;
+const PRODUCTS: u16 = 4;
+const TARGETS: usize = 4;
+const MEMBERSHIP: usize = 0;
+const ORGANIZATION_ROLE: usize = 1;
+
+/// Runs a property over many worlds. `PROPTEST_CASES` says how many.
+fn check<T: std::fmt::Debug>(name: &str, worlds: impl Strategy<Value = T>, property: impl Fn(T)) {
+    let config = Config::default();
+    let seed = match config.rng_seed {
+        RngSeed::Fixed(seed) => seed,
+        RngSeed::Random => fastrand::u64(..),
+    };
+    let config = Config {
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        max_shrink_iters: config.max_shrink_iters.min(2_000),
+        ..config
+    };
+    let outcome = TestRunner::new(config).run(&worlds, |world| {
+        property(world);
+        Ok(())
+    });
+    if let Err(failure) = outcome {
+        panic!("{failure}\nreplay: PROPTEST_RNG_SEED={seed} cargo test --test it properties::{name}");
+    }
+}
+
+/// A whole world, owned.
+#[derive(Clone, Debug)]
+struct Any {
+    catalog: Catalog,
+    purchases: Vec<Purchase>,
+    actual: Actual,
+    ours: Ours,
+    guard: Guard,
+}
+
+impl Any {
+    fn desired(&self) -> Desired {
+        desired(&mut self.purchases.clone(), &self.catalog, NOW)
+    }
+
+    fn with<T>(&self, look: impl FnOnce(World<'_>, &Plan) -> T) -> T {
+        let (desired, Self { catalog, actual, ours, guard, .. }) = (self.desired(), self);
+        let world = World { catalog, desired: &desired, actual, ours, guard };
+        look(world, &plan(world))
+    }
+
+    fn plan(&self) -> Plan {
+        self.with(|_, plan| plan.clone())
+    }
+
+    fn maps(&self, product: ProductIx, target: TargetIx) -> bool {
+        self.catalog.rule(product).entitlements.iter().any(|gives| gives.target == target)
+    }
+
+    fn owned(&self, action: &Action) -> Option<Owned> {
+        self.ours.find(action.target, action.user).copied()
+    }
+
+    fn with_purchases(&self, purchases: Vec<Purchase>) -> Self {
+        Self { purchases, ..self.clone() }
+    }
+}
+
+fn changes(plan: &Plan, verb: Verb) -> Vec<(TargetIx, UserIx)> {
+    plan.actions.iter().filter(|action| action.verb == verb).map(|action| (action.target, action.user)).collect()
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    select(&[Policy::Keep, Policy::Revoke][..])
+}
+
+prop_compose! {
+    fn any_rule()(
+        gives in prop::array::uniform4(any::<bool>()),
+        valid_for in select(&[None, Some(10), Some(45)][..]),
+        grace in select(&[0, 3][..]),
+        policies in prop::array::uniform3(policy()),
+        new_since in select(&[None, Some(50)][..]),
+    ) -> Rule {
+        let given = |at: &u16| {
+            let at = usize::from(*at);
+            // An organization role implies the membership.
+            gives[at] || (at == MEMBERSHIP && gives[ORGANIZATION_ROLE])
+        };
+        let targets: Vec<u16> = (0..4).filter(given).collect();
+        let mut rule = rule("any", &targets);
+        rule.valid_for = valid_for.map(days);
+        rule.grace = days(grace);
+        [rule.on_refund, rule.on_partial_refund, rule.on_dispute] = policies;
+        for gives in &mut rule.entitlements {
+            gives.new_since = new_since;
+        }
+        rule
+    }
+}
+
+prop_compose! {
+    /// The last product maps to nothing: only the ledger still knows it.
+    fn any_catalog()(
+        mut rules in prop::collection::vec(any_rule(), usize::from(PRODUCTS)),
+        protected in prop::option::weighted(0.2, 0..TARGETS),
+    ) -> Catalog {
+        rules.push(rule("gone", &[]));
+        let targets = [membership("acme"), organization_role("acme", "editor"), role("beta"), role("paid")];
+        let mut catalog = catalog(&targets, rules);
+        if let Some(at) = protected {
+            catalog.targets[at].protected = true;
+        }
+        catalog
+    }
+}
+
+prop_compose! {
+    fn any_purchase()(
+        user in 0..USERS,
+        product in 0..=PRODUCTS,
+        at in 0..=60_i64,
+        standing in prop_oneof![2 => Just(Standing::Paid), 3 => select(&Standing::ALL[..])],
+        quantity in 0..3_u8,
+        seen in 0..100_u32,
+    ) -> Purchase {
+        let (user, product) = (UserIx(user), ProductIx(product));
+        Purchase { user, product, at: at * DAY, order: OrderKey(0), standing, quantity, seen }
+    }
+}
+
+prop_compose! {
+    fn any_purchases()(mut purchases in prop::collection::vec(any_purchase(), 0..14)) -> Vec<Purchase> {
+        for (order, purchase) in (0..).zip(&mut purchases) {
+            purchase.order = OrderKey(order);
+        }
+        purchases
+    }
+}
+
+fn users(bits: u8) -> Vec<UserIx> {
+    (0..USERS).filter(|user| bits >> user & 1 == 1).map(UserIx).collect()
+}
+
+prop_compose! {
+    fn any_actual()(
+        mut held in prop::array::uniform4(0..16_u8),
+        asked in prop::array::uniform4(prop_oneof![Just(15), 0..16_u8]),
+        tied in prop_oneof![Just(0), 0..16_u8],
+        coverage in prop::array::uniform4(prop_oneof![
+            4 => Just(Coverage::Whole),
+            1 => Just(Coverage::Partial { seen: 1, total: 2 }),
+            1 => Just(Coverage::Asked),
+            1 => select(&[Coverage::Unread, Coverage::Missing][..]),
+        ]),
+    ) -> Actual {
+        held[MEMBERSHIP] |= held[ORGANIZATION_ROLE] | tied;
+        let holding = |at: usize| Holding {
+            holders: users(held[at]),
+            coverage: coverage[at],
+            asked: users(asked[at]),
+            tied: if at == MEMBERSHIP { users(tied) } else { vec![] },
+        };
+        Actual { targets: (0..TARGETS).map(holding).collect() }
+    }
+}
+
+prop_compose! {
+    fn any_owned()(order in prop::option::weighted(0.9, 0..16_u32), product in 0..=PRODUCTS) -> Owned {
+        let (order, product) = (order.map(OrderKey), ProductIx(product));
+        Owned { user: UserIx(0), order, product, ownership: Ownership::Granted }
+    }
+}
+
+/// A ledger whose rows name, mostly, a purchase that there is.
+fn any_ours(purchases: Vec<Purchase>) -> impl Strategy<Value = Ours> {
+    let row = (prop::option::of(any_owned()), prop::bool::weighted(0.7), any::<Index>());
+    let rows = prop::collection::vec(row, TARGETS * USERS as usize);
+    let spent = prop::collection::vec((0..3_u64, 0..3_u64, 0..8_u64), TARGETS);
+    (rows, spent).prop_map(move |(rows, spent)| {
+        let mut ours = Ours::default();
+        for (of_target, (revoked, config_granted, elsewhere)) in rows.chunks(USERS as usize).zip(spent) {
+            let row = |(user, (owned, real, pick)): (u32, &(Option<Owned>, bool, Index))| {
+                let mut owned = Owned { user: UserIx(user), ..(*owned)? };
+                let theirs: Vec<_> = purchases.iter().filter(|one| one.user == owned.user).collect();
+                if *real && !theirs.is_empty() {
+                    let one = theirs[pick.index(theirs.len())];
+                    (owned.order, owned.product) = (Some(one.order), one.product);
+                }
+                Some(owned)
+            };
+            let rows: Vec<Owned> = (0..).zip(of_target).filter_map(row).collect();
+            ours.tally.push(Tally { owned: rows.len() as u64 + elsewhere, revoked, config_granted });
+            ours.targets.push(rows);
+        }
+        ours
+    })
+}
+
+fn limit() -> impl Strategy<Value = Limit> {
+    let percent = prop_oneof![Just(0.0), Just(100.0), (1..100_u8).prop_map(f64::from)];
+    let floor = prop_oneof![0..5_u32, Just(1_000)];
+    (percent, floor).prop_map(|(percent, floor)| Limit { percent, floor })
+}
+
+const AMPLE: Limit = Limit { percent: 100.0, floor: 1_000 };
+
+prop_compose! {
+    fn any_guard(ample: bool)(
+        prune in select(&[Prune::Never, Prune::Owned, Prune::Owned, Prune::Exclusive][..]),
+        revocations in limit(),
+        config_grants in limit(),
+        ledger in prop_oneof![1 => Just(LedgerAge::Fresh), 4 => Just(LedgerAge::Seasoned)],
+        protected in prop_oneof![3 => Just(0), 1 => 0..16_u8],
+        blind in prop_oneof![4 => Just(None), 1 => (0..4_u16).prop_map(Some)],
+        reread in prop::collection::vec(prop_oneof![
+            3 => Just(Some(Reread::Confirmed)),
+            1 => Just(Some(Reread::Unsupported)),
+            1 => Just(Some(Reread::Failed)),
+            1 => Just(None),
+        ], 16),
+    ) -> Guard {
+        let limits = if ample {
+            Limits { revocations: AMPLE, config_grants: AMPLE }
+        } else {
+            Limits { revocations, config_grants }
+        };
+        let reread: BTreeMap<_, _> =
+            (0..).zip(reread).filter_map(|(order, reread)| Some((OrderKey(order), reread?))).collect();
+        Guard { prune, limits, ledger, protected: users(protected), blind: blind.map(ProductIx).into_iter().collect(), reread }
+    }
+}
+
+fn worlds(ample: bool) -> impl Strategy<Value = Any> {
+    let parts = (any_catalog(), any_purchases(), any_actual(), any_guard(ample));
+    parts.prop_flat_map(|(catalog, purchases, actual, guard)| {
+        any_ours(purchases.clone()).prop_map(move |ours| Any {
+            catalog: catalog.clone(),
+            purchases: purchases.clone(),
+            actual: actual.clone(),
+            ours,
+            guard: guard.clone(),
+        })
+    })
+}
+
+/// A world whose limits are never met: what holds user by user is not to be seen through them.
+fn ample() -> impl Strategy<Value = Any> {
+    worlds(true)
+}
+
+#[test]
+fn every_promise_is_kept() {
+    check("every_promise_is_kept", worlds(false), |any| any.with(promises::hold));
+}
+
+#[test]
+fn a_second_pass_is_empty() {
+    check("a_second_pass_is_empty", worlds(false), |any| any.with(aftermath::settles));
+}
+
+#[test]
+fn permuting_the_purchases_changes_nothing() {
+    let shuffled = worlds(false).prop_flat_map(|any| {
+        let purchases = Just(any.purchases.clone()).prop_shuffle();
+        (Just(any), purchases)
+    });
+    check("permuting_the_purchases_changes_nothing", shuffled, |(any, purchases)| {
+        let other = any.with_purchases(purchases);
+        assert_eq!(any.desired(), other.desired());
+        assert_eq!(any.plan(), other.plan());
+    });
+}
+
+#[test]
+fn what_is_taken_was_bought_once_and_is_not_any_more() {
+    check("what_is_taken_was_bought_once_and_is_not_any_more", worlds(false), |any| {
+        let plan = any.plan();
+        for action in plan.actions.iter().filter(|action| action.verb == Verb::Revoke) {
+            let on_target = |one: &&Purchase| one.user == action.user && any.maps(one.product, action.target);
+            for purchase in any.purchases.iter().filter(on_target) {
+                let rule = any.catalog.rule(purchase.product);
+                // Taken alone, without what other purchases add to it.
+                let verdict = rule.verdict(purchase.standing);
+                let alone = rule.valid_for.is_none_or(|valid| purchase.at + valid.as_secs() > NOW);
+                assert!(verdict != Verdict::Entitles || !alone, "{action:?} although {purchase:?}");
+                assert_ne!(verdict, Verdict::Undecided, "{action:?} although {purchase:?}");
+                let grace = purchase.at + rule.grace.as_secs() > NOW;
+                assert!(verdict != Verdict::Ends || !grace, "{action:?} although {purchase:?}");
+            }
+            let Some(owned) = any.owned(action) else {
+                assert_eq!(any.guard.prune, Prune::Exclusive);
+                continue;
+            };
+            let named = |one: &Purchase| Some(one.order) == owned.order && one.product == owned.product;
+            let known = any.purchases.iter().any(|one| one.user == action.user && named(one));
+            assert!(known || !any.maps(owned.product, action.target), "{action:?} of {owned:?}");
+        }
+    });
+}
+
+#[test]
+fn one_more_paid_order_takes_nothing_from_anybody() {
+    check("one_more_paid_order_takes_nothing_from_anybody", (ample(), any_purchase()), |(any, new)| {
+        let mut more = any.with_purchases(any.purchases.clone());
+        let valid = more.catalog.rule(new.product).valid_for;
+        if valid.is_some_and(|valid| new.at + valid.as_secs() <= NOW) {
+            return;
+        }
+        more.purchases.push(Purchase { order: OrderKey(99), standing: Standing::Paid, ..new });
+        let before = changes(&any.plan(), Verb::Revoke);
+        for revoked in changes(&more.plan(), Verb::Revoke) {
+            assert!(before.contains(&revoked), "{revoked:?}");
+        }
+    });
+}
+
+#[test]
+fn an_order_that_becomes_unknown_changes_nothing_either_way() {
+    check("an_order_that_becomes_unknown_changes_nothing_either_way", (ample(), any::<Index>()), |(any, pick)| {
+        if any.purchases.is_empty() {
+            return;
+        }
+        let mut blurred = any.clone();
+        let at = pick.index(any.purchases.len());
+        blurred.purchases[at].standing = Standing::Unknown;
+        let (before, after) = (any.plan(), blurred.plan());
+        for verb in [Verb::Grant, Verb::Revoke] {
+            let before = changes(&before, verb);
+            assert!(changes(&after, verb).iter().all(|one| before.contains(one)), "{:?}", after.actions);
+        }
+    });
+}
+
+#[test]
+fn a_vanished_order_takes_nothing() {
+    check("a_vanished_order_takes_nothing", (ample(), any::<Index>()), |(any, pick)| {
+        if any.purchases.is_empty() {
+            return;
+        }
+        let mut purchases = any.purchases.clone();
+        let gone = purchases.swap_remove(pick.index(purchases.len()));
+        let fewer = any.with_purchases(purchases);
+        let before = changes(&any.plan(), Verb::Revoke);
+        let desired = fewer.desired();
+        for action in fewer.plan().actions {
+            let Some(owned) = any.owned(&action) else { continue };
+            if action.verb != Verb::Revoke || !any.maps(owned.product, action.target) {
+                continue;
+            }
+            let new = !before.contains(&(action.target, action.user));
+            let silent = desired.claim(action.target, action.user).is_none();
+            assert!(!(new && silent), "nobody says anything of {action:?} any more");
+            let its_own = (action.user, owned.order, owned.product) == (gone.user, Some(gone.order), gone.product);
+            assert!(!its_own, "{action:?} after its own order vanished");
+        }
+    });
+}
+
+#[test]
+fn nothing_is_taken_on_the_word_of_an_unread_target() {
+    check("nothing_is_taken_on_the_word_of_an_unread_target", (ample(), 0..TARGETS), |(any, at)| {
+        let mut unread = any.clone();
+        unread.actual.targets[at] = Holding::default();
+        let before = changes(&any.plan(), Verb::Revoke);
+        for revoked in changes(&unread.plan(), Verb::Revoke) {
+            assert!(before.contains(&revoked) && revoked.0.at() != at, "{revoked:?}");
+        }
+    });
+}
+
+#[test]
+fn a_lost_ledger_only_adds() {
+    check("a_lost_ledger_only_adds", worlds(false), |any| {
+        let mut lost = any.clone();
+        lost.ours = Ours { targets: vec![vec![]; TARGETS], tally: vec![Tally::default(); TARGETS] };
+        // It is fresh; and even once it has seen a pass, it owns nothing that only the old one knew.
+        lost.guard.ledger = LedgerAge::Fresh;
+        assert_eq!(changes(&lost.plan(), Verb::Revoke), []);
+        lost.guard.ledger = LedgerAge::Seasoned;
+        if lost.guard.prune != Prune::Exclusive {
+            assert_eq!(changes(&lost.plan(), Verb::Revoke), []);
+        }
+    });
+}
