@@ -5,7 +5,6 @@
 //! its resident set over what it had before the first purchase was loaded.
 #![expect(clippy::disallowed_methods, reason = "reads its own memory figures from /proc")]
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -88,14 +87,7 @@ fn world_of(desired: &Desired) -> (Actual, Ours) {
 
 fn guard() -> Guard {
     let limit = Limit { percent: 10.0, floor: 5 };
-    Guard {
-        blind: BTreeSet::new(),
-        prune: Prune::Owned,
-        limits: Limits { revocations: limit, config_grants: limit },
-        ledger: LedgerAge::Seasoned,
-        protected: vec![],
-        reread: BTreeMap::new(),
-    }
+    Guard::new(Prune::Owned, Limits { revocations: limit, config_grants: limit }, LedgerAge::Seasoned)
 }
 
 fn pass(purchases: &mut [Purchase], catalog: &Catalog, actual: &Actual, ours: &Ours, guard: &Guard) -> (Desired, Plan) {

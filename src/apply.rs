@@ -52,7 +52,7 @@ pub async fn apply(hands: Hands<'_>, sight: &Sight, stop: &Stop) -> Result<Repor
     for of_stage in numbered.chunk_by(|(_, a), (_, b)| stage(a) == stage(b)) {
         let batches: Vec<&[(usize, &Action)]> = of_stage
             .chunk_by(|(_, a), (_, b)| a.target == b.target)
-            .flat_map(|of_target| of_target.chunks(hands.batch))
+            .flat_map(|of_target| of_target.chunks(if of_target[0].1.verb == Verb::Revoke { 1 } else { hands.batch }))
             .collect();
         let outcomes = stream::iter(batches).map(|batch| async move {
             if stop.asked() {
@@ -86,6 +86,7 @@ async fn carry_out(hands: Hands<'_>, sight: &Sight, batch: &[(usize, &Action)]) 
     let (_, first) = batch[0];
     match first.verb {
         Verb::Grant => grant(hands, sight, batch).await,
+        // One call each, so each is a batch of its own: several are in flight, and the end is heard between two.
         Verb::Revoke => {
             let mut came = Vec::with_capacity(batch.len());
             for (number, action) in batch {
@@ -177,5 +178,6 @@ fn row(hands: Hands<'_>, sight: &Sight, action: &Action) -> Option<LedgerRow> {
         commit: sight.view.config.version().to_owned(),
         since: hands.now,
         run: hands.run.clone(),
+        undone: 0,
     })
 }

@@ -17,7 +17,7 @@
 //! | [`config`] | `entitlements.yaml`: read, resolved, checked, every problem at once |
 //! | [`desired`] | orders + catalog + now -> every claim on every target. Pure |
 //! | [`world`], [`roster`] | what the planner sees: who holds what, how well that is known, what is ours; users by rank. Pure |
-//! | [`mod@plan`], [`limits`] | the gap, what may be done about it, and why the rest is held. Pure |
+//! | [`mod@plan`], [`limits`], [`approval`] | the gap, what may be done about it, why the rest is held, and how a held set is named. Pure |
 //! | [`report`] | what came of a plan, action by action. Pure |
 //! | [`render`] | plan and report as text, diff, JSON, Markdown; every sentence a user reads. Pure |
 //! | [`terminal`] | text from outside made safe, and its width. Pure |
@@ -47,6 +47,7 @@
 //! `adopted`; all others are foreign. A **plan** holds **actions** and, with a reason each, **holds**.
 
 pub mod apply;
+pub mod approval;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -73,4 +74,5 @@ pub mod source;
 pub mod store;
 pub mod telemetry;
 pub mod terminal;
+pub mod undo;
 pub mod world;

@@ -65,7 +65,7 @@ pub struct Observed {
 }
 
 /// Walks every target once: `ceil(holders/100)` calls for each role and each organization, and one more to
-/// see that the organization exists. A target that cannot be read is `Unread`; only an error that would
+/// see that the organization exists, or an organization role that nobody was seen to hold. A target that cannot be read is `Unread`; only an error that would
 /// meet every call alike (the credentials, the address) ends it.
 pub async fn walk(reader: &Reader, catalog: &Catalog, progress: Progress<'_>) -> Result<Observed, LogtoError> {
     let mut observed = Observed { targets: vec![Seen::default(); catalog.targets.len()], troubles: Vec::new() };
@@ -111,7 +111,32 @@ pub async fn walk(reader: &Reader, catalog: &Catalog, progress: Progress<'_>) ->
             }
         }
     }
+    miss_organization_roles(reader, catalog, &mut observed).await?;
     Ok(observed)
+}
+
+/// An organization role that is gone reads like one that nobody holds: the members are there, without it.
+async fn miss_organization_roles(
+    reader: &Reader,
+    catalog: &Catalog,
+    observed: &mut Observed,
+) -> Result<(), LogtoError> {
+    for (ix, entry) in catalog.indices() {
+        let Target::OrganizationRole { role, .. } = &entry.target else { continue };
+        let seen = &mut observed.targets[ix.at()];
+        if !seen.holders.is_empty() || !matches!(seen.coverage, Coverage::Whole | Coverage::Partial { .. }) {
+            continue;
+        }
+        match reader.organization_role_exists(role).await {
+            Ok(true) => {}
+            Ok(false) => seen.coverage = Coverage::Missing,
+            Err(error) => {
+                seen.coverage = Coverage::Unread;
+                trouble(&mut observed.troubles, &entry.name, error)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Asks about these users only: `ceil(users/100)` calls for each role, one for each user if any target lies

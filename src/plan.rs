@@ -12,14 +12,17 @@
 //! leaves no choice to whoever carries it out.
 
 mod gate;
-
-use std::collections::BTreeSet;
+mod shape;
+mod undo;
 
 use crate::desired::{Claim, Desired, Ending, Origin, State};
-use crate::limits::Over;
-use crate::model::{Catalog, OrderKey, ProductIx, Prune, TargetIx, UserIx};
-use crate::world::{Actual, Coverage, Guard, Holding, LedgerAge, Ours, Owned, Presence};
+use crate::model::{Catalog, ProductIx, Prune, TargetIx, UserIx};
+use crate::world::{Actual, Coverage, Freeze, Guard, Holding, LedgerAge, Ours, Owned, Presence};
 use gate::{keep_ties, limit_grants, limit_revocations, need_membership, prove};
+
+pub use crate::model::Verb;
+pub use shape::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, TargetTally, Verify, Why};
+pub use undo::{Inverse, undo};
 
 /// Everything the planner looks at.
 #[derive(Clone, Copy, Debug)]
@@ -34,177 +37,6 @@ pub struct World<'a> {
     pub ours: &'a Ours,
     /// What is allowed.
     pub guard: &'a Guard,
-}
-
-/// What is to be done, what is withheld and why, and what is to be written down.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
-    /// In the order in which they are carried out: memberships, organization roles, roles; then
-    /// revocations the other way round. Within a target by user.
-    pub actions: Vec<Action>,
-    /// Wanted and withheld, in the same order.
-    pub held: Vec<Held>,
-    /// Grants that are there, that an order explains, and that the ledger does not know yet.
-    pub adopt: Vec<Action>,
-    /// Rows of the ledger whose grant is gone and not wanted.
-    pub forget: Vec<(TargetIx, UserIx)>,
-    /// What has to be looked at before the held `Unverified` can be decided.
-    pub verify: Verify,
-    /// One for each target, in the order of the catalog.
-    pub tallies: Vec<TargetTally>,
-}
-
-/// One change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Action {
-    /// What is done.
-    pub verb: Verb,
-    /// On which target.
-    pub target: TargetIx,
-    /// For whom.
-    pub user: UserIx,
-    /// Because of what.
-    pub why: Why,
-}
-
-/// What is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verb {
-    /// Give.
-    Grant,
-    /// Take away.
-    Revoke,
-    /// Write down as ours; nothing changes in Logto.
-    Adopt,
-}
-
-/// The evidence of an action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Why {
-    /// What happened.
-    pub cause: Cause,
-    /// The order it happened to. Absent for `exclusive`, and where the store has lost the order.
-    pub order: Option<OrderKey>,
-    /// The product. Absent for `exclusive`.
-    pub product: Option<ProductIx>,
-    /// The line of `entitlements.yaml` that maps the product to the target; zero where none does.
-    pub line: u32,
-    /// When: the end of what is granted ([`FOREVER`](crate::desired::FOREVER) for none), or the instant
-    /// of the end. Seconds since 1970.
-    pub at: i64,
-}
-
-/// What causes an action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cause {
-    /// An order was paid.
-    Sale,
-    /// A commit maps a product of an order that was known before.
-    Commit,
-    /// It was ours and is gone, although nothing ended it.
-    Drift,
-    /// What was paid for has ended.
-    Ended(Ending),
-    /// The file maps the product to this target no more.
-    Unmapped,
-    /// `prune: exclusive`, and no order entitles.
-    Exclusive,
-}
-
-/// A wanted action that is withheld.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Held {
-    /// What is wanted.
-    pub action: Action,
-    /// Why it is withheld.
-    pub hold: Hold,
-}
-
-/// Why a wanted action is withheld.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Hold {
-    /// Leaving the organization would take along a role in it that is not ours, or that is itself held.
-    Foreign,
-    /// A read was not whole.
-    Incomplete(Gap),
-    /// More than the limit of a day.
-    OverLimit(Bound, Over),
-    /// The ledger has not seen a whole pass yet.
-    FreshLedger,
-    /// `protect` names the user or the role.
-    Protected,
-    /// The proof is missing.
-    Unverified(Doubt),
-}
-
-/// What a read lacks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Gap {
-    /// It failed.
-    Unread,
-    /// The target is not there.
-    Missing,
-    /// It lost rows, and this one may be among them.
-    Partial,
-    /// The source that sells the product could not be read, so a renewal may have been missed.
-    Source,
-}
-
-/// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Bound {
-    /// One target.
-    Target,
-    /// All targets together.
-    Total,
-}
-
-/// Which proof is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Doubt {
-    /// The order or the holder has not been asked for again yet; the pass does so and plans once more.
-    NotAsked,
-    /// The payment API did not confirm the order.
-    OrderUnconfirmed,
-    /// Ours, entitled by nothing, and nothing says why: the order has vanished, belongs to somebody else
-    /// now, or was never paid.
-    NoEvidence,
-}
-
-/// What has to be looked at before a revocation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verify {
-    /// Orders to read again by id.
-    pub orders: BTreeSet<OrderKey>,
-    /// Holders to ask for by id.
-    pub holders: BTreeSet<(TargetIx, UserIx)>,
-}
-
-impl Verify {
-    /// Whether there is nothing to look at.
-    pub fn is_empty(&self) -> bool {
-        self.orders.is_empty() && self.holders.is_empty()
-    }
-}
-
-/// The figures of one target.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TargetTally {
-    /// Users who should hold it.
-    pub desired: u64,
-    /// Users who were seen to hold it.
-    pub actual: u64,
-    /// Of those, users whose grant is neither ours nor wanted.
-    pub foreign: u64,
-    /// Users who keep it only because of a grace or an unknown standing.
-    pub kept: u64,
-}
-
-impl Plan {
-    /// Whether there is nothing to do and nothing to write down.
-    pub fn is_empty(&self) -> bool {
-        self.actions.is_empty() && self.adopt.is_empty() && self.held.is_empty()
-    }
 }
 
 /// Plans. Linear in the sizes of the runs.
@@ -232,17 +64,24 @@ pub fn plan(world: World<'_>) -> Plan {
         }
         plan.tallies.push(tally);
     }
-    let grants = limit_grants(world, grants, &mut plan.held);
-    plan.actions = need_membership(world, grants, &mut plan.held);
-    let revocations = limit_revocations(world, revocations, &mut plan.held);
-    let revocations = keep_ties(world, revocations, &mut plan.held);
-    let revocations = prove(world, revocations, &mut plan);
-    // Once more: a role whose proof is missing stays, and so must the membership that carries it.
-    let mut revocations = keep_ties(world, revocations, &mut plan.held);
-    revocations.sort_unstable_by_key(|action| (std::cmp::Reverse(action.target), action.user));
-    plan.actions.extend(revocations);
-    plan.held.sort_unstable_by_key(|held| (held.action.verb, held.action.target, held.action.user));
+    plan.pass_gates(world, grants, revocations);
     plan
+}
+
+impl Plan {
+    /// Limits, memberships, ties and proofs, in that order; then everything in the order of doing.
+    fn pass_gates(&mut self, world: World<'_>, grants: Vec<Action>, revocations: Vec<Action>) {
+        let grants = limit_grants(world, grants, &mut self.held);
+        self.actions = need_membership(world, grants, &mut self.held);
+        let revocations = limit_revocations(world, revocations, &mut self.held);
+        let revocations = keep_ties(world, revocations, &mut self.held);
+        let revocations = prove(world, revocations, self);
+        // Once more: a role whose proof is missing stays, and so must the membership that carries it.
+        let mut revocations = keep_ties(world, revocations, &mut self.held);
+        revocations.sort_unstable_by_key(|action| (std::cmp::Reverse(action.target), action.user));
+        self.actions.extend(revocations);
+        self.held.sort_unstable_by_key(|held| (held.action.verb, held.action.target, held.action.user));
+    }
 }
 
 /// One user on one target, as the three runs have it.
@@ -289,13 +128,19 @@ fn decide(world: World<'_>, target: TargetIx, row: Row<'_>) -> Decision {
     let holding = &world.actual.targets[target.at()];
     let presence = holding.presence(row.user);
     let state = row.claim.map(|claim| claim.state);
+    let cell = (target, row.user);
     match (state, presence, row.owned) {
         (Some(State::Entitled), Presence::Held, Some(_)) => Decision::Rest,
+        // Somebody has said that it is not ours to manage, and it is as it should be.
+        (Some(State::Entitled), Presence::Held, None) if world.guard.released.contains(&cell) => Decision::Rest,
         (Some(State::Entitled), Presence::Held, None) => Decision::Adopt(given(world, target, row)),
-        (Some(State::Entitled), Presence::Absent, _) if world.catalog.target(target).protected => {
-            Decision::Hold(Verb::Grant, given(world, target, row), Hold::Protected)
+        (Some(State::Entitled), Presence::Absent, _) => {
+            let why = given(world, target, row);
+            match grant_hold(world, cell) {
+                Some(because) => Decision::Hold(Verb::Grant, why, because),
+                None => Decision::Grant(why),
+            }
         }
-        (Some(State::Entitled), Presence::Absent, _) => Decision::Grant(given(world, target, row)),
         (Some(State::Entitled), Presence::Unknown, _) => {
             Decision::Hold(Verb::Grant, given(world, target, row), Hold::Incomplete(gap(holding)))
         }
@@ -303,6 +148,12 @@ fn decide(world: World<'_>, target: TargetIx, row: Row<'_>) -> Decision {
         // The row is kept with the claim: once the order is known again, this is drift and not a new grant.
         (Some(State::Undecided | State::Grace(_)), Presence::Absent | Presence::Unknown, _) => Decision::Rest,
         (None | Some(State::Ended(_)), Presence::Absent, Some(_)) => Decision::Forget,
+        // Deleted in Logto and named by the file no more: its grants went with it, and it never comes back.
+        (None | Some(State::Ended(_)), Presence::Unknown, Some(_))
+            if holding.coverage == Coverage::Missing && !world.catalog.gives(target) =>
+        {
+            Decision::Forget
+        }
         (None | Some(State::Ended(_)), Presence::Absent | Presence::Unknown, None) => Decision::Rest,
         (None | Some(State::Ended(_)), Presence::Held | Presence::Unknown, Some(owned)) => match world.guard.prune {
             Prune::Never => Decision::Keep,
@@ -353,12 +204,28 @@ fn evict(world: World<'_>, target: TargetIx, row: Row<'_>) -> Decision {
     }
 }
 
-/// Holds that do not depend on the proof: who is protected, and a ledger that knows nothing yet.
+/// Holds on a grant that do not depend on its number.
+fn grant_hold(world: World<'_>, cell: (TargetIx, UserIx)) -> Option<Hold> {
+    if world.catalog.target(cell.0).protected {
+        return Some(Hold::Protected);
+    }
+    if world.guard.freeze == Freeze::Everything {
+        return Some(Hold::Frozen);
+    }
+    world.guard.flapping.contains(&cell).then_some(Hold::Flapping)
+}
+
+/// Holds on a revocation that do not depend on the proof: who is protected, a freeze, and a ledger that
+/// knows nothing yet.
 fn standing_hold(world: World<'_>, target: TargetIx, user: UserIx) -> Option<Hold> {
     if world.catalog.target(target).protected || world.guard.protected.binary_search(&user).is_ok() {
         return Some(Hold::Protected);
     }
-    (world.guard.ledger == LedgerAge::Fresh).then_some(Hold::FreshLedger)
+    if world.guard.freeze != Freeze::Nothing {
+        return Some(Hold::Frozen);
+    }
+    let approved = world.guard.approved.contains(&(Verb::Revoke, target, user));
+    (world.guard.ledger == LedgerAge::Fresh && !approved).then_some(Hold::FreshLedger)
 }
 
 fn gap(holding: &Holding) -> Gap {

@@ -15,24 +15,25 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 
 use crate::apply::{Hands, apply};
+use crate::approval::held_sets;
 use crate::clock;
 use crate::config::settings::{Config, Logto};
 use crate::daemon::Stop;
-use crate::desired::{State, desired};
+use crate::desired::{Desired, State, desired};
 use crate::directory::{self, Ask};
 use crate::in_force::InForce;
 use crate::intake;
-use crate::logto::{LogtoError, Reader, Writer};
+use crate::logto::{LogtoError, Reader, Writer, name_forgotten};
 use crate::model::{Catalog, Grant, OrderKey, Resolution, Rule, RunId, SourceName, TargetIx, UserId, UserIx};
-use crate::observe::{self, Progress};
-use crate::plan::{Plan, Verify, plan};
+use crate::observe::{self, Observed, Progress};
+use crate::plan::{Plan, Verb, Verify, plan};
 use crate::render::{Names, OrderName, Origin, View, Waiting, view};
 use crate::report::Report;
 use crate::roster::Roster;
 use crate::scene::{Scene, widen};
 use crate::source::Source;
 use crate::store::{BuyerKey, Outcome, Run, RunEnd, RunKind, Scope, Store, StoreError, StoredBuyer};
-use crate::world::Reread;
+use crate::world::{Actual, Reread};
 
 /// Whom a pass looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,10 +82,14 @@ pub struct Sight {
     pub orders: BTreeMap<OrderKey, OrderName>,
     /// Targets that could not be read, and why.
     pub troubles: Vec<(String, LogtoError)>,
-    /// HTTP calls that were made before this pass began.
-    pub calls_before: u64,
     /// The next instant at which an entitlement or a grace ends by itself.
     pub next_change: Option<Timestamp>,
+    /// Held sets that somebody let through and that are part of the plan now, by digest.
+    pub approvals: Vec<String>,
+    /// When it looked.
+    at: Timestamp,
+    /// Calls to Logto before the pass began.
+    calls_before: u64,
 }
 
 /// Why a pass could not look.
@@ -133,7 +138,9 @@ pub async fn look(eyes: Eyes<'_>, span: &Span) -> Result<Sight, PassError> {
         Span::Full => eyes.store.ledger(None).await?,
         Span::Quick(_) => eyes.store.ledger(Some(&users_of(&buyers))).await?,
     };
-    let catalog = widen(eyes.catalog, &ledger, &eyes.config.protect.roles);
+    let mut catalog = widen(eyes.catalog, &ledger, &eyes.config.protect.roles);
+    let forgotten = catalog.targets.iter_mut().filter(|entry| eyes.catalog.find(&entry.target).is_none());
+    name_forgotten(eyes.reader, forgotten, &eyes.config.protect).await?;
     let mut observed = match span {
         Span::Full => observe::walk(eyes.reader, &catalog, eyes.progress).await?,
         Span::Quick(_) => {
@@ -150,32 +157,84 @@ pub async fn look(eyes: Eyes<'_>, span: &Span) -> Result<Sight, PassError> {
     let mut guard = scene.guard(eyes, &buyers).await?;
     let mut actual = scene.actual(&observed);
     let mut planned = plan(scene.world(&wanted, &actual, &guard));
+    let shielded = shielded(eyes, &scene, &planned).await?;
+    if !shielded.is_empty() {
+        // Before anything is verified: without them the rest may fit into the limits.
+        guard.protect(shielded);
+        planned = plan(scene.world(&wanted, &actual, &guard));
+    }
+    let approved = approved(eyes, &scene, &planned).await?;
+    if !approved.is_empty() {
+        guard.approved = approved.values().flatten().copied().collect();
+        planned = plan(scene.world(&wanted, &actual, &guard));
+    }
     if !planned.verify.is_empty() {
         guard.reread = reread(eyes, &planned.verify).await?;
-        observe::confirm(eyes.reader, &scene.catalog, &mut observed, scene.holders(&planned.verify)).await?;
+        let holders = scene.holders(&planned.verify, &observed);
+        observe::confirm(eyes.reader, &scene.catalog, &mut observed, holders).await?;
         wanted = scene.desired(eyes).await?;
         actual = scene.actual(&observed);
         planned = plan(scene.world(&wanted, &actual, &guard));
     }
 
-    let orders = order_names(eyes.store, &planned).await?;
     let waiting = waiting(eyes, &scene, &buyers).await?;
-    let names = Names { users: scene.roster.clone().into_ids(), emails: scene.emails(&buyers), orders };
-    let seen = view(&planned, &scene.catalog, &actual, &names, waiting, wanted.unknown, eyes.origin.clone());
-    Ok(Sight {
-        plan: planned,
-        view: seen,
-        roster: scene.roster,
-        orders: names.orders,
-        troubles: observed.troubles,
-        calls_before,
-        next_change: wanted.next_change.and_then(|at| Timestamp::from_second(at).ok()),
-        catalog: scene.catalog,
-    })
+    let approvals = approved.into_keys().collect();
+    let planned = Planned { plan: planned, wanted, actual, approvals, calls_before };
+    planned.sight(eyes, scene, observed, &buyers, waiting).await
+}
+
+/// A plan, and what it was made from.
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+    pub(crate) wanted: Desired,
+    pub(crate) actual: Actual,
+    pub(crate) approvals: Vec<String>,
+    pub(crate) calls_before: u64,
+}
+
+impl Planned {
+    /// The plan in words.
+    pub(crate) async fn sight(
+        self,
+        eyes: Eyes<'_>,
+        scene: Scene,
+        observed: Observed,
+        buyers: &[StoredBuyer],
+        waiting: Vec<Waiting>,
+    ) -> Result<Sight, PassError> {
+        let Self { plan, wanted, actual, approvals, calls_before } = self;
+        let orders = order_names(eyes.store, &plan).await?;
+        let names = Names { users: scene.roster.clone().into_ids(), emails: scene.emails(buyers), orders };
+        let view = view(&plan, &scene.catalog, &actual, &names, waiting, wanted.unknown, eyes.origin.clone());
+        Ok(Sight {
+            plan,
+            view,
+            roster: scene.roster,
+            orders: names.orders,
+            troubles: observed.troubles,
+            next_change: wanted.next_change.and_then(|at| Timestamp::from_second(at).ok()),
+            catalog: scene.catalog,
+            approvals,
+            at: eyes.now,
+            calls_before,
+        })
+    }
+}
+
+/// The held sets of a plan that somebody has let through, by digest.
+pub(crate) async fn approved(
+    eyes: Eyes<'_>,
+    scene: &Scene,
+    plan: &Plan,
+) -> Result<BTreeMap<String, Vec<(Verb, TargetIx, UserIx)>>, StoreError> {
+    let open: BTreeSet<String> =
+        eyes.store.open_approvals(eyes.now).await?.into_iter().map(|approval| approval.digest).collect();
+    let sets = held_sets(plan, &scene.catalog, scene.roster.ids()).into_iter();
+    Ok(sets.filter(|set| open.contains(&set.digest)).map(|set| (set.digest, set.cells)).collect())
 }
 
 /// The buyers of a pass, each looked up in Logto if nobody has yet.
-async fn buyers(eyes: Eyes<'_>, span: &Span) -> Result<Vec<StoredBuyer>, PassError> {
+pub(crate) async fn buyers(eyes: Eyes<'_>, span: &Span) -> Result<Vec<StoredBuyer>, PassError> {
     let (scope, ask) = match span {
         Span::Full => (Scope::All, Ask::Unresolved),
         Span::Quick(orders) => (Scope::Buyers(eyes.store.buyers_of_orders(orders).await?), Ask::Unresolved),
@@ -204,6 +263,22 @@ async fn buyers(eyes: Eyes<'_>, span: &Span) -> Result<Vec<StoredBuyer>, PassErr
 fn users_of(buyers: &[StoredBuyer]) -> Vec<UserId> {
     let users: BTreeSet<&UserId> = buyers.iter().filter_map(StoredBuyer::user).collect();
     users.into_iter().cloned().collect()
+}
+
+/// Those from whom something would be taken and who have a protected address in Logto: who bought with
+/// another one, or bought nothing at all, is known to no order by it.
+pub(crate) async fn shielded(eyes: Eyes<'_>, scene: &Scene, plan: &Plan) -> Result<Vec<UserIx>, PassError> {
+    let protect = &eyes.config.protect;
+    if protect.emails.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = plan.actions.iter().chain(plan.held.iter().map(|held| &held.action));
+    let losers: BTreeSet<UserIx> =
+        wanted.filter(|action| action.verb == Verb::Revoke).map(|action| action.user).collect();
+    let losers: Vec<UserId> = losers.into_iter().map(|user| scene.roster.id(user).clone()).collect();
+    let emails = eyes.reader.emails_of(&losers).await?;
+    let covered = emails.iter().filter(|(_, email)| protect.covers(email));
+    Ok(covered.filter_map(|(user, _)| scene.roster.ix(user)).collect())
 }
 
 /// Reads the orders behind revocations again by id, each once.
@@ -275,7 +350,11 @@ pub async fn act(
         Run { id: run.clone(), kind, config: origin.digest.clone(), commit: origin.commit.clone(), started: now };
     store.begin_run(&begin).await?;
     let mappings = mappings(&sight.catalog, |_| true);
-    store.note_mappings(&mappings, now).await?;
+    // As of the look, which may be a while ago: an order that it saw is not older than a mapping that it saw.
+    store.note_mappings(&mappings, sight.at).await?;
+
+    // Used up before anything is done: an approval is good for once, also for a pass that is killed.
+    store.use_approvals(&run, &sight.approvals, now).await?;
 
     let Logto { batch, concurrency, .. } = in_force.config.logto;
     let hands = Hands { writer, store, run: &run, batch, at_once: concurrency, now };

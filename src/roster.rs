@@ -32,6 +32,11 @@ impl Roster {
     }
 
     /// All ids, by rank.
+    pub fn ids(&self) -> &[UserId] {
+        &self.ids
+    }
+
+    /// All ids, by rank.
     pub fn into_ids(self) -> Vec<UserId> {
         self.ids
     }

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::desired::{Desired, State, desired};
-use crate::model::{Catalog, Email, ProductIx, Rule, SourceName, Target, TargetIx, UserId, UserIx};
+use crate::model::{Catalog, Email, Grant, ProductIx, Rule, SourceName, Target, TargetIx, UserId, UserIx};
 use crate::observe::Observed;
 use crate::plan::{Verify, World};
 use crate::reconcile::{Eyes, Span};
 use crate::roster::Roster;
-use crate::store::{BuyerKey, LedgerRow, ProductKey, Scope, StoreError, StoredBuyer};
-use crate::world::{Actual, Coverage, Guard, LedgerAge, Ours, Owned, Tally};
+use crate::store::{BuyerKey, FreezeScope, LedgerRow, ProductKey, Scope, StoreError, StoredBuyer};
+use crate::world::{Actual, Coverage, Freeze, Guard, LedgerAge, Ours, Owned, Tally};
 
 /// The file's catalog, and what only the ledger still knows: targets that no product gives any more, whose
 /// grants are still ours, and the products that gave them.
@@ -36,6 +36,11 @@ pub fn widen(catalog: &Catalog, ledger: &[LedgerRow], protected: &[String]) -> C
     wide.products.extend(gone.into_iter().map(|(product, source)| Rule::unmapped(product.into(), source.into())));
     wide
 }
+
+/// How often somebody else must have undone a grant before it is left alone.
+const UNDONE_TWICE: u32 = 2;
+/// After that long without being undone, a grant is given again.
+const RESTLESS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What stays the same between the two plans of a pass.
 pub struct Scene {
@@ -126,11 +131,14 @@ impl Scene {
         doubtful
     }
 
-    /// Whom `verify` wants asked for by id.
-    pub fn holders(&self, verify: &Verify) -> BTreeMap<TargetIx, BTreeSet<UserId>> {
+    /// Whom `verify` wants asked for by id, but for those who were already: a quick pass asks for everybody.
+    pub fn holders(&self, verify: &Verify, observed: &Observed) -> BTreeMap<TargetIx, BTreeSet<UserId>> {
         let mut holders: BTreeMap<TargetIx, BTreeSet<UserId>> = BTreeMap::new();
         for (target, user) in &verify.holders {
-            holders.entry(*target).or_default().insert(self.roster.id(*user).clone());
+            let user = self.roster.id(*user);
+            if !observed.targets[target.at()].asked.contains(user) {
+                holders.entry(*target).or_default().insert(user.clone());
+            }
         }
         holders
     }
@@ -156,14 +164,26 @@ impl Scene {
             None => !eyes.unread.is_empty(),
         };
         let blind = (0..).map(ProductIx).zip(&self.catalog.products).filter(|(_, rule)| unread(&rule.source));
+        let freeze = match eyes.store.frozen(eyes.now).await?.map(|freeze| freeze.scope) {
+            None => Freeze::Nothing,
+            Some(FreezeScope::Revocations) => Freeze::Revocations,
+            Some(FreezeScope::All) => Freeze::Everything,
+        };
+        let flapping = eyes.store.flapping(UNDONE_TWICE, eyes.now - RESTLESS).await?;
         Ok(Guard {
-            prune: eyes.config.prune,
-            limits: eyes.config.limits.clone(),
-            ledger,
             protected,
             blind: blind.map(|(ix, _)| ix).collect(),
-            reread: BTreeMap::new(),
+            freeze,
+            flapping: self.cells(&flapping),
+            released: self.cells(&eyes.store.released().await?),
+            ..Guard::new(eyes.config.prune, eyes.config.limits.clone(), ledger)
         })
+    }
+
+    /// Grants as places in this pass. What it does not speak of is left out.
+    fn cells(&self, grants: &[Grant]) -> BTreeSet<(TargetIx, UserIx)> {
+        let cell = |grant: &Grant| Some((self.catalog.find(&grant.target)?, self.roster.ix(&grant.user)?));
+        grants.iter().filter_map(cell).collect()
     }
 
     /// The addresses that orders gave.
@@ -235,9 +255,19 @@ async fn ours(
     let owned = eyes.store.owned_by_target().await?;
     let revoked = eyes.store.revoked_since(yesterday).await?;
     let config_granted = eyes.store.config_grants_since(yesterday).await?;
+    let keys: BTreeSet<String> = catalog.targets.iter().map(|entry| entry.target.key()).collect();
     for ((_, entry), tally) in catalog.indices().zip(&mut ours.tally) {
         let of = |counts: &BTreeMap<String, u64>| counts.get(&entry.target.key()).copied().unwrap_or_default();
         *tally = Tally { owned: of(&owned), revoked: of(&revoked), config_granted: of(&config_granted) };
     }
+    // What was taken from a target that the file has dropped since was taken all the same.
+    let elsewhere = |counts: &BTreeMap<String, u64>| {
+        counts.iter().filter(|(key, _)| !keys.contains(*key)).map(|(_, count)| count).sum()
+    };
+    ours.tally.push(Tally {
+        owned: elsewhere(&owned),
+        revoked: elsewhere(&revoked),
+        config_granted: elsewhere(&config_granted),
+    });
     Ok(ours)
 }

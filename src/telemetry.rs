@@ -19,10 +19,21 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging. `filter`: a level for this crate, or directives as `RUST_LOG` has them.
-pub fn start(filter: &str, format: LogFormat, color: Color) {
-    let directives = if filter.contains('=') { filter.to_owned() } else { format!("warn,entitled={filter}") };
-    let filter = EnvFilter::try_new(&directives).unwrap_or_else(|_| EnvFilter::new("warn,entitled=info"));
+/// What to log: a level for this crate, or directives as `RUST_LOG` has them.
+///
+/// # Errors
+/// What is wrong with `text`, for people.
+pub fn filter(text: &str) -> Result<String, String> {
+    let directives = if text.contains('=') { text.to_owned() } else { format!("warn,entitled={text}") };
+    match EnvFilter::try_new(&directives) {
+        Ok(_) => Ok(directives),
+        Err(_) => Err("expected error, warn, info, debug, trace, or directives such as `warn,entitled=debug`".into()),
+    }
+}
+
+/// Starts logging what a [`filter`] says.
+pub fn start(directives: &str, format: LogFormat, color: Color) {
+    let filter = EnvFilter::new(directives);
     let json = match format {
         LogFormat::Auto => !std::io::stderr().is_terminal(),
         LogFormat::Text => false,

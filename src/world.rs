@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::settings::Limits;
-use crate::model::{OrderKey, Ownership, ProductIx, Prune, TargetIx, UserIx};
+use crate::model::{OrderKey, Ownership, ProductIx, Prune, TargetIx, UserIx, Verb};
 
 /// Every grant on a managed target that Logto holds, by target, in the order of the catalog's targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,7 +85,8 @@ pub enum Presence {
 pub struct Ours {
     /// By target, in the order of the catalog's targets; each run sorted by user.
     pub targets: Vec<Vec<Owned>>,
-    /// How much of the day's limits is used, and what they are a percentage of.
+    /// How much of the day's limits is used, and what they are a percentage of: by target, and after those
+    /// what is counted on targets that the catalog does not have any more. It counts in total.
     pub tally: Vec<Tally>,
 }
 
@@ -136,8 +137,52 @@ pub struct Guard {
     /// Products of a source whose last read failed. A renewal may be among what was not read, so neither
     /// the clock nor the absence of an order proves anything about them.
     pub blind: BTreeSet<ProductIx>,
+    /// What somebody stopped.
+    pub freeze: Freeze,
+    /// Held actions that somebody let through, past the limits and a fresh ledger.
+    pub approved: BTreeSet<(Verb, TargetIx, UserIx)>,
+    /// Grants of ours that somebody else has taken away again and again.
+    pub flapping: BTreeSet<(TargetIx, UserIx)>,
+    /// Grants that somebody has taken out of our hands: never adopted again.
+    pub released: BTreeSet<(TargetIx, UserIx)>,
     /// What came of reading the orders behind revocations again.
     pub reread: BTreeMap<OrderKey, Reread>,
+}
+
+impl Guard {
+    /// What the file says, with nothing else to mind.
+    pub fn new(prune: Prune, limits: Limits, ledger: LedgerAge) -> Self {
+        Self {
+            prune,
+            limits,
+            ledger,
+            protected: Vec::new(),
+            blind: BTreeSet::new(),
+            freeze: Freeze::Nothing,
+            approved: BTreeSet::new(),
+            flapping: BTreeSet::new(),
+            released: BTreeSet::new(),
+            reread: BTreeMap::new(),
+        }
+    }
+
+    /// Protects some more users.
+    pub fn protect(&mut self, users: impl IntoIterator<Item = UserIx>) {
+        self.protected.extend(users);
+        self.protected.sort_unstable();
+        self.protected.dedup();
+    }
+}
+
+/// What somebody stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Freeze {
+    /// Nothing.
+    Nothing,
+    /// Nothing is taken away.
+    Revocations,
+    /// Nothing is taken away or given.
+    Everything,
 }
 
 /// Whether the ledger can be trusted to know what is ours.

@@ -52,8 +52,19 @@ pub(super) fn take(opened: &Opened) -> Result<Lease, Failure> {
 
 /// Does what the plan says, records it, prints the report.
 pub(super) async fn carry_out(context: &Context, opened: &Opened, sight: &Sight, stop: &Stop) -> Result<Exit, Failure> {
+    carry_out_over(context, opened, sight, &Span::Full, stop).await
+}
+
+/// The same for a plan that is recorded as one over `span`.
+pub(super) async fn carry_out_over(
+    context: &Context,
+    opened: &Opened,
+    sight: &Sight,
+    span: &Span,
+    stop: &Stop,
+) -> Result<Exit, Failure> {
     let writer = opened.in_force.client.writer();
-    let report = act(&opened.in_force, &opened.store, &writer, sight, &Span::Full, clock::now(), stop).await?;
+    let report = act(&opened.in_force, &opened.store, &writer, sight, span, clock::now(), stop).await?;
     say(&render::report(&report, context.color))?;
     Ok(if report.figures().failed > 0 || report.stopped > 0 {
         Exit::Failed
@@ -90,7 +101,8 @@ fn same(saved: &View, now: &View) -> Result<(), Failure> {
     ))
 }
 
-fn asked() -> Result<bool, Failure> {
+/// Whether the person at the terminal agrees.
+pub(super) fn asked() -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::plain("nobody is here to be asked", "say `--yes` to carry the plan out without asking"));
     }

@@ -56,6 +56,9 @@ impl Failure {
     /// `error: ...`, a line for each cause that says something new, and `hint: ...`.
     pub fn render(&self, color: Color) -> String {
         let mut out = self.body.clone().unwrap_or_default();
+        if !out.is_empty() {
+            out.push('\n');
+        }
         let _ = writeln!(out, "{}: {}", color.paint("1;31", "error"), clean(&self.error.to_string()));
         let mut told = self.error.to_string();
         let mut cause = self.error.source();

@@ -2,15 +2,22 @@
 //!
 //! Data goes to stdout, everything else to stderr. Exit codes are in [`Exit`].
 
+mod adopt;
 mod apply;
+mod approve;
 mod check;
 mod failure;
+mod freeze;
+mod history;
 mod open;
+mod person;
 mod plan;
 mod progress;
+mod release;
 mod run;
 mod sandbox;
 mod schema;
+mod undo;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -42,7 +49,10 @@ struct Global {
     #[arg(long, short, global = true, value_name = "FILE", env = "ENTITLED_FILE", default_value = "entitlements.yaml")]
     file: PathBuf,
     /// What to log: error, warn, info, debug, trace, or directives as in RUST_LOG.
-    #[arg(long, global = true, value_name = "LEVEL", env = "ENTITLED_LOG", default_value = "info")]
+    #[arg(
+        long, global = true, value_name = "LEVEL", env = "ENTITLED_LOG", default_value = "info",
+        value_parser = telemetry::filter
+    )]
     log: String,
     /// The form of log lines: text on a terminal and JSON elsewhere, unless said.
     #[arg(long, global = true, value_name = "FORM", env = "ENTITLED_LOG_FORMAT", default_value = "auto")]
@@ -67,6 +77,20 @@ enum Command {
     Plan(plan::Args),
     /// Show what would be done, ask, and do it.
     Apply(apply::Args),
+    /// Let one held set through, once, within 24 hours.
+    Approve(approve::Args),
+    /// Take nothing away for a time, or write nothing at all.
+    Freeze(freeze::Args),
+    /// End every freeze.
+    Unfreeze,
+    /// Show everything that ever happened to a user's grants.
+    History(history::Args),
+    /// Make a grant ours that was given by hand.
+    Adopt(adopt::Args),
+    /// Give a grant up without taking it from anybody.
+    Release(release::Args),
+    /// Take back what one run did.
+    Undo(undo::Args),
     /// Check the configuration offline.
     Check(check::Args),
     /// Print the JSON Schema of the configuration.
@@ -126,6 +150,13 @@ pub async fn main() -> Exit {
         Command::Run(args) => run::run(&context, args).await,
         Command::Plan(args) => plan::run(&context, args).await,
         Command::Apply(args) => apply::run(&context, args).await,
+        Command::Approve(args) => approve::run(&context, args).await,
+        Command::Freeze(args) => freeze::run(&context, args).await,
+        Command::Unfreeze => freeze::end(&context).await,
+        Command::History(args) => history::run(&context, args).await,
+        Command::Adopt(args) => adopt::run(&context, args).await,
+        Command::Release(args) => release::run(&context, args).await,
+        Command::Undo(args) => undo::run(&context, args).await,
         Command::Check(args) => check::run(&context, args),
         Command::Schema => schema::run(),
         Command::Sandbox(args) => sandbox::run(&context, args).await,

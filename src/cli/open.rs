@@ -7,16 +7,18 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::progress::Bars;
-use super::{Context, Failure};
+use super::{Context, Failure, freeze};
+use crate::clock;
 use crate::config::settings::Config;
 use crate::config::{self, ConfigError, Unresolved};
 use crate::daemon::presets;
 use crate::in_force::{self, EnterError, InForce, Simulators};
 use crate::intake::{Breadth, intake};
+use crate::lease;
 use crate::reconcile::{Sight, Span, look};
 use crate::render::Origin;
 use crate::sandbox::{self, Running, Seed};
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// Which store a command works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +69,36 @@ pub(super) async fn open(context: &Context, keep: Keep) -> Result<Opened, Failur
         .as_ref()
         .map(|running| Simulators { logto: running.logto_url().to_owned(), shop: running.shop_url().to_owned() });
     let store = match keep {
-        Keep::Real => Store::open(&config.store).await?,
+        Keep::Real => real_store(context, &config.store).await?,
         Keep::Scratch => Store::scratch(&config.store).await?,
     };
+    warn_of_freeze(context, &store).await?;
     let in_force = in_force::enter(config, origin, simulators.as_ref()).await;
     let in_force = in_force.map_err(|error| names(context, &text, error))?;
     Ok(Opened { in_force, store, simulators, running })
+}
+
+/// The store itself. A damaged one is moved aside for a new one, unless somebody else is writing to it: then
+/// that is theirs to find out. A new ledger only adds.
+async fn real_store(context: &Context, path: &Path) -> Result<Store, Failure> {
+    let Ok(_lease) = lease::take(path)? else { return Ok(Store::open(path).await?) };
+    let (store, opened) = Store::open_or_salvage(path, clock::now()).await?;
+    if let store::Opened::Replaced { aside, why } = opened {
+        let warning = context.notes.paint("1;33", "warning");
+        let (path, aside) = (path.display(), aside.display());
+        eprintln!("{warning}: the store `{path}` is damaged ({why}); it lies at `{aside}` now, and a new one begins");
+        let hint = context.notes.paint("1;36", "hint");
+        eprintln!("{hint}: nothing is lost in Logto: the first pass adopts what orders explain and takes nothing away");
+    }
+    Ok(store)
+}
+
+/// Whoever plans or passes while something is frozen is told so.
+async fn warn_of_freeze(context: &Context, store: &Store) -> Result<(), Failure> {
+    if let Some(frozen) = store.frozen(clock::now()).await? {
+        eprintln!("{}: {}", context.notes.paint("1;33", "warning"), freeze::sentence(&frozen));
+    }
+    Ok(())
 }
 
 /// A name that does not resolve is shown like any other problem of the file: with its line and a caret.
@@ -114,11 +140,7 @@ impl Opened {
     /// Reads every source, then looks at every target. Any source that fails ends it: a command that runs
     /// once has nothing to fall back on.
     pub(super) async fn look(&self, now: Timestamp) -> Result<Sight, Failure> {
-        let config = &self.in_force.config;
-        for source in &self.in_force.sources {
-            let taken = intake(source, &self.store, Breadth::Changes, config.schedule.full_read, now).await?;
-            tracing::debug!(source = %source.name(), orders = taken.orders, pages = taken.pages, "source read");
-        }
+        self.read(now).await?;
         let bars = Bars::default();
         let unread = BTreeSet::new();
         let report = |target: &str, done, total| bars.report(target, done, total);
@@ -127,5 +149,15 @@ impl Opened {
             tracing::warn!(target_name = target, %error, "could not be read");
         }
         Ok(sight)
+    }
+
+    /// Reads every source.
+    pub(super) async fn read(&self, now: Timestamp) -> Result<(), Failure> {
+        let config = &self.in_force.config;
+        for source in &self.in_force.sources {
+            let taken = intake(source, &self.store, Breadth::Changes, config.schedule.full_read, now).await?;
+            tracing::debug!(source = %source.name(), orders = taken.orders, pages = taken.pages, "source read");
+        }
+        Ok(())
     }
 }

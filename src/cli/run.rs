@@ -37,7 +37,10 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 }
 
 async fn once(context: &Context, mut stop: Stop) -> Result<Exit, Failure> {
-    let opened = open(context, Keep::Real).await?;
+    let opened = tokio::select! {
+        opened = open(context, Keep::Real) => opened?,
+        () = stop.wait() => return Ok(Exit::Failed),
+    };
     let _lease = apply::take(&opened)?;
     let sight = tokio::select! {
         sight = opened.look(clock::now()) => sight?,
@@ -49,7 +52,11 @@ async fn once(context: &Context, mut stop: Stop) -> Result<Exit, Failure> {
 
 async fn watch(context: &Context, keep: Keep, mode: Mode, mut stop: Stop) -> Result<Exit, Failure> {
     let opened = loop {
-        match open(context, keep).await {
+        let opened = tokio::select! {
+            opened = open(context, keep) => opened,
+            () = stop.wait() => return Ok(Exit::Done),
+        };
+        match opened {
             Err(failure) if failure.may_pass() => {
                 eprint!("{}", failure.render(context.notes));
                 tracing::warn!(seconds = PATIENCE.as_secs(), "not started yet; trying again");

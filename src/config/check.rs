@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use self::fields::{Fields, Resolved};
+pub use self::value::duration;
 use super::diagnostic::{Diagnostic, Origin, Place, Severity};
 use super::raw::{self, Node};
 use super::settings::{Buyers, Config, Limit, Limits, Matching, Protect, Schedule};

@@ -19,7 +19,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use self::check::{Env, Presets, check_text};
+pub use self::check::{Env, Presets, check_text, duration};
 pub use self::commit::commit_of;
 pub use self::diagnostic::{Color, Diagnostic, Severity, render};
 pub use self::names::{Unresolved, render_names};

@@ -99,10 +99,12 @@ impl Trouble {
 pub async fn run(start: Start, mut stop: Stop) {
     let Start { file, in_force, simulators, store, mode, pulse } = start;
     let now = clock::now();
+    // What is in force counts, and not what the file holds by now.
+    let known = [(file.clone(), Content::Hash(in_force.origin.digest.clone()))].into();
     let mut daemon = Daemon {
         schedule: Schedule::all_due(in_force.source_names(), now),
         unread: in_force.source_names(),
-        watch: Watch::new(watched(&file, &in_force), pulse),
+        watch: Watch::new(watched(&file, &in_force), &known, pulse),
         file,
         in_force,
         simulators,
@@ -144,7 +146,7 @@ enum Reload {
     /// No.
     Settled,
     /// A valid file could not be entered, since Logto could not be asked; to be tried again.
-    Wanted,
+    Wanted(If),
 }
 
 /// What makes a file worth entering.
@@ -171,8 +173,16 @@ impl Daemon {
 
     /// Polls what is due, then passes over what that brought, or over everything when that is due.
     async fn turn(&mut self, stop: &mut Stop) {
-        if self.reload == Reload::Wanted || (self.schedule.full_pass_due(clock::now()) && self.differs()) {
-            self.reload(If::Different).await;
+        let when = match self.reload {
+            Reload::Wanted(when) => Some(when),
+            // What could not enter into force may now, and if it still cannot, that is said again.
+            Reload::Settled => self.schedule.full_pass_due(clock::now()).then_some(If::Different),
+        };
+        if let Some(when) = when {
+            tokio::select! {
+                () = self.reload(when) => {}
+                () = stop.wait() => return,
+            }
         }
         let now = clock::now();
         let touched = tokio::select! {
@@ -191,7 +201,8 @@ impl Daemon {
             Ok(Some(next_change)) if span == Span::Full => {
                 self.schedule.passed(every, next_change, fastrand::f64(), now);
             }
-            Ok(_) => {}
+            Ok(Some(next_change)) => self.schedule.foresee(next_change),
+            Ok(None) => {}
             Err(error) => {
                 Trouble::from(error).log();
                 // A quick pass that failed is made good by a full one: what it was about is not lost.
@@ -233,12 +244,14 @@ impl Daemon {
         now: Timestamp,
         stop: &mut Stop,
     ) -> Result<Option<Option<Timestamp>>, PassError> {
-        if *span == Span::Full {
-            self.in_force.refresh().await?;
-        }
-        let eyes = self.in_force.eyes(&self.store, &self.unread, &|_, _, _| {}, now);
+        let looking = async {
+            if *span == Span::Full {
+                self.in_force.refresh().await?;
+            }
+            look(self.in_force.eyes(&self.store, &self.unread, &|_, _, _| {}, now), span).await
+        };
         let sight = tokio::select! {
-            sight = look(eyes, span) => sight?,
+            sight = looking => sight?,
             () = stop.wait() => return Ok(None),
         };
         for (target, error) in &sight.troubles {
@@ -279,20 +292,30 @@ impl Daemon {
     /// Sleeps until something is due, or somebody wakes it.
     async fn sleep(&mut self, stop: &mut Stop) {
         let mut due = self.schedule.next();
-        if self.reload == Reload::Wanted {
+        if matches!(self.reload, Reload::Wanted(_)) {
             due = due.min(clock::now() + SignedDuration::from_secs(5));
         }
         let wait = due.duration_since(clock::now()).max(SignedDuration::from_millis(10));
         let wait = std::time::Duration::try_from(wait).expect("the maximum with a positive time is positive");
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = stop.wait() => {}
-            () = hung_up(&mut self.hangup) => {
-                tracing::info!("SIGHUP: reading the file again");
-                self.schedule.hurry(clock::now());
-                self.reload(If::Anyway).await;
+        let change = tokio::select! {
+            () = tokio::time::sleep(wait) => return,
+            () = stop.wait() => return,
+            () = hung_up(&mut self.hangup) => None,
+            change = self.watch.changed() => Some(change),
+        };
+        let woken = async {
+            match change {
+                Some((path, content)) => self.changed(path, content).await,
+                None => {
+                    tracing::info!("SIGHUP: reading the file again");
+                    self.schedule.hurry(clock::now());
+                    self.reload(If::Anyway).await;
+                }
             }
-            (path, content) = self.watch.changed() => self.changed(path, content).await,
+        };
+        tokio::select! {
+            () = woken => {}
+            () = stop.wait() => {}
         }
     }
 
@@ -309,26 +332,29 @@ impl Daemon {
         }
     }
 
-    /// Reads the file again and puts it into force if it is valid and Logto knows its names.
+    /// Reads the file again and puts it into force if it is valid and Logto knows its names. What has not
+    /// settled is left to the watch, which hands it out when it has.
     async fn reload(&mut self, when: If) {
         self.reload = Reload::Settled;
         let Err(trouble) = self.try_reload(when).await else { return };
         match &trouble {
             Trouble::File(error) => eprint!("{}", error.render(Color::Plain)),
-            Trouble::Enter(EnterError::Logto { source, .. }) if source.is_transient() => self.reload = Reload::Wanted,
+            Trouble::Enter(EnterError::Logto { source, .. }) if source.is_transient() => {
+                self.reload = Reload::Wanted(when);
+            }
             Trouble::Enter(_) | Trouble::Pass(_) | Trouble::Poll(_) => {}
         }
         trouble.log();
     }
 
-    /// Whether the file holds something else than what is in force.
-    fn differs(&self) -> bool {
-        Content::of(&self.file).digest().is_some_and(|digest| digest != self.in_force.origin.digest)
-    }
-
     async fn try_reload(&mut self, when: If) -> Result<(), Trouble> {
+        let content = Content::of(&self.file);
+        let is_in_force = content == Content::Hash(self.in_force.origin.digest.clone());
+        if self.watch.known().get(&self.file) != Some(&content) || (when == If::Different && is_in_force) {
+            return Ok(());
+        }
         let loaded = config::load(&self.file, &presets())?;
-        if when == If::Different && loaded.config.digest == self.in_force.origin.digest {
+        if content != Content::Hash(loaded.config.digest.clone()) {
             return Ok(());
         }
         let origin = Origin {
@@ -340,7 +366,7 @@ impl Daemon {
         let now = clock::now();
         self.unread = self.in_force.source_names();
         self.schedule = Schedule::all_due(self.in_force.source_names(), now);
-        self.watch = Watch::new(watched(&self.file, &self.in_force), self.pulse);
+        self.watch = Watch::new(watched(&self.file, &self.in_force), self.watch.known(), self.pulse);
         self.announce();
         Ok(())
     }

@@ -63,6 +63,11 @@ impl Schedule {
         self.change = change;
     }
 
+    /// A quick pass has seen that something ends by itself, maybe sooner than all that was known to.
+    pub fn foresee(&mut self, change: Option<Timestamp>) {
+        self.change = self.change.into_iter().chain(change).min();
+    }
+
     /// A full pass failed.
     pub fn failed(&mut self, every: SignedDuration, now: Timestamp) {
         self.full_pass = now + every.min(RETRY);
@@ -107,6 +112,16 @@ mod tests {
         schedule.passed(MINUTE, Some(at(7)), 0.5, at(0));
         assert_eq!(schedule.next(), at(7));
         assert!(!schedule.full_pass_due(at(6)) && schedule.full_pass_due(at(7)));
+    }
+
+    #[test]
+    fn of_two_that_end_the_sooner_wakes() {
+        let mut schedule = Schedule::all_due([], at(0));
+        schedule.passed(MINUTE, None, 0.5, at(0));
+        schedule.foresee(Some(at(9)));
+        schedule.foresee(Some(at(7)));
+        schedule.foresee(None);
+        assert_eq!(schedule.next(), at(7));
     }
 
     #[test]

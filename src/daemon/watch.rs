@@ -5,14 +5,14 @@
 //! only say "look"; what counts is the content hash, which is compared every few seconds besides, since
 //! some file systems (NFS, some container mounts) send no events at all.
 //!
-//! A change counts once two reads in a row agree, so that a file saved in two halves is seen whole.
+//! A change counts once two reads agree that lie some time apart, so that a file saved in two halves is seen whole.
 //! Never parses what it reads.
 
 #![expect(clippy::disallowed_methods, reason = "an edge: reads the watched files")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use sha2::{Digest as _, Sha256};
@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 pub struct Pulse {
     /// Between two looks without an event.
     pub backstop: Duration,
-    /// Between the two reads that must agree.
+    /// Between two reads that must agree.
     pub settle: Duration,
 }
 
@@ -36,8 +36,8 @@ impl Default for Pulse {
 /// What a file holds, as far as a watch cares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// SHA-256 of its bytes.
-    Hash([u8; 32]),
+    /// SHA-256 of its bytes in hex, as a configuration is known by.
+    Hash(String),
     /// It cannot be read: removed, or not yet there.
     Gone,
 }
@@ -45,15 +45,8 @@ pub enum Content {
 impl Content {
     /// What the file at `path` holds now.
     pub fn of(path: &Path) -> Self {
-        std::fs::read(path).map_or(Self::Gone, |bytes| Self::Hash(Sha256::digest(bytes).into()))
-    }
-
-    /// The hash in hex, as a configuration is known by.
-    pub fn digest(&self) -> Option<String> {
-        match self {
-            Content::Hash(hash) => Some(hash.iter().map(|byte| format!("{byte:02x}")).collect()),
-            Content::Gone => None,
-        }
+        let hex = |bytes: Vec<u8>| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        std::fs::read(path).map_or(Self::Gone, |bytes| Self::Hash(hex(bytes)))
     }
 }
 
@@ -61,6 +54,8 @@ impl Content {
 #[derive(Debug)]
 pub struct Watch {
     known: BTreeMap<PathBuf, Content>,
+    /// What differs from that, and since when. Kept here, so that a wait that is cut short goes on later.
+    unsettled: BTreeMap<PathBuf, (Content, Instant)>,
     pulse: Pulse,
     events: mpsc::Receiver<()>,
     // Kept alive: dropping it ends the events. `None` where the system has none to give.
@@ -68,57 +63,77 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches `paths`, from what they hold now. Never fails: without events the backstop does.
-    pub fn new(paths: impl IntoIterator<Item = PathBuf>, pulse: Pulse) -> Self {
+    /// Watches `paths`, from what they hold now, or are known to have held. Never fails: without events the
+    /// backstop does.
+    pub fn new(paths: impl IntoIterator<Item = PathBuf>, known: &BTreeMap<PathBuf, Content>, pulse: Pulse) -> Self {
         let known: BTreeMap<PathBuf, Content> = paths
             .into_iter()
             .map(|path| {
-                let content = Content::of(&path);
+                let content = known.get(&path).cloned().unwrap_or_else(|| Content::of(&path));
                 (path, content)
             })
             .collect();
         // One place: a second event while one waits says nothing new.
         let (send, events) = mpsc::channel(1);
-        let watcher = notify::recommended_watcher(move |_event: notify::Result<notify::Event>| {
-            let _already_told = send.try_send(());
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Our own reading is an event too, and would wake us to read again, without end.
+            if !event.is_ok_and(|event| event.kind.is_access()) {
+                let _already_told = send.try_send(());
+            }
         });
         let watcher = watcher.map_err(|error| tracing::warn!(%error, "no file events; comparing content instead")).ok();
-        Self { _watcher: watcher.map(|watcher| watch_folders(watcher, known.keys())), known, pulse, events }
+        Self {
+            _watcher: watcher.map(|watcher| watch_folders(watcher, known.keys())),
+            known,
+            unsettled: BTreeMap::new(),
+            pulse,
+            events,
+        }
+    }
+
+    /// What each file held when it was last settled.
+    pub fn known(&self) -> &BTreeMap<PathBuf, Content> {
+        &self.known
     }
 
     /// Waits for the next change that has settled, and says which file holds what now. Cancel-safe: a
-    /// change that was not handed out is found again.
+    /// change that was not handed out is found again, and has settled meanwhile.
     pub async fn changed(&mut self) -> (PathBuf, Content) {
         loop {
-            let mut before = self.read();
-            if before == self.known {
-                tokio::select! {
-                    event = self.events.recv() => {
-                        if event.is_none() {
-                            tokio::time::sleep(self.pulse.backstop).await;
-                        }
-                    }
-                    () = tokio::time::sleep(self.pulse.backstop) => {}
-                }
-                before = self.read();
-            }
-            if before == self.known {
-                continue;
-            }
-            tokio::time::sleep(self.pulse.settle).await;
-            let after = self.read();
-            let settled = after
-                .iter()
-                .find(|(path, content)| before.get(*path) == Some(content) && self.known.get(*path) != Some(content));
-            if let Some((path, content)) = settled {
+            if let Some((path, content)) = self.settled() {
+                self.unsettled.remove(&path);
                 self.known.insert(path.clone(), content.clone());
-                return (path.clone(), content.clone());
+                return (path, content);
+            }
+            let wait = if self.unsettled.is_empty() { self.pulse.backstop } else { self.pulse.settle };
+            let woken = async {
+                if self.events.recv().await.is_none() {
+                    std::future::pending().await
+                }
+            };
+            tokio::select! {
+                () = woken => {}
+                () = tokio::time::sleep(wait) => {}
             }
         }
     }
 
-    fn read(&self) -> BTreeMap<PathBuf, Content> {
-        self.known.keys().map(|path| (path.clone(), Content::of(path))).collect()
+    /// Reads every file, and finds one that holds something new and has held it for long enough.
+    fn settled(&mut self) -> Option<(PathBuf, Content)> {
+        let now = Instant::now();
+        for (path, known) in &self.known {
+            let content = Content::of(path);
+            match self.unsettled.get(path) {
+                _ if content == *known => drop(self.unsettled.remove(path)),
+                Some((before, since)) if *before == content => {
+                    if now.duration_since(*since) >= self.pulse.settle {
+                        return Some((path.clone(), content));
+                    }
+                }
+                _ => drop(self.unsettled.insert(path.clone(), (content, now))),
+            }
+        }
+        None
     }
 }
 

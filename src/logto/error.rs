@@ -36,6 +36,19 @@ pub enum LogtoError {
         /// The application's id.
         app: String,
     },
+    /// A write was answered with a success that Logto does not give for it: something else answered in its
+    /// place, and whether it was carried out is unknown.
+    #[error("`{method} {path}` was answered {status}, where Logto answers {expected}")]
+    Impostor {
+        /// The HTTP method.
+        method: String,
+        /// The path, without its query.
+        path: String,
+        /// The HTTP status.
+        status: u16,
+        /// The one status that means done.
+        expected: u16,
+    },
     /// The secret has run out.
     #[error("the secret of the application `{app}` has expired")]
     ExpiredSecret {
@@ -253,6 +266,7 @@ impl LogtoError {
                 format!("check that Logto runs and that `{endpoint}` can be reached from here")
             }
             Self::Timeout { .. } => "raise `logto.timeout`, or lower `logto.batch` or `logto.concurrency`".to_owned(),
+            Self::Impostor { .. } => "look for a proxy in front of Logto that answers in its place".to_owned(),
             Self::SearchIgnored { .. } => "upgrade Logto: 1.42 is known to have it".to_owned(),
             Self::MachineRole { .. } => "choose a role of the type `User`".to_owned(),
             Self::Unsteady { .. } => "try again when nobody edits it".to_owned(),
@@ -277,7 +291,14 @@ impl LogtoError {
 
     /// Whether a write that ended so may have taken effect.
     pub(super) fn is_ambiguous(&self) -> bool {
-        matches!(self, Self::Server { .. } | Self::Timeout { .. } | Self::Dropped { .. } | Self::Body { .. })
+        matches!(
+            self,
+            Self::Server { .. }
+                | Self::Impostor { .. }
+                | Self::Timeout { .. }
+                | Self::Dropped { .. }
+                | Self::Body { .. }
+        )
     }
 }
 

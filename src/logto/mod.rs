@@ -9,6 +9,7 @@
 
 mod catalog;
 mod error;
+mod forgotten;
 mod grant;
 mod nearest;
 mod read;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 pub use catalog::{Problem, Resolved, resolve};
 pub use error::LogtoError;
+pub use forgotten::name_forgotten;
 pub use nearest::nearest;
 pub use read::Reader;
 pub use walk::{Found, MemberWalk, Progress, Walk};

@@ -329,6 +329,16 @@ impl Core {
 
     fn judge(&self, method: &'static str, path: &str, raw: Raw, token: &Secret) -> Result<Reply, LogtoError> {
         if (200..300).contains(&raw.status) {
+            // A login page of a proxy is a 200 too: only the status that Logto gives for a write means done.
+            let expected = match method {
+                "POST" => 201,
+                "DELETE" => 204,
+                _ => raw.status,
+            };
+            if raw.status != expected {
+                let (method, path) = (method.to_owned(), path.to_owned());
+                return Err(LogtoError::Impostor { method, path, status: raw.status, expected });
+            }
             let total = header(&raw.headers, "total-number").parse().ok();
             return Ok(Reply::Answer(Answer { path: path.to_owned(), total, body: raw.body }));
         }

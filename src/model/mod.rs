@@ -17,4 +17,4 @@ pub use ids::{
 };
 pub use order::{Item, Order, Standing};
 pub use purchase::Purchase;
-pub use target::{Grant, Ownership, Target, TargetKind};
+pub use target::{Grant, Ownership, Target, TargetKind, Verb};

@@ -119,3 +119,14 @@ pub enum Ownership {
     /// It was there when we first saw an order that explains it.
     Adopted = 1,
 }
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    /// Give.
+    Grant,
+    /// Take away.
+    Revoke,
+    /// Write down as ours; nothing changes in Logto.
+    Adopt,
+}

@@ -10,16 +10,17 @@ use crate::config::settings::Limit;
 use crate::desired::{Ending, Past};
 use crate::limits::{self, Over};
 use crate::model::{OrderKey, Target, TargetIx, UserIx};
-use crate::world::{LedgerAge, Ours, Presence, Reread, Tally};
+use crate::world::{LedgerAge, Presence, Reread, Tally};
 
 /// Holds what a commit would give beyond the limit of the day. Sales and drift pass.
 pub(super) fn limit_grants(world: World<'_>, grants: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
     if world.guard.ledger == LedgerAge::Fresh {
         return grants;
     }
-    let (limited, mut free): (Vec<_>, Vec<_>) = grants.into_iter().partition(|grant| grant.why.cause == Cause::Commit);
+    let (limited, mut free): (Vec<_>, Vec<_>) =
+        grants.into_iter().partition(|grant| matches!(grant.why.cause, Cause::Commit | Cause::Undone));
     let base = |tally: &Tally| tally.owned.saturating_sub(tally.config_granted);
-    let passed = bounded(limited, world.guard.limits.config_grants, world.ours, base, |t| t.config_granted, held);
+    let passed = bounded(world, limited, world.guard.limits.config_grants, base, |t| t.config_granted, held);
     free.extend(passed);
     free.sort_unstable_by_key(|action| (action.target, action.user));
     free
@@ -51,37 +52,41 @@ pub(super) fn need_membership(world: World<'_>, grants: Vec<Action>, held: &mut 
 
 pub(super) fn limit_revocations(world: World<'_>, revocations: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
     let base = |tally: &Tally| tally.owned + tally.revoked;
-    bounded(revocations, world.guard.limits.revocations, world.ours, base, |tally| tally.revoked, held)
+    bounded(world, revocations, world.guard.limits.revocations, base, |tally| tally.revoked, held)
 }
 
-/// Lets through each target that stays within its limit, then all of them if the sum does.
+/// Lets through what somebody approved, each target that stays within its limit, then all of them if the
+/// sum does. What was approved is not counted against the limit that it was approved to pass.
 fn bounded(
+    world: World<'_>,
     actions: Vec<Action>,
     limit: Limit,
-    ours: &Ours,
     base: impl Fn(&Tally) -> u64,
     spent: impl Fn(&Tally) -> u64,
     held: &mut Vec<Held>,
 ) -> Vec<Action> {
+    let is_approved = |action: &Action| world.guard.approved.contains(&(action.verb, action.target, action.user));
+    let (approved, actions): (Vec<_>, Vec<_>) = actions.into_iter().partition(is_approved);
+    let tallies = &world.ours.tally;
     let mut passed = Vec::with_capacity(actions.len());
     let mut refuse = |actions: &[Action], bound, over: Over| {
         held.extend(actions.iter().map(|&action| Held { action, hold: Hold::OverLimit(bound, over) }));
     };
     for of_target in actions.chunk_by(|a, b| a.target == b.target) {
-        let tally = &ours.tally[of_target[0].target.at()];
+        let tally = &tallies[of_target[0].target.at()];
         match limits::over(limit, base(tally), spent(tally), of_target.len() as u64) {
             Some(over) => refuse(of_target, Bound::Target, over),
             None => passed.extend_from_slice(of_target),
         }
     }
-    let (base, spent) = ours.tally.iter().fold((0, 0), |sum, tally| (sum.0 + base(tally), sum.1 + spent(tally)));
-    match limits::over(limit, base, spent, passed.len() as u64) {
-        Some(over) => {
-            refuse(&passed, Bound::Total, over);
-            Vec::new()
-        }
-        None => passed,
+    let (base, spent) = tallies.iter().fold((0, 0), |sum, tally| (sum.0 + base(tally), sum.1 + spent(tally)));
+    if let Some(over) = limits::over(limit, base, spent, passed.len() as u64) {
+        refuse(&passed, Bound::Total, over);
+        passed.clear();
     }
+    passed.extend(approved);
+    passed.sort_unstable_by_key(|action| (action.target, action.user));
+    passed
 }
 
 /// Leaving an organization loses every role in it. So a membership goes only where each role that the

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::text::summary;
-use super::view::{Change, View};
+use super::view::{Change, HeldChange, View};
 
 /// GitHub refuses a comment over 65,536 characters; what does not fit is counted.
 const ROWS: usize = 150;
@@ -13,26 +13,12 @@ pub fn markdown(view: &View) -> String {
     let mut out = format!("### Entitlements plan\n\n{}\n", escape(&summary(view)));
     table(&mut out, "Changes", &view.changes);
     table(&mut out, "Adoptions", &view.adoptions);
-    if !view.held.is_empty() {
-        out.push_str("\n**Held**\n\n| | user | target | why | what lifts it |\n| --- | --- | --- | --- | --- |\n");
-        for one in view.held.iter().take(ROWS) {
-            let (change, reason) = (&one.change, escape(&one.reason));
-            let (target, lift) = (escape(&change.target), escape(&one.lift));
-            let _ = writeln!(
-                out,
-                "| {} | {} | {target} | **{}** {reason} | {lift} |",
-                change.action,
-                who(change),
-                one.hold
-            );
-        }
-        more(&mut out, view.held.len());
-    }
+    held(&mut out, view);
     if !view.waiting.is_empty() {
         out.push_str("\n**Waiting**\n\n| buyer | orders | why |\n| --- | --- | --- |\n");
         for one in view.waiting.iter().take(ROWS) {
             let _ =
-                writeln!(out, "| {} | {} | **{}** {} |", escape(&one.buyer), one.orders, one.reason, escape(&one.lift));
+                writeln!(out, "| {} | {} | **{}** {} |", escape(&one.buyer), one.orders, one.reason, prose(&one.lift));
         }
         more(&mut out, view.waiting.len());
     }
@@ -40,17 +26,32 @@ pub fn markdown(view: &View) -> String {
 }
 
 fn table(out: &mut String, title: &str, changes: &[Change]) {
-    if changes.is_empty() {
-        return;
+    if !changes.is_empty() {
+        let _ = writeln!(out, "\n**{title}**");
+        rows(out, &changes.iter().collect::<Vec<_>>());
     }
-    let _ = write!(out, "\n**{title}**\n\n| | user | target | because |\n| --- | --- | --- | --- |\n");
+}
+
+/// What is held for one and the same reason shares the paragraph that tells it.
+fn held(out: &mut String, view: &View) {
+    let mut all: Vec<&HeldChange> = view.held.iter().collect();
+    all.sort_by_key(|one| (&one.hold, &one.reason, &one.lift));
+    for alike in all.chunk_by(|a, b| (&a.hold, &a.reason, &a.lift) == (&b.hold, &b.reason, &b.lift)) {
+        let HeldChange { hold, reason, lift, .. } = alike[0];
+        let _ = writeln!(out, "\n**Held: {hold}**: {}. *What lifts it*: {}.", prose(reason), prose(lift));
+        rows(out, &alike.iter().map(|one| &one.change).collect::<Vec<_>>());
+    }
+}
+
+fn rows(out: &mut String, changes: &[&Change]) {
+    out.push_str("\n| | user | target | because |\n| --- | --- | --- | --- |\n");
     for change in changes.iter().take(ROWS) {
         let sign = match change.action.as_str() {
             "grant" => "➕",
             "revoke" => "➖",
             _ => "=",
         };
-        let (target, because) = (escape(&change.target), escape(&change.because));
+        let (target, because) = (escape(&change.target), prose(&change.because));
         let _ = writeln!(out, "| {sign} {} | {} | {target} | {because} |", change.action, who(change));
     }
     more(out, changes.len());
@@ -72,6 +73,16 @@ fn who(change: &Change) -> String {
 /// In code, only the end of the code and the end of the cell mean anything.
 fn code(text: &str) -> String {
     format!("`{}`", text.replace('`', "'").replace('|', "\\|"))
+}
+
+/// A sentence of ours, whose backticks mean code. Text from outside in it may move where code begins, and is
+/// literal in code and escaped beside it either way.
+fn prose(text: &str) -> String {
+    if text.matches('`').count() % 2 == 1 {
+        return escape(text);
+    }
+    let parts = text.split('`').enumerate();
+    parts.map(|(at, part)| if at % 2 == 1 { code(part) } else { escape(part) }).collect()
 }
 
 /// Text from outside must not become a table cell, markup, a link, a mention or a reference. What GitHub

@@ -1,6 +1,5 @@
 //! A plan for a terminal.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::view::{Change, View, Waiting};
@@ -51,14 +50,13 @@ pub(super) fn summary(view: &View) -> String {
 
 /// By target: what is given, what is there already, what is taken away.
 fn changes(out: &mut String, view: &View, color: Color) {
-    let rank: HashMap<&str, usize> =
-        view.targets.iter().enumerate().map(|(at, target)| (target.key.as_str(), at)).collect();
+    // Read by name, not by the ids that the order of doing goes by.
     let place = |change: &Change| {
         let verb = ["grant", "adopt", "revoke"].iter().position(|verb| *verb == change.action);
-        (rank.get(change.target_key.as_str()).copied(), verb)
+        (change.target.clone(), change.target_key.clone(), verb)
     };
     let mut all: Vec<&Change> = view.changes.iter().chain(&view.adoptions).collect();
-    all.sort_by_key(|change| place(change));
+    all.sort_by_cached_key(|change| place(change));
     let column = column(all.iter().map(|change| who(change)));
     for of_target in all.chunk_by(|a, b| a.target_key == b.target_key) {
         let _ = writeln!(out, "{}", color.paint("1", &of_target[0].target));

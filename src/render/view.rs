@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::words;
-use crate::model::{Buyer, Catalog, Email, OrderId, OrderKey, Resolution, SourceName, UserId, UserIx};
+use crate::approval::held_sets;
+use crate::model::{Buyer, Catalog, Email, OrderId, OrderKey, Resolution, SourceName, TargetIx, UserId, UserIx};
 use crate::plan::{Action, Held, Plan, Verb, Why};
 use crate::terminal::clean;
 use crate::world::Actual;
@@ -69,7 +70,7 @@ pub struct View {
     pub adoptions: Vec<Change>,
     /// Buyers who cannot be given anything yet.
     pub waiting: Vec<Waiting>,
-    /// One for each target.
+    /// One for each target, by name.
     pub targets: Vec<TargetView>,
     /// One for each user whom `changes` touches: what they hold, and what they will.
     pub users: Vec<Block>,
@@ -119,6 +120,9 @@ pub struct HeldChange {
     pub reason: String,
     /// What would lift the hold.
     pub lift: String,
+    /// The digest of the held set it belongs to, where `entitled approve` can let it through.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub set: Option<String>,
 }
 
 /// A buyer who cannot be given anything yet.
@@ -130,7 +134,7 @@ pub struct Waiting {
     pub reason: String,
     /// What would end the wait.
     pub lift: String,
-    /// How many of their orders entitle to something.
+    /// How many orders what they would hold rests on.
     pub orders: u64,
     /// One of those orders.
     pub order: String,
@@ -178,9 +182,9 @@ pub struct Block {
     /// The buyer's address, where an order gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// Names of the managed targets held now.
+    /// Names of the managed targets held now, sorted.
     pub actual: Vec<String>,
-    /// Names of the managed targets held after the plan.
+    /// Names of the managed targets held after the plan, sorted.
     pub desired: Vec<String>,
 }
 
@@ -226,11 +230,16 @@ pub fn view(
     config: Origin,
 ) -> View {
     let change = |action: &Action| change(action, catalog, names);
-    let mut held: Vec<HeldChange> = plan.held.iter().map(|held| held_change(held, catalog, names)).collect();
+    let digests: BTreeMap<(Verb, TargetIx, UserIx), String> = held_sets(plan, catalog, &names.users)
+        .into_iter()
+        .flat_map(|set| set.cells.into_iter().map(move |cell| (cell, set.digest.clone())))
+        .collect();
+    let held_change = |held: &Held| held_change(held, catalog, names, &digests);
+    let mut held: Vec<HeldChange> = plan.held.iter().map(held_change).collect();
     held.sort();
     let mut waiting = waiting;
     waiting.sort();
-    let targets: Vec<TargetView> = catalog
+    let mut targets: Vec<TargetView> = catalog
         .indices()
         .zip(&plan.tallies)
         .map(|((ix, entry), tally)| TargetView {
@@ -243,6 +252,7 @@ pub fn view(
             coverage: words::coverage(actual.targets[ix.at()].coverage),
         })
         .collect();
+    targets.sort_unstable_by(|a, b| (&a.name, &a.key).cmp(&(&b.name, &b.key)));
     let count = |verb| plan.actions.iter().filter(|action| action.verb == verb).count() as u64;
     let ambiguous = waiting.iter().filter(|one| one.is_held()).count() as u64;
     View {
@@ -295,10 +305,16 @@ fn email(names: &Names, user: UserIx) -> Option<String> {
     names.emails.get(&user).map(|email| clean(email.as_str()).into_owned())
 }
 
-fn held_change(held: &Held, catalog: &Catalog, names: &Names) -> HeldChange {
+fn held_change(
+    held: &Held,
+    catalog: &Catalog,
+    names: &Names,
+    digests: &BTreeMap<(Verb, TargetIx, UserIx), String>,
+) -> HeldChange {
     let change = change(&held.action, catalog, names);
-    let (reason, lift) = words::hold(&held.hold, &change);
-    HeldChange { hold: words::hold_name(&held.hold).to_owned(), reason, lift, change }
+    let set = digests.get(&(held.action.verb, held.action.target, held.action.user)).cloned();
+    let (reason, lift) = words::hold(&held.hold, &change, set.as_deref());
+    HeldChange { hold: words::hold_name(&held.hold).to_owned(), reason, lift, set, change }
 }
 
 fn blocks(plan: &Plan, catalog: &Catalog, actual: &Actual, names: &Names) -> Vec<Block> {
@@ -319,6 +335,8 @@ fn blocks(plan: &Plan, catalog: &Catalog, actual: &Actual, names: &Names) -> Vec
                 block.desired.push(clean(&entry.name).into_owned());
             }
         }
+        block.actual.sort_unstable();
+        block.desired.sort_unstable();
         block
     };
     changes.into_iter().map(block).collect()

@@ -61,11 +61,12 @@ pub fn because(verb: Verb, why: &Why, order: Option<&OrderName>, rule: Option<&R
                 Ending::Expired => "expired",
                 Ending::Refunded => "was refunded",
                 Ending::Voided => "was cancelled",
-                Ending::Disputed => "is disputed",
+                Ending::Disputed => "was disputed",
             };
             format!("{order} {ended} on {}: {product}{line}", day(why.at))
         }
         Cause::Unmapped => format!("{product} does not give this any more; {order} was the reason"),
+        Cause::Undone => format!("an earlier pass is taken back; it named {order}"),
         Cause::Exclusive => "no order entitles to it, and `prune: exclusive` lets only buyers hold it".to_owned(),
     };
     if verb == Verb::Adopt { format!("there already; {reason}") } else { reason }
@@ -78,17 +79,23 @@ pub fn hold_name(hold: &Hold) -> &'static str {
         Hold::Incomplete(_) => "Incomplete",
         Hold::OverLimit(..) => "OverLimit",
         Hold::FreshLedger => "FreshLedger",
+        Hold::Frozen => "Frozen",
+        Hold::Flapping => "Flapping",
         Hold::Protected => "Protected",
         Hold::Unverified(_) => "Unverified",
     }
 }
 
-/// Why something is withheld, and what would lift that.
-pub fn hold(hold: &Hold, change: &Change) -> (String, String) {
+/// Why something is withheld, and what would lift that. `set` is the digest of the held set that it belongs
+/// to, where `approve` can let it through.
+pub fn hold(hold: &Hold, change: &Change, set: Option<&str>) -> (String, String) {
+    let approve = set.map_or_else(String::new, |digest| {
+        format!("`entitled approve {digest}` lets exactly this set through, once, within 24 hours; or ")
+    });
     let (reason, lift): (String, String) = match hold {
         Hold::Foreign => (
-            format!("leaving {} would also take roles in it that are not ours to take", change.target),
-            "remove those roles by hand if nobody needs them; the membership follows in the next pass".into(),
+            format!("leaving {} would also take a role there that is to stay", change.target),
+            "remove that role by hand if nobody needs it; the membership follows in the next pass".into(),
         ),
         Hold::Incomplete(Gap::Unread) => (
             format!("{} could not be read", change.target),
@@ -106,10 +113,18 @@ pub fn hold(hold: &Hold, change: &Change) -> (String, String) {
             "the source could not be read, so a renewal may have been missed".into(),
             "nothing to do if the payment API answers again: the next pass reads it anew".into(),
         ),
-        Hold::OverLimit(bound, over) => over_limit(*bound, over, change),
+        Hold::OverLimit(bound, over) => over_limit(*bound, over, change, &approve),
         Hold::FreshLedger => (
             "the ledger is new or was lost, and has not seen a whole pass yet".into(),
-            "let one full pass finish (`entitled run --once`): it takes nothing away".into(),
+            format!("{approve}let one full pass finish (`entitled run --once`): it takes nothing away"),
+        ),
+        Hold::Frozen => (
+            "somebody said `entitled freeze`".into(),
+            "`entitled unfreeze`, or wait until the freeze ends by itself".into(),
+        ),
+        Hold::Flapping => (
+            "it was given and taken away by somebody else more than once".into(),
+            "find out who takes it; `entitled release USER TARGET` gives up on it, `entitled adopt` begins anew".into(),
         ),
         Hold::Protected => (
             "`protect` names this user or this role".into(),
@@ -131,7 +146,7 @@ pub fn hold(hold: &Hold, change: &Change) -> (String, String) {
     (reason, lift)
 }
 
-fn over_limit(bound: Bound, over: &Over, change: &Change) -> (String, String) {
+fn over_limit(bound: Bound, over: &Over, change: &Change, approve: &str) -> (String, String) {
     let of = match bound {
         Bound::Target => format!("of {}", change.target),
         Bound::Total => "in total".to_owned(),
@@ -144,7 +159,7 @@ fn over_limit(bound: Bound, over: &Over, change: &Change) -> (String, String) {
     let Over { wanted, spent, allowed, owned } = over;
     (
         format!("{wanted} {what} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned)"),
-        format!("check that this is meant, then raise `{key}` in the file, or wait until the day has passed"),
+        format!("check that this is meant; then {approve}raise `{key}` in the file, or wait until the day has passed"),
     )
 }
 

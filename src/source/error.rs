@@ -327,6 +327,16 @@ impl SourceError {
                 "set `rate` to the requests a second that the API allows"
             }
             SourceError::Status { status, .. } if *status == StatusCode::NOT_FOUND => "check `url` and `list.path`",
+            SourceError::Status { status, .. } if status.is_server_error() => {
+                "nothing to do if the payment API is soon well again: the next poll reads it anew"
+            }
+            SourceError::Body { .. } | SourceError::BrokenJson { .. } => {
+                "nothing to do if this was a bad moment: the next poll reads it anew; if it stays, look for a proxy \
+                 before the API that cuts answers short"
+            }
+            SourceError::Unreachable { .. } => {
+                "check that the payment API runs and that `url` can be reached from here"
+            }
             SourceError::Item { source: MapError::NoId { .. }, .. } => "set `map.id` to where an order holds its id",
             SourceError::File { source: FileError::Empty, .. } => "write [] for no orders",
             _ => return None,

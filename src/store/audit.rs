@@ -1,17 +1,18 @@
-//! The audit trail: everything that ever happened to a grant of ours.
+//! The audit trail: everything that ever happened to a grant of ours, and everything that a person let happen.
 //!
-//! Only read here. The ledger appends to it, and the schema lets nobody change or delete a line.
+//! Only ever appended to: the schema lets nobody change or delete a line.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::error::{StoreError, unreadable};
 use super::ledger::{Cause, grant};
 use super::open::Store;
-use super::rows::{Sql, count, int, millis, text, text_or_null, time};
+use super::rows::{Sql, count, int, list, millis, text, text_or_null, time};
 use crate::model::{Grant, OrderId, ProductId, RunId, SourceName, UserId};
 
 /// What happened.
@@ -28,10 +29,31 @@ pub enum Verb {
     Refused,
     /// Nothing entitled to it and nobody held it.
     Closed,
+    /// A person gave it up; whoever held it holds it still.
+    Released,
+    /// A person let a held set through.
+    Approved,
+    /// A pass made use of that.
+    ApprovalUsed,
+    /// A person stopped revocations, or every write.
+    Frozen,
+    /// A person ended that before its time.
+    Unfrozen,
 }
 
 impl Verb {
-    const ALL: [Self; 5] = [Self::Granted, Self::Adopted, Self::Revoked, Self::Refused, Self::Closed];
+    const ALL: [Self; 10] = [
+        Self::Granted,
+        Self::Adopted,
+        Self::Revoked,
+        Self::Refused,
+        Self::Closed,
+        Self::Released,
+        Self::Approved,
+        Self::ApprovalUsed,
+        Self::Frozen,
+        Self::Unfrozen,
+    ];
 
     /// The word in the store and in every output.
     pub fn word(self) -> &'static str {
@@ -41,6 +63,34 @@ impl Verb {
             Self::Revoked => "revoked",
             Self::Refused => "refused",
             Self::Closed => "closed",
+            Self::Released => "released",
+            Self::Approved => "approved",
+            Self::ApprovalUsed => "approval_used",
+            Self::Frozen => "frozen",
+            Self::Unfrozen => "unfrozen",
+        }
+    }
+}
+
+/// Whose work a line is.
+#[derive(Clone, Copy)]
+pub(super) enum Actor<'a> {
+    Pass(&'a RunId),
+    Person(&'a str),
+}
+
+impl<'a> Actor<'a> {
+    pub(super) fn run(self) -> Option<&'a str> {
+        match self {
+            Self::Pass(run) => Some(run.as_str()),
+            Self::Person(_) => None,
+        }
+    }
+
+    pub(super) fn who(self) -> Option<&'a str> {
+        match self {
+            Self::Pass(_) => None,
+            Self::Person(who) => Some(who),
         }
     }
 }
@@ -50,12 +100,16 @@ impl Verb {
 pub struct AuditRow {
     /// When.
     pub at: Timestamp,
-    /// In which pass.
-    pub run: RunId,
+    /// In which pass. `None`: a person did it.
+    pub run: Option<RunId>,
+    /// Which person. `None`: a pass did it.
+    pub who: Option<String>,
     /// What happened.
     pub verb: Verb,
-    /// To which grant.
-    pub grant: Grant,
+    /// To which grant. `None`: to what `subject` says.
+    pub grant: Option<Grant>,
+    /// What it is about, where that is no grant: the digest of a held set, or the scope of a freeze.
+    pub subject: Option<String>,
     /// What had made us grant it.
     pub cause: Option<Cause>,
     /// Where the order was read.
@@ -72,30 +126,41 @@ pub struct AuditRow {
     pub note: Option<String>,
 }
 
+/// A line as [`audit_row`] reads it.
+macro_rules! AUDIT {
+    () => {
+        "SELECT user, target, at, run, verb, cause, source, order_id, product, line, config, note, who, subject
+         FROM audit"
+    };
+}
+
 impl Store {
-    /// The last `limit` lines of the trail, newest first, of one user or of all.
-    pub async fn history(&self, user: Option<&UserId>, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
-        let rows = match user {
-            None => {
-                sqlx::query(
-                    "SELECT user, target, at, run, verb, cause, source, order_id, product, line, config, note
-                     FROM audit ORDER BY id DESC LIMIT ?1",
-                )
-                .bind(limit)
-                .fetch_all(self.readers())
-                .await
-            }
-            Some(user) => {
-                sqlx::query(
-                    "SELECT user, target, at, run, verb, cause, source, order_id, product, line, config, note
-                     FROM audit WHERE user = ?2 ORDER BY id DESC LIMIT ?1",
-                )
-                .bind(limit)
-                .bind(user.as_str().to_owned())
-                .fetch_all(self.readers())
-                .await
-            }
-        };
+    /// Everything that ever happened to this user's grants, oldest first.
+    pub async fn history(&self, user: &UserId) -> Result<Vec<AuditRow>, StoreError> {
+        let rows = sqlx::query(concat!(AUDIT!(), " WHERE user = ?1 ORDER BY id"))
+            .bind(user.as_str().to_owned())
+            .fetch_all(self.readers())
+            .await;
+        self.lines(rows)
+    }
+
+    /// Everything that a pass did, oldest first.
+    pub async fn audit_of_run(&self, run: &RunId) -> Result<Vec<AuditRow>, StoreError> {
+        let rows = sqlx::query(concat!(AUDIT!(), " WHERE run = ?1 ORDER BY id"))
+            .bind(run.as_str().to_owned())
+            .fetch_all(self.readers())
+            .await;
+        self.lines(rows)
+    }
+
+    /// The last `limit` lines of the trail, newest first.
+    pub async fn audit_trail(&self, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+        let rows =
+            sqlx::query(concat!(AUDIT!(), " ORDER BY id DESC LIMIT ?1")).bind(limit).fetch_all(self.readers()).await;
+        self.lines(rows)
+    }
+
+    fn lines(&self, rows: Sql<Vec<SqliteRow>>) -> Result<Vec<AuditRow>, StoreError> {
         rows.and_then(|rows| rows.iter().map(audit_row).collect()).map_err(|error| self.fault(error))
     }
 
@@ -126,6 +191,28 @@ impl Store {
     }
 }
 
+/// Appends lines that are about no grant: each with its subject and a note.
+pub(super) async fn append(
+    connection: &mut SqliteConnection,
+    verb: Verb,
+    actor: Actor<'_>,
+    lines: &[(&str, Option<&str>)],
+    at: Timestamp,
+) -> Sql<()> {
+    sqlx::query(
+        "INSERT INTO audit (at, run, who, verb, subject, note)
+         SELECT ?2, ?3, ?4, ?5, value ->> 0, value ->> 1 FROM json_each(?1)",
+    )
+    .bind(list(lines))
+    .bind(millis(at))
+    .bind(actor.run().map(str::to_owned))
+    .bind(actor.who().map(str::to_owned))
+    .bind(verb.word())
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
 fn counts(rows: Vec<SqliteRow>) -> Sql<BTreeMap<String, u64>> {
     rows.iter().map(|row| Ok((text(row, 0)?.to_owned(), count(int(row, 1)?)))).collect()
 }
@@ -134,9 +221,11 @@ fn audit_row(row: &SqliteRow) -> Sql<AuditRow> {
     let word = text(row, 4)?;
     let verb = Verb::ALL.into_iter().find(|verb| verb.word() == word).ok_or_else(|| unreadable("verb", word))?;
     Ok(AuditRow {
-        grant: grant(row)?,
+        grant: text_or_null(row, 0)?.map(|_| grant(row)).transpose()?,
         at: time(row, 2)?,
-        run: text(row, 3)?.into(),
+        run: text_or_null(row, 3)?.map(Into::into),
+        who: text_or_null(row, 12)?.map(str::to_owned),
+        subject: text_or_null(row, 13)?.map(str::to_owned),
         verb,
         cause: text_or_null(row, 5)?.map(Cause::from_word).transpose()?,
         source: text_or_null(row, 6)?.map(Into::into),

@@ -38,6 +38,12 @@ pub enum StoreError {
         /// What SQLite found.
         what: String,
     },
+    /// There is something already where a copy should go.
+    #[error("`{}` exists already", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another process kept writing for longer than the busy timeout.
     #[error("the store `{}` is busy", path.display())]
     Busy {
@@ -88,6 +94,7 @@ impl StoreError {
                  and a fresh ledger only adds",
                 path = path.display()
             ),
+            Self::Exists { .. } => "give a name that is free; nothing is overwritten".to_owned(),
             Self::Busy { .. } => "another process is writing to it: wait for it to end, or stop it".to_owned(),
             Self::Full { .. } => "free some space; nothing was half written".to_owned(),
             Self::Migrate { .. } | Self::Sql { .. } => return None,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
-use super::audit::Verb;
+use super::audit::{Actor, Verb};
 use super::error::{StoreError, unreadable};
 use super::open::Store;
 use super::rows::{Sql, count, int, list, millis, small, small_or_null, text, time};
@@ -41,6 +41,8 @@ pub struct LedgerRow {
     pub since: Timestamp,
     /// The pass that wrote it down.
     pub run: RunId,
+    /// How often somebody else took it away after Logto had confirmed it. Counted by the store, never written.
+    pub undone: u32,
 }
 
 /// What made us grant something.
@@ -73,7 +75,7 @@ impl Cause {
 macro_rules! LEDGER {
     () => {
         "SELECT l.user, l.target, l.ownership, l.cause, l.source, l.order_id, l.product, l.line, l.config, l.since,
-                l.run, o.key
+                l.run, o.key, l.undone
          FROM ledger l LEFT JOIN sources s ON s.name = l.source LEFT JOIN orders o ON o.source = s.key AND o.id = l.order_id"
     };
 }
@@ -118,9 +120,22 @@ impl Store {
         Ok(grants)
     }
 
+    /// Grants that somebody else undid at least `min` times, the last time at `since` or later, ascending.
+    pub async fn flapping(&self, min: u32, since: Timestamp) -> Result<Vec<Grant>, StoreError> {
+        let rows = sqlx::query("SELECT user, target FROM ledger WHERE undone >= ?1 AND undone_at >= ?2")
+            .bind(min)
+            .bind(millis(since))
+            .fetch_all(self.readers())
+            .await;
+        let mut grants: Vec<Grant> =
+            rows.and_then(|rows| rows.iter().map(grant).collect()).map_err(|error| self.fault(error))?;
+        grants.sort_unstable();
+        Ok(grants)
+    }
+
     /// Writes down grants **before** Logto is asked for them. `ownership` and `run` of the rows are not read:
     /// they are granted, by `run`. A grant that is ours already keeps its row, and the trail says that it was
-    /// made again.
+    /// made again; if Logto had confirmed it, somebody else undid it, and that is counted.
     pub async fn journal_grants(&self, run: &RunId, rows: &[LedgerRow]) -> Result<(), StoreError> {
         self.journal(run, rows, Ownership::Granted).await
     }
@@ -177,7 +192,7 @@ impl Store {
 
     async fn journal(&self, run: &RunId, rows: &[LedgerRow], ownership: Ownership) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let outcome = insert(&mut transaction, run, rows, ownership).await;
+        let outcome = insert(&mut transaction, Actor::Pass(run), rows, ownership, None).await;
         self.end(transaction, outcome).await
     }
 
@@ -191,12 +206,19 @@ impl Store {
         let grants: Vec<_> = grants.map(|(grant, note)| (grant.user.as_str(), grant.target.key(), note)).collect();
         let grants = list(&grants);
         let mut transaction = self.begin().await?;
-        let outcome = remove(&mut transaction, verb, run, &grants, millis(now)).await;
+        let outcome = remove(&mut transaction, verb, Actor::Pass(run), &grants, millis(now)).await;
         self.end(transaction, outcome).await
     }
 }
 
-async fn insert(connection: &mut SqliteConnection, run: &RunId, rows: &[LedgerRow], ownership: Ownership) -> Sql<()> {
+/// Writes down what is ours now, and that it is no longer released.
+pub(super) async fn insert(
+    connection: &mut SqliteConnection,
+    actor: Actor<'_>,
+    rows: &[LedgerRow],
+    ownership: Ownership,
+    note: Option<&str>,
+) -> Sql<()> {
     let rows: Vec<_> = rows
         .iter()
         .map(|row| {
@@ -210,6 +232,7 @@ async fn insert(connection: &mut SqliteConnection, run: &RunId, rows: &[LedgerRo
                 row.line,
                 row.commit.as_str(),
                 millis(row.since),
+                actor.run().unwrap_or(row.run.as_str()),
             )
         })
         .collect();
@@ -220,45 +243,59 @@ async fn insert(connection: &mut SqliteConnection, run: &RunId, rows: &[LedgerRo
         Ownership::Adopted => (Verb::Adopted, false),
     };
     sqlx::query(
-        "INSERT INTO audit (at, run, verb, user, target, cause, source, order_id, product, line, config)
-         SELECT j.value ->> 8, ?2, ?3, j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4,
-                j.value ->> 5, j.value ->> 6, j.value ->> 7
+        "INSERT INTO audit (at, run, who, verb, user, target, cause, source, order_id, product, line, config, note)
+         SELECT j.value ->> 8, ?2, ?5, ?3, j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4,
+                j.value ->> 5, j.value ->> 6, j.value ->> 7, ?6
          FROM json_each(?1) j
          WHERE ?4 OR NOT EXISTS (SELECT 1 FROM ledger l WHERE l.user = j.value ->> 0 AND l.target = j.value ->> 1)",
     )
     .bind(rows.clone())
-    .bind(run.as_str().to_owned())
+    .bind(actor.run().map(str::to_owned))
     .bind(verb.word())
     .bind(again)
+    .bind(actor.who().map(str::to_owned))
+    .bind(note.map(str::to_owned))
     .execute(&mut *connection)
     .await?;
     sqlx::query(
         "INSERT INTO ledger (user, target, ownership, cause, source, order_id, product, line, config, since, run,
                              confirmed_at)
-         SELECT value ->> 0, value ->> 1, ?3, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                value ->> 7, value ->> 8, ?2, iif(?3 = 'adopted', value ->> 8, NULL)
+         SELECT value ->> 0, value ->> 1, ?2, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+                value ->> 7, value ->> 8, value ->> 9, iif(?2 = 'adopted', value ->> 8, NULL)
          FROM json_each(?1) WHERE true
-         ON CONFLICT (user, target) DO NOTHING",
+         ON CONFLICT (user, target) DO UPDATE SET undone = undone + 1, undone_at = excluded.since, confirmed_at = NULL
+         WHERE excluded.ownership = 'granted' AND ledger.confirmed_at IS NOT NULL",
     )
-    .bind(rows)
-    .bind(run.as_str().to_owned())
+    .bind(rows.clone())
     .bind(ownership_word(ownership))
-    .execute(connection)
-    .await
-    .map(drop)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("DELETE FROM released WHERE (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))")
+        .bind(rows)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
-async fn remove(connection: &mut SqliteConnection, verb: Verb, run: &RunId, grants: &str, now: i64) -> Sql<()> {
+/// Drops rows, given as JSON of user, target key and note, and says so in the trail.
+pub(super) async fn remove(
+    connection: &mut SqliteConnection,
+    verb: Verb,
+    actor: Actor<'_>,
+    grants: &str,
+    now: i64,
+) -> Sql<()> {
     sqlx::query(
-        "INSERT INTO audit (at, run, verb, user, target, cause, source, order_id, product, line, config, note)
-         SELECT ?2, ?3, ?4, j.value ->> 0, j.value ->> 1, l.cause, l.source, l.order_id, l.product, l.line, l.config,
+        "INSERT INTO audit (at, run, who, verb, user, target, cause, source, order_id, product, line, config, note)
+         SELECT ?2, ?3, ?5, ?4, j.value ->> 0, j.value ->> 1, l.cause, l.source, l.order_id, l.product, l.line, l.config,
                 j.value ->> 2
          FROM json_each(?1) j LEFT JOIN ledger l ON l.user = j.value ->> 0 AND l.target = j.value ->> 1",
     )
     .bind(grants.to_owned())
     .bind(now)
-    .bind(run.as_str().to_owned())
+    .bind(actor.run().map(str::to_owned))
     .bind(verb.word())
+    .bind(actor.who().map(str::to_owned))
     .execute(&mut *connection)
     .await?;
     sqlx::query("DELETE FROM ledger WHERE (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))")
@@ -300,5 +337,6 @@ fn ledger_row(row: &SqliteRow) -> Sql<LedgerRow> {
         since: time(row, 9)?,
         run: text(row, 10)?.into(),
         order_key: small_or_null(row, 11)?.map(OrderKey),
+        undone: small(row, 12)?,
     })
 }

@@ -29,10 +29,11 @@ pub struct Store {
 }
 
 /// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 3] = [
+const STEPS: [(i64, &str, &str); 4] = [
     (1, "orders", include_str!("migrations/0001_orders.sql")),
     (2, "ledger", include_str!("migrations/0002_ledger.sql")),
     (3, "runs", include_str!("migrations/0003_runs.sql")),
+    (4, "safety", include_str!("migrations/0004_safety.sql")),
 ];
 
 /// How long a writer waits for another process.
@@ -49,10 +50,9 @@ impl Store {
     /// [`StoreError::Newer`] for a schema of a later version, [`StoreError::Damaged`] for what is no
     /// database or fails `PRAGMA quick_check`, [`StoreError::Foreign`] for somebody else's database.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let unclean = wal_size(path) > 0;
         create(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
         let size = std::fs::metadata(path).map(|file| file.len()).unwrap_or(0);
-        examine(path, unclean || size <= ALWAYS_CHECKED).await?;
+        examine(path, checked(path, size)).await?;
         Self::connect(path, SqliteSynchronous::Normal, None).await
     }
 
@@ -63,13 +63,20 @@ impl Store {
         scratch: Option<ScratchDir>,
     ) -> Result<Self, StoreError> {
         let options = options(path).journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
+        // Order ids come in no order, so an import touches index pages all over the file: with SQLite's own
+        // 2 MiB it would write each of them many times a transaction. Taken only when needed.
+        let writing = options.clone().pragma("cache_size", "-65536").pragma("wal_autocheckpoint", "8192");
         let writer: PoolOptions<Sqlite> = PoolOptions::new().max_connections(1);
         let writer = writer
             .test_before_acquire(false)
-            .connect_with(options.clone())
+            .connect_with(writing)
             .await
             .map_err(|error| StoreError::of(path, error))?;
-        migrate(path, &writer).await?;
+        if let Err(error) = migrate(path, &writer).await {
+            // Whoever closes it last deletes the log under its name: not after the file was moved away.
+            writer.close().await;
+            return Err(error);
+        }
         // `query_only` makes a write by a reader an error instead of a second writer.
         let options = options.pragma("query_only", "ON").row_buffer_size(1024);
         let readers = PoolOptions::new().max_connections(4).test_before_acquire(false).connect_lazy_with(options);
@@ -125,6 +132,11 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
+/// Whether a file of this `size` is checked whole when it is opened.
+pub(super) fn checked(path: &Path, size: u64) -> bool {
+    size <= ALWAYS_CHECKED || wal_size(path) > 0
+}
+
 /// The size of the write-ahead log beside `path`. Zero unless somebody has it open or died with it open.
 pub(super) fn wal_size(path: &Path) -> u64 {
     let mut wal = path.as_os_str().to_owned();
@@ -156,13 +168,20 @@ async fn examine(path: &Path, whole: bool) -> Result<(), StoreError> {
 /// The questions of [`examine`].
 pub(super) async fn judge(path: &Path, connection: &mut SqliteConnection, whole: bool) -> Result<(), StoreError> {
     let fault = |error| StoreError::of(path, error);
-    let (tables, ours): (i64, i64) =
-        sqlx::query_as("SELECT count(*), coalesce(sum(name = '_sqlx_migrations'), 0) FROM sqlite_schema")
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(fault)?;
+    let (tables, ours, like_ours): (i64, i64, i64) = sqlx::query_as(
+        "SELECT count(*), coalesce(sum(name = '_sqlx_migrations'), 0),
+                coalesce(sum(name IN ('ledger', 'audit', 'orders', 'buyers')), 0)
+         FROM sqlite_schema",
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(fault)?;
     if tables == 0 {
         return Ok(());
+    }
+    if ours == 0 && like_ours > 2 {
+        let what = "it does not say which schema it has".to_owned();
+        return Err(StoreError::Damaged { path: path.to_owned(), what });
     }
     if ours == 0 {
         return Err(StoreError::Foreign { path: path.to_owned() });
@@ -191,11 +210,14 @@ async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), StoreError> {
     });
     let migrator = Migrator::with_migrations(steps.into());
     // SQLite has no lock for this: of two processes that open a new store at once, one finds its step
-    // already taken, and finds all in order when it looks again.
-    let outcome = match migrator.run(writer).await {
-        Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => migrator.run(writer).await,
-        outcome => outcome,
-    };
+    // already taken, and goes on from there when it looks again. That may happen at every step.
+    let mut outcome = migrator.run(writer).await;
+    for _ in STEPS {
+        match outcome {
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => outcome = migrator.run(writer).await,
+            _ => break,
+        }
+    }
     outcome.map_err(|error| match error {
         MigrateError::Execute(error) => StoreError::of(path, error),
         source => StoreError::Migrate { path: path.to_owned(), source },

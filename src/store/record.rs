@@ -6,11 +6,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::error::StoreError;
 use super::open::Store;
-use super::rows::{self, Sql, int, list, millis, small, text};
+use super::rows::{self, Sql, bundle, int, list, millis, small};
 use crate::model::{Order, OrderKey, SourceName, Standing};
 
 /// What came of recording orders.
@@ -30,7 +30,7 @@ pub struct Recorded {
 /// and the write-ahead log stay small.
 const CHUNK: usize = 10_000;
 
-/// So many rows a statement: SQLite holds the JSON of one statement in memory.
+/// So many rows a statement: SQLite takes up to 32,766 parameters, and a row has at most 13.
 const ROWS: usize = 1_000;
 
 impl Store {
@@ -84,12 +84,11 @@ async fn record(
 ) -> Sql<()> {
     let source = source_key(connection, source).await?;
     let orders = latest(orders);
-    let mut known = known(connection, source, &orders).await?;
+    let known = known(connection, source, &orders).await?;
     let mut incoming = Vec::with_capacity(orders.len());
     let (mut fresh, mut changed) = (0, Vec::new());
-    for order in orders {
+    for (order, known) in orders.into_iter().zip(known) {
         let digest = digest(order);
-        let known = known.remove(order.id.as_str());
         match &known {
             Some(known) if known.digest == digest || older(order, known) => {
                 recorded.unchanged += 1;
@@ -201,29 +200,26 @@ async fn last_key(connection: &mut SqliteConnection) -> Sql<i64> {
         .await
 }
 
-async fn known(connection: &mut SqliteConnection, source: i64, orders: &[&Order]) -> Sql<HashMap<String, Known>> {
-    let mut known = HashMap::new();
-    for orders in orders.chunks(ROWS) {
+/// What is known of each of `orders`, in their order.
+async fn known(connection: &mut SqliteConnection, source: i64, orders: &[&Order]) -> Sql<Vec<Option<Known>>> {
+    type Row = (usize, i64, i64, i64, Option<i64>, i64, Option<i64>, i64);
+    let mut known = Vec::with_capacity(orders.len());
+    known.resize_with(orders.len(), || None);
+    for (orders, known) in orders.chunks(ROWS).zip(known.chunks_mut(ROWS)) {
         let ids: Vec<&str> = orders.iter().map(|order| order.id.as_str()).collect();
-        let rows = sqlx::query(
-            "SELECT o.id, o.key, o.digest, o.standing, o.updated_at, o.seen_at, o.entitled_seen_at, o.standing_since
+        let rows: String = sqlx::query_scalar(
+            "SELECT json_group_array(json_array(j.key, o.key, o.digest, o.standing, o.updated_at, o.seen_at,
+                                                o.entitled_seen_at, o.standing_since))
              FROM json_each(?2) j CROSS JOIN orders o ON o.source = ?1 AND o.id = j.value",
         )
         .bind(source)
         .bind(list(&ids))
-        .fetch_all(&mut *connection)
+        .fetch_one(&mut *connection)
         .await?;
-        for row in &rows {
-            let order = Known {
-                key: int(row, 1)?,
-                digest: int(row, 2)?,
-                standing: rows::standing(row, 3)?,
-                updated_at: sqlx::Row::try_get(row, 4)?,
-                seen_at: int(row, 5)?,
-                entitled_seen_at: sqlx::Row::try_get(row, 6)?,
-                standing_since: int(row, 7)?,
-            };
-            known.insert(text(row, 0)?.to_owned(), order);
+        for (at, key, digest, standing, updated_at, seen_at, entitled_seen_at, standing_since) in bundle::<Row>(&rows)?
+        {
+            let standing = rows::standing_of(standing)?;
+            known[at] = Some(Known { key, digest, standing, updated_at, seen_at, entitled_seen_at, standing_since });
         }
     }
     Ok(known)
@@ -244,26 +240,35 @@ async fn buyer_keys<'a>(
     let identities: Vec<(&str, &str)> = identities.into_iter().collect();
     let mut keys = HashMap::with_capacity(identities.len());
     for identities in identities.chunks(ROWS) {
-        let wanted = list(identities);
-        sqlx::query(
-            "INSERT INTO buyers (claimed, email) SELECT j.value ->> 0, j.value ->> 1 FROM json_each(?1) j
-             WHERE NOT EXISTS (SELECT 1 FROM buyers b WHERE b.claimed = j.value ->> 0 AND b.email = j.value ->> 1)",
-        )
-        .bind(wanted.clone())
-        .execute(&mut *connection)
-        .await?;
-        let rows = sqlx::query(
-            "SELECT j.key, b.key FROM json_each(?1) j
-             CROSS JOIN buyers b ON b.claimed = j.value ->> 0 AND b.email = j.value ->> 1",
-        )
-        .bind(wanted)
-        .fetch_all(&mut *connection)
-        .await?;
-        for row in &rows {
-            keys.insert(identities[small(row, 0)? as usize], int(row, 1)?);
+        known_buyers(connection, identities, &mut keys).await?;
+        let new: Vec<_> = identities.iter().copied().filter(|identity| !keys.contains_key(identity)).collect();
+        if new.is_empty() {
+            continue;
         }
+        sqlx::query("INSERT INTO buyers (claimed, email) SELECT value ->> 0, value ->> 1 FROM json_each(?1)")
+            .bind(list(&new))
+            .execute(&mut *connection)
+            .await?;
+        known_buyers(connection, &new, &mut keys).await?;
     }
     Ok(keys)
+}
+
+/// Adds the keys of those of `identities` that are in the directory.
+async fn known_buyers<'a>(
+    connection: &mut SqliteConnection,
+    identities: &[(&'a str, &'a str)],
+    keys: &mut HashMap<(&'a str, &'a str), i64>,
+) -> Sql<()> {
+    let rows: String = sqlx::query_scalar(
+        "SELECT json_group_array(json_array(j.key, b.key)) FROM json_each(?1) j
+         CROSS JOIN buyers b ON b.claimed = j.value ->> 0 AND b.email = j.value ->> 1",
+    )
+    .bind(list(identities))
+    .fetch_one(connection)
+    .await?;
+    keys.extend(bundle::<(usize, i64)>(&rows)?.into_iter().map(|(at, key)| (identities[at], key)));
+    Ok(())
 }
 
 async fn product_keys<'a>(
@@ -322,43 +327,35 @@ async fn write_orders(
     now: i64,
 ) -> Sql<()> {
     for incoming in incoming.chunks(ROWS) {
-        let rows: Vec<_> = incoming
-            .iter()
-            .map(|Incoming { order, digest, known, key }| {
-                let before = known.as_ref().map(|known| (known.standing, known.standing_since));
-                let entitled = known.as_ref().and_then(|known| known.entitled_seen_at);
-                (
-                    key,
-                    order.id.as_str(),
-                    buyers[&identity(order)],
-                    order.standing as u8,
-                    order.status.as_deref(),
-                    order.paid_at.map(millis),
-                    order.updated_at.map(millis),
-                    order.ended_at.map(millis),
-                    known.as_ref().map_or(now, |known| known.seen_at),
-                    entitled.or(entitling(order.standing).then_some(now)),
-                    since(order, order.standing, before, now),
-                    digest,
-                )
-            })
-            .collect();
-        sqlx::query(
+        let mut insert = QueryBuilder::<Sqlite>::new(
             "INSERT INTO orders (key, source, id, buyer, standing, status, paid_at, updated_at, ended_at, seen_at,
-                                 entitled_seen_at, standing_since, digest)
-             SELECT value ->> 0, ?1, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                    value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11
-             FROM json_each(?2) WHERE true
-             ON CONFLICT (key) DO UPDATE SET
+                                 entitled_seen_at, standing_since, digest) ",
+        );
+        insert.push_values(incoming, |mut row, Incoming { order, digest, known, key }| {
+            let before = known.as_ref().map(|known| (known.standing, known.standing_since));
+            let entitled = known.as_ref().and_then(|known| known.entitled_seen_at);
+            row.push_bind(*key)
+                .push_bind(source)
+                .push_bind(order.id.as_str())
+                .push_bind(buyers[&identity(order)])
+                .push_bind(order.standing as i64)
+                .push_bind(order.status.as_deref())
+                .push_bind(order.paid_at.map(millis))
+                .push_bind(order.updated_at.map(millis))
+                .push_bind(order.ended_at.map(millis))
+                .push_bind(known.as_ref().map_or(now, |known| known.seen_at))
+                .push_bind(entitled.or(entitling(order.standing).then_some(now)))
+                .push_bind(since(order, order.standing, before, now))
+                .push_bind(*digest);
+        });
+        insert.push(
+            " ON CONFLICT (key) DO UPDATE SET
                  buyer = excluded.buyer, standing = excluded.standing, status = excluded.status,
                  paid_at = excluded.paid_at, updated_at = excluded.updated_at, ended_at = excluded.ended_at,
                  entitled_seen_at = excluded.entitled_seen_at, standing_since = excluded.standing_since,
                  digest = excluded.digest",
-        )
-        .bind(source)
-        .bind(list(&rows))
-        .execute(&mut *connection)
-        .await?;
+        );
+        insert.build().persistent(incoming.len() == ROWS).execute(&mut *connection).await?;
     }
     Ok(())
 }
@@ -370,30 +367,30 @@ async fn write_items(
     lines: &Lines,
     now: i64,
 ) -> Sql<()> {
-    for incoming in incoming.chunks(ROWS) {
-        let mut rows = Vec::with_capacity(incoming.len());
-        for Incoming { order, key, .. } in incoming {
-            for (line, item) in order.items.iter().enumerate() {
-                let product = products[item.product.as_str()];
-                let standing = order.standing_of(item);
-                let before = lines
-                    .get(&(*key, product))
-                    .and_then(|lines| lines.iter().copied().find(|(held, _)| *held == standing));
-                let said = item.standing.map(|standing| standing as u8);
-                let since = since(order, standing, before, now);
-                rows.push((key, line, product, item.quantity, said, standing as u8, since));
-            }
+    let mut rows = Vec::with_capacity(incoming.len());
+    for Incoming { order, key, .. } in incoming {
+        for (line, item) in (0_i64..).zip(&order.items) {
+            let product = products[item.product.as_str()];
+            let standing = order.standing_of(item);
+            let before =
+                lines.get(&(*key, product)).and_then(|lines| lines.iter().copied().find(|(held, _)| *held == standing));
+            rows.push((*key, line, product, item, standing, since(order, standing, before, now)));
         }
-        for rows in rows.chunks(ROWS) {
-            sqlx::query(
-                "INSERT INTO items (order_key, line, product, quantity, said, standing, since)
-                 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
-                 FROM json_each(?1)",
-            )
-            .bind(list(rows))
-            .execute(&mut *connection)
-            .await?;
-        }
+    }
+    for rows in rows.chunks(ROWS) {
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO items (order_key, line, product, quantity, said, standing, since) ",
+        );
+        insert.push_values(rows, |mut row, (key, line, product, item, standing, since)| {
+            row.push_bind(*key)
+                .push_bind(*line)
+                .push_bind(*product)
+                .push_bind(i64::from(item.quantity))
+                .push_bind(item.standing.map(|standing| standing as i64))
+                .push_bind(*standing as i64)
+                .push_bind(*since);
+        });
+        insert.build().persistent(rows.len() == ROWS).execute(&mut *connection).await?;
     }
     Ok(())
 }

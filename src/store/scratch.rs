@@ -54,7 +54,7 @@ async fn copy_into(path: &Path, copy: &Path) -> Result<(), StoreError> {
 /// The last connection that can write folds a write-ahead log into the file when it closes, so where there
 /// is a log, this one cannot write. Where there is none, it can: one that cannot would leave the log and
 /// the index that it needs behind it. In a directory where nobody can make them, nobody else writes either.
-async fn connect(path: &Path) -> Sql<SqliteConnection> {
+pub(super) async fn connect(path: &Path) -> Sql<SqliteConnection> {
     let options = open::options(path);
     if open::wal_size(path) > 0 {
         return options.read_only(true).connect().await;

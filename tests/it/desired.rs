@@ -189,6 +189,24 @@ fn grace_keeps_after_an_expiry() {
 }
 
 #[test]
+fn the_grace_of_one_product_keeps_where_another_has_ended() {
+    for kind in [0, 1] {
+        let mut products = vec![rule("a", &[0]), rule("b", &[0])];
+        products[kind].grace = days(30);
+        let both = catalog(&[role("paid")], products);
+        let of = |product, when| Purchase {
+            product: ProductIx(product),
+            ..purchase(u32::from(product), Standing::Refunded, when)
+        };
+        // Whichever ended last.
+        for purchases in [[of(0, 5 * DAY), of(1, 9 * DAY)], [of(0, 9 * DAY), of(1, 5 * DAY)]] {
+            let said = claim(&both, &purchases, 10 * DAY).expect("in grace");
+            assert_eq!((said.state, said.product.at()), (State::Grace(Ending::Refunded), kind));
+        }
+    }
+}
+
+#[test]
 fn each_way_to_end_is_named() {
     let shop = shop(|rule| (rule.on_partial_refund, rule.on_dispute) = (Policy::Revoke, Policy::Revoke));
     for (standing, ending) in [
@@ -313,7 +331,7 @@ fn the_next_change_is_the_first_end_of_an_entitlement_or_of_a_grace() {
     let of = |user, when| Purchase { user: UserIx(user), ..paid(user, when) };
     assert_eq!(at(&shop, &[], 0).next_change, None);
     assert_eq!(at(&shop, &[of(1, 8 * DAY), of(2, 5 * DAY), of(3, 6 * DAY)], 9 * DAY).next_change, Some(35 * DAY));
-    assert_eq!(at(&shop, &[of(1, 8 * DAY), of(2, 5 * DAY)], 36 * DAY).next_change, Some(38 * DAY), "a grace");
+    assert_eq!(at(&shop, &[of(1, 9 * DAY), of(2, 5 * DAY)], 36 * DAY).next_change, Some(38 * DAY), "a grace");
     assert_eq!(at(&shop, &[of(1, 0)], 40 * DAY).next_change, None, "what has ended changes no more");
 }
 

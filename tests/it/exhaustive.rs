@@ -1,8 +1,6 @@
 //! Every small world of one role, and every small world of one organization with a role in it: the
 //! promises hold in each of them.
 
-use std::collections::BTreeSet;
-
 use entitled::config::settings::{Limit, Limits};
 use entitled::desired::{Claim, Desired, Ending, FOREVER, Origin, Past, State};
 use entitled::model::{Catalog, OrderKey, Ownership, ProductIx, Prune, Target, UserIx};
@@ -124,12 +122,12 @@ impl<'a> Small<'a> {
             actual: Actual::default(),
             ours: Ours::default(),
             guard: Guard {
-                blind: BTreeSet::new(),
-                prune: frame.prune,
-                limits: Limits { revocations: frame.revocations, config_grants: frame.config_grants },
-                ledger: frame.ledger,
                 protected: if frame.protect == Protect::User { vec![UserIx(0)] } else { vec![] },
-                reread: std::collections::BTreeMap::new(),
+                ..Guard::new(
+                    frame.prune,
+                    Limits { revocations: frame.revocations, config_grants: frame.config_grants },
+                    frame.ledger,
+                )
             },
         };
         for (target, (cells, coverage)) in (0_u32..).zip(cells.iter().zip(coverage)) {

@@ -44,6 +44,11 @@ pub(crate) fn held(world: World<'_>, (target, user): Cell) -> Option<bool> {
     }
 }
 
+/// Whether Logto has the target no more and the file does not name it either: nobody holds it, and nobody will.
+pub(crate) fn vanished(world: World<'_>, (target, _): Cell) -> bool {
+    world.actual.targets[target.at()].coverage == Coverage::Missing && !world.catalog.gives(target)
+}
+
 pub(crate) fn wanted(world: World<'_>, cell: Cell) -> bool {
     claim(world, cell).is_some_and(|claim| claim.state == State::Entitled)
 }

@@ -14,6 +14,7 @@ mod worlds;
 
 mod desired;
 mod limits;
+mod nouns;
 
 mod exhaustive;
 mod pairs;
@@ -25,3 +26,13 @@ mod logto;
 mod sandbox;
 mod source;
 mod store;
+
+mod tidy;
+
+// The whole.
+mod cases;
+mod commands;
+mod daemon;
+mod histories;
+mod kill;
+mod pass;

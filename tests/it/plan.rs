@@ -1,13 +1,13 @@
 //! Single plans worth reading: what each hold waits for, from orders to plan.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use entitled::config::settings::{Limit, Limits};
 use entitled::desired::{Ending, desired};
 use entitled::limits::Over;
 use entitled::model::{Catalog, OrderKey, Ownership, ProductIx, Prune, Purchase, Standing, Target, TargetIx, UserIx};
 use entitled::plan::{Bound, Cause, Doubt, Gap, Hold, Plan, Verb, World, plan};
-use entitled::world::{Actual, Coverage, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
+use entitled::world::{Actual, Coverage, Freeze, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
 
 use crate::promises;
 use crate::worlds::{DAY, catalog, days, membership, organization_role, purchase, role, rule};
@@ -35,14 +35,7 @@ impl Scene {
             purchases: purchases.to_vec(),
             actual: Actual { targets: vec![holding; count] },
             ours: Ours { targets: vec![vec![]; count], tally: vec![Tally::default(); count] },
-            guard: Guard {
-                prune: Prune::Owned,
-                limits: Limits { revocations: limit, config_grants: limit },
-                ledger: LedgerAge::Seasoned,
-                protected: vec![],
-                blind: BTreeSet::new(),
-                reread: BTreeMap::new(),
-            },
+            guard: Guard::new(Prune::Owned, Limits { revocations: limit, config_grants: limit }, LedgerAge::Seasoned),
         }
     }
 
@@ -189,6 +182,21 @@ fn a_target_that_is_gone_is_neither_given_nor_taken_whoever_was_asked() {
 }
 
 #[test]
+fn a_target_that_is_gone_from_logto_and_from_the_file_is_forgotten() {
+    for (coverage, forgotten) in [(Coverage::Missing, true), (Coverage::Unread, false)] {
+        let bought = Purchase { product: ProductIx(2), ..purchase(1, Standing::Paid, 0) };
+        let mut scene = Scene::new(one_role(), &[bought]).owned(0, bought);
+        scene.catalog.products.iter_mut().for_each(|rule| rule.entitlements.clear());
+        scene.actual.targets[0].coverage = coverage;
+        scene.actual.targets[0].holders.clear();
+        let plan = scene.plan();
+        assert_eq!(actions(&plan), []);
+        assert_eq!(plan.forget.len(), usize::from(forgotten), "{coverage:?}");
+        assert_eq!(plan.held.len(), usize::from(!forgotten), "{coverage:?}");
+    }
+}
+
+#[test]
 fn a_role_in_an_organization_waits_with_its_membership() {
     let bought = purchase(1, Standing::Paid, 0);
     let mut scene = Scene::new(organization(), &[bought]);
@@ -240,6 +248,12 @@ fn a_membership_stays_for_whatever_would_go_along() {
     for scene in [by_hand, unseen, unmanaged] {
         assert_eq!(holds(&scene.plan()), [(Verb::Revoke, 0, 0, Hold::Foreign)]);
     }
+    // Nobody is asked about what stays anyway.
+    let mut stays = scene();
+    stays.actual.targets[0].tied.push(BUYER);
+    stays.actual.targets[0].asked.clear();
+    let plan = stays.plan();
+    assert_eq!((holds(&plan), plan.verify.is_empty()), (vec![(Verb::Revoke, 0, 0, Hold::Foreign)], true));
     // A role that is ours, and whose holder was not asked for.
     let mut unproved = scene().owned(1, refunded(1));
     unproved.actual.targets[1].asked.clear();
@@ -392,4 +406,66 @@ fn exclusive_leaves_alone_what_the_file_names_no_more() {
     scene.actual.targets[0].holders.push(BUYER);
     let plan = scene.plan();
     assert_eq!((actions(&plan), plan.tallies[0].foreign), (vec![], 1));
+}
+
+#[test]
+fn what_somebody_approved_passes_the_limit_and_a_fresh_ledger_and_nothing_else() {
+    let over = || {
+        let mut scene = Scene::new(one_role(), &[refunded(1)]).owned(0, refunded(1)).reread(1, Reread::Confirmed);
+        scene.guard.limits.revocations = Limit { percent: 0.0, floor: 0 };
+        scene
+    };
+    assert!(matches!(holds(&over().plan())[..], [(Verb::Revoke, 0, 0, Hold::OverLimit(Bound::Target, _))]));
+    let approve = |mut scene: Scene| {
+        scene.guard.approved.insert((Verb::Revoke, TargetIx(0), BUYER));
+        scene
+    };
+    assert_eq!(actions(&approve(over()).plan()), [(Verb::Revoke, 0, 0)]);
+
+    let mut fresh = over();
+    fresh.guard.ledger = LedgerAge::Fresh;
+    assert_eq!(holds(&fresh.plan()), [(Verb::Revoke, 0, 0, Hold::FreshLedger)]);
+    assert_eq!(actions(&approve(fresh).plan()), [(Verb::Revoke, 0, 0)]);
+
+    let mut protected = approve(over());
+    protected.guard.protected.push(BUYER);
+    assert_eq!(holds(&protected.plan()), [(Verb::Revoke, 0, 0, Hold::Protected)]);
+    let doubted = approve(over().reread(1, Reread::Failed));
+    assert_eq!(holds(&doubted.plan()), [(Verb::Revoke, 0, 0, Hold::Unverified(Doubt::OrderUnconfirmed))]);
+}
+
+#[test]
+fn a_freeze_stops_revocations_or_everything() {
+    let buys = purchase(2, Standing::Paid, 50 * DAY);
+    let other = Purchase { user: UserIx(1), ..buys };
+    let scene = |freeze| {
+        let mut scene =
+            Scene::new(one_role(), &[refunded(1), other]).owned(0, refunded(1)).reread(1, Reread::Confirmed);
+        scene.guard.freeze = freeze;
+        scene.plan()
+    };
+    assert_eq!(actions(&scene(Freeze::Nothing)), [(Verb::Grant, 0, 1), (Verb::Revoke, 0, 0)]);
+    assert_eq!(actions(&scene(Freeze::Revocations)), [(Verb::Grant, 0, 1)]);
+    let frozen = scene(Freeze::Everything);
+    let expected = [(Verb::Grant, 0, 1, Hold::Frozen), (Verb::Revoke, 0, 0, Hold::Frozen)];
+    assert_eq!((actions(&frozen), &holds(&frozen)[..]), (vec![], &expected[..]));
+}
+
+#[test]
+fn a_grant_that_somebody_keeps_taking_away_is_not_fought_over() {
+    let bought = purchase(1, Standing::Paid, 50 * DAY);
+    let mut scene = Scene::new(one_role(), &[bought]).owned(0, bought);
+    scene.actual.targets[0].holders.clear();
+    assert_eq!(scene.plan().actions[0].why.cause, Cause::Drift);
+    scene.guard.flapping.insert((TargetIx(0), BUYER));
+    assert_eq!(holds(&scene.plan()), [(Verb::Grant, 0, 0, Hold::Flapping)]);
+}
+
+#[test]
+fn what_somebody_released_is_not_adopted_again() {
+    let mut scene = Scene::new(one_role(), &[purchase(1, Standing::Paid, 50 * DAY)]);
+    scene.actual.targets[0].holders.push(BUYER);
+    assert_eq!(scene.plan().adopt.len(), 1);
+    scene.guard.released.insert((TargetIx(0), BUYER));
+    assert!(scene.plan().is_empty());
 }

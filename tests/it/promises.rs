@@ -8,13 +8,13 @@ use entitled::config::settings::Limit;
 use entitled::desired::{Ending, Origin, State};
 use entitled::limits::Over;
 use entitled::model::{Prune, TargetIx};
-use entitled::plan::{Action, Bound, Cause, Doubt, Gap, Hold, Plan, Verb, World, plan};
-use entitled::world::{Coverage, LedgerAge, Reread};
+use entitled::plan::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, Verb, World, plan};
+use entitled::world::{Coverage, Freeze, LedgerAge, Reread};
 
 use crate::aftermath::insert;
 use crate::facts::{
     Cell, Evidence, acts, cell, cells, claim, evidence, held, is_asked, kept, membership_for, of, owned, protected,
-    rereads, roles_within, takes_along, wanted,
+    rereads, roles_within, takes_along, vanished, wanted,
 };
 
 /// Asserts every promise that can be seen in one plan.
@@ -25,6 +25,7 @@ pub(crate) fn hold(world: World<'_>, plan: &Plan) {
     takes_nothing_without_proof(world, plan);
     stays_within_the_limits(world, plan);
     only_adds_to_a_fresh_ledger(world, plan);
+    does_nothing_that_is_frozen(world, plan);
     touches_nothing_protected(world, plan);
     gives_only_what_is_bought_and_absent(world, plan);
     drops_nothing(world, plan, &cells);
@@ -104,15 +105,19 @@ fn stays_within_the_limits(world: World<'_>, plan: &Plan) {
     ];
     for (verb, limit, bases) in measures {
         let free = verb == Verb::Grant && world.guard.ledger == LedgerAge::Fresh;
-        let limited =
-            |action: &Action| action.verb == verb && (verb == Verb::Revoke || action.why.cause == Cause::Commit);
+        // What somebody let through is not counted against the limit that it was let through to pass.
+        let limited = |action: &Action| {
+            let counts = verb == Verb::Revoke || action.why.cause == Cause::Commit;
+            action.verb == verb && counts && !approved(world, action)
+        };
         let made = |target: Option<TargetIx>| {
             let on = |action: &&Action| limited(action) && target.is_none_or(|target| action.target == target);
             plan.actions.iter().filter(on).count() as u64
         };
         let over = |target: Option<TargetIx>| {
             let bound = if target.is_some() { Bound::Target } else { Bound::Total };
-            let holds = plan.held.iter().filter(|held| limited(&held.action));
+            let holds =
+                plan.held.iter().filter(|held| limited(&held.action) && !waits_for_membership(world, plan, held));
             let on = holds.filter(|held| target.is_none_or(|target| held.action.target == target));
             on.filter_map(|held| match held.hold {
                 Hold::OverLimit(of, over) if of == bound => Some(over),
@@ -146,8 +151,35 @@ fn stays_within_the_limits(world: World<'_>, plan: &Plan) {
 
 fn only_adds_to_a_fresh_ledger(world: World<'_>, plan: &Plan) {
     if world.guard.ledger == LedgerAge::Fresh {
-        assert_eq!(of(plan, Verb::Revoke).next(), None, "9: a fresh ledger takes");
+        let unasked = of(plan, Verb::Revoke).find(|action| !approved(world, action));
+        assert_eq!(unasked, None, "9: a fresh ledger takes");
     }
+}
+
+/// Whether somebody let this very action through.
+fn approved(world: World<'_>, action: &Action) -> bool {
+    world.guard.approved.contains(&(action.verb, action.target, action.user))
+}
+
+/// Whether a role in an organization is held only because its membership is, for the same reason.
+fn waits_for_membership(world: World<'_>, plan: &Plan, held: &Held) -> bool {
+    held.action.verb == Verb::Grant
+        && membership_for(world, held.action.target).is_some_and(|membership| {
+            let same = |other: &&Held| (other.action.target, other.action.user) == (membership, held.action.user);
+            let grants = |other: &&Held| other.action.verb == Verb::Grant && other.hold == held.hold;
+            plan.held.iter().filter(same).any(|other| grants(&other))
+        })
+}
+
+fn does_nothing_that_is_frozen(world: World<'_>, plan: &Plan) {
+    if world.guard.freeze != Freeze::Nothing {
+        assert_eq!(of(plan, Verb::Revoke).next(), None, "takes in spite of a freeze");
+    }
+    if world.guard.freeze == Freeze::Everything {
+        assert_eq!(of(plan, Verb::Grant).next(), None, "gives in spite of a freeze of everything");
+    }
+    let again = of(plan, Verb::Grant).find(|action| world.guard.flapping.contains(&cell(action)));
+    assert_eq!(again, None, "fights over a grant");
 }
 
 fn touches_nothing_protected(world: World<'_>, plan: &Plan) {
@@ -184,7 +216,7 @@ fn calls_for(world: World<'_>, cell: Cell) -> Option<Verb> {
     }
     let goes = match (owned(world, cell), world.guard.prune) {
         (_, Prune::Never) | (None, Prune::Owned) => false,
-        (Some(_), Prune::Owned | Prune::Exclusive) => held(world, cell) != Some(false),
+        (Some(_), Prune::Owned | Prune::Exclusive) => held(world, cell) != Some(false) && !vanished(world, cell),
         // A target that no product gives is looked at for what is ours on it only: it is nobody's to empty.
         (None, Prune::Exclusive) => held(world, cell) == Some(true) && world.catalog.gives(cell.0),
     };
@@ -210,19 +242,14 @@ fn holds_with_reason(world: World<'_>, plan: &Plan) {
         let evidence = evidence(world, cell);
         let rereads = rereads(world, cell);
         let grant = one.action.verb == Verb::Grant;
-        let like_membership = membership_for(world, cell.0).is_some_and(|membership| {
-            grant
-                && plan.held.iter().any(|other| {
-                    other.action.verb == Verb::Grant
-                        && (other.action.target, other.action.user) == (membership, cell.1)
-                        && other.hold == one.hold
-                })
-        });
+        let like_membership = waits_for_membership(world, plan, one);
         let exclusive = owned(world, cell).is_none();
         let justified = match one.hold {
             Hold::Protected if grant => world.catalog.targets[cell.0.at()].protected,
             Hold::Protected => protected(world, cell),
             Hold::FreshLedger => !grant && world.guard.ledger == LedgerAge::Fresh,
+            Hold::Frozen => world.guard.freeze > if grant { Freeze::Revocations } else { Freeze::Nothing },
+            Hold::Flapping => grant && world.guard.flapping.contains(&cell),
             Hold::Incomplete(Gap::Source) if exclusive => !grant && !world.guard.blind.is_empty(),
             Hold::Incomplete(Gap::Source) => !grant && by_clock_alone(world, &one.action),
             Hold::Incomplete(gap) => {
@@ -304,12 +331,16 @@ fn runs_in_an_order_that_works(world: World<'_>, plan: &Plan) {
 
 fn writes_down_what_is_ours(world: World<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
     let adopted: Vec<Cell> = plan.adopt.iter().map(cell).collect();
-    let is =
-        |cell: &&Cell| wanted(world, **cell) && held(world, **cell) == Some(true) && owned(world, **cell).is_none();
+    let is = |cell: &&Cell| {
+        let there = held(world, **cell) == Some(true) && owned(world, **cell).is_none();
+        wanted(world, **cell) && there && !world.guard.released.contains(*cell)
+    };
     assert_eq!(adopted, cells.iter().filter(is).copied().collect::<Vec<_>>(), "adopts");
     assert!(plan.adopt.iter().all(|action| action.verb == Verb::Adopt));
-    let is =
-        |cell: &&Cell| !kept(world, **cell) && held(world, **cell) == Some(false) && owned(world, **cell).is_some();
+    let is = |cell: &&Cell| {
+        let gone = held(world, **cell) == Some(false) || vanished(world, **cell);
+        !kept(world, **cell) && gone && owned(world, **cell).is_some()
+    };
     assert_eq!(plan.forget, cells.iter().filter(is).copied().collect::<Vec<_>>(), "forgets");
 }
 
@@ -328,8 +359,8 @@ fn counts(world: World<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
         assert_eq!(tally.foreign, count(&left));
         let only_kept = |cell| {
             let by_order = kept(world, cell) && !wanted(world, cell) && held(world, cell) == Some(true);
-            let by_file =
-                never && !kept(world, cell) && owned(world, cell).is_some() && held(world, cell) != Some(false);
+            let gone = held(world, cell) == Some(false) || vanished(world, cell);
+            let by_file = never && !kept(world, cell) && owned(world, cell).is_some() && !gone;
             by_order || by_file
         };
         assert_eq!(tally.kept, count(&only_kept));

@@ -10,7 +10,7 @@ use entitled::model::{
     Catalog, OrderKey, Ownership, Policy, ProductIx, Prune, Purchase, Rule, Standing, TargetIx, UserIx, Verdict,
 };
 use entitled::plan::{Action, Plan, Verb, World, plan};
-use entitled::world::{Actual, Coverage, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
+use entitled::world::{Actual, Coverage, Freeze, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -231,6 +231,12 @@ prop_compose! {
         config_grants in limit(),
         ledger in prop_oneof![1 => Just(LedgerAge::Fresh), 4 => Just(LedgerAge::Seasoned)],
         protected in prop_oneof![3 => Just(0), 1 => 0..16_u8],
+        freeze in prop_oneof![
+            6 => Just(Freeze::Nothing),
+            1 => Just(Freeze::Revocations),
+            1 => Just(Freeze::Everything),
+        ],
+        minded in prop::collection::vec((0..6_u16, 0..8_u32, 0..3_u8), 0..6),
         blind in prop_oneof![4 => Just(None), 1 => (0..4_u16).prop_map(Some)],
         reread in prop::collection::vec(prop_oneof![
             3 => Just(Some(Reread::Confirmed)),
@@ -246,7 +252,19 @@ prop_compose! {
         };
         let reread: BTreeMap<_, _> =
             (0..).zip(reread).filter_map(|(order, reread)| Some((OrderKey(order), reread?))).collect();
-        Guard { prune, limits, ledger, protected: users(protected), blind: blind.map(ProductIx).into_iter().collect(), reread }
+        let blind = blind.map(ProductIx).into_iter().collect();
+        let of = |kind: u8| minded.iter().filter(move |one| one.2 == kind).map(|one| (TargetIx(one.0), UserIx(one.1)));
+        let approved = of(0).flat_map(|(target, user)| [(Verb::Revoke, target, user), (Verb::Grant, target, user)]);
+        Guard {
+            protected: users(protected),
+            blind,
+            freeze,
+            approved: approved.collect(),
+            flapping: of(1).collect(),
+            released: of(2).collect(),
+            reread,
+            ..Guard::new(prune, limits, ledger)
+        }
     }
 }
 
@@ -394,6 +412,8 @@ fn a_lost_ledger_only_adds() {
         let mut lost = any.clone();
         lost.ours = Ours { targets: vec![vec![]; TARGETS], tally: vec![Tally::default(); TARGETS] };
         // It is fresh; and even once it has seen a pass, it owns nothing that only the old one knew.
+        // Approvals are kept in the same file, and are lost with it.
+        lost.guard.approved.clear();
         lost.guard.ledger = LedgerAge::Fresh;
         assert_eq!(changes(&lost.plan(), Verb::Revoke), []);
         lost.guard.ledger = LedgerAge::Seasoned;

@@ -1,11 +1,15 @@
 //! The store: real files in a directory that vanishes with the test.
 
+mod by_hand;
+mod care;
 mod file;
 mod killed;
 mod ledger;
 mod orders;
 mod purchases;
 mod runs;
+mod said;
+mod upgrade;
 
 use std::path::PathBuf;
 

@@ -11,7 +11,7 @@ use reqwest::Url;
 const LONGEST_SECONDS: u64 = 36_525 * 86_400;
 
 /// `30s`, `10m`, `24h`, `365d`, `2w`, `500ms`, and sums such as `1h30m`; `0` needs no unit.
-pub(super) fn duration(text: &str) -> Result<SignedDuration, String> {
+pub fn duration(text: &str) -> Result<SignedDuration, String> {
     let text = text.trim();
     if text == "0" {
         return Ok(SignedDuration::ZERO);

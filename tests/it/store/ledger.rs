@@ -5,7 +5,7 @@ use entitled::store::{Cause, LedgerRow, Mapping, Verb};
 
 use super::{Home, at, shop};
 
-fn role(name: &str) -> Target {
+pub(super) fn role(name: &str) -> Target {
     Target::Role { role: name.into() }
 }
 
@@ -13,7 +13,7 @@ fn member(name: &str) -> Target {
     Target::Membership { organization: name.into() }
 }
 
-fn row(user: &str, target: Target, cause: Cause, second: i64) -> LedgerRow {
+pub(super) fn row(user: &str, target: Target, cause: Cause, second: i64) -> LedgerRow {
     LedgerRow {
         grant: Grant { user: user.into(), target },
         ownership: Ownership::Granted,
@@ -26,6 +26,7 @@ fn row(user: &str, target: Target, cause: Cause, second: i64) -> LedgerRow {
         commit: "4f2a91c".to_owned(),
         since: at(second),
         run: "r1".into(),
+        undone: 0,
     }
 }
 
@@ -48,10 +49,13 @@ async fn a_journaled_grant_is_ours_until_it_is_revoked() {
 
     store.journal_revocations(&"r2".into(), &[(rows[0].grant.clone(), "refunded".to_owned())], at(20)).await.unwrap();
     assert_eq!(store.ledger(None).await.unwrap(), expected[..2]);
-    let trail = store.history(Some(&"u2".into()), 10).await.unwrap();
-    assert_eq!(trail.iter().map(|line| line.verb).collect::<Vec<_>>(), [Verb::Revoked, Verb::Granted]);
-    let revoked = &trail[0];
-    assert_eq!((revoked.at, revoked.run.as_str(), revoked.note.as_deref()), (at(20), "r2", Some("refunded")));
+    let trail = store.history(&"u2".into()).await.unwrap();
+    assert_eq!(trail.iter().map(|line| line.verb).collect::<Vec<_>>(), [Verb::Granted, Verb::Revoked]);
+    let revoked = &trail[1];
+    assert_eq!(
+        (revoked.at, revoked.run.clone(), revoked.note.as_deref()),
+        (at(20), Some("r2".into()), Some("refunded"))
+    );
     assert_eq!(revoked.order.as_ref().unwrap().as_str(), "o1", "the line says what had caused the grant");
     assert_eq!((revoked.line, revoked.commit.as_deref()), (Some(7), Some("4f2a91c")));
 }
@@ -64,9 +68,9 @@ async fn a_grant_that_is_made_again_keeps_its_row() {
     store.journal_adoptions(&"r1".into(), std::slice::from_ref(&adopted)).await.unwrap();
     store.journal_adoptions(&"r2".into(), std::slice::from_ref(&adopted)).await.unwrap();
     store.journal_grants(&"r3".into(), &[row("u1", role("a"), Cause::Commit, 30)]).await.unwrap();
-    let expected = LedgerRow { ownership: Ownership::Adopted, ..adopted };
+    let expected = LedgerRow { ownership: Ownership::Adopted, undone: 1, ..adopted };
     assert_eq!(store.ledger(None).await.unwrap(), [expected]);
-    let verbs: Vec<Verb> = store.history(None, 10).await.unwrap().iter().map(|line| line.verb).collect();
+    let verbs: Vec<Verb> = store.audit_trail(10).await.unwrap().iter().map(|line| line.verb).collect();
     assert_eq!(verbs, [Verb::Granted, Verb::Adopted], "an adoption happens once");
 }
 
@@ -94,7 +98,7 @@ async fn what_logto_refused_and_what_was_closed_is_not_ours_and_no_revocation() 
     store.forget(&"r2".into(), &[rows[1].grant.clone()], "gone from both sides", at(12)).await.unwrap();
     assert_eq!(store.ledger(None).await.unwrap(), []);
     assert!(store.revoked_since(at(0)).await.unwrap().is_empty());
-    let verbs: Vec<Verb> = store.history(None, 2).await.unwrap().iter().map(|line| line.verb).collect();
+    let verbs: Vec<Verb> = store.audit_trail(2).await.unwrap().iter().map(|line| line.verb).collect();
     assert_eq!(verbs, [Verb::Closed, Verb::Refused]);
 }
 
@@ -120,13 +124,13 @@ async fn nobody_can_change_or_delete_a_line_of_the_trail() {
     let home = Home::new();
     let store = home.store().await;
     store.journal_grants(&"r1".into(), &[row("u1", role("a"), Cause::Order, 10)]).await.unwrap();
-    let before = store.history(None, 10).await.unwrap();
+    let before = store.audit_trail(10).await.unwrap();
     let mut raw = home.raw().await;
     for statement in ["UPDATE audit SET note = 'nothing happened'", "DELETE FROM audit"] {
         let error = sqlx::query(statement).execute(&mut raw).await.unwrap_err();
         assert!(error.to_string().contains("append-only"), "{statement}: {error}");
     }
-    assert_eq!(store.history(None, 10).await.unwrap(), before);
+    assert_eq!(store.audit_trail(10).await.unwrap(), before);
 }
 
 #[tokio::test]

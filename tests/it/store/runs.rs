@@ -1,7 +1,6 @@
-//! The passes, and the lease.
+//! The passes.
 
-use entitled::store::{LeaseOutcome, Outcome, Run, RunEnd, RunKind, RunRow};
-use jiff::SignedDuration;
+use entitled::store::{Outcome, Run, RunEnd, RunKind, RunRow};
 
 use super::{Home, at};
 
@@ -35,23 +34,4 @@ async fn only_a_full_pass_that_succeeded_counts_as_one() {
     expected.reverse();
     assert_eq!(store.runs(10).await.unwrap(), expected);
     assert_eq!(store.runs(1).await.unwrap(), expected[..1]);
-}
-
-#[tokio::test]
-async fn one_holds_the_lease_until_it_ends_or_is_given_back() {
-    let home = Home::new();
-    // Two processes, as far as the file can tell.
-    let (one, other) = (home.store().await, home.store().await);
-    let ttl = SignedDuration::from_secs(30);
-    let held_by = |holder: &str, second| LeaseOutcome::HeldBy { holder: holder.to_owned(), until: at(second) };
-    assert_eq!(one.acquire_lease("a", ttl, at(100)).await.unwrap(), LeaseOutcome::Held);
-    assert_eq!(other.acquire_lease("b", ttl, at(110)).await.unwrap(), held_by("a", 130));
-    assert_eq!(one.renew_lease("a", ttl, at(120)).await.unwrap(), LeaseOutcome::Held);
-    assert_eq!(other.acquire_lease("b", ttl, at(149)).await.unwrap(), held_by("a", 150));
-    assert_eq!(other.acquire_lease("b", ttl, at(150)).await.unwrap(), LeaseOutcome::Held);
-    assert_eq!(one.renew_lease("a", ttl, at(151)).await.unwrap(), held_by("b", 180), "it must stop writing");
-    one.release_lease("a").await.unwrap();
-    assert_eq!(one.acquire_lease("a", ttl, at(152)).await.unwrap(), held_by("b", 180), "not its own to give back");
-    other.release_lease("b").await.unwrap();
-    assert_eq!(one.acquire_lease("a", ttl, at(153)).await.unwrap(), LeaseOutcome::Held);
 }

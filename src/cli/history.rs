@@ -1,0 +1,97 @@
+//! `entitled history`: everything that ever happened to one user's grants.
+//!
+//! Flow: finds the user by id or by the address of an order, prints the audit trail of that user from a copy
+//! of the store. Asks neither Logto nor a payment API.
+//!
+//! Exit codes: 0 printed, 1 nobody is known by that address, or the store cannot be used.
+
+use clap::ValueEnum;
+
+use super::open::load;
+use super::{Context, Exit, Failure, person, say};
+use crate::store::{AuditRow, Store};
+use crate::terminal::{clean, width};
+
+/// `entitled history`
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A user id, or the address that an order has.
+    #[arg(value_name = "USER")]
+    user: String,
+    /// The form.
+    #[arg(long, short, value_name = "FORM", default_value = "text")]
+    output: Output,
+}
+
+/// The form of a trail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// Aligned lines, oldest first.
+    Text,
+    /// A list, oldest first.
+    Json,
+}
+
+/// Prints the trail, oldest first.
+pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
+    let (config, ..) = load(context)?;
+    let store = Store::scratch(&config.store).await?;
+    let user = person::user(&store, &args.user).await?;
+    let rows = store.history(&user).await?;
+    say(&match args.output {
+        Output::Json => serde_json::to_string_pretty(&rows).expect("a trail is plain data") + "\n",
+        Output::Text if rows.is_empty() => {
+            format!("Nothing has ever happened to a grant of {}.\n", clean(user.as_str()))
+        }
+        Output::Text => table(&rows.iter().map(cells).collect::<Vec<_>>()),
+    })?;
+    store.close().await;
+    Ok(Exit::Done)
+}
+
+fn cells(row: &AuditRow) -> Vec<String> {
+    let target =
+        row.grant.as_ref().map_or_else(|| row.subject.clone().unwrap_or_default(), |grant| grant.target.unnamed());
+    let by = match (&row.who, &row.run) {
+        (Some(who), _) => format!("by {who}"),
+        (None, Some(run)) => format!("run {run}"),
+        (None, None) => String::new(),
+    };
+    let order = match (&row.order, &row.source) {
+        (Some(order), Some(source)) => format!("order {order} of {source}"),
+        (Some(order), None) => format!("order {order}"),
+        (None, _) => String::new(),
+    };
+    let product = row.product.as_ref().map(|product| format!("product {product}")).unwrap_or_default();
+    let line = match row.line {
+        Some(line) if line > 0 => format!("line {line}"),
+        Some(_) | None => String::new(),
+    };
+    let commit =
+        row.commit.as_ref().map(|commit| format!("@{}", commit.get(..7).unwrap_or(commit))).unwrap_or_default();
+    let note = row.note.clone().unwrap_or_default();
+    let at = person::moment(row.at);
+    [at, row.verb.word().to_owned(), target, by, order, product, line, commit, note]
+        .into_iter()
+        .map(|cell| clean(&cell).into_owned())
+        .collect()
+}
+
+/// Columns as wide as their widest cell; nothing at the end of a line.
+pub(super) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let wide: Vec<usize> = (0..columns)
+        .map(|at| rows.iter().filter_map(|row| row.get(at)).map(|cell| width(cell)).max().unwrap_or(0))
+        .collect();
+    let mut out = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, wide) in row.iter().zip(&wide).filter(|(_, wide)| **wide > 0) {
+            line.push_str(cell);
+            line.push_str(&" ".repeat(wide - width(cell) + 2));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}

@@ -1,0 +1,69 @@
+//! Who sits at the keyboard, whom they mean, and which target.
+//!
+//! Never guesses: what names two users or no target is refused with the candidates.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::Failure;
+use crate::logto::nearest;
+use crate::model::{Catalog, Email, Target, UserId};
+use crate::store::{Scope, Store, StoredBuyer};
+
+/// The name that the trail gets: the account on this machine, or its number.
+#[expect(clippy::disallowed_methods, reason = "an edge: who acts is told by the system and not by the configuration")]
+pub(super) fn who() -> String {
+    use std::os::unix::fs::MetadataExt as _;
+    let name = std::env::var("USER").ok().filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| match std::fs::metadata("/proc/self") {
+        Ok(me) => format!("uid {}", me.uid()),
+        Err(_) => "somebody".to_owned(),
+    })
+}
+
+/// The user whom a text names: an id, or the address that an order of theirs has.
+pub(super) async fn user(store: &Store, text: &str) -> Result<UserId, Failure> {
+    if !text.contains('@') {
+        return Ok(text.into());
+    }
+    let nobody = || {
+        Failure::plain(
+            format!("no order of `{text}` is known to belong to a user"),
+            "give the id of the user, as Logto's console shows it",
+        )
+    };
+    let email = Email::parse(text).ok_or_else(nobody)?;
+    let buyers = store.buyers(&Scope::All).await?;
+    let of = |buyer: &&StoredBuyer| buyer.buyer.email.as_ref() == Some(&email);
+    let users: BTreeSet<&UserId> = buyers.iter().filter(of).filter_map(StoredBuyer::user).collect();
+    let mut users = users.into_iter();
+    match (users.next(), users.next()) {
+        (Some(user), None) => Ok(user.clone()),
+        (Some(one), Some(other)) => Err(Failure::plain(
+            format!("the orders of `{text}` belong to more than one user"),
+            format!("give the id of the user: {one}, {other} or another of them"),
+        )),
+        (None, _) => Err(nobody()),
+    }
+}
+
+/// The target that these words name: as the file names it, or by its key.
+pub(super) fn target(catalog: &Catalog, words: &[String]) -> Result<(Target, String), Failure> {
+    let text = words.join(" ");
+    let named = |name: &str, target: &Target| name == text || target.key() == text || target.unnamed() == text;
+    if let Some(entry) = catalog.targets.iter().find(|entry| named(&entry.name, &entry.target)) {
+        return Ok((entry.target.clone(), entry.name.clone()));
+    }
+    let names = || catalog.targets.iter().map(|entry| entry.name.as_str());
+    let hint = match nearest(&text, names()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are: {}", names().collect::<Vec<_>>().join(", ")),
+    };
+    Err(Failure::plain(format!("no product gives `{text}`"), hint))
+}
+
+/// A time as people read it, in UTC.
+pub(super) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}

@@ -1,0 +1,78 @@
+//! The commands with which a person steps in: freeze, approve, adopt, release, undo, and the trail of it all.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::support::binary::Home;
+
+fn trail(home: &Home, user: &str) -> Vec<Value> {
+    let ran = home.entitled(&["history", user, "--output", "json"]).exits(0);
+    serde_json::from_str(&ran.out).unwrap()
+}
+
+fn verbs(home: &Home, user: &str) -> Vec<String> {
+    trail(home, user).iter().map(|row| row["verb"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_freeze_is_shown_holds_and_ends() {
+    let home = Home::demo();
+    home.entitled(&["freeze", "--for", "0", "--reason", "x"]).exits(64);
+    home.entitled(&["freeze", "--for", "soon", "--reason", "x"]).exits(64);
+    let ran = home.entitled(&["freeze", "--for", "2h", "--reason", "moving house", "--all"]).exits(0);
+    assert!(ran.out.contains("nothing is written to Logto until ") && ran.out.contains("moving house"), "{}", ran.out);
+    let ran = home.entitled(&["run", "--once"]).exits(3).complains(&["warning: Frozen: ", "moving house"]);
+    assert!(!ran.out.contains("✓ grant "), "{}", ran.out);
+    let ran = home.entitled(&["unfreeze"]).exits(0);
+    assert_eq!(ran.out, "1 freeze ended.\nNothing is frozen.\n");
+    assert_eq!(home.entitled(&["unfreeze"]).exits(0).out, "Nothing is frozen.\n");
+    assert_eq!(home.entitled(&["run", "--once"]).exits(0).err, "");
+}
+
+#[test]
+fn an_unknown_digest_is_refused() {
+    let home = Home::demo();
+    home.entitled(&["approve", "0123456789ab"]).exits(1).complains(&["`0123456789ab`", "\nhint: "]);
+    assert!(!home.path("entitled.db").exists(), "a refusal leaves no store behind");
+}
+
+#[test]
+fn what_is_released_stays_and_can_be_adopted_again() {
+    let home = Home::demo();
+    home.entitled(&["run", "--once"]).exits(0);
+    assert_eq!(verbs(&home, "emil9g2y5r3w"), ["adopted", "granted", "granted"]);
+    home.entitled(&["release", "emil9g2y5r3w", "role", "paid-teir", "--reason", "x"])
+        .exits(1)
+        .complains(&["did you mean `role paid-tier`?"]);
+    home.entitled(&["release", "emil9g2y5r3w", "role paid-tier", "--reason", "a gift"]).exits(0);
+    home.entitled(&["run", "--once"]).exits(0);
+    assert_eq!(verbs(&home, "emil9g2y5r3w"), ["adopted", "granted", "granted", "released"], "no pass adopts it again");
+    let ran = home.entitled(&["adopt", "emil9g2y5r3w", "role", "paid-tier"]).exits(0);
+    assert!(ran.out.contains(" is ours now: order "), "{}", ran.out);
+    assert!(home.entitled(&["adopt", "emil9g2y5r3w", "role", "paid-tier"]).exits(0).out.contains("is ours already"));
+    assert_eq!(verbs(&home, "emil9g2y5r3w"), ["adopted", "granted", "granted", "released", "adopted"]);
+    // Given by hand, and no order explains it.
+    home.entitled(&["adopt", "fay3x8m1k6vc", "role", "beta"]).exits(1).complains(&["no order of ", "\nhint: "]);
+    home.entitled(&["history", "nobody@example.com"]).exits(1).complains(&["\nhint: "]);
+}
+
+#[test]
+fn a_run_is_taken_back_within_the_limits() {
+    let home = Home::demo();
+    home.entitled(&["run", "--once"]).exits(0);
+    let run = trail(&home, "emil9g2y5r3w")[0]["run"].as_str().unwrap().to_owned();
+    home.entitled(&["undo", "no-such-run"]).exits(1).complains(&["`no-such-run`", "\nhint: "]);
+    let held = home.entitled(&["undo", &run, "--yes"]).exits(3);
+    let digests: BTreeSet<&str> =
+        held.out.split("`entitled approve ").skip(1).filter_map(|rest| rest.split('`').next()).collect();
+    assert!(!digests.is_empty(), "{}", held.out);
+    home.entitled(&["plan", "--exit-code"]).exits(0);
+    for digest in digests {
+        home.entitled(&["approve", digest]).exits(1);
+        home.entitled(&["approve", digest, "--undo", &run]).exits(0);
+    }
+    home.entitled(&["undo", &run, "--yes"]).exits(0);
+    let ran = home.entitled(&["plan", "--exit-code"]).exits(2);
+    assert!(ran.out.contains("Plan: 20 to grant, 0 to revoke"), "{}", ran.out);
+}

@@ -1,0 +1,133 @@
+//! A buyer becomes a user: once, never by a guess, and when there is one.
+
+use entitled::model::Resolution;
+
+use super::set;
+use crate::support::stage::{NO_LIMITS, PRODUCTS, Stage, file, usual};
+
+#[tokio::test]
+async fn who_has_no_account_waits_for_one() {
+    let mut stage = Stage::usual().await;
+    stage.shop.buy(&"prd_pro".into(), "lena@example.com");
+    let passed = stage.pass().await;
+    assert_eq!(passed.changes(), []);
+    let waiting = &passed.sight.view.waiting;
+    assert_eq!((waiting.len(), waiting[0].reason.as_str()), (1, "NoAccount"));
+    assert!(waiting[0].lift.contains("lena@example.com"), "{waiting:?}");
+
+    let lena = stage.logto.add_user("lena@example.com");
+    let passed = stage.pass().await;
+    assert_eq!(passed.changes(), [("grant", "role paid-tier", &lena)]);
+    assert_eq!(passed.sight.view.waiting, []);
+    stage.is_settled().await;
+}
+
+#[tokio::test]
+async fn case_and_blanks_do_not_count_in_an_address() {
+    let mut stage = Stage::usual().await;
+    let dora = stage.logto.add_user("Dora@Example.com");
+    stage.shop.buy(&"prd_pro".into(), " DORA@example.COM ");
+    assert_eq!(stage.pass().await.changes(), [("grant", "role paid-tier", &dora)]);
+    stage.is_settled().await;
+}
+
+#[tokio::test]
+async fn two_accounts_for_one_address_are_nobody() {
+    let mut stage = Stage::usual().await;
+    let one = stage.logto.add_user("twin@example.com");
+    let other = stage.logto.add_user("TWIN@example.com");
+    let order = stage.shop.buy(&"prd_pro".into(), "Twin@example.com");
+    let passed = stage.pass().await;
+    assert_eq!(passed.changes(), []);
+    let waiting = &passed.sight.view.waiting;
+    assert_eq!((waiting.len(), waiting[0].reason.as_str()), (1, "Ambiguous"));
+    assert_eq!((passed.sight.view.summary.held, waiting[0].order.as_str()), (1, order.as_str()));
+    assert!(waiting[0].lift.contains(one.as_str()) && waiting[0].lift.contains(other.as_str()), "{waiting:?}");
+    assert!(matches!(stage.resolution("twin@example.com").await, Some(Resolution::Ambiguous(_))));
+
+    // The file decides.
+    let further = format!("{NO_LIMITS}\nbuyers: {{bindings: [{{email: twin@example.com, user: {other}}}]}}");
+    stage.commit(&file("owned", &further, PRODUCTS)).await.unwrap();
+    assert_eq!(stage.pass().await.changes(), [("grant", "role paid-tier", &other)]);
+    stage.is_settled().await;
+}
+
+#[tokio::test]
+async fn two_accounts_are_one_again_when_one_changes_its_address() {
+    let mut stage = Stage::usual().await;
+    let one = stage.logto.add_user("twin@example.com");
+    let other = stage.logto.add_user("TWIN@example.com");
+    stage.shop.buy(&"prd_pro".into(), "twin@example.com");
+    stage.pass().await;
+    stage.logto.set_email(&other, Some("other@example.com"));
+    assert_eq!(stage.pass().await.changes(), [("grant", "role paid-tier", &one)]);
+    // Once known, a buyer stays who they are, whatever happens to addresses.
+    stage.logto.set_email(&one, Some("new@example.com"));
+    stage.logto.set_email(&other, Some("twin@example.com"));
+    stage.is_settled().await;
+    assert_eq!(stage.holders("paid-tier"), set([&one]));
+}
+
+#[tokio::test]
+async fn the_first_rule_that_answers_decides() {
+    let mut stage = Stage::usual().await;
+    let one = stage.logto.add_user("one@example.com");
+    let two = stage.logto.add_user("two@example.com");
+    stage.shop.buy(&"prd_pro".into(), (&one, "two@example.com"));
+    assert_eq!(stage.pass().await.changes(), [("grant", "role paid-tier", &one)], "the id says more than the address");
+    stage.logto.delete_user(&one);
+    stage.shop.buy(&"prd_pro".into(), (&one, "TWO@example.com "));
+    stage.pass().await;
+    stage.pass().await;
+    assert_eq!(stage.holders("paid-tier"), set([&two]), "an id that is gone leaves the address");
+    stage.is_settled().await;
+}
+
+#[tokio::test]
+async fn who_is_deleted_waits_to_come_back() {
+    let mut stage = Stage::usual().await;
+    let (ann, _) = stage.buyer("ann@example.com", "prd_team");
+    let (ben, _) = stage.buyer("ben@example.com", "prd_team");
+    stage.pass().await;
+    stage.logto.delete_user(&ann);
+
+    // What was taken along is missed, and asking for it shows that she is gone.
+    let passed = stage.pass().await;
+    assert!(passed.report.gone.contains(&ann), "{:?}", passed.report);
+    let passed = stage.pass().await;
+    assert_eq!((passed.changes(), passed.sight.view.waiting.len()), (vec![], 1));
+    assert_eq!(stage.resolution("ann@example.com").await, Some(Resolution::NoAccount));
+    stage.is_settled().await;
+
+    let again = stage.logto.add_user("ann@example.com");
+    assert_eq!(stage.pass().await.changes().len(), 2);
+    assert_eq!(stage.acme(), [(again, vec!["member"]), (ben, vec!["member"])].into());
+    stage.is_settled().await;
+}
+
+#[tokio::test]
+async fn who_is_suspended_keeps_what_was_paid_for() {
+    let mut stage = Stage::usual().await;
+    let (kim, _) = stage.buyer("kim@example.com", "prd_pro");
+    stage.logto.suspend(&kim);
+    assert_eq!(stage.pass().await.changes(), [("grant", "role paid-tier", &kim)]);
+    stage.is_settled().await;
+}
+
+#[tokio::test]
+async fn an_order_that_moves_to_another_buyer_is_no_evidence_against_the_first() {
+    let yaml = usual().replace("{kind: sandbox}", "{kind: file, path: $FOLDER/orders.yaml}");
+    let mut stage = Stage::of(&yaml).await;
+    let (ann, ben) = (stage.logto.add_user("ann@example.com"), stage.logto.add_user("ben@example.com"));
+    let write = |stage: &Stage, email: &str| {
+        let order = format!("- {{id: o1, productId: prd_pro, user: {{email: {email}}}, status: paid}}");
+        std::fs::write(stage.folder.path().join("orders.yaml"), order).unwrap();
+    };
+    write(&stage, "ann@example.com");
+    assert_eq!(stage.pass().await.changes(), [("grant", "role paid-tier", &ann)]);
+    write(&stage, "ben@example.com");
+    let passed = stage.pass().await;
+    assert_eq!(passed.changes(), [("grant", "role paid-tier", &ben)]);
+    assert_eq!(passed.held(), [("Unverified", "revoke", "role paid-tier", &ann)]);
+    assert_eq!(stage.holders("paid-tier"), set([&ann, &ben]));
+}

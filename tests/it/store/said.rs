@@ -1,0 +1,90 @@
+//! What a person says: approvals and freezes.
+
+use entitled::store::{Approval, AuditRow, Freeze, FreezeScope, Verb};
+
+use super::{Home, at};
+
+fn approval(digest: &str, created: i64) -> Approval {
+    Approval {
+        digest: digest.to_owned(),
+        who: "ada".to_owned(),
+        created: at(created),
+        expires: at(created + 100),
+        note: Some("a typo in the shop".to_owned()),
+    }
+}
+
+fn freeze(scope: FreezeScope, since: i64, until: i64) -> Freeze {
+    Freeze { scope, since: at(since), until: at(until), reason: "moving".to_owned(), who: "ada".to_owned() }
+}
+
+/// Who did what about what, newest first.
+fn told(trail: &[AuditRow]) -> Vec<(Verb, &str, &str)> {
+    let actor = |line: &'_ AuditRow| line.run.is_some() ^ line.who.is_some();
+    assert!(trail.iter().all(actor), "{trail:?}");
+    trail
+        .iter()
+        .map(|line| {
+            let by = line.who.as_deref().or(line.run.as_ref().map(|run| run.as_str()));
+            (line.verb, line.subject.as_deref().unwrap(), by.unwrap())
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn an_approval_lets_through_once_and_not_after_it_expired() {
+    let home = Home::new();
+    let store = home.store().await;
+    let (one, other) = (approval("d1", 100), approval("d2", 150));
+    store.approve(&one).await.unwrap();
+    store.approve(&other).await.unwrap();
+    assert_eq!(store.open_approvals(at(199)).await.unwrap(), [one.clone(), other.clone()]);
+    assert_eq!(store.open_approvals(at(200)).await.unwrap(), std::slice::from_ref(&other), "one has expired");
+
+    let digests = ["d2", "d1", "d3"].map(str::to_owned);
+    assert_eq!(store.use_approvals(&"r1".into(), &digests, at(200)).await.unwrap(), ["d2"]);
+    assert!(store.use_approvals(&"r2".into(), &digests, at(201)).await.unwrap().is_empty(), "it was used");
+    assert!(store.open_approvals(at(201)).await.unwrap().is_empty());
+    let trail = store.audit_trail(10).await.unwrap();
+    let expected = [(Verb::ApprovalUsed, "d2", "r1"), (Verb::Approved, "d2", "ada"), (Verb::Approved, "d1", "ada")];
+    assert_eq!(told(&trail), expected);
+    assert_eq!((trail[1].at, trail[1].note.as_deref()), (at(150), Some("a typo in the shop")));
+    assert_eq!(store.audit_of_run(&"r1".into()).await.unwrap(), trail[..1]);
+
+    let again = approval("d2", 210);
+    store.approve(&again).await.unwrap();
+    assert_eq!(store.open_approvals(at(300)).await.unwrap(), [again], "a person may say it anew");
+}
+
+#[tokio::test]
+async fn the_strongest_freeze_in_force_counts_and_each_ends_by_itself() {
+    let home = Home::new();
+    let store = home.store().await;
+    assert_eq!(store.frozen(at(100)).await.unwrap(), None);
+    let (long, short) = (freeze(FreezeScope::Revocations, 100, 200), freeze(FreezeScope::Revocations, 100, 120));
+    let all = freeze(FreezeScope::All, 110, 130);
+    for freeze in [&long, &short, &all] {
+        store.freeze(freeze).await.unwrap();
+    }
+    assert_eq!(store.frozen(at(99)).await.unwrap(), None, "before it begins");
+    assert_eq!(store.frozen(at(109)).await.unwrap(), Some(long.clone()));
+    assert_eq!(store.frozen(at(110)).await.unwrap(), Some(all.clone()));
+    assert_eq!(store.frozen(at(129)).await.unwrap(), Some(all));
+    assert_eq!(store.frozen(at(130)).await.unwrap(), Some(long));
+    assert_eq!(store.frozen(at(200)).await.unwrap(), None);
+    let kept = home.store().await.frozen(at(150)).await.unwrap();
+    assert!(kept.is_some(), "it outlives the process");
+
+    assert_eq!(store.unfreeze("bob", at(150)).await.unwrap(), 1, "the others had ended");
+    assert_eq!(store.frozen(at(150)).await.unwrap(), None);
+    assert_eq!(store.unfreeze("bob", at(151)).await.unwrap(), 0);
+    let trail = store.audit_trail(10).await.unwrap();
+    let expected = [
+        (Verb::Unfrozen, "revocations", "bob"),
+        (Verb::Frozen, "all", "ada"),
+        (Verb::Frozen, "revocations", "ada"),
+        (Verb::Frozen, "revocations", "ada"),
+    ];
+    assert_eq!(told(&trail), expected);
+    assert!(trail.iter().all(|line| line.note.as_deref() == Some("moving") && line.grant.is_none()));
+}

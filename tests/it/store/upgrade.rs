@@ -1,0 +1,64 @@
+//! A store of the version before: nothing of its trail is lost on the way.
+
+use entitled::store::{Store, Verb};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{Connection as _, Row as _, SqlStr};
+
+use super::{Home, at};
+
+#[tokio::test]
+async fn the_trail_of_an_older_store_keeps_every_line_and_its_id() {
+    let home = Home::new();
+    let mut raw = home.raw().await;
+    let steps = [
+        (1, "orders", include_str!("../../../src/store/migrations/0001_orders.sql")),
+        (2, "ledger", include_str!("../../../src/store/migrations/0002_ledger.sql")),
+        (3, "runs", include_str!("../../../src/store/migrations/0003_runs.sql")),
+    ]
+    .map(|(version, name, sql)| {
+        Migration::new(version, name.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
+    });
+    Migrator::with_migrations(steps.to_vec()).run(&mut raw).await.unwrap();
+    for statement in [
+        "INSERT INTO audit (id, at, run, verb, user, target, cause, source, order_id, product, line, config, note)
+         VALUES (3, 10000, 'r1', 'granted', 'u1', 'role/a', 'order', 'shop', 'o1', 'pro', 7, '4f2a91c', NULL),
+                (9, 20000, 'r2', 'revoked', 'u2', 'role/b', NULL, NULL, NULL, NULL, NULL, NULL, 'refunded')",
+        "INSERT INTO ledger (user, target, ownership, cause, source, order_id, product, line, config, since, run)
+         VALUES ('u1', 'role/a', 'granted', 'order', 'shop', 'o1', 'pro', 7, '4f2a91c', 10000, 'r1')",
+        "INSERT INTO lease (one, holder, until) VALUES (1, 'a', 1)",
+    ] {
+        sqlx::query(statement).execute(&mut raw).await.unwrap();
+    }
+    raw.close().await.unwrap();
+    assert_eq!(Store::verify(&home.path()).await.unwrap().audit, 2, "an older store can be looked at");
+
+    let store = home.store().await;
+    let trail = store.audit_trail(10).await.unwrap();
+    let [revoked, granted] = &trail[..] else { panic!("{trail:?}") };
+    assert_eq!((revoked.at, revoked.verb, revoked.note.as_deref()), (at(20), Verb::Revoked, Some("refunded")));
+    assert_eq!((granted.at, granted.run.clone(), granted.line), (at(10), Some("r1".into()), Some(7)));
+    let origin = (&granted.source, &granted.order, &granted.product, granted.commit.as_deref());
+    assert_eq!(origin, (&Some("shop".into()), &Some("o1".into()), &Some("pro".into()), Some("4f2a91c")));
+    assert_eq!(granted.grant.as_ref().unwrap().user.as_str(), "u1");
+    assert_eq!(store.ledger(None).await.unwrap()[0].undone, 0);
+
+    store.release("ada", &[granted.grant.clone().unwrap()], "a gift", at(30)).await.unwrap();
+    let mut raw = home.raw().await;
+    let ids: Vec<i64> = sqlx::query("SELECT id FROM audit ORDER BY id")
+        .fetch_all(&mut raw)
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect();
+    assert_eq!(ids, [3, 9, 10], "it goes on counting where it stopped");
+    for statement in ["UPDATE audit SET note = 'nothing happened'", "DELETE FROM audit"] {
+        let error = sqlx::query(statement).execute(&mut raw).await.unwrap_err();
+        assert!(error.to_string().contains("append-only"), "{statement}: {error}");
+    }
+    let lease: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'lease'")
+        .fetch_one(&mut raw)
+        .await
+        .unwrap();
+    assert_eq!(lease, 0);
+}

@@ -1,0 +1,293 @@
+//! A whole `entitled` without its loop: simulators over real HTTP, a store in a folder of its own, a
+//! configuration in force, and passes at a time of the test's choosing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use entitled::config::check::{Env, check_text};
+use entitled::daemon::{Stop, presets};
+use entitled::in_force::{EnterError, InForce, Simulators, enter};
+use entitled::intake::{Breadth, IntakeError, intake};
+use entitled::model::{OrderId, OrderKey, OrganizationId, Resolution, SourceName, Target, UserId};
+use entitled::reconcile::{PassError, Sight, Span, act, look};
+use entitled::render::Origin;
+use entitled::report::{Came, Report};
+use entitled::sandbox::{Handles, LogtoSim, Options, Running, SHOP_TOKEN, Seen, ShopSim, start};
+use entitled::store::{AuditRow, Scope, Store};
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+
+/// The products that most tests sell.
+pub(crate) const PRODUCTS: &str = "
+products:
+  prd_pro:
+    entitlements: [role: paid-tier]
+  prd_team:
+    entitlements: [{organization: acme, roles: [member]}]
+";
+
+/// Limits that no test runs into by accident.
+pub(crate) const NO_LIMITS: &str =
+    "limits: {revocations: {per_day: 100%, floor: 5000}, config_grants: {per_day: 100%, floor: 5000}}";
+
+/// A file that runs on the simulators: how much is taken away, any further lines, and the products.
+pub(crate) fn file(prune: &str, further: &str, products: &str) -> String {
+    format!(
+        "version: 1\nlogto: {{endpoint: sandbox}}\nsources: {{shop: {{kind: sandbox}}}}\nprune: {prune}\n{further}\n{products}"
+    )
+}
+
+/// The file of most tests.
+pub(crate) fn usual() -> String {
+    file("owned", NO_LIMITS, PRODUCTS)
+}
+
+/// See the module.
+pub(crate) struct Stage {
+    running: Running,
+    pub(crate) logto: LogtoSim,
+    pub(crate) shop: ShopSim,
+    pub(crate) folder: TempDir,
+    pub(crate) store: Store,
+    pub(crate) in_force: InForce,
+    unread: BTreeSet<SourceName>,
+    /// How far the clock of the passes is ahead of the real one.
+    pub(crate) ahead: SignedDuration,
+}
+
+/// What came of one pass.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    pub(crate) sight: Sight,
+    pub(crate) report: Report,
+}
+
+/// The secrets that a file may refer to.
+struct Secrets;
+
+impl Env for Secrets {
+    fn var(&self, name: &str) -> Option<String> {
+        (name == "SHOP_TOKEN").then(|| SHOP_TOKEN.to_owned())
+    }
+
+    fn file(&self, _path: &str) -> Result<String, String> {
+        Err("no such file".to_owned())
+    }
+}
+
+impl Stage {
+    /// Roles `paid-tier`, `beta` and `admin`, organization `acme`, organization roles `member` and `boss`,
+    /// and the usual file.
+    pub(crate) async fn usual() -> Self {
+        Self::of(&usual()).await
+    }
+
+    /// The same tenant with another file, in which `$SHOP` stands for the shop's address and `$FOLDER` for
+    /// the folder of the store.
+    pub(crate) async fn of(yaml: &str) -> Self {
+        let running = start(Options::default()).await.unwrap();
+        let Handles { logto, shop } = running.handles().unwrap().clone();
+        furnish(&logto);
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("entitled.db")).await.unwrap();
+        let in_force = in_force(&running, &folder, yaml).await.unwrap();
+        logto.clear_requests();
+        Self { running, logto, shop, folder, store, in_force, unread: BTreeSet::new(), ahead: SignedDuration::ZERO }
+    }
+
+    /// Puts another file into force.
+    pub(crate) async fn commit(&mut self, yaml: &str) -> Result<(), EnterError> {
+        self.in_force = in_force(&self.running, &self.folder, yaml).await?;
+        Ok(())
+    }
+
+    /// Deletes the store and opens a new one.
+    pub(crate) async fn lose_the_store(&mut self) {
+        let path = self.store.path().to_owned();
+        let another = Store::open(&self.folder.path().join("other.db")).await.unwrap();
+        std::mem::replace(&mut self.store, another).close().await;
+        std::fs::remove_file(&path).unwrap();
+        let fresh = Store::open(&path).await.unwrap();
+        std::mem::replace(&mut self.store, fresh).close().await;
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::now() + self.ahead
+    }
+
+    /// Reads every source, as a daemon does when a poll is due.
+    pub(crate) async fn poll(&mut self) -> Result<Vec<OrderKey>, IntakeError> {
+        let (now, full_read) = (self.now(), self.in_force.config.schedule.full_read);
+        let mut touched = Vec::new();
+        let mut failed = None;
+        for source in &self.in_force.sources {
+            match intake(source, &self.store, Breadth::Changes, full_read, now).await {
+                Ok(taken) => {
+                    self.unread.remove(source.name());
+                    touched.extend(taken.touched);
+                }
+                Err(error) => {
+                    self.unread.insert(source.name().clone());
+                    failed = Some(error);
+                }
+            }
+        }
+        failed.map_or(Ok(touched), Err)
+    }
+
+    /// Looks and plans.
+    pub(crate) async fn look(&self, span: &Span) -> Result<Sight, PassError> {
+        look(self.in_force.eyes(&self.store, &self.unread, &|_, _, _| {}, self.now()), span).await
+    }
+
+    /// Looks, plans, carries out and records.
+    pub(crate) async fn over(&self, span: &Span) -> Passed {
+        let sight = self.look(span).await.unwrap();
+        let writer = self.in_force.client.writer();
+        let report = act(&self.in_force, &self.store, &writer, &sight, span, self.now(), &Stop::never()).await.unwrap();
+        Passed { sight, report }
+    }
+
+    /// A full pass over what is known already.
+    pub(crate) async fn full(&self) -> Passed {
+        self.over(&Span::Full).await
+    }
+
+    /// A poll that succeeds, and a full pass.
+    pub(crate) async fn pass(&mut self) -> Passed {
+        self.poll().await.unwrap();
+        self.full().await
+    }
+
+    /// A poll that succeeds, and a quick pass over what it brought: what the daemon does between full passes.
+    pub(crate) async fn quick(&mut self) -> Passed {
+        let touched = self.poll().await.unwrap();
+        self.over(&Span::Quick(touched)).await
+    }
+
+    /// A pass that finds nothing to do, to hold or to write down, and that writes nothing.
+    pub(crate) async fn is_settled(&mut self) {
+        self.logto.clear_requests();
+        let Passed { sight, report } = self.pass().await;
+        assert!(sight.plan.is_empty() && sight.plan.forget.is_empty(), "not settled: {:#?}", sight.view);
+        assert!(report.is_quiet(), "{report:#?}");
+        assert_eq!(self.logto.writes(), [], "a settled pass writes");
+        self.ledger_is_true().await;
+    }
+
+    /// Every grant of the ledger is one that Logto holds.
+    pub(crate) async fn ledger_is_true(&self) {
+        for row in self.store.ledger(None).await.unwrap() {
+            assert!(self.holds(&row.grant.user, &row.grant.target), "the ledger claims what nobody holds: {row:?}");
+        }
+    }
+
+    /// Whether the simulated Logto holds a grant.
+    pub(crate) fn holds(&self, user: &UserId, target: &Target) -> bool {
+        match target {
+            Target::Role { role } => self.logto.holders(role).contains(user),
+            Target::Membership { organization } => self.logto.members(organization).contains_key(user),
+            Target::OrganizationRole { organization, role } => {
+                self.logto.members(organization).get(user).is_some_and(|roles| roles.contains(role))
+            }
+        }
+    }
+
+    /// Who holds the role of this name.
+    pub(crate) fn holders(&self, role: &str) -> BTreeSet<UserId> {
+        self.logto.holders(&self.logto.role(role).unwrap())
+    }
+
+    /// The members of `acme`, with the names of their roles there.
+    pub(crate) fn acme(&self) -> BTreeMap<UserId, Vec<&'static str>> {
+        let named = ["member", "boss"].map(|name| (name, self.logto.organization_role(name)));
+        let names = |roles: &BTreeSet<_>| {
+            let held = named.iter().filter(|(_, role)| role.as_ref().is_some_and(|role| roles.contains(role)));
+            held.map(|(name, _)| *name).collect()
+        };
+        let members = self.logto.members(&self.organization());
+        members.into_iter().map(|(user, roles)| (user, names(&roles))).collect()
+    }
+
+    pub(crate) fn organization(&self) -> OrganizationId {
+        self.logto.organization("acme").unwrap()
+    }
+
+    /// Somebody with an account who has bought `product`.
+    pub(crate) fn buyer(&self, email: &str, product: &str) -> (UserId, OrderId) {
+        let user = self.logto.add_user(email);
+        let order = self.shop.buy(&product.into(), email);
+        (user, order)
+    }
+
+    /// How the buyer with this address, as the orders have it, was resolved.
+    pub(crate) async fn resolution(&self, email: &str) -> Option<Resolution> {
+        let buyers = self.store.buyers(&Scope::All).await.unwrap();
+        let of = |address: &entitled::model::Email| address.as_str() == email;
+        buyers.into_iter().find(|one| one.buyer.email.as_ref().is_some_and(of)).unwrap().resolution
+    }
+
+    /// The trail, oldest first.
+    pub(crate) async fn history(&self) -> Vec<AuditRow> {
+        let mut rows = self.store.audit_trail(10_000).await.unwrap();
+        rows.reverse();
+        rows
+    }
+}
+
+impl Passed {
+    /// What was planned: verb, target and user.
+    pub(crate) fn changes(&self) -> Vec<(&str, &str, &UserId)> {
+        let changes = self.sight.view.changes.iter();
+        changes.map(|change| (change.action.as_str(), change.target.as_str(), &change.user)).collect()
+    }
+
+    /// What was withheld: hold, verb, target and user.
+    pub(crate) fn held(&self) -> Vec<(&str, &str, &str, &UserId)> {
+        held(&self.sight)
+    }
+
+    /// What came of each change.
+    pub(crate) fn came(&self) -> Vec<&Came> {
+        self.report.lines.iter().map(|line| &line.came).collect()
+    }
+}
+
+/// What a plan withholds: hold, verb, target and user.
+pub(crate) fn held(sight: &Sight) -> Vec<(&str, &str, &str, &UserId)> {
+    let held = sight.view.held.iter();
+    held.map(|one| {
+        let change = &one.change;
+        assert!(!one.reason.is_empty() && !one.lift.is_empty(), "a hold that says nothing: {one:?}");
+        (one.hold.as_str(), change.action.as_str(), change.target.as_str(), &change.user)
+    })
+    .collect()
+}
+
+/// Those of `requests` whose method is this, and whose path contains each part.
+pub(crate) fn matching(requests: &[Seen], method: &str, parts: &[&str]) -> usize {
+    let fits = |seen: &&Seen| seen.method == method && parts.iter().all(|part| seen.path.contains(part));
+    requests.iter().filter(fits).count()
+}
+
+/// What most files name.
+pub(crate) fn furnish(logto: &LogtoSim) {
+    for role in ["paid-tier", "beta", "admin"] {
+        logto.add_role(role);
+    }
+    logto.add_organization("acme");
+    for role in ["member", "boss"] {
+        logto.add_organization_role(role);
+    }
+}
+
+fn simulators(running: &Running) -> Simulators {
+    Simulators { logto: running.logto_url().to_owned(), shop: running.shop_url().to_owned() }
+}
+
+async fn in_force(running: &Running, folder: &TempDir, yaml: &str) -> Result<InForce, EnterError> {
+    let text = yaml.replace("$SHOP", running.shop_url()).replace("$FOLDER", folder.path().to_str().unwrap());
+    let checked = check_text(&text, "entitlements.yaml".as_ref(), &Secrets, &presets());
+    let (config, _) = checked.unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
+    let origin = Origin { file: "entitlements.yaml".to_owned(), digest: config.digest.clone(), commit: None };
+    enter(config, origin, Some(&simulators(running))).await
+}

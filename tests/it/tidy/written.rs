@@ -1,0 +1,123 @@
+//! The README, the examples and the hints speak of a program that exists.
+
+use std::collections::BTreeSet;
+
+use super::{files, root};
+use crate::support::binary::Home;
+
+/// The subcommands, as `--help` lists them.
+fn subcommands(home: &Home) -> BTreeSet<String> {
+    let help = home.entitled(&["--help"]).exits(0).out;
+    let list = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let commands: BTreeSet<String> =
+        list.lines().filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next().map(str::to_owned)).collect();
+    assert!(commands.contains("plan") && commands.contains("sandbox"), "{commands:?}");
+    commands
+}
+
+/// Every piece of code in a Markdown text: lines of fenced blocks, and spans between backticks.
+fn code_in_markdown(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut fenced = false;
+    let mut prose = String::new();
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        } else if fenced {
+            found.push(line.trim_start_matches("$ ").to_owned());
+        } else {
+            prose.push_str(line);
+            prose.push('\n');
+        }
+    }
+    found.extend(prose.split('`').skip(1).step_by(2).map(|span| span.replace('\n', " ")));
+    found
+}
+
+/// The arguments of a call of the program, where a piece of code is one.
+fn call<'a>(code: &'a str, commands: &BTreeSet<String>) -> Option<Vec<&'a str>> {
+    let words: Vec<&str> = code.split_whitespace().collect();
+    match words.as_slice() {
+        ["entitled", rest @ ..] if !rest.is_empty() => Some(rest.to_vec()),
+        ["cargo", "run", rest @ ..] => {
+            let from = rest.iter().position(|word| *word == "--")? + 1;
+            Some(rest[from..].to_vec())
+        }
+        [first, ..] if commands.contains(*first) && words.len() > 1 && words[1].starts_with('-') => Some(words),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_commands_of_the_readme_exist() {
+    let home = Home::new();
+    let commands = subcommands(&home);
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("there is a README");
+    let pieces = code_in_markdown(&readme);
+    let calls: Vec<Vec<&str>> = pieces.iter().filter_map(|code| call(code, &commands)).collect();
+    let mut named = BTreeSet::new();
+    for call in calls {
+        let command = call[0];
+        assert!(commands.contains(command), "the README speaks of `entitled {}`", call.join(" "));
+        named.insert(command.to_owned());
+        let help = home.entitled(&[command, "--help"]).exits(0).out;
+        for flag in call.iter().filter_map(|word| word.strip_prefix("--")) {
+            let flag = flag.split(['=', '|', '\\']).next().unwrap_or_default();
+            assert!(help.contains(&format!("--{flag}")), "the README speaks of `entitled {}`", call.join(" "));
+        }
+    }
+    let all: BTreeSet<String> = commands.into_iter().filter(|command| command != "help").collect();
+    assert_eq!(named, all, "the README leaves a command out");
+    assert!(pieces.iter().any(|code| code == "cargo test"), "the README says how to run the tests");
+}
+
+/// Hints, comments and examples: whatever says `entitled something` in backticks.
+#[test]
+fn no_hint_sends_anybody_to_a_command_that_is_not_there() {
+    let commands = subcommands(&Home::new());
+    let places = ["src", "examples", "entitlements.yaml", "README.md", "CHANGELOG.md"];
+    let mut seen = 0;
+    for file in places.into_iter().flat_map(files) {
+        for (at, start) in file.text.match_indices("`entitled ") {
+            let word: String =
+                file.text[at + start.len()..].chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+            if !word.is_empty() {
+                assert!(commands.contains(&word), "{} speaks of `entitled {word}`", file.path);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 10, "only {seen} are found");
+}
+
+#[test]
+fn the_examples_are_valid() {
+    let examples: Vec<_> = files("examples/entitlements")
+        .into_iter()
+        .chain(files("entitlements.yaml"))
+        .filter(|file| file.path.ends_with(".yaml") && !file.path.ends_with("/orders.yaml"))
+        .collect();
+    assert!(examples.len() >= 6);
+    for example in examples {
+        let mut home = Home::new();
+        for reference in example.text.split("${").skip(1).filter_map(|rest| rest.split(['}', ':']).next()) {
+            let address = reference.ends_with("_ENDPOINT");
+            home.set(reference, if address { "https://logto.example.com" } else { "a-value" });
+        }
+        let path = root().join(&example.path);
+        let ran = home.entitled(&["check", path.to_str().unwrap()]).exits(0);
+        assert_eq!(ran.err, "", "{} is taken without a warning", example.path);
+    }
+}
+
+/// The example for orders in a file works from end to end.
+#[test]
+fn the_example_orders_are_read() {
+    let home = Home::new();
+    for (from, to) in [("file.yaml", "entitlements.yaml"), ("orders.yaml", "orders.yaml")] {
+        let text = std::fs::read_to_string(root().join("examples/entitlements").join(from)).unwrap();
+        home.write(to, &text);
+    }
+    let ran = home.entitled(&["plan"]).exits(0);
+    assert!(ran.out.contains("ord_01H9A  NoAccount"), "{}", ran.out);
+}
