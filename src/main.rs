@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    entitled::cli::main().await.into()
+fn main() -> ExitCode {
+    entitled::cli::main().into()
 }

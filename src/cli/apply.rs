@@ -37,7 +37,9 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     if !sight.view.in_sync() && !agreed && !asked()? {
         return Ok(Exit::Pending);
     }
-    carry_out(context, &opened, &sight, &Stop::never()).await
+    let ended = carry_out(context, &opened, &sight, &Stop::never()).await;
+    opened.store.close().await;
+    ended
 }
 
 /// The lease on the store, or a refusal that says who holds it.

@@ -131,7 +131,14 @@ struct Context {
 }
 
 /// Parses the command line, runs the command, prints what went wrong.
-pub async fn main() -> Exit {
+///
+/// Not `async`, so that the futures of every command are compiled here, once, and not again in the binary.
+pub fn main() -> Exit {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.expect("threads and timers are to be had on any machine that runs this").block_on(run_command())
+}
+
+async fn run_command() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -47,7 +47,9 @@ async fn once(context: &Context, mut stop: Stop) -> Result<Exit, Failure> {
         () = stop.wait() => return Ok(Exit::Failed),
     };
     say(&render::text(&sight.view, context.color))?;
-    apply::carry_out(context, &opened, &sight, &stop).await
+    let ended = apply::carry_out(context, &opened, &sight, &stop).await;
+    opened.store.close().await;
+    ended
 }
 
 async fn watch(context: &Context, keep: Keep, mode: Mode, mut stop: Stop) -> Result<Exit, Failure> {

@@ -120,6 +120,7 @@ pub async fn run(start: Start, mut stop: Stop) {
         daemon.turn(&mut stop).await;
         daemon.sleep(&mut stop).await;
     }
+    daemon.store.close().await;
     tracing::info!("stopped");
 }
 

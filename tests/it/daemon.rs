@@ -50,7 +50,8 @@ impl Live {
         let addresses = addresses(running.logto_url(), running.shop_url(), "");
         let head = format!("{addresses}schedule: {{full_pass: {full_pass}}}\nprune: owned\n{NO_LIMITS}\n");
         let program = Program::new(&format!("{head}{products}"));
-        Prepared { running, logto, shop, program, head }
+        let store = program.store();
+        Prepared { running, logto, shop, program, head, store }
     }
 
     /// A daemon that runs with these products.
@@ -110,6 +111,8 @@ pub(crate) struct Prepared {
     pub(crate) shop: ShopSim,
     pub(crate) program: Program,
     head: String,
+    /// Where the store lies; beside the file at first.
+    pub(crate) store: std::path::PathBuf,
 }
 
 impl Prepared {
@@ -119,8 +122,8 @@ impl Prepared {
 
     /// Starts the loop, in a thread of its own as in a process of its own.
     pub(crate) fn run(self, pulse: Pulse, mode: Mode) -> Live {
-        let Self { running, logto, shop, program, head } = self;
-        let (file, store) = (program.file(), program.store());
+        let Self { running, logto, shop, program, head, store } = self;
+        let file = program.file();
         let (stopper, stop) = daemon::stop();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -93,12 +93,15 @@ async fn a_link_swapped_far_from_the_file() {
 /// A link in the middle of the way changes, in a folder that nobody watches: only reading tells.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changed_without_any_event() {
-    let prepared = Live::prepare(RARELY, &giving("paid-tier")).await;
+    let mut prepared = Live::prepare(RARELY, &giving("paid-tier")).await;
     let folder = prepared.program.folder.path().to_owned();
     let elsewhere = tempfile::tempdir().unwrap();
+    // Nor does a write to the store, which is an event where it lies beside the file.
+    prepared.store = elsewhere.path().join("entitled.db");
     for (name, role) in [("v1", "paid-tier"), ("v2", "beta")] {
         std::fs::create_dir(elsewhere.path().join(name)).unwrap();
-        let text = prepared.text(&giving(role));
+        // No poll wakes the loop either.
+        let text = prepared.text(&giving(role)).replace("poll: 50ms", "poll: 1h");
         std::fs::write(elsewhere.path().join(name).join("entitlements.yaml"), text).unwrap();
     }
     let current = elsewhere.path().join("current");
@@ -106,9 +109,18 @@ async fn changed_without_any_event() {
     std::fs::remove_file(folder.join("entitlements.yaml")).unwrap();
     symlink(current.join("entitlements.yaml"), folder.join("entitlements.yaml")).unwrap();
 
+    let ann = prepared.logto.add_user("ann@example.com");
+    prepared.shop.buy(&"prd_pro".into(), &ann);
     let live = prepared.run(QUICK, Mode::Live);
-    let ann = live.buyer("ann@example.com", "prd_pro");
     live.hold("paid-tier", &[&ann]).await;
+    // The pass is written down to its end, so that the loop sleeps by now.
+    let store = Store::open(&elsewhere.path().join("entitled.db")).await.unwrap();
+    let written_down = async {
+        while store.runs(1).await.unwrap()[0].end.is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), written_down).await.unwrap();
     std::fs::remove_file(&current).unwrap();
     symlink("v2", &current).unwrap();
     live.hold("beta", &[&ann]).await;
