@@ -10,25 +10,15 @@ use crate::logto::{LogtoError, Reader};
 use crate::model::{Buyer, Email, Resolution, UserId};
 use crate::store::{BuyerKey, StoredBuyer};
 
-/// Which buyers have to be looked up in this pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// Those never looked up, and those who are still nobody.
-    Unresolved,
-    /// Those never looked up.
-    New,
-}
-
 /// Looks up whoever needs it and returns what changed. `Err`: Logto could not be asked; nothing is known anew.
 pub async fn resolve(
     reader: &Reader,
     rules: &Buyers,
     buyers: &[StoredBuyer],
-    ask: Ask,
 ) -> Result<Vec<(BuyerKey, Resolution)>, LogtoError> {
     let bindings: BTreeMap<&Email, &UserId> = rules.bindings.iter().map(|(email, user)| (email, user)).collect();
     let bound = |buyer: &Buyer| buyer.email.as_ref().and_then(|email| bindings.get(email).copied());
-    let open: Vec<&StoredBuyer> = buyers.iter().filter(|one| is_open(one, bound(&one.buyer), rules, ask)).collect();
+    let open: Vec<&StoredBuyer> = buyers.iter().filter(|one| is_open(one, bound(&one.buyer), rules)).collect();
     if open.is_empty() {
         return Ok(Vec::new());
     }
@@ -55,16 +45,15 @@ pub async fn resolve(
 }
 
 /// Whether a buyer is looked up: never was, still nobody, or a binding now says otherwise.
-fn is_open(one: &StoredBuyer, bound: Option<&UserId>, rules: &Buyers, ask: Ask) -> bool {
-    match (&one.resolution, ask) {
-        (None, _) => true,
-        (Some(Resolution::User(user)), _) => {
+fn is_open(one: &StoredBuyer, bound: Option<&UserId>, rules: &Buyers) -> bool {
+    match &one.resolution {
+        None => true,
+        Some(Resolution::User(user)) => {
             bound.is_some_and(|bound| bound != user)
                 && rules.matching.contains(&Matching::Binding)
                 && one.buyer.user.as_ref() != Some(user)
         }
-        (Some(_), Ask::Unresolved) => true,
-        (Some(_), Ask::New) => false,
+        Some(Resolution::Ambiguous(_) | Resolution::NoAccount | Resolution::NoIdentity) => true,
     }
 }
 

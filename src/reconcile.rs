@@ -20,7 +20,7 @@ use crate::clock;
 use crate::config::settings::{Config, Logto};
 use crate::daemon::Stop;
 use crate::desired::{Desired, State, desired};
-use crate::directory::{self, Ask};
+use crate::directory;
 use crate::in_force::InForce;
 use crate::intake;
 use crate::logto::{LogtoError, Reader, Writer, name_forgotten};
@@ -235,12 +235,12 @@ pub(crate) async fn approved(
 
 /// The buyers of a pass, each looked up in Logto if nobody has yet.
 pub(crate) async fn buyers(eyes: Eyes<'_>, span: &Span) -> Result<Vec<StoredBuyer>, PassError> {
-    let (scope, ask) = match span {
-        Span::Full => (Scope::All, Ask::Unresolved),
-        Span::Quick(orders) => (Scope::Buyers(eyes.store.buyers_of_orders(orders).await?), Ask::Unresolved),
+    let scope = match span {
+        Span::Full => Scope::All,
+        Span::Quick(orders) => Scope::Buyers(eyes.store.buyers_of_orders(orders).await?),
     };
     let buyers = eyes.store.buyers(&scope).await?;
-    let answers = directory::resolve(eyes.reader, &eyes.config.buyers, &buyers, ask).await?;
+    let answers = directory::resolve(eyes.reader, &eyes.config.buyers, &buyers).await?;
     eyes.store.resolve_buyers(&answers, eyes.now).await?;
     let scope = match span {
         Span::Full => Scope::All,
