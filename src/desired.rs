@@ -49,6 +49,8 @@ pub enum State {
 pub enum Ending {
     /// `valid_for` has passed.
     Expired,
+    /// The paid period of a subscription has passed, and no renewal is known.
+    Lapsed,
     /// The money was given back, in whole or in part.
     Refunded,
     /// The order was cancelled or marked invalid.
@@ -132,6 +134,7 @@ pub fn desired(purchases: &mut [Purchase], catalog: &Catalog, now: i64) -> Desir
             let rule = catalog.rule(one.product);
             let ending = match rule.verdict(one.standing) {
                 Verdict::Entitles => Ending::Expired,
+                Verdict::Lasts => Ending::Lapsed,
                 Verdict::Ends => how(one.standing),
                 Verdict::Never | Verdict::Undecided => return None,
             };
@@ -166,6 +169,8 @@ fn weigh(purchases: &[Purchase], rule: &Rule, now: i64) -> Option<Said> {
             Verdict::Never => continue,
             Verdict::Undecided => (State::Undecided, FOREVER),
             Verdict::Ends => ending(how(purchase.standing), purchase.at, grace, now),
+            Verdict::Lasts if now < purchase.at => (State::Entitled, purchase.at),
+            Verdict::Lasts => ending(Ending::Lapsed, purchase.at, grace, now),
             Verdict::Entitles => {
                 // Purchases extend each other end to end; a gap between two is not given back.
                 let from = paid_until.map_or(purchase.at, |until| until.max(purchase.at));
@@ -207,7 +212,11 @@ fn how(standing: Standing) -> Ending {
     match standing {
         Standing::Void | Standing::Expired | Standing::Pending => Ending::Voided,
         Standing::Disputed => Ending::Disputed,
-        Standing::Refunded | Standing::PartiallyRefunded | Standing::Paid | Standing::Unknown => Ending::Refunded,
+        Standing::Refunded
+        | Standing::PartiallyRefunded
+        | Standing::Paid
+        | Standing::Subscribed
+        | Standing::Unknown => Ending::Refunded,
     }
 }
 

@@ -174,7 +174,7 @@ fn take_back(world: World<'_>, target: TargetIx, row: Row<'_>, owned: &Owned, pr
         Some(because) => hold(because),
         None if presence == Presence::Unknown => hold(Hold::Incomplete(gap(&world.actual.targets[target.at()]))),
         None => match why {
-            Ok(Why { cause: Cause::Ended(Ending::Expired), product: Some(product), .. })
+            Ok(Why { cause: Cause::Ended(Ending::Expired | Ending::Lapsed), product: Some(product), .. })
                 if world.guard.blind.contains(&product) =>
             {
                 hold(Hold::Incomplete(Gap::Source))

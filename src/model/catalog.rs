@@ -94,7 +94,7 @@ pub struct Rule {
     pub line: u32,
     /// What it entitles to, in the order of the targets. A bundle has several.
     pub entitlements: Vec<Entitlement>,
-    /// How long a purchase lasts. `None`: for ever.
+    /// How long a purchase lasts. `None`: for ever. A subscription lasts as long as it is paid.
     pub valid_for: Option<SignedDuration>,
     /// How much longer it is kept after a refund or an expiry.
     pub grace: SignedDuration,
@@ -111,6 +111,8 @@ pub struct Rule {
 pub enum Verdict {
     /// It entitles, from the time of payment, for `valid_for`.
     Entitles,
+    /// It entitles until the end of the paid period; `grace` runs from then.
+    Lasts,
     /// It entitled once and has ended; `grace` runs from then.
     Ends,
     /// It never entitled: not paid, or not in time.
@@ -144,6 +146,7 @@ impl Rule {
         };
         match standing {
             Standing::Paid => Verdict::Entitles,
+            Standing::Subscribed => Verdict::Lasts,
             Standing::Refunded | Standing::Void => by(self.on_refund),
             Standing::PartiallyRefunded => by(self.on_partial_refund),
             Standing::Disputed => by(self.on_dispute),

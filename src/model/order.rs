@@ -26,11 +26,14 @@ pub enum Standing {
     Void = 6,
     /// The payment API said something that the mapping does not know. Changes nothing, either way.
     Unknown = 7,
+    /// A subscription that runs. Entitles until the end of its paid period ([`Order::period_end`]), then
+    /// ends after `grace`, unless a renewal has moved that end.
+    Subscribed = 8,
 }
 
 impl Standing {
     /// Every standing, in the order of their numbers in the store.
-    pub const ALL: [Standing; 8] = [
+    pub const ALL: [Standing; 9] = [
         Standing::Pending,
         Standing::Paid,
         Standing::PartiallyRefunded,
@@ -39,6 +42,7 @@ impl Standing {
         Standing::Expired,
         Standing::Void,
         Standing::Unknown,
+        Standing::Subscribed,
     ];
 
     /// The word used in `entitlements.yaml`, in the store and in every output.
@@ -52,6 +56,7 @@ impl Standing {
             Standing::Expired => "expired",
             Standing::Void => "void",
             Standing::Unknown => "unknown",
+            Standing::Subscribed => "subscribed",
         }
     }
 
@@ -87,16 +92,20 @@ pub struct Order {
     /// When it was refunded, voided or disputed, where the API tells. Else the store takes the time at
     /// which the standing was first seen, so that grace is never shorter than promised.
     pub ended_at: Option<Timestamp>,
+    /// Of a subscription: until when it is paid. A renewal moves it.
+    pub period_end: Option<Timestamp>,
 }
 
 impl Order {
     /// Where one line stands: as the order does when all of it was given back or nothing is known, else
-    /// by its own word where the API tells lines apart.
+    /// by its own word where the API tells lines apart. A subscription of which nobody says how long it is
+    /// paid is unknown: it would last for ever, or end at once.
     pub fn standing_of(&self, item: &Item) -> Standing {
-        match (self.standing, item.standing) {
+        let said = match (self.standing, item.standing) {
             (Standing::Refunded | Standing::Void | Standing::Unknown, _) | (_, None) => self.standing,
             (_, Some(own)) => own,
-        }
+        };
+        if said == Standing::Subscribed && self.period_end.is_none() { Standing::Unknown } else { said }
     }
 }
 

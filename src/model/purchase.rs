@@ -12,7 +12,8 @@ pub struct Purchase {
     pub user: UserIx,
     /// What was bought.
     pub product: ProductIx,
-    /// While it entitles, the time of payment; once it has ended, the time of the end.
+    /// While it entitles, the time of payment; once it has ended, the time of the end; of a subscription
+    /// the end of the paid period.
     pub at: i64,
     /// The order it belongs to.
     pub order: OrderKey,

@@ -140,8 +140,9 @@ pub(super) fn prove(world: World<'_>, revocations: Vec<Action>, plan: &mut Plan)
     proved
 }
 
-/// The orders whose end is what a payment API said: all of those that would entitle if it said otherwise.
-/// An expiry is proved by the clock, an unmapped product and `exclusive` by the file.
+/// The orders whose end is what a payment API said: all of those that would entitle if it said otherwise, and
+/// subscriptions, since a renewal may not have been read yet. An expiry is proved by the clock, an unmapped
+/// product and `exclusive` by the file.
 fn told(world: World<'_>, action: &Action) -> impl Iterator<Item = OrderKey> {
     let past: &[Past] = match action.why.cause {
         Cause::Ended(_) => world.desired.ended_of(action.user),

@@ -59,6 +59,7 @@ pub fn because(verb: Verb, why: &Why, order: Option<&OrderName>, rule: Option<&R
         Cause::Ended(how) => {
             let ended = match how {
                 Ending::Expired => "expired",
+                Ending::Lapsed => "was not renewed and lapsed",
                 Ending::Refunded => "was refunded",
                 Ending::Voided => "was cancelled",
                 Ending::Disputed => "was disputed",

@@ -4,7 +4,7 @@
 //!
 //! The shape: a list, or `{orders: [...]}`, of entries with `id` (or `orderId`), `productId` or
 //! `products`, `user: {id, email}`, `status`, `paidAt`, `updatedAt`, `amount`, `currency`
-//! (<https://docs.openbitum.pw/integrations/webhook>).
+//! (<https://docs.openbitum.pw/integrations/webhook>), and `periodEnd` for a `status` of `subscribed`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -144,6 +144,7 @@ struct Entry {
     status: Text,
     paid_at: Option<Text>,
     updated_at: Option<Text>,
+    period_end: Option<Text>,
     // In the documented payload, and of no use here. Named, so that a misspelt key is still an error.
     #[serde(rename = "event")]
     _event: Option<IgnoredAny>,
@@ -202,6 +203,7 @@ impl Entry {
             paid_at: moment("paidAt", self.paid_at)?,
             updated_at: moment("updatedAt", self.updated_at)?,
             ended_at: None,
+            period_end: moment("periodEnd", self.period_end)?,
         })
     }
 }

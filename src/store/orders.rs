@@ -122,7 +122,7 @@ impl Store {
         let mut snapshot = self.readers().begin().await?;
         let heads = sqlx::query(
             "SELECT o.key, s.name, o.id, b.claimed, b.email, o.standing, o.status, o.paid_at, o.updated_at, o.ended_at,
-                    o.seen_at, o.standing_since
+                    o.period_end, o.seen_at, o.standing_since
              FROM orders o JOIN sources s ON s.key = o.source JOIN buyers b ON b.key = o.buyer
              WHERE o.key IN (SELECT value FROM json_each(?1)) ORDER BY o.key",
         )
@@ -160,9 +160,10 @@ impl Store {
                         paid_at: time_or_null(row, 7)?,
                         updated_at: time_or_null(row, 8)?,
                         ended_at: time_or_null(row, 9)?,
+                        period_end: time_or_null(row, 10)?,
                     },
-                    seen_at: time(row, 10)?,
-                    standing_since: time(row, 11)?,
+                    seen_at: time(row, 11)?,
+                    standing_since: time(row, 12)?,
                 })
             })
             .collect()

@@ -16,7 +16,8 @@ impl Store {
     ///
     /// Lines of one order that name the same product and stand alike are one purchase of their sum, up to
     /// 255. `at` is when the line ended where [`Rule::verdict`](crate::model::Rule::verdict) says that it
-    /// ends; else when it was paid, or last changed, or was first seen, whichever is known first.
+    /// ends, and the end of the paid period where it lasts; else when it was paid, or last changed, or was
+    /// first seen, whichever is known first.
     pub async fn purchases(
         &self,
         catalog: &Catalog,
@@ -56,7 +57,7 @@ impl Store {
                 "SELECT json_group_array(json_array(
                      (o.key << 32) | o.buyer,
                      (min(i.line, 32767) << 48) | (i.product << 16) | (i.standing << 8) | min(i.quantity, 255),
-                     coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at))
+                     coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at, o.period_end))
                  FROM orders o CROSS JOIN items i ON i.order_key = o.key
                  WHERE o.key > ?1 AND o.key <= ?2 AND i.product IN (SELECT value FROM json_each(?3))",
             )
@@ -75,7 +76,7 @@ impl Store {
             "SELECT json_group_array(json_array(
                  (o.key << 32) | o.buyer,
                  (min(i.line, 32767) << 48) | (i.product << 16) | (i.standing << 8) | min(i.quantity, 255),
-                 coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at))
+                 coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at, o.period_end))
              FROM orders o CROSS JOIN items i ON i.order_key = o.key
              WHERE o.buyer IN (SELECT value FROM json_each(?1)) AND i.product IN (SELECT value FROM json_each(?2))",
         )
@@ -91,8 +92,9 @@ impl Store {
 
 /// A line on its way from SQLite, so packed that it sorts by order and line: the order's key and the buyer's,
 /// 32 bits each; place in the order, product, standing and quantity, 15, 32, 8 and 8 bits; while it entitles,
-/// from when; when it came to stand so; when it was first seen to entitle. Times in milliseconds.
-type Row = (i64, i64, i64, i64, Option<i64>);
+/// from when; when it came to stand so; when it was first seen to entitle; until when it is paid. Times in
+/// milliseconds.
+type Row = (i64, i64, i64, i64, Option<i64>, Option<i64>);
 
 struct Fold<'a> {
     catalog: &'a Catalog,
@@ -108,7 +110,7 @@ impl Fold<'_> {
     }
 
     /// Adds one line, or its quantity to a line of the same order that is like it.
-    fn add(&self, &(head, line, active, since, seen): &Row, purchases: &mut Vec<Purchase>) -> Sql<()> {
+    fn add(&self, &(head, line, active, since, seen, paid_until): &Row, purchases: &mut Vec<Purchase>) -> Sql<()> {
         let (order, buyer) = ((head >> 32) as u32, head as u32);
         let (product, standing, quantity) = ((line >> 16) as u32, (line >> 8) as u8, line as u8);
         let (Some(product), Some(user)) = ((self.product_ix)(ProductKey(product)), (self.user_ix)(BuyerKey(buyer)))
@@ -119,6 +121,7 @@ impl Fold<'_> {
         let order = OrderKey(order);
         let millis = match self.catalog.rule(product).verdict(standing) {
             Verdict::Ends => since,
+            Verdict::Lasts => paid_until.unwrap_or(since),
             Verdict::Entitles | Verdict::Never | Verdict::Undecided => active,
         };
         let at = millis.div_euclid(1000);

@@ -30,7 +30,7 @@ pub struct Recorded {
 /// and the write-ahead log stay small.
 const CHUNK: usize = 10_000;
 
-/// So many rows a statement: SQLite takes up to 32,766 parameters, and a row has at most 13.
+/// So many rows a statement: SQLite takes up to 32,766 parameters, and a row has at most 14.
 const ROWS: usize = 1_000;
 
 impl Store {
@@ -164,7 +164,7 @@ fn order_key(key: i64) -> OrderKey {
 }
 
 fn entitling(standing: Standing) -> bool {
-    matches!(standing, Standing::Paid | Standing::PartiallyRefunded | Standing::Disputed)
+    matches!(standing, Standing::Paid | Standing::Subscribed | Standing::PartiallyRefunded | Standing::Disputed)
 }
 
 /// When `standing` came to hold, if it was `before` until now.
@@ -328,8 +328,8 @@ async fn write_orders(
 ) -> Sql<()> {
     for incoming in incoming.chunks(ROWS) {
         let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO orders (key, source, id, buyer, standing, status, paid_at, updated_at, ended_at, seen_at,
-                                 entitled_seen_at, standing_since, digest) ",
+            "INSERT INTO orders (key, source, id, buyer, standing, status, paid_at, updated_at, ended_at, period_end,
+                                 seen_at, entitled_seen_at, standing_since, digest) ",
         );
         insert.push_values(incoming, |mut row, Incoming { order, digest, known, key }| {
             let before = known.as_ref().map(|known| (known.standing, known.standing_since));
@@ -343,6 +343,7 @@ async fn write_orders(
                 .push_bind(order.paid_at.map(millis))
                 .push_bind(order.updated_at.map(millis))
                 .push_bind(order.ended_at.map(millis))
+                .push_bind(order.period_end.map(millis))
                 .push_bind(known.as_ref().map_or(now, |known| known.seen_at))
                 .push_bind(entitled.or(entitling(order.standing).then_some(now)))
                 .push_bind(since(order, order.standing, before, now))
@@ -352,6 +353,7 @@ async fn write_orders(
             " ON CONFLICT (key) DO UPDATE SET
                  buyer = excluded.buyer, standing = excluded.standing, status = excluded.status,
                  paid_at = excluded.paid_at, updated_at = excluded.updated_at, ended_at = excluded.ended_at,
+                 period_end = excluded.period_end,
                  entitled_seen_at = excluded.entitled_seen_at, standing_since = excluded.standing_since,
                  digest = excluded.digest",
         );

@@ -5,6 +5,7 @@ use entitled::model::{
     Buyer, Catalog, Item, Order, OrderId, OrderKey, Policy, ProductIx, Purchase, Rule, Standing, TargetIx, UserIx,
     Verdict,
 };
+use jiff::Timestamp;
 
 use crate::worlds::{DAY, catalog, days, purchase, role, rule};
 
@@ -256,6 +257,7 @@ fn the_policy_of_the_product_decides_what_a_standing_means() {
                 for standing in Standing::ALL {
                     let expected = match standing {
                         Standing::Paid => Verdict::Entitles,
+                        Standing::Subscribed => Verdict::Lasts,
                         Standing::Pending | Standing::Expired => Verdict::Never,
                         Standing::Refunded | Standing::Void => by(on_refund),
                         Standing::PartiallyRefunded => by(on_partial_refund),
@@ -278,10 +280,9 @@ fn a_kept_partial_refund_lasts_as_long_as_if_nothing_was_refunded() {
     assert_eq!(claim(&revoke, &partial, 2 * DAY).expect("paid").at, 31 * DAY);
 }
 
-#[test]
-fn a_line_stands_by_itself_unless_the_whole_order_is_gone_or_unknown() {
-    let line = |standing| Item { standing, ..Item::one("pro".into()) };
-    let order = |standing| Order {
+/// An order that stands so, of a period that is known.
+fn order(standing: Standing) -> Order {
+    Order {
         id: OrderId::from("o1"),
         buyer: Buyer::default(),
         items: vec![],
@@ -290,7 +291,13 @@ fn a_line_stands_by_itself_unless_the_whole_order_is_gone_or_unknown() {
         paid_at: None,
         updated_at: None,
         ended_at: None,
-    };
+        period_end: Some(Timestamp::UNIX_EPOCH),
+    }
+}
+
+#[test]
+fn a_line_stands_by_itself_unless_the_whole_order_is_gone_or_unknown() {
+    let line = |standing| Item { standing, ..Item::one("pro".into()) };
     for whole in Standing::ALL {
         assert_eq!(order(whole).standing_of(&line(None)), whole);
         for own in Standing::ALL {
@@ -299,6 +306,32 @@ fn a_line_stands_by_itself_unless_the_whole_order_is_gone_or_unknown() {
             assert_eq!(order(whole).standing_of(&line(Some(own))), expected, "{own} in an order that is {whole}");
         }
     }
+}
+
+#[test]
+fn a_subscription_that_nobody_says_the_end_of_is_unknown() {
+    let endless = Order { standing: Standing::Subscribed, period_end: None, ..order(Standing::Paid) };
+    let line = |standing| Item { standing, ..Item::one("pro".into()) };
+    assert_eq!(endless.standing_of(&line(None)), Standing::Unknown);
+    let by_line = Order { period_end: None, ..order(Standing::Paid) };
+    assert_eq!(by_line.standing_of(&line(Some(Standing::Subscribed))), Standing::Unknown);
+    assert_eq!(by_line.standing_of(&line(None)), Standing::Paid);
+}
+
+#[test]
+fn a_subscription_entitles_until_its_paid_period_ends_then_for_the_grace() {
+    let shop = shop(|rule| (rule.valid_for, rule.grace) = (Some(days(1)), days(3)));
+    let subscribed = [purchase(1, Standing::Subscribed, 30 * DAY)];
+    let said = |now| claim(&shop, &subscribed, now).map(|claim| (claim.state, claim.at));
+    // `valid_for` is for what is bought once.
+    assert_eq!(said(5 * DAY), Some((State::Entitled, 30 * DAY)));
+    assert_eq!(said(30 * DAY - 1), Some((State::Entitled, 30 * DAY)));
+    assert_eq!(said(30 * DAY), Some((State::Grace(Ending::Lapsed), 33 * DAY)));
+    assert_eq!(said(33 * DAY), Some((State::Ended(Ending::Lapsed), 30 * DAY)));
+    assert_eq!(at(&shop, &subscribed, 5 * DAY).next_change, Some(30 * DAY));
+    assert_eq!(at(&shop, &subscribed, 31 * DAY).next_change, Some(33 * DAY));
+    let renewed = [purchase(1, Standing::Subscribed, 60 * DAY)];
+    assert_eq!(state(&shop, &renewed, 33 * DAY), Some(State::Entitled));
 }
 
 #[test]

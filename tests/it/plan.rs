@@ -123,6 +123,19 @@ fn every_order_that_was_said_to_end_is_read_again() {
 }
 
 #[test]
+fn a_subscription_that_lapsed_is_read_again_since_it_may_have_been_renewed() {
+    let lapsed = purchase(1, Standing::Subscribed, 0);
+    let scene = || Scene::new(one_role(), &[lapsed]).owned(0, lapsed);
+    let plan = scene().plan();
+    assert_eq!((actions(&plan), plan.verify.orders), (vec![], BTreeSet::from([OrderKey(1)])));
+    let plan = scene().reread(1, Reread::Confirmed).plan();
+    assert_eq!(actions(&plan), [(Verb::Revoke, 0, 0)]);
+    assert_eq!(plan.actions[0].why.cause, Cause::Ended(Ending::Lapsed));
+    let unread = scene().reread(1, Reread::Failed).plan();
+    assert_eq!(holds(&unread), [(Verb::Revoke, 0, 0, Hold::Unverified(Doubt::OrderUnconfirmed))]);
+}
+
+#[test]
 fn orders_for_other_targets_need_not_be_read_again() {
     let two = catalog(&[role("a"), role("b")], vec![rule("a", &[0]), rule("b", &[1])]);
     let other = Purchase { product: ProductIx(1), ..refunded(2) };

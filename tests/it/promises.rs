@@ -77,8 +77,8 @@ fn takes_nothing_without_proof(world: World<'_>, plan: &Plan) {
 
 /// Whether only the clock says that it ended, and the source that would know of a renewal was not read.
 fn by_clock_alone(world: World<'_>, action: &Action) -> bool {
-    let expired = action.why.cause == Cause::Ended(Ending::Expired);
-    expired && action.why.product.is_some_and(|product| world.guard.blind.contains(&product))
+    let by_clock = matches!(action.why.cause, Cause::Ended(Ending::Expired | Ending::Lapsed));
+    by_clock && action.why.product.is_some_and(|product| world.guard.blind.contains(&product))
 }
 
 fn share(limit: Limit, base: u64) -> u64 {

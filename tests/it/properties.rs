@@ -323,7 +323,10 @@ fn what_is_taken_was_bought_once_and_is_not_any_more() {
                 assert!(verdict != Verdict::Entitles || !alone, "{action:?} although {purchase:?}");
                 assert_ne!(verdict, Verdict::Undecided, "{action:?} although {purchase:?}");
                 let grace = purchase.at + rule.grace.as_secs() > NOW;
-                assert!(verdict != Verdict::Ends || !grace, "{action:?} although {purchase:?}");
+                assert!(
+                    !matches!(verdict, Verdict::Ends | Verdict::Lasts) || !grace,
+                    "{action:?} although {purchase:?}"
+                );
             }
             let Some(owned) = any.owned(action) else {
                 assert_eq!(any.guard.prune, Prune::Exclusive);

@@ -67,6 +67,7 @@ fn paid(id: &str, user: &str, product: &str) -> Order {
         paid_at: Some(at(1_000)),
         updated_at: Some(at(1_000)),
         ended_at: None,
+        period_end: None,
     }
 }
 

@@ -52,6 +52,7 @@ impl Mapper {
             paid_at: latest(raw, &self.map.paid_at).map_err(with_id)?,
             updated_at: latest(raw, &self.map.updated_at).map_err(with_id)?,
             ended_at: latest(raw, &self.map.ended_at).map_err(with_id)?,
+            period_end: None,
             id: OrderId::from(id),
         })
     }

@@ -66,6 +66,21 @@ async fn what_entitles_counts_from_the_payment_and_what_ended_from_its_end() {
 }
 
 #[tokio::test]
+async fn a_subscription_counts_to_the_end_of_its_paid_period() {
+    let home = Home::new();
+    let store = home.store().await;
+    let order = paid("o1", "u1", "pro");
+    let runs = |end, moved| Order { period_end: Some(at(end)), ..changed(&order, Standing::Subscribed, moved) };
+    let first = only(&store, &runs(9_000, 2_000), 5_000).await;
+    assert_eq!((first.at, first.seen, first.standing), (9_000, 5_000, Standing::Subscribed));
+    let renewed = only(&store, &runs(18_000, 3_000), 5_001).await;
+    assert_eq!((renewed.at, renewed.seen), (18_000, 5_000));
+    let open = Order { period_end: None, ..runs(0, 4_000) };
+    let nobody_knows = only(&store, &open, 5_002).await;
+    assert_eq!(nobody_knows.standing, Standing::Unknown);
+}
+
+#[tokio::test]
 async fn the_policy_of_the_product_decides_what_a_partial_refund_ends() {
     let home = Home::new();
     let store = home.store().await;

@@ -1,24 +1,69 @@
-//! A store of the version before: nothing of its trail is lost on the way.
+//! A store of an earlier version: nothing of it is lost on the way.
 
+use entitled::model::{Order, OrderKey, Standing};
 use entitled::store::{Store, Verb};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Connection as _, Row as _, SqlStr};
+use sqlx::{Connection as _, Row as _, SqlStr, SqliteConnection};
 
-use super::{Home, at};
+use super::{Home, at, changed, paid, shop};
+
+const STEPS: [(i64, &str, &str); 4] = [
+    (1, "orders", include_str!("../../../src/store/migrations/0001_orders.sql")),
+    (2, "ledger", include_str!("../../../src/store/migrations/0002_ledger.sql")),
+    (3, "runs", include_str!("../../../src/store/migrations/0003_runs.sql")),
+    (4, "safety", include_str!("../../../src/store/migrations/0004_safety.sql")),
+];
+
+/// Makes the store of the version that knew only the first `known` steps.
+async fn older(raw: &mut SqliteConnection, known: usize) {
+    let steps = STEPS[..known].iter().map(|&(version, name, sql)| {
+        Migration::new(version, name.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
+    });
+    Migrator::with_migrations(steps.collect()).run(raw).await.unwrap();
+}
+
+#[tokio::test]
+async fn orders_of_an_older_store_keep_their_keys_and_lines() {
+    let home = Home::new();
+    let mut raw = home.raw().await;
+    older(&mut raw, 4).await;
+    for statement in [
+        "INSERT INTO sources (key, name) VALUES (1, 'shop')",
+        "INSERT INTO products (key, source, id) VALUES (4, 1, 'pro')",
+        "INSERT INTO buyers (key, claimed, email) VALUES (2, 'u1', '')",
+        "INSERT INTO orders (key, source, id, buyer, standing, paid_at, seen_at, entitled_seen_at, standing_since, digest)
+         VALUES (7, 1, 'o1', 2, 1, 10000, 11000, 12000, 13000, 5), (9, 1, 'o2', 2, 3, 10000, 11000, 12000, 13000, 6)",
+        "INSERT INTO items (order_key, line, product, quantity, standing, since) VALUES (7, 0, 4, 3, 1, 13000)",
+        "DELETE FROM orders WHERE key = 9",
+    ] {
+        sqlx::query(statement).execute(&mut raw).await.unwrap();
+    }
+    raw.close().await.unwrap();
+
+    let store = home.store().await;
+    let [kept] = &store.stored_orders(&[OrderKey(7)]).await.unwrap()[..] else { panic!("it is gone") };
+    assert_eq!((kept.seen_at, kept.standing_since, kept.order.paid_at), (at(11), at(13), Some(at(10))));
+    assert_eq!((kept.order.standing, kept.order.period_end), (Standing::Paid, None));
+    assert_eq!((kept.order.items[0].product.as_str(), kept.order.items[0].quantity), ("pro", 3));
+
+    let runs = Order {
+        period_end: Some(at(90)),
+        items: kept.order.items.clone(),
+        ..changed(&paid("o3", "u1", "pro"), Standing::Subscribed, 20)
+    };
+    let recorded = store.record_orders(&shop(), std::slice::from_ref(&runs), at(30)).await.unwrap();
+    assert_eq!(recorded.touched, [OrderKey(10)], "a key that was handed out is never handed out again");
+    let stored = store.stored_orders(&recorded.touched).await.unwrap();
+    assert_eq!((stored[0].order.standing, stored[0].order.period_end), (Standing::Subscribed, Some(at(90))));
+    let verified = Store::verify(&home.path()).await.unwrap();
+    assert_eq!(verified.orders, 2, "every reference still leads somewhere");
+}
 
 #[tokio::test]
 async fn the_trail_of_an_older_store_keeps_every_line_and_its_id() {
     let home = Home::new();
     let mut raw = home.raw().await;
-    let steps = [
-        (1, "orders", include_str!("../../../src/store/migrations/0001_orders.sql")),
-        (2, "ledger", include_str!("../../../src/store/migrations/0002_ledger.sql")),
-        (3, "runs", include_str!("../../../src/store/migrations/0003_runs.sql")),
-    ]
-    .map(|(version, name, sql)| {
-        Migration::new(version, name.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
-    });
-    Migrator::with_migrations(steps.to_vec()).run(&mut raw).await.unwrap();
+    older(&mut raw, 3).await;
     for statement in [
         "INSERT INTO audit (id, at, run, verb, user, target, cause, source, order_id, product, line, config, note)
          VALUES (3, 10000, 'r1', 'granted', 'u1', 'role/a', 'order', 'shop', 'o1', 'pro', 7, '4f2a91c', NULL),
