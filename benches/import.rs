@@ -36,6 +36,7 @@ fn orders(count: u32) -> Vec<Order> {
                 paid_at: Some(paid),
                 updated_at: Some(paid),
                 ended_at: None,
+                period_end: None,
             }
         })
         .collect()
