@@ -1,6 +1,6 @@
 //! What can go wrong with a source, and what mends it.
 //!
-//! Holds no secret: texts of a server pass through `http::answer::begins` before they come here.
+//! Holds no secret: texts of a server pass through `call::answer::begins` before they come here.
 
 use std::path::PathBuf;
 

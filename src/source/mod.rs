@@ -3,6 +3,7 @@
 //! Decides nothing about access, stores nothing, and never takes an answer it could not read whole for
 //! "there are no orders". It writes to no payment API.
 
+mod call;
 mod error;
 mod expect;
 mod file;

@@ -2,23 +2,17 @@
 //!
 //! Asks with `GET` only, at one origin only, and follows no redirect: the credentials go nowhere else.
 
-mod answer;
-mod auth;
 pub mod mapping;
 mod paging;
 mod read;
 
-use std::time::Duration;
-
-use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{StatusCode, Url};
+use reqwest::StatusCode;
 use serde_json::Value;
 
+use super::call::{Caller, answer, call, segment};
 use super::{Lookup, MapError, SourceError};
 use crate::config::source::HttpSource;
-use crate::http::{Backoff, Pace, body, client, retry_after};
 use crate::model::OrderId;
-use answer::Reply;
 use mapping::Mapper;
 pub(super) use read::Reading;
 
@@ -26,49 +20,27 @@ pub(super) use read::Reading;
 #[derive(Debug)]
 pub struct Http {
     settings: HttpSource,
-    base: Url,
-    client: reqwest::Client,
-    headers: HeaderMap,
-    auth: auth::Auth,
-    pace: Pace,
-    backoff: Backoff,
+    caller: Caller,
     mapper: Mapper,
 }
 
 impl Http {
     /// Checks the settings; asks nobody.
     pub fn new(settings: &HttpSource) -> Result<Self, SourceError> {
-        let base = origin_of_ours(&settings.base_url)?;
-        let timeout = Duration::try_from(settings.timeout).unwrap_or(Duration::from_secs(30));
-        let client = client(timeout);
-        let backoff = Backoff::default();
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        for (name, value) in &settings.headers {
-            headers.insert(
-                header_name(name)?,
-                HeaderValue::from_str(value)
-                    .map_err(|_| SourceError::Settings { what: "the value of a header", value: value.clone() })?,
-            );
-        }
+        let HttpSource { base_url, auth, headers, timeout, rate, .. } = settings;
         Ok(Self {
-            auth: auth::Auth::new(&settings.auth, client.clone(), backoff)?,
-            pace: Pace::new(settings.rate),
+            caller: Caller::new(base_url, auth, headers, *timeout, *rate)?,
             mapper: Mapper::new(&settings.map, &settings.status),
             settings: settings.clone(),
-            base,
-            client,
-            headers,
-            backoff,
         })
     }
 
     /// Reads one order again.
     pub(super) async fn get(&self, id: &OrderId) -> Result<Lookup, SourceError> {
         let Some(get) = &self.settings.get else { return Ok(Lookup::Unsupported) };
-        let url = self.url(&get.path.replace("{id}", &segment(id.as_str())?), &get.query)?;
+        let url = self.caller.url(&get.path.replace("{id}", &segment(id.as_str())?), &get.query)?;
         let call = call(&url);
-        let reply = self.fetch(url).await?;
+        let reply = self.caller.fetch(url).await?;
         if reply.status == StatusCode::NOT_FOUND {
             // A page of a proxy is no word about the order.
             reply.json(&call)?;
@@ -83,129 +55,6 @@ impl Http {
         }
         Ok(Lookup::Found(order))
     }
-
-    /// A URL under the base, with these parameters.
-    fn url(&self, path: &str, query: &[(String, String)]) -> Result<Url, SourceError> {
-        let text = format!("{}{path}", self.settings.base_url);
-        let mut url: Url = text
-            .parse()
-            .map_err(|_| SourceError::Settings { what: "a URL with `list.path` or `get.path`", value: text })?;
-        if url.origin() != self.base.origin() {
-            // A base of `https://shop.example` and a path of `.evil.example` make another host.
-            return Err(SourceError::Settings { what: "a path, which starts with a slash", value: path.to_owned() });
-        }
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        Ok(url)
-    }
-
-    /// One `GET`, with credentials, tried again while that may help. The reply is a success or a 404;
-    /// everything else is an error.
-    async fn fetch(&self, url: Url) -> Result<Reply, SourceError> {
-        let call = call(&url);
-        let mut tries = 0;
-        let mut renewed = false;
-        loop {
-            self.pace.turn().await;
-            tries += 1;
-            let credentials = self.auth.credentials().await?;
-            let mut request = self.client.get(url.clone()).headers(self.headers.clone());
-            if let Some((name, value)) = &credentials {
-                request = request.header(name, value);
-            }
-            let secrets = self.auth.secrets(credentials.as_ref());
-            let (error, wait) = match request.send().await {
-                Err(error) => (
-                    SourceError::Unreachable { call: call.clone(), tries, source: error.without_url() },
-                    self.backoff.wait(tries + 1, None),
-                ),
-                Ok(response) => {
-                    let asked = retry_after(response.headers());
-                    let wait = self.backoff.wait(tries + 1, asked);
-                    let status = response.status();
-                    if status == StatusCode::UNAUTHORIZED
-                        && !renewed
-                        && self.auth.renewable()
-                        && let Some((_, refused)) = &credentials
-                    {
-                        self.auth.discard(refused).await;
-                        renewed = true;
-                        tries -= 1;
-                        continue;
-                    }
-                    if status == StatusCode::TOO_MANY_REQUESTS || asked.is_some() {
-                        self.pace.quiet(wait).await;
-                    }
-                    let head = answer::Head::of(&response);
-                    match body(response).await {
-                        Err(source) => (SourceError::Body { call: call.clone(), source }, wait),
-                        Ok(bytes) => {
-                            let reply = Reply::new(head, bytes, secrets);
-                            match reply.verdict(&call, self.auth.kind()) {
-                                None => return Ok(reply),
-                                Some(error) if !answer::passing(status) => return Err(error),
-                                Some(error) => (error, wait),
-                            }
-                        }
-                    }
-                }
-            };
-            if tries >= self.backoff.attempts {
-                return Err(error);
-            }
-            tracing::debug!(call, tries, error = %error, "a read is tried again");
-            tokio::time::sleep(wait).await;
-        }
-    }
-}
-
-/// The base URL, if it can be one: absolute, `http` or `https`, and without credentials, which would show
-/// in every error.
-fn origin_of_ours(text: &str) -> Result<Url, SourceError> {
-    let url: Result<Url, _> = text.parse();
-    match url {
-        Ok(url)
-            if matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none() =>
-        {
-            Ok(url)
-        }
-        Ok(url) if url.has_authority() && (!url.username().is_empty() || url.password().is_some()) => {
-            Err(SourceError::Settings {
-                what: "the `url` of a source; it holds a user name or a password, which belong under `auth`",
-                value: url.host_str().unwrap_or_default().to_owned(),
-            })
-        }
-        _ => Err(SourceError::Settings { what: "the `url` of a source", value: text.to_owned() }),
-    }
-}
-
-fn header_name(name: &str) -> Result<HeaderName, SourceError> {
-    HeaderName::from_bytes(name.as_bytes())
-        .map_err(|_| SourceError::Settings { what: "the name of a header", value: name.to_owned() })
-}
-
-/// The request as errors name it.
-fn call(url: &Url) -> String {
-    match url.query() {
-        Some(query) => format!("GET {}?{query}", url.path()),
-        None => format!("GET {}", url.path()),
-    }
-}
-
-/// An id as one segment of a path: everything but RFC 3986's unreserved characters is percent-encoded.
-/// `.` and `..` are refused, since every URL parser takes them for steps, encoded or not.
-fn segment(id: &str) -> Result<String, SourceError> {
-    if id.is_empty() || id == "." || id == ".." {
-        return Err(SourceError::Settings { what: "an order id in a path", value: id.to_owned() });
-    }
-    Ok(id
-        .bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect())
 }
 
 /// Names the item in an error about it.

@@ -99,7 +99,7 @@ impl Reading<'_> {
 
     /// Fetches one page, gives what is new on it, and steps to the next, or to the end.
     async fn step(&mut self) -> Result<Vec<Order>, SourceError> {
-        let Http { settings, base, .. } = self.http;
+        let Http { settings, caller, .. } = self.http;
         if self.walk.pages >= settings.max_pages {
             return Err(SourceError::TooManyPages { max: settings.max_pages });
         }
@@ -117,7 +117,7 @@ impl Reading<'_> {
         let fresh = self.walk.take_in(orders, received >= self.pager.size(), &call)?;
         let walked = self.walk.walked;
         let facts = PageFacts { received, walked, total, last_id: last_id.as_ref().map(OrderId::as_str), cursor };
-        if older || self.pager.advance(&facts, &call, base)? == Next::End {
+        if older || self.pager.advance(&facts, &call, caller.base())? == Next::End {
             if self.walk.order == Sorted::No && settings.incremental == Incremental::WalkBack {
                 let path = &settings.list.path;
                 tracing::warn!(path, "the list does not come newest change first, so every increment reads all of it");
@@ -169,11 +169,11 @@ impl Http {
                     query.push((param.clone(), time::format(floor, *format)));
                 }
                 query.extend(pager.params());
-                self.url(&list.path, &query)?
+                self.caller.url(&list.path, &query)?
             }
         };
         let call = call(&url);
-        let mut answer = self.fetch(url).await?.success(&call)?.json(&call)?;
+        let mut answer = self.caller.fetch(url).await?.success(&call)?.json(&call)?;
         let total = list.total.as_ref().and_then(|path| count(path, &answer));
         let cursor = match &list.paging {
             Paging::Cursor { next: CursorPath::Body(path), .. } => path.query(&answer).first().cloned(),

@@ -13,10 +13,11 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::answer::{Head, Reply, passing};
-use super::{SourceError, header_name, origin_of_ours};
+use super::{header_name, origin_of_ours};
 use crate::config::source::Auth as Settings;
 use crate::http::{Backoff, body, retry_after};
 use crate::secret::Secret;
+use crate::source::SourceError;
 
 /// The life of a token whose answer names none.
 const DEFAULT_LIFE: Duration = Duration::from_secs(300);

@@ -7,21 +7,21 @@ use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::SourceError;
 use crate::secret::Secret;
+use crate::source::SourceError;
 
 /// The most of a server's own words that an error shows, in characters.
 const SHOWN: usize = 160;
 
 /// What stands before the body.
-pub(super) struct Head {
+pub(in crate::source) struct Head {
     status: StatusCode,
     content_type: String,
     location: Option<String>,
 }
 
 impl Head {
-    pub(super) fn of(response: &Response) -> Self {
+    pub(in crate::source) fn of(response: &Response) -> Self {
         let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         Self {
             status: response.status(),
@@ -32,20 +32,20 @@ impl Head {
 }
 
 /// A whole answer.
-pub(super) struct Reply {
-    pub(super) status: StatusCode,
+pub(in crate::source) struct Reply {
+    pub(in crate::source) status: StatusCode,
     head: Head,
     body: Vec<u8>,
     secrets: Vec<Secret>,
 }
 
 impl Reply {
-    pub(super) fn new(head: Head, body: Vec<u8>, secrets: Vec<Secret>) -> Self {
+    pub(in crate::source) fn new(head: Head, body: Vec<u8>, secrets: Vec<Secret>) -> Self {
         Self { status: head.status, head, body, secrets }
     }
 
     /// `None` for a success and for 404, which is an answer where one order is asked for.
-    pub(super) fn verdict(&self, call: &str, auth: &'static str) -> Option<SourceError> {
+    pub(in crate::source) fn verdict(&self, call: &str, auth: &'static str) -> Option<SourceError> {
         let (call, status) = (call.to_owned(), self.status);
         match status {
             _ if status.is_success() || status == StatusCode::NOT_FOUND => None,
@@ -61,7 +61,7 @@ impl Reply {
     }
 
     /// Itself, unless it is a 404.
-    pub(super) fn success(self, call: &str) -> Result<Self, SourceError> {
+    pub(in crate::source) fn success(self, call: &str) -> Result<Self, SourceError> {
         if self.status.is_success() {
             return Ok(self);
         }
@@ -70,7 +70,7 @@ impl Reply {
 
     /// The body as JSON. A media type that is not JSON is an error even where the body would parse; an
     /// answer without a media type is taken by its body.
-    pub(super) fn json(&self, call: &str) -> Result<Value, SourceError> {
+    pub(in crate::source) fn json(&self, call: &str) -> Result<Value, SourceError> {
         let essence = self.head.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         if !(essence.is_empty() || essence.ends_with("/json") || essence.ends_with("+json")) {
             return Err(SourceError::NotJson {
@@ -83,7 +83,7 @@ impl Reply {
     }
 
     /// What the server says went wrong: the usual fields of an error body, or how the body begins.
-    pub(super) fn said(&self) -> String {
+    pub(in crate::source) fn said(&self) -> String {
         let json: Option<Value> = serde_json::from_slice(&self.body).ok();
         let text = json.as_ref().and_then(|json| {
             ["message", "error_description", "detail", "error"].iter().find_map(|key| {
@@ -96,12 +96,12 @@ impl Reply {
 }
 
 /// Whether a status may be another one in a moment.
-pub(super) fn passing(status: StatusCode) -> bool {
+pub(in crate::source) fn passing(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
 }
 
 /// How a text begins: one line, printable, bounded, and with every secret taken out.
-pub(super) fn begins(bytes: &[u8], secrets: &[Secret]) -> String {
+pub(in crate::source) fn begins(bytes: &[u8], secrets: &[Secret]) -> String {
     let mut text = String::from_utf8_lossy(&bytes[..bytes.len().min(64 * 1024)]).into_owned();
     for secret in secrets.iter().filter(|secret| secret.expose().len() >= 4) {
         text = text.replace(secret.expose(), "[secret]");
@@ -120,7 +120,7 @@ pub(super) fn begins(bytes: &[u8], secrets: &[Secret]) -> String {
 }
 
 /// Takes out what stands at the first of these paths that leads to exactly one value of the right kind.
-pub(super) fn take<'a>(
+pub(in crate::source) fn take<'a>(
     answer: &mut Value,
     paths: impl Iterator<Item = &'a JsonPath>,
     right: impl Fn(&Value) -> bool,
@@ -136,7 +136,11 @@ pub(super) fn take<'a>(
 }
 
 /// The error for an answer that has none of these places.
-pub(super) fn nothing_at<'a>(call: &str, paths: impl Iterator<Item = &'a JsonPath>, answer: &Value) -> SourceError {
+pub(in crate::source) fn nothing_at<'a>(
+    call: &str,
+    paths: impl Iterator<Item = &'a JsonPath>,
+    answer: &Value,
+) -> SourceError {
     let found = match answer {
         Value::Object(map) if map.is_empty() => "no keys".to_owned(),
         Value::Object(map) => {
@@ -153,6 +157,6 @@ pub(super) fn nothing_at<'a>(call: &str, paths: impl Iterator<Item = &'a JsonPat
 }
 
 /// Paths as an error names them.
-pub(super) fn listed<'a>(paths: impl Iterator<Item = &'a JsonPath>) -> String {
+pub(in crate::source) fn listed<'a>(paths: impl Iterator<Item = &'a JsonPath>) -> String {
     paths.map(|path| format!("`{path}`")).collect::<Vec<_>>().join(" or ")
 }
