@@ -10,30 +10,34 @@
 //! [`look`] is 1 to 4 and holds a [`Reader`] only: a dry run ends there and has no way to write to Logto.
 //! What it keeps in the store is what it learned (orders, who buyers are), never what is ours.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod seen;
+mod waiting;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::apply::{Hands, apply};
-use crate::approval::held_sets;
 use crate::clock;
 use crate::config::settings::{Config, Logto};
 use crate::daemon::Stop;
-use crate::desired::{Desired, State, desired};
 use crate::directory;
 use crate::in_force::InForce;
 use crate::intake;
 use crate::logto::{LogtoError, Reader, Writer, name_forgotten};
 use crate::model::{Catalog, Grant, OrderKey, Resolution, Rule, RunId, SourceName, TargetIx, UserId, UserIx};
-use crate::observe::{self, Observed, Progress};
-use crate::plan::{Plan, Verb, Verify, plan};
-use crate::render::{Names, OrderName, Origin, View, Waiting, view};
+use crate::observe::{self, Progress};
+use crate::plan::{Plan, Verify, plan};
+use crate::render::{OrderName, Origin, View};
 use crate::report::Report;
 use crate::roster::Roster;
 use crate::scene::{Scene, widen};
 use crate::source::Source;
-use crate::store::{BuyerKey, Outcome, Run, RunEnd, RunKind, Scope, Store, StoreError, StoredBuyer};
-use crate::world::{Actual, Reread};
+use crate::store::{Outcome, Run, RunEnd, RunKind, Scope, Store, StoreError, StoredBuyer};
+use crate::world::{Guard, Reread};
+use waiting::waiting;
+
+pub(crate) use seen::{Seen, gated};
 
 /// Whom a pass looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,21 +136,27 @@ impl PassError {
 
 /// Looks and plans; changes nothing in Logto.
 pub async fn look(eyes: Eyes<'_>, span: &Span) -> Result<Sight, PassError> {
+    let seen = see(eyes, span, &BTreeSet::new()).await?;
+    let waiting = waiting(eyes, &seen.scene, &seen.buyers).await?;
+    seen.sight(eyes, waiting, None).await
+}
+
+/// What [`look`] knows before it is put into words. `also`: users whom a quick look asks about although no
+/// order of `span` is theirs.
+pub(crate) async fn see(eyes: Eyes<'_>, span: &Span, also: &BTreeSet<UserId>) -> Result<Seen, PassError> {
     let calls_before = eyes.reader.calls();
     let buyers = buyers(eyes, span).await?;
+    let users: BTreeSet<UserId> = users_of(&buyers).into_iter().chain(also.iter().cloned()).collect();
     let ledger = match span {
         Span::Full => eyes.store.ledger(None).await?,
-        Span::Quick(_) => eyes.store.ledger(Some(&users_of(&buyers))).await?,
+        Span::Quick(_) => eyes.store.ledger(Some(&users.iter().cloned().collect::<Vec<_>>())).await?,
     };
     let mut catalog = widen(eyes.catalog, &ledger, &eyes.config.protect.roles);
     let forgotten = catalog.targets.iter_mut().filter(|entry| eyes.catalog.find(&entry.target).is_none());
     name_forgotten(eyes.reader, forgotten, &eyes.config.protect).await?;
     let mut observed = match span {
         Span::Full => observe::walk(eyes.reader, &catalog, eyes.progress).await?,
-        Span::Quick(_) => {
-            let users = users_of(&buyers).into_iter().chain(ledger.iter().map(|row| row.grant.user.clone()));
-            observe::ask(eyes.reader, &catalog, &users.collect()).await?
-        }
+        Span::Quick(_) => observe::ask(eyes.reader, &catalog, &users).await?,
     };
 
     let scene = Scene::new(eyes, span, catalog, &buyers, &ledger, &observed).await?;
@@ -156,18 +166,8 @@ pub async fn look(eyes: Eyes<'_>, span: &Span) -> Result<Sight, PassError> {
     observe::confirm(eyes.reader, &scene.catalog, &mut observed, doubtful).await?;
     let mut guard = scene.guard(eyes, &buyers).await?;
     let mut actual = scene.actual(&observed);
-    let mut planned = plan(scene.world(&wanted, &actual, &guard));
-    let shielded = shielded(eyes, &scene, &planned).await?;
-    if !shielded.is_empty() {
-        // Before anything is verified: without them the rest may fit into the limits.
-        guard.protect(shielded);
-        planned = plan(scene.world(&wanted, &actual, &guard));
-    }
-    let approved = approved(eyes, &scene, &planned).await?;
-    if !approved.is_empty() {
-        guard.approved = approved.values().flatten().copied().collect();
-        planned = plan(scene.world(&wanted, &actual, &guard));
-    }
+    let planner = |guard: &Guard| plan(scene.world(&wanted, &actual, guard));
+    let (mut planned, approvals) = gated(eyes, &scene, &mut guard, planner).await?;
     if !planned.verify.is_empty() {
         guard.reread = reread(eyes, &planned.verify).await?;
         let holders = scene.holders(&planned.verify, &observed);
@@ -176,61 +176,7 @@ pub async fn look(eyes: Eyes<'_>, span: &Span) -> Result<Sight, PassError> {
         actual = scene.actual(&observed);
         planned = plan(scene.world(&wanted, &actual, &guard));
     }
-
-    let waiting = waiting(eyes, &scene, &buyers).await?;
-    let approvals = approved.into_keys().collect();
-    let planned = Planned { plan: planned, wanted, actual, approvals, calls_before };
-    planned.sight(eyes, scene, observed, &buyers, waiting).await
-}
-
-/// A plan, and what it was made from.
-pub(crate) struct Planned {
-    pub(crate) plan: Plan,
-    pub(crate) wanted: Desired,
-    pub(crate) actual: Actual,
-    pub(crate) approvals: Vec<String>,
-    pub(crate) calls_before: u64,
-}
-
-impl Planned {
-    /// The plan in words.
-    pub(crate) async fn sight(
-        self,
-        eyes: Eyes<'_>,
-        scene: Scene,
-        observed: Observed,
-        buyers: &[StoredBuyer],
-        waiting: Vec<Waiting>,
-    ) -> Result<Sight, PassError> {
-        let Self { plan, wanted, actual, approvals, calls_before } = self;
-        let orders = order_names(eyes.store, &plan).await?;
-        let names = Names { users: scene.roster.clone().into_ids(), emails: scene.emails(buyers), orders };
-        let view = view(&plan, &scene.catalog, &actual, &names, waiting, wanted.unknown, eyes.origin.clone());
-        Ok(Sight {
-            plan,
-            view,
-            roster: scene.roster,
-            orders: names.orders,
-            troubles: observed.troubles,
-            next_change: wanted.next_change.and_then(|at| Timestamp::from_second(at).ok()),
-            catalog: scene.catalog,
-            approvals,
-            at: eyes.now,
-            calls_before,
-        })
-    }
-}
-
-/// The held sets of a plan that somebody has let through, by digest.
-pub(crate) async fn approved(
-    eyes: Eyes<'_>,
-    scene: &Scene,
-    plan: &Plan,
-) -> Result<BTreeMap<String, Vec<(Verb, TargetIx, UserIx)>>, StoreError> {
-    let open: BTreeSet<String> =
-        eyes.store.open_approvals(eyes.now).await?.into_iter().map(|approval| approval.digest).collect();
-    let sets = held_sets(plan, &scene.catalog, scene.roster.ids()).into_iter();
-    Ok(sets.filter(|set| open.contains(&set.digest)).map(|set| (set.digest, set.cells)).collect())
+    Ok(Seen { scene, plan: planned, wanted, actual, observed, buyers, approvals, calls_before })
 }
 
 /// The buyers of a pass, each looked up in Logto if nobody has yet.
@@ -265,22 +211,6 @@ fn users_of(buyers: &[StoredBuyer]) -> Vec<UserId> {
     users.into_iter().cloned().collect()
 }
 
-/// Those from whom something would be taken and who have a protected address in Logto: who bought with
-/// another one, or bought nothing at all, is known to no order by it.
-pub(crate) async fn shielded(eyes: Eyes<'_>, scene: &Scene, plan: &Plan) -> Result<Vec<UserIx>, PassError> {
-    let protect = &eyes.config.protect;
-    if protect.emails.is_empty() {
-        return Ok(Vec::new());
-    }
-    let wanted = plan.actions.iter().chain(plan.held.iter().map(|held| &held.action));
-    let losers: BTreeSet<UserIx> =
-        wanted.filter(|action| action.verb == Verb::Revoke).map(|action| action.user).collect();
-    let losers: Vec<UserId> = losers.into_iter().map(|user| scene.roster.id(user).clone()).collect();
-    let emails = eyes.reader.emails_of(&losers).await?;
-    let covered = emails.iter().filter(|(_, email)| protect.covers(email));
-    Ok(covered.filter_map(|(user, _)| scene.roster.ix(user)).collect())
-}
-
 /// Reads the orders behind revocations again by id, each once.
 async fn reread(eyes: Eyes<'_>, verify: &Verify) -> Result<BTreeMap<OrderKey, Reread>, PassError> {
     let keys: Vec<OrderKey> = verify.orders.iter().copied().collect();
@@ -294,40 +224,6 @@ async fn reread(eyes: Eyes<'_>, verify: &Verify) -> Result<BTreeMap<OrderKey, Re
         answers.insert(stored.key, answer);
     }
     Ok(answers)
-}
-
-async fn order_names(store: &Store, plan: &Plan) -> Result<BTreeMap<OrderKey, OrderName>, PassError> {
-    let held = plan.held.iter().map(|held| &held.action);
-    let keys: BTreeSet<OrderKey> =
-        plan.actions.iter().chain(&plan.adopt).chain(held).filter_map(|action| action.why.order).collect();
-    let keys: Vec<OrderKey> = keys.into_iter().collect();
-    let orders = store.stored_orders(&keys).await?;
-    Ok(orders.into_iter().map(|one| (one.key, OrderName { source: one.source, id: one.order.id })).collect())
-}
-
-/// Buyers who are nobody yet, or two, and have paid for something.
-async fn waiting(eyes: Eyes<'_>, scene: &Scene, buyers: &[StoredBuyer]) -> Result<Vec<Waiting>, PassError> {
-    let open: Vec<&StoredBuyer> = buyers.iter().filter(|one| one.user().is_none()).collect();
-    // The same core answers what they would hold: each of them stands in as a user of their own.
-    let stand_in: HashMap<BuyerKey, UserIx> =
-        open.iter().zip(0..).map(|(one, number)| (one.key, UserIx(number))).collect();
-    let product = |key| scene.product_ix.get(&key).copied();
-    let user = |key| stand_in.get(&key).copied();
-    let scope = Scope::Buyers(open.iter().map(|one| one.key).collect());
-    let mut purchases = eyes.store.purchases(&scene.catalog, &product, &user, &scope).await?;
-    let wanted = desired(&mut purchases, &scene.catalog, eyes.now.as_second());
-    let mut orders: BTreeMap<UserIx, BTreeSet<OrderKey>> = BTreeMap::new();
-    for claim in wanted.targets.iter().flatten().filter(|claim| claim.state == State::Entitled) {
-        orders.entry(claim.user).or_default().insert(claim.order);
-    }
-    let mut waiting = Vec::new();
-    for (user, orders) in orders {
-        let one = open[user.at()];
-        let first = eyes.store.stored_orders(&[*orders.first().expect("made with one")]).await?;
-        let (Some(resolution), Some(first)) = (&one.resolution, first.first()) else { continue };
-        waiting.extend(Waiting::new(&one.buyer, resolution, orders.len() as u64, &first.order.id));
-    }
-    Ok(waiting)
 }
 
 /// Carries out what was planned and records it: 5 of a pass. `stop` ends it after what is in flight.

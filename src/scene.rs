@@ -11,8 +11,10 @@ use crate::model::{Catalog, Email, Grant, ProductIx, Rule, SourceName, Target, T
 use crate::observe::Observed;
 use crate::plan::{Verify, World};
 use crate::reconcile::{Eyes, Span};
+use crate::render::FreezeView;
 use crate::roster::Roster;
-use crate::store::{BuyerKey, FreezeScope, LedgerRow, ProductKey, Scope, StoreError, StoredBuyer};
+use crate::store::{self, BuyerKey, FreezeScope, LedgerRow, ProductKey, Scope, Store, StoreError, StoredBuyer};
+use crate::terminal::clean;
 use crate::world::{Actual, Coverage, Freeze, Guard, LedgerAge, Ours, Owned, Tally};
 
 /// The file's catalog, and what only the ledger still knows: targets that no product gives any more, whose
@@ -53,6 +55,8 @@ pub struct Scene {
     /// The product of each product row of the store.
     pub product_ix: HashMap<ProductKey, ProductIx>,
     user_ix: HashMap<BuyerKey, UserIx>,
+    /// What is stopped: by whom, why, and until when.
+    pub freeze: Option<FreezeView>,
 }
 
 impl Scene {
@@ -71,16 +75,8 @@ impl Scene {
             holders.chain(owners).chain(buyers.iter().filter_map(StoredBuyer::user)).cloned().collect();
         note_new_mappings(eyes, &mut catalog).await?;
         let by_name = products_by_name(&catalog);
-        let find = |product: &str, source: &str| {
-            by_name.get(&(product, Some(source))).or_else(|| by_name.get(&(product, None))).copied()
-        };
-        let product_ix = eyes
-            .store
-            .products()
-            .await?
-            .into_iter()
-            .filter_map(|one| Some((one.key, find(one.id.as_str(), one.source.as_str())?)))
-            .collect();
+        let find = |product: &str, source: &str| find(&by_name, product, source);
+        let product_ix = product_ix(eyes.store, &catalog).await?;
         let user_ix = buyers.iter().filter_map(|one| Some((one.key, roster.ix(one.user()?)?))).collect();
         let ours = ours(eyes, &catalog, &roster, ledger, find).await?;
         let scope = match span {
@@ -88,7 +84,8 @@ impl Scene {
             Span::Quick(_) => Scope::Buyers(buyers.iter().map(|buyer| buyer.key).collect()),
         };
         drop(by_name);
-        Ok(Self { catalog, roster, ours, scope, product_ix, user_ix })
+        let freeze = eyes.store.frozen(eyes.now).await?.map(freeze_view);
+        Ok(Self { catalog, roster, ours, scope, product_ix, user_ix, freeze })
     }
 
     /// What should be, by the orders that the store has now.
@@ -164,16 +161,11 @@ impl Scene {
             None => !eyes.unread.is_empty(),
         };
         let blind = (0..).map(ProductIx).zip(&self.catalog.products).filter(|(_, rule)| unread(&rule.source));
-        let freeze = match eyes.store.frozen(eyes.now).await?.map(|freeze| freeze.scope) {
-            None => Freeze::Nothing,
-            Some(FreezeScope::Revocations) => Freeze::Revocations,
-            Some(FreezeScope::All) => Freeze::Everything,
-        };
         let flapping = eyes.store.flapping(UNDONE_TWICE, eyes.now - RESTLESS).await?;
         Ok(Guard {
             protected,
             blind: blind.map(|(ix, _)| ix).collect(),
-            freeze,
+            freeze: self.freeze.as_ref().map_or(Freeze::Nothing, |freeze| freeze.stops),
             flapping: self.cells(&flapping),
             released: self.cells(&eyes.store.released().await?),
             ..Guard::new(eyes.config.prune, eyes.config.limits.clone(), ledger)
@@ -193,6 +185,26 @@ impl Scene {
     }
 }
 
+/// A freeze, as a plan carries it.
+pub(crate) fn freeze_view(freeze: store::Freeze) -> FreezeView {
+    let store::Freeze { scope, since, until, reason, who } = freeze;
+    let stops = match scope {
+        FreezeScope::Revocations => Freeze::Revocations,
+        FreezeScope::All => Freeze::Everything,
+    };
+    FreezeView { stops, since, until, reason: clean(&reason).into_owned(), who: clean(&who).into_owned() }
+}
+
+/// Where each product that an order ever named stands in the catalog. What the catalog lacks is left out.
+pub(crate) async fn product_ix(store: &Store, catalog: &Catalog) -> Result<HashMap<ProductKey, ProductIx>, StoreError> {
+    let by_name = products_by_name(catalog);
+    let known = store.products().await?;
+    Ok(known
+        .into_iter()
+        .filter_map(|one| Some((one.key, find(&by_name, one.id.as_str(), one.source.as_str())?)))
+        .collect())
+}
+
 type ByName<'a> = HashMap<(&'a str, Option<&'a str>), ProductIx>;
 
 fn products_by_name(catalog: &Catalog) -> ByName<'_> {
@@ -203,6 +215,11 @@ fn products_by_name(catalog: &Catalog) -> ByName<'_> {
         .enumerate()
         .map(|(at, rule)| ((rule.product.as_str(), rule.source.as_ref().map(SourceName::as_str)), ix(at)))
         .collect()
+}
+
+/// A rule for one source goes before one for any.
+fn find(by_name: &ByName<'_>, product: &str, source: &str) -> Option<ProductIx> {
+    by_name.get(&(product, Some(source))).or_else(|| by_name.get(&(product, None))).copied()
 }
 
 /// Marks the mappings that no full pass has settled yet, so that what they cause counts as a commit's doing.

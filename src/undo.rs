@@ -10,10 +10,11 @@ use jiff::Timestamp;
 use crate::model::{Catalog, Grant, Ownership, ProductIx, RunId, TargetIx, UserId, Verb};
 use crate::observe;
 use crate::plan::{Inverse, undo};
-use crate::reconcile::{Eyes, PassError, Planned, Sight, Span, approved, buyers, shielded};
+use crate::reconcile::{Eyes, PassError, Seen, Sight, Span, buyers, gated};
 use crate::roster::Roster;
 use crate::scene::{Scene, widen};
 use crate::store::{self, AuditRow, Cause, LedgerRow, StoreError};
+use crate::world::Guard;
 
 /// A run, looked back at.
 #[derive(Debug)]
@@ -58,24 +59,10 @@ pub async fn look_back(eyes: Eyes<'_>, run: &RunId) -> Result<LookBack, PassErro
             None => lost.push(grant.clone()),
         }
     }
-    let mut planned = undo(scene.world(&wanted, &actual, &guard), &inverses);
-    let shielded = shielded(eyes, &scene, &planned).await?;
-    if !shielded.is_empty() {
-        guard.protect(shielded);
-        planned = undo(scene.world(&wanted, &actual, &guard), &inverses);
-    }
-    let approved = approved(eyes, &scene, &planned).await?;
-    if !approved.is_empty() {
-        guard.approved = approved.values().flatten().copied().collect();
-        planned = undo(scene.world(&wanted, &actual, &guard), &inverses);
-    }
-    let approvals = approved.into_keys().collect();
-    let planned = Planned { plan: planned, wanted, actual, approvals, calls_before };
-    Ok(LookBack {
-        sight: planned.sight(eyes, scene, observed, &buyers, Vec::new()).await?,
-        lost,
-        changed: turned.len(),
-    })
+    let planner = |guard: &Guard| undo(scene.world(&wanted, &actual, guard), &inverses);
+    let (plan, approvals) = gated(eyes, &scene, &mut guard, planner).await?;
+    let seen = Seen { scene, plan, wanted, actual, observed, buyers, approvals, calls_before };
+    Ok(LookBack { sight: seen.sight(eyes, Vec::new(), Some(run.clone())).await?, lost, changed: turned.len() })
 }
 
 /// What the run did to each grant last, turned round. What was only written down is left alone.

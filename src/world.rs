@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::settings::Limits;
 use crate::model::{OrderKey, Ownership, ProductIx, Prune, TargetIx, UserIx, Verb};
 
@@ -175,7 +177,8 @@ impl Guard {
 }
 
 /// What somebody stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Freeze {
     /// Nothing.
     Nothing,

@@ -17,12 +17,8 @@ use crate::terminal::clean;
 /// `entitled adopt`
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A user id, or the address that an order has.
-    #[arg(value_name = "USER")]
-    user: String,
-    /// As the file names it: role paid-tier, organization acme, organization acme role member; or its key.
-    #[arg(value_name = "TARGET", required = true, num_args = 1..)]
-    target: Vec<String>,
+    #[command(flatten)]
+    grant: person::Named,
 }
 
 /// What stands in the ledger where a pass would.
@@ -32,8 +28,8 @@ const BY_HAND: &str = "by-hand";
 pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let opened = open(context, Keep::Real).await?;
     let Opened { in_force, store, .. } = &opened;
-    let user = person::user(store, &args.user).await?;
-    let (target, name) = person::target(&in_force.catalog, &args.target)?;
+    let user = person::user(store, &args.grant.user).await?;
+    let (target, name) = person::target(&in_force.catalog, &args.grant.target)?;
     let shown = clean(user.as_str()).into_owned();
     let grant = Grant { user, target };
 

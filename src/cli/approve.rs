@@ -74,7 +74,7 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         clean(&approval.who),
         words::count(set.len() as u64, "change"),
         if args.undo.is_some() { "undo of that run" } else { "pass" },
-        person::moment(approval.expires)
+        words::moment(approval.expires)
     );
     say(&out)?;
     Ok(Exit::Done)

@@ -10,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::open::load;
 use super::{Context, Exit, Failure, person, say};
 use crate::render::words;
+use crate::scene::freeze_view;
 use crate::store::{Freeze, FreezeScope, Store};
-use crate::terminal::clean;
 use crate::{clock, config};
 
 /// `entitled freeze`
@@ -65,21 +65,10 @@ async fn store(context: &Context) -> Result<Store, Failure> {
 
 async fn in_force(store: &Store, now: Timestamp) -> Result<String, Failure> {
     Ok(match store.frozen(now).await? {
-        Some(freeze) => format!("{}.\nFrom the next pass on. `entitled unfreeze` ends it.\n", sentence(&freeze)),
+        Some(freeze) => {
+            let told = words::frozen(&freeze_view(freeze));
+            format!("Frozen: {told}.\nFrom the next pass on. `entitled unfreeze` ends it.\n")
+        }
         None => "Nothing is frozen.\n".to_owned(),
     })
-}
-
-/// What a freeze stops, until when, who said so and why.
-pub(super) fn sentence(freeze: &Freeze) -> String {
-    let what = match freeze.scope {
-        FreezeScope::Revocations => "nothing is taken away",
-        FreezeScope::All => "nothing is written to Logto",
-    };
-    format!(
-        "Frozen: {what} until {}, by {}: {}",
-        person::moment(freeze.until),
-        clean(&freeze.who),
-        clean(&freeze.reason)
-    )
 }

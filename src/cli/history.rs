@@ -9,6 +9,7 @@ use clap::ValueEnum;
 
 use super::open::load;
 use super::{Context, Exit, Failure, person, say};
+use crate::render::words;
 use crate::store::{AuditRow, Store};
 use crate::terminal::{clean, width};
 
@@ -70,7 +71,7 @@ fn cells(row: &AuditRow) -> Vec<String> {
     let commit =
         row.commit.as_ref().map(|commit| format!("@{}", commit.get(..7).unwrap_or(commit))).unwrap_or_default();
     let note = row.note.clone().unwrap_or_default();
-    let at = person::moment(row.at);
+    let at = words::moment(row.at);
     [at, row.verb.word().to_owned(), target, by, order, product, line, commit, note]
         .into_iter()
         .map(|cell| clean(&cell).into_owned())

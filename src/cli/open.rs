@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::progress::Bars;
-use super::{Context, Failure, freeze};
+use super::{Context, Failure};
 use crate::clock;
 use crate::config::settings::Config;
 use crate::config::{self, ConfigError, Unresolved};
@@ -72,7 +72,6 @@ pub(super) async fn open(context: &Context, keep: Keep) -> Result<Opened, Failur
         Keep::Real => real_store(context, &config.store).await?,
         Keep::Scratch => Store::scratch(&config.store).await?,
     };
-    warn_of_freeze(context, &store).await?;
     let in_force = in_force::enter(config, origin, simulators.as_ref()).await;
     let in_force = in_force.map_err(|error| names(context, &text, error))?;
     Ok(Opened { in_force, store, simulators, running })
@@ -91,14 +90,6 @@ async fn real_store(context: &Context, path: &Path) -> Result<Store, Failure> {
         eprintln!("{hint}: nothing is lost in Logto: the first pass adopts what orders explain and takes nothing away");
     }
     Ok(store)
-}
-
-/// Whoever plans or passes while something is frozen is told so.
-async fn warn_of_freeze(context: &Context, store: &Store) -> Result<(), Failure> {
-    if let Some(frozen) = store.frozen(clock::now()).await? {
-        eprintln!("{}: {}", context.notes.paint("1;33", "warning"), freeze::sentence(&frozen));
-    }
-    Ok(())
 }
 
 /// A name that does not resolve is shown like any other problem of the file: with its line and a caret.

@@ -4,12 +4,21 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
 use super::Failure;
-use crate::logto::nearest;
+use crate::config::nearest;
 use crate::model::{Catalog, Email, Target, UserId};
 use crate::store::{Scope, Store, StoredBuyer};
+
+/// A grant, as a command line names it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Named {
+    /// A user id, or the address that an order has.
+    #[arg(value_name = "USER")]
+    pub(super) user: String,
+    /// As the file names it: role paid-tier, organization acme, organization acme role member; or its key.
+    #[arg(value_name = "TARGET", required = true, num_args = 1..)]
+    pub(super) target: Vec<String>,
+}
 
 /// The name that the trail gets: the account on this machine, or its number.
 #[expect(clippy::disallowed_methods, reason = "an edge: who acts is told by the system and not by the configuration")]
@@ -61,9 +70,4 @@ pub(super) fn target(catalog: &Catalog, words: &[String]) -> Result<(Target, Str
         None => format!("there are: {}", names().collect::<Vec<_>>().join(", ")),
     };
     Err(Failure::plain(format!("no product gives `{text}`"), hint))
-}
-
-/// A time as people read it, in UTC.
-pub(super) fn moment(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

@@ -15,12 +15,8 @@ use crate::terminal::clean;
 /// `entitled release`
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A user id, or the address that an order has.
-    #[arg(value_name = "USER")]
-    user: String,
-    /// As the file names it: role paid-tier, organization acme, organization acme role member; or its key.
-    #[arg(value_name = "TARGET", required = true, num_args = 1..)]
-    target: Vec<String>,
+    #[command(flatten)]
+    grant: person::Named,
     /// Why, for the audit trail.
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -30,11 +26,11 @@ pub(super) struct Args {
 pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let opened = open(context, Keep::Real).await?;
     let Opened { in_force, store, .. } = &opened;
-    let user = person::user(store, &args.user).await?;
+    let user = person::user(store, &args.grant.user).await?;
     let ours = store.ledger(Some(std::slice::from_ref(&user))).await?;
     // What the file gives no more may still be ours.
     let catalog = widen(&in_force.catalog, &ours, &in_force.config.protect.roles);
-    let (target, name) = person::target(&catalog, &args.target)?;
+    let (target, name) = person::target(&catalog, &args.grant.target)?;
     let shown = clean(user.as_str()).into_owned();
     let grant = Grant { user, target };
     let was_ours = ours.iter().any(|row| row.grant == grant);

@@ -25,6 +25,7 @@ pub use self::diagnostic::{Color, Diagnostic, Severity, render};
 pub use self::names::{Unresolved, render_names};
 pub use self::schema::schema;
 pub use self::settings::Config;
+pub use self::suggest::nearest;
 
 /// A file that was taken.
 #[derive(Debug)]

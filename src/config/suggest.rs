@@ -3,7 +3,7 @@
 //! Never changes what was written.
 
 /// The candidate nearest to `written`, where one is near enough that a slip of the hand explains it.
-pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(written);
     candidates
         .into_iter()
@@ -57,5 +57,16 @@ mod tests {
         assert_eq!(nearest("price", words), None);
         assert_eq!(nearest("", words), None);
         assert_eq!(nearest("fullPass", ["full_pass"]), Some("full_pass"));
+    }
+
+    #[test]
+    fn slips_are_seen_and_strangers_are_not() {
+        let names = ["paid-tier", "beta", "downloads", "admin"];
+        assert_eq!(nearest("piad-tier", names), Some("paid-tier"));
+        assert_eq!(nearest("Paid-Tier", names), Some("paid-tier"));
+        assert_eq!(nearest("bata", names), Some("beta"));
+        assert_eq!(nearest("download", names), Some("downloads"));
+        assert_eq!(nearest("platinum", names), None);
+        assert_eq!(nearest("", names), None);
     }
 }

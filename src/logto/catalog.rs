@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::LogtoError;
-use super::nearest::nearest;
 use super::read::{Reader, RoleField};
 use super::send::Query;
 use super::wire::{self, RoleType};
+use crate::config::nearest;
 use crate::config::settings::{Product, Protect, Wanted, WantedTarget};
 use crate::model::{Catalog, Entitlement, OrganizationId, Rule, Target, TargetEntry, TargetIx};
 

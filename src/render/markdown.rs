@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::text::summary;
 use super::view::{Change, HeldChange, View};
+use super::words;
 
 /// GitHub refuses a comment over 65,536 characters; what does not fit is counted.
 const ROWS: usize = 150;
@@ -11,6 +12,9 @@ const ROWS: usize = 150;
 /// A heading, the summary, a table of changes, a table of what is held.
 pub fn markdown(view: &View) -> String {
     let mut out = format!("### Entitlements plan\n\n{}\n", escape(&summary(view)));
+    if let Some(freeze) = &view.freeze {
+        let _ = writeln!(out, "\n**Frozen**: {}.", escape(&words::frozen(freeze)));
+    }
     table(&mut out, "Changes", &view.changes);
     table(&mut out, "Adoptions", &view.adoptions);
     held(&mut out, view);
@@ -21,6 +25,15 @@ pub fn markdown(view: &View) -> String {
                 writeln!(out, "| {} | {} | **{}** {} |", escape(&one.buyer), one.orders, one.reason, prose(&one.lift));
         }
         more(&mut out, view.waiting.len());
+    }
+    let foreign: Vec<String> = view
+        .targets
+        .iter()
+        .filter(|target| target.foreign > 0)
+        .map(|target| format!("{}: {}", escape(&target.name), words::foreign(target)))
+        .collect();
+    if !foreign.is_empty() {
+        let _ = writeln!(out, "\n**Foreign**: {}.", foreign.join("; "));
     }
     out
 }

@@ -15,7 +15,9 @@ pub use diff::diff;
 pub use markdown::markdown;
 pub use report::report;
 pub use text::text;
-pub use view::{Block, Change, HeldChange, Names, OrderName, Origin, Summary, TargetView, View, Waiting, view};
+pub use view::{
+    Block, Change, FreezeView, HeldChange, Names, OrderName, Origin, Summary, TargetView, View, Waiting, view,
+};
 
 pub use crate::config::Color;
 

@@ -18,6 +18,10 @@ pub fn text(view: &View, color: Color) -> String {
     changes(&mut out, view, color);
     held(&mut out, view, color);
     waiting(&mut out, view, color);
+    foreign(&mut out, view, color);
+    if let Some(freeze) = &view.freeze {
+        let _ = writeln!(out, "{} frozen: {}", color.paint("33", "!"), words::frozen(freeze));
+    }
     for target in view.targets.iter().filter(|target| !words::is_known(&target.coverage)) {
         let _ = writeln!(out, "{} {} was not read whole: {}", color.paint("33", "!"), target.name, target.coverage);
     }
@@ -101,6 +105,20 @@ fn waiting(out: &mut String, view: &View, color: Color) {
     }
     let _ = writeln!(out, "{}", color.paint("1", "waiting"));
     people(out, &buyers, color);
+    out.push('\n');
+}
+
+/// Held by somebody, and neither ours nor explained by an order: by target.
+fn foreign(out: &mut String, view: &View, color: Color) {
+    let targets: Vec<_> = view.targets.iter().filter(|target| target.foreign > 0).collect();
+    if targets.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "{}", color.paint("1", "foreign"));
+    let column = column(targets.iter().map(|target| target.name.clone()));
+    for target in targets {
+        let _ = writeln!(out, "  {}  {}", padded(&target.name, column), words::foreign(target));
+    }
     out.push('\n');
 }
 

@@ -1,15 +1,16 @@
 //! A plan with every number replaced by the name a person knows it by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::words;
 use crate::approval::held_sets;
-use crate::model::{Buyer, Catalog, Email, OrderId, OrderKey, Resolution, SourceName, TargetIx, UserId, UserIx};
+use crate::model::{Buyer, Catalog, Email, OrderId, OrderKey, Resolution, RunId, SourceName, TargetIx, UserId, UserIx};
 use crate::plan::{Action, Held, Plan, Verb, Why};
 use crate::terminal::clean;
-use crate::world::Actual;
+use crate::world::{Actual, Freeze};
 
 /// What turns the numbers of a pass back into names.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,10 @@ pub struct Names {
     pub emails: BTreeMap<UserIx, Email>,
     /// The orders that the plan speaks of.
     pub orders: BTreeMap<OrderKey, OrderName>,
+    /// What is stopped while the plan is made.
+    pub freeze: Option<FreezeView>,
+    /// The run that the plan takes back. An approval of what it holds is given for that run.
+    pub undoes: Option<RunId>,
 }
 
 /// An order as people name it.
@@ -62,6 +67,9 @@ pub struct View {
     pub version: u32,
     /// The configuration it was made under.
     pub config: Origin,
+    /// What is stopped: by whom, why, and until when.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub freeze: Option<FreezeView>,
     /// What is to be done, in the order of doing.
     pub changes: Vec<Change>,
     /// What is wanted and withheld.
@@ -76,6 +84,21 @@ pub struct View {
     pub users: Vec<Block>,
     /// The figures.
     pub summary: Summary,
+}
+
+/// A freeze that is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FreezeView {
+    /// `revocations` or `everything`.
+    pub stops: Freeze,
+    /// From then on.
+    pub since: Timestamp,
+    /// Then it ends by itself.
+    pub until: Timestamp,
+    /// Why, in the words of whoever said so.
+    pub reason: String,
+    /// Who said so.
+    pub who: String,
 }
 
 /// One change.
@@ -230,13 +253,7 @@ pub fn view(
     config: Origin,
 ) -> View {
     let change = |action: &Action| change(action, catalog, names);
-    let digests: BTreeMap<(Verb, TargetIx, UserIx), String> = held_sets(plan, catalog, &names.users)
-        .into_iter()
-        .flat_map(|set| set.cells.into_iter().map(move |cell| (cell, set.digest.clone())))
-        .collect();
-    let held_change = |held: &Held| held_change(held, catalog, names, &digests);
-    let mut held: Vec<HeldChange> = plan.held.iter().map(held_change).collect();
-    held.sort();
+    let held = held(plan, catalog, names, &config);
     let mut waiting = waiting;
     waiting.sort();
     let mut targets: Vec<TargetView> = catalog
@@ -258,6 +275,7 @@ pub fn view(
     View {
         version: View::VERSION,
         config: Origin { file: clean(&config.file).into_owned(), ..config },
+        freeze: names.freeze.clone(),
         changes: plan.actions.iter().map(change).collect(),
         adoptions: plan.adopt.iter().map(change).collect(),
         users: blocks(plan, catalog, actual, names),
@@ -277,7 +295,7 @@ pub fn view(
     }
 }
 
-fn change(action: &Action, catalog: &Catalog, names: &Names) -> Change {
+pub(super) fn change(action: &Action, catalog: &Catalog, names: &Names) -> Change {
     let Action { verb, target, user, why } = *action;
     let Why { order, product, line, .. } = why;
     let entry = catalog.target(target);
@@ -305,16 +323,35 @@ fn email(names: &Names, user: UserIx) -> Option<String> {
     names.emails.get(&user).map(|email| clean(email.as_str()).into_owned())
 }
 
-fn held_change(
-    held: &Held,
-    catalog: &Catalog,
-    names: &Names,
-    digests: &BTreeMap<(Verb, TargetIx, UserIx), String>,
-) -> HeldChange {
-    let change = change(&held.action, catalog, names);
-    let set = digests.get(&(held.action.verb, held.action.target, held.action.user)).cloned();
-    let (reason, lift) = words::hold(&held.hold, &change, set.as_deref());
-    HeldChange { hold: words::hold_name(&held.hold).to_owned(), reason, lift, set, change }
+/// What is withheld, each with what would lift it.
+pub(super) fn held(plan: &Plan, catalog: &Catalog, names: &Names, config: &Origin) -> Vec<HeldChange> {
+    let sets = held_sets(plan, catalog, &names.users);
+    let set_of: BTreeMap<(Verb, TargetIx, UserIx), usize> =
+        sets.iter().enumerate().flat_map(|(at, set)| set.cells.iter().map(move |cell| (*cell, at))).collect();
+    let place = |held: &Held| set_of.get(&(held.action.verb, held.action.target, held.action.user)).copied();
+    // What is held as a whole has the reasons of the whole.
+    let mut causes: Vec<BTreeSet<String>> = vec![BTreeSet::new(); sets.len()];
+    for (held, at) in plan.held.iter().filter_map(|held| Some((held, place(held)?))) {
+        causes[at].insert(words::cause(&held.action.why, catalog));
+    }
+    let causes: Vec<String> = causes.iter().map(|causes| words::causes(causes, &config.short())).collect();
+    let one = |held: &Held| {
+        let change = change(&held.action, catalog, names);
+        let place = place(held);
+        let approve = place.map(|at| words::approve(&sets[at].digest, names.undoes.as_ref()));
+        let context = words::Held {
+            approve: approve.as_deref(),
+            causes: place.map_or("", |at| causes[at].as_str()),
+            freeze: names.freeze.as_ref(),
+        };
+        let (reason, lift) = words::hold(&held.hold, &change, &context);
+        let (reason, lift) = (clean(&reason).into_owned(), clean(&lift).into_owned());
+        let set = place.map(|at| sets[at].digest.clone());
+        HeldChange { hold: words::hold_name(&held.hold).to_owned(), reason, lift, set, change }
+    };
+    let mut held: Vec<HeldChange> = plan.held.iter().map(one).collect();
+    held.sort();
+    held
 }
 
 fn blocks(plan: &Plan, catalog: &Catalog, actual: &Actual, names: &Names) -> Vec<Block> {

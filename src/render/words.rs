@@ -1,14 +1,16 @@
 //! Every sentence about a plan that a person reads, in one place.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::OrderName;
-use super::view::{Change, View};
+use super::view::{Change, FreezeView, TargetView, View};
 use crate::desired::{Ending, FOREVER};
 use crate::limits::Over;
-use crate::model::{Buyer, Resolution, Rule};
+use crate::model::{Buyer, Catalog, Resolution, Rule, RunId};
 use crate::plan::{Bound, Cause, Doubt, Gap, Hold, Verb, Why};
-use crate::world::Coverage;
+use crate::world::{Coverage, Freeze};
 
 /// The name of the hold on a buyer whose email two accounts share.
 pub const AMBIGUOUS: &str = "Ambiguous";
@@ -44,6 +46,21 @@ pub fn verb(verb: Verb) -> &'static str {
 /// A day in UTC, as `2026-11-22`.
 pub fn day(seconds: i64) -> String {
     Timestamp::from_second(seconds).map_or_else(|_| "for ever".to_owned(), |at| at.strftime("%Y-%m-%d").to_string())
+}
+
+/// A time to the second in UTC, as people read it.
+pub fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// What a freeze stops, until when, who said so and why.
+pub fn frozen(freeze: &FreezeView) -> String {
+    let what = match freeze.stops {
+        Freeze::Nothing => "nothing is stopped",
+        Freeze::Revocations => "nothing is taken away",
+        Freeze::Everything => "nothing is written to Logto",
+    };
+    format!("{what} until {}, by {}: {}", moment(freeze.until), freeze.who, freeze.reason)
 }
 
 /// Why something is done: cause, order, product and line, in one sentence without a full stop.
@@ -87,11 +104,48 @@ pub fn hold_name(hold: &Hold) -> &'static str {
     }
 }
 
-/// Why something is withheld, and what would lift that. `set` is the digest of the held set that it belongs
-/// to, where `approve` can let it through.
-pub fn hold(hold: &Hold, change: &Change, set: Option<&str>) -> (String, String) {
-    let approve = set.map_or_else(String::new, |digest| {
-        format!("`entitled approve {digest}` lets exactly this set through, once, within 24 hours; or ")
+/// What a hold is told with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Held<'a> {
+    /// The command that lets the set through to which it belongs, where one can.
+    pub approve: Option<&'a str>,
+    /// What causes that set, as [`causes`] has it.
+    pub causes: &'a str,
+    /// What is frozen.
+    pub freeze: Option<&'a FreezeView>,
+}
+
+/// The command that lets a held set through. `undoes`: the run that the plan takes back.
+pub fn approve(digest: &str, undoes: Option<&RunId>) -> String {
+    match undoes {
+        Some(run) => format!("entitled approve {digest} --undo {run}"),
+        None => format!("entitled approve {digest}"),
+    }
+}
+
+/// What causes one action, in a few words.
+pub fn cause(why: &Why, catalog: &Catalog) -> String {
+    match why.product {
+        Some(product) => catalog.rule(product).name.clone(),
+        None => "`prune: exclusive`".to_owned(),
+    }
+}
+
+/// What causes a held set, and the version of the file that it was planned under.
+pub fn causes(causes: &BTreeSet<String>, config: &str) -> String {
+    let named: Vec<&str> = causes.iter().take(CAUSES).map(String::as_str).collect();
+    let more = causes.len().saturating_sub(CAUSES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("caused by {}{more} in {config}", named.join(", "))
+}
+
+/// So many are named; beyond that a number says more.
+const CAUSES: usize = 5;
+
+/// Why something is withheld, and what would lift that.
+pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
+    let approve = held.approve.map_or_else(String::new, |command| {
+        format!("`{command}` lets exactly this set through, once, within 24 hours; or ")
     });
     let (reason, lift): (String, String) = match hold {
         Hold::Foreign => (
@@ -114,13 +168,13 @@ pub fn hold(hold: &Hold, change: &Change, set: Option<&str>) -> (String, String)
             "the source could not be read, so a renewal may have been missed".into(),
             "nothing to do if the payment API answers again: the next pass reads it anew".into(),
         ),
-        Hold::OverLimit(bound, over) => over_limit(*bound, over, change, &approve),
+        Hold::OverLimit(bound, over) => over_limit(*bound, over, change, held.causes, &approve),
         Hold::FreshLedger => (
             "the ledger is new or was lost, and has not seen a whole pass yet".into(),
             format!("{approve}let one full pass finish (`entitled run --once`): it takes nothing away"),
         ),
         Hold::Frozen => (
-            "somebody said `entitled freeze`".into(),
+            held.freeze.map_or_else(|| "somebody said `entitled freeze`".into(), frozen),
             "`entitled unfreeze`, or wait until the freeze ends by itself".into(),
         ),
         Hold::Flapping => (
@@ -147,7 +201,7 @@ pub fn hold(hold: &Hold, change: &Change, set: Option<&str>) -> (String, String)
     (reason, lift)
 }
 
-fn over_limit(bound: Bound, over: &Over, change: &Change, approve: &str) -> (String, String) {
+fn over_limit(bound: Bound, over: &Over, change: &Change, causes: &str, approve: &str) -> (String, String) {
     let of = match bound {
         Bound::Target => format!("of {}", change.target),
         Bound::Total => "in total".to_owned(),
@@ -159,7 +213,9 @@ fn over_limit(bound: Bound, over: &Over, change: &Change, approve: &str) -> (Str
     };
     let Over { wanted, spent, allowed, owned } = over;
     (
-        format!("{wanted} {what} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned)"),
+        format!(
+            "{wanted} {what} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned); {causes}"
+        ),
         format!("check that this is meant; then {approve}raise `{key}` in the file, or wait until the day has passed"),
     )
 }
@@ -185,6 +241,11 @@ pub fn waiting(buyer: &Buyer, resolution: &Resolution) -> Option<(&'static str, 
             )
         }
     })
+}
+
+/// How many of those who hold a target nobody can explain.
+pub fn foreign(target: &TargetView) -> String {
+    format!("{} of {}", target.foreign, count(target.actual, "holder"))
 }
 
 /// Whether a [`coverage`] leaves nothing to say.
