@@ -22,8 +22,20 @@ fn a_freeze_is_shown_holds_and_ends() {
     home.entitled(&["freeze", "--for", "soon", "--reason", "x"]).exits(64);
     let ran = home.entitled(&["freeze", "--for", "2h", "--reason", "moving house", "--all"]).exits(0);
     assert!(ran.out.contains("nothing is written to Logto until ") && ran.out.contains("moving house"), "{}", ran.out);
-    let ran = home.entitled(&["run", "--once"]).exits(3).complains(&["warning: Frozen: ", "moving house"]);
+    let ran = home.entitled(&["run", "--once"]).exits(3);
     assert!(!ran.out.contains("✓ grant "), "{}", ran.out);
+    let [until, who] =
+        [ran.out.as_str(); 2].map(|out| out.split("! frozen: nothing is written to Logto ").nth(1).unwrap());
+    assert!(until.starts_with("until 20") && who.contains(", by ") && who.contains(": moving house\n"), "{}", ran.out);
+    assert!(ran.out.contains("      Frozen: nothing is written to Logto until 20"), "each hold says it: {}", ran.out);
+    let view: Value = serde_json::from_str(&home.entitled(&["plan", "-o", "json"]).exits(0).out).unwrap();
+    let freeze = &view["freeze"];
+    assert_eq!((freeze["stops"].as_str(), freeze["reason"].as_str()), (Some("everything"), Some("moving house")));
+    assert!(freeze["until"].is_string() && freeze["since"].is_string() && freeze["who"].is_string(), "{freeze}");
+    let reason = view["held"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("until 20") && reason.ends_with(": moving house"), "{reason}");
+    let markdown = home.entitled(&["plan", "-o", "markdown"]).exits(0).out;
+    assert!(markdown.contains("**Frozen**: nothing is written") && markdown.contains("moving house"), "{markdown}");
     let ran = home.entitled(&["unfreeze"]).exits(0);
     assert_eq!(ran.out, "1 freeze ended.\nNothing is frozen.\n");
     assert_eq!(home.entitled(&["unfreeze"]).exits(0).out, "Nothing is frozen.\n");
@@ -68,9 +80,11 @@ fn a_run_is_taken_back_within_the_limits() {
         held.out.split("`entitled approve ").skip(1).filter_map(|rest| rest.split('`').next()).collect();
     assert!(!digests.is_empty(), "{}", held.out);
     home.entitled(&["plan", "--exit-code"]).exits(0);
-    for digest in digests {
-        home.entitled(&["approve", digest]).exits(1);
-        home.entitled(&["approve", digest, "--undo", &run]).exits(0);
+    for line in digests {
+        let words: Vec<&str> = line.split(' ').collect();
+        assert_eq!(words[1..], ["--undo", &run], "the line can be typed as it stands");
+        home.entitled(&["approve", words[0]]).exits(1);
+        home.entitled(&["approve", words[0], words[1], words[2]]).exits(0);
     }
     home.entitled(&["undo", &run, "--yes"]).exits(0);
     let ran = home.entitled(&["plan", "--exit-code"]).exits(2);
