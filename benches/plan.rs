@@ -78,7 +78,7 @@ fn world_of(desired: &Desired) -> (Actual, Ours) {
                 rows.push(Owned { user, order, product: claim.product, ownership: Ownership::Granted });
             }
         }
-        ours.tally.push(Tally { owned: rows.len() as u64, revoked: 0, config_granted: 0 });
+        ours.tally.push(Tally { base: rows.len() as u64, revoked: 0, config_granted: 0 });
         actual.targets.push(holding);
         ours.targets.push(rows);
     }

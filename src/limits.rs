@@ -1,4 +1,4 @@
-//! How much may happen in one day: a pure count against `max(floor, percent of what is owned)`.
+//! How much may happen in one day: a pure count against `max(floor, percent of what was owned)`.
 //!
 //! What is over a limit is held whole, never trimmed to fit: nobody could say which half was right.
 
@@ -13,7 +13,7 @@ pub struct Over {
     pub spent: u64,
     /// How many are allowed in 24 hours.
     pub allowed: u64,
-    /// How many grants were owned, which the percentage is of.
+    /// How many grants were owned when those 24 hours began, which the percentage is of.
     pub owned: u64,
 }
 
@@ -29,8 +29,8 @@ pub fn allowed(limit: Limit, owned: u64) -> u64 {
     share.max(u64::from(limit.floor))
 }
 
-/// `None` where `wanted` more fit in beside the `spent` ones of the last 24 hours. `base` is what was
-/// owned before those, so that a slow leak does not shrink the measure that it is held against.
+/// `None` where `wanted` more fit in beside the `spent` ones of the last 24 hours. `base` is what was owned
+/// when those began: neither a slow leak nor a burst of sales changes the measure that both are held against.
 pub fn over(limit: Limit, base: u64, spent: u64, wanted: u64) -> Option<Over> {
     let allowed = allowed(limit, base);
     (wanted > 0 && spent + wanted > allowed).then_some(Over { wanted, spent, allowed, owned: base })

@@ -269,20 +269,20 @@ async fn ours(
         run.sort_unstable_by_key(|owned| owned.user);
     }
     let yesterday = eyes.now - SignedDuration::from_hours(24);
-    let owned = eyes.store.owned_by_target().await?;
+    let base = eyes.store.owned_at(yesterday).await?;
     let revoked = eyes.store.revoked_since(yesterday).await?;
     let config_granted = eyes.store.config_grants_since(yesterday).await?;
     let keys: BTreeSet<String> = catalog.targets.iter().map(|entry| entry.target.key()).collect();
     for ((_, entry), tally) in catalog.indices().zip(&mut ours.tally) {
         let of = |counts: &BTreeMap<String, u64>| counts.get(&entry.target.key()).copied().unwrap_or_default();
-        *tally = Tally { owned: of(&owned), revoked: of(&revoked), config_granted: of(&config_granted) };
+        *tally = Tally { base: of(&base), revoked: of(&revoked), config_granted: of(&config_granted) };
     }
     // What was taken from a target that the file has dropped since was taken all the same.
     let elsewhere = |counts: &BTreeMap<String, u64>| {
         counts.iter().filter(|(key, _)| !keys.contains(*key)).map(|(_, count)| count).sum()
     };
     ours.tally.push(Tally {
-        owned: elsewhere(&owned),
+        base: elsewhere(&base),
         revoked: elsewhere(&revoked),
         config_granted: elsewhere(&config_granted),
     });

@@ -117,8 +117,9 @@ pub struct Owned {
 /// quick pass that looks at few users.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Grants that are ours now.
-    pub owned: u64,
+    /// Grants that were ours when those 24 hours began: what a percentage is of. What was given since does
+    /// not count, or a pass that gives would make room for what the pass before it held.
+    pub base: u64,
     /// Revocations in the last 24 hours.
     pub revoked: u64,
     /// Grants in the last 24 hours that a commit caused.

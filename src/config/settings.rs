@@ -100,7 +100,7 @@ pub struct Limits {
     pub config_grants: Limit,
 }
 
-/// `max(floor, percent of what is owned)` in any 24 hours.
+/// `max(floor, percent of what was owned when those began)` in any 24 hours.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limit {
     /// Percent of the owned grants, 0 to 100.

@@ -19,8 +19,7 @@ pub(super) fn limit_grants(world: World<'_>, grants: Vec<Action>, held: &mut Vec
     }
     let (limited, mut free): (Vec<_>, Vec<_>) =
         grants.into_iter().partition(|grant| matches!(grant.why.cause, Cause::Commit | Cause::Undone));
-    let base = |tally: &Tally| tally.owned.saturating_sub(tally.config_granted);
-    let passed = bounded(world, limited, world.guard.limits.config_grants, base, |t| t.config_granted, held);
+    let passed = bounded(world, limited, world.guard.limits.config_grants, |tally| tally.config_granted, held);
     free.extend(passed);
     free.sort_unstable_by_key(|action| (action.target, action.user));
     free
@@ -51,8 +50,7 @@ pub(super) fn need_membership(world: World<'_>, grants: Vec<Action>, held: &mut 
 }
 
 pub(super) fn limit_revocations(world: World<'_>, revocations: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
-    let base = |tally: &Tally| tally.owned + tally.revoked;
-    bounded(world, revocations, world.guard.limits.revocations, base, |tally| tally.revoked, held)
+    bounded(world, revocations, world.guard.limits.revocations, |tally| tally.revoked, held)
 }
 
 /// Lets through what somebody approved, each target that stays within its limit, then all of them if the
@@ -61,7 +59,6 @@ fn bounded(
     world: World<'_>,
     actions: Vec<Action>,
     limit: Limit,
-    base: impl Fn(&Tally) -> u64,
     spent: impl Fn(&Tally) -> u64,
     held: &mut Vec<Held>,
 ) -> Vec<Action> {
@@ -74,12 +71,12 @@ fn bounded(
     };
     for of_target in actions.chunk_by(|a, b| a.target == b.target) {
         let tally = &tallies[of_target[0].target.at()];
-        match limits::over(limit, base(tally), spent(tally), of_target.len() as u64) {
+        match limits::over(limit, tally.base, spent(tally), of_target.len() as u64) {
             Some(over) => refuse(of_target, Bound::Target, over),
             None => passed.extend_from_slice(of_target),
         }
     }
-    let (base, spent) = tallies.iter().fold((0, 0), |sum, tally| (sum.0 + base(tally), sum.1 + spent(tally)));
+    let (base, spent) = tallies.iter().fold((0, 0), |sum, tally| (sum.0 + tally.base, sum.1 + spent(tally)));
     if let Some(over) = limits::over(limit, base, spent, passed.len() as u64) {
         refuse(&passed, Bound::Total, over);
         passed.clear();

@@ -103,9 +103,23 @@ impl Store {
             .map_err(|error| self.fault(error))
     }
 
-    /// How much is ours of each target, by target key.
-    pub async fn owned_by_target(&self) -> Result<BTreeMap<String, u64>, StoreError> {
-        let rows = sqlx::query("SELECT target, count(*) FROM ledger GROUP BY target").fetch_all(self.readers()).await;
+    /// How much was ours of each target when `at` began, by target key: what has been ours since before then,
+    /// and what was ours then and is not any more, or is anew.
+    pub async fn owned_at(&self, at: Timestamp) -> Result<BTreeMap<String, u64>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT target, count(*) FROM (
+                 SELECT user, target FROM ledger WHERE since < ?1
+                 UNION
+                 SELECT user, target FROM audit gone
+                 WHERE verb IN ('revoked', 'closed', 'released') AND at >= ?1 AND 'ours' = (
+                     SELECT iif(verb IN ('granted', 'adopted'), 'ours', 'not ours') FROM audit said
+                     WHERE said.user = gone.user AND said.target = gone.target AND said.at < ?1
+                     ORDER BY id DESC LIMIT 1))
+             GROUP BY target",
+        )
+        .bind(millis(at))
+        .fetch_all(self.readers())
+        .await;
         rows.and_then(|rows| rows.iter().map(|row| Ok((text(row, 0)?.to_owned(), count(int(row, 1)?)))).collect())
             .map_err(|error| self.fault(error))
     }

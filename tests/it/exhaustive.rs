@@ -167,8 +167,9 @@ impl<'a> Small<'a> {
                 rows.extend(row.map(|(order, product, ownership)| Owned { user, order, product, ownership }));
             }
             let spent = if target == 0 { frame.spent } else { 0 };
-            let owned = rows.len() as u64;
-            world.ours.tally.push(Tally { owned, revoked: spent, config_granted: spent.min(owned) });
+            // What was taken today was there when the day began.
+            let base = rows.len() as u64 + spent;
+            world.ours.tally.push(Tally { base, revoked: spent, config_granted: spent });
             world.desired.targets.push(claims);
             world.actual.targets.push(holding);
             world.ours.targets.push(rows);

@@ -92,15 +92,11 @@ fn stays_within_the_limits(world: World<'_>, plan: &Plan) {
     // Of each target: what a share is of, and what was used up today.
     type Used = Vec<(u64, u64)>;
     let measures: [(Verb, Limit, Used); 2] = [
-        (
-            Verb::Revoke,
-            world.guard.limits.revocations,
-            tallies().map(|tally| (tally.owned + tally.revoked, tally.revoked)).collect(),
-        ),
+        (Verb::Revoke, world.guard.limits.revocations, tallies().map(|tally| (tally.base, tally.revoked)).collect()),
         (
             Verb::Grant,
             world.guard.limits.config_grants,
-            tallies().map(|tally| (tally.owned.saturating_sub(tally.config_granted), tally.config_granted)).collect(),
+            tallies().map(|tally| (tally.base, tally.config_granted)).collect(),
         ),
     ];
     for (verb, limit, bases) in measures {

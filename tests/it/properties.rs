@@ -209,7 +209,7 @@ fn any_ours(purchases: Vec<Purchase>) -> impl Strategy<Value = Ours> {
                 Some(owned)
             };
             let rows: Vec<Owned> = (0..).zip(of_target).filter_map(row).collect();
-            ours.tally.push(Tally { owned: rows.len() as u64 + elsewhere, revoked, config_granted });
+            ours.tally.push(Tally { base: rows.len() as u64 + elsewhere, revoked, config_granted });
             ours.targets.push(rows);
         }
         ours

@@ -209,6 +209,27 @@ async fn the_limit_of_a_day_is_one_for_all_its_passes() {
 }
 
 #[tokio::test]
+async fn what_is_sold_meanwhile_makes_no_room_for_what_is_held() {
+    let limits = "limits: {revocations: {per_day: 10%, floor: 0}}";
+    let (mut stage, users, orders) = seasoned(&file("owned", limits, PRODUCTS), 20).await;
+    stage.ahead = SignedDuration::from_hours(25);
+    for order in &orders[..3] {
+        stage.shop.set_status(order, "refunded");
+    }
+    assert_eq!(stage.pass().await.held().len(), 3, "two of twenty are allowed");
+    for number in 0..40 {
+        stage.buyer(&format!("late-{number}@example.com"), "prd_pro");
+    }
+    assert!(stage.pass().await.changes().iter().all(|change| change.0 == "grant"));
+    let passed = stage.pass().await;
+    assert_eq!((passed.changes(), passed.held().len()), (vec![], 3), "still two of twenty");
+    assert!(users.iter().all(|user| stage.holders("paid-tier").contains(user)));
+    // A day later they are sixty, and the three are let through.
+    stage.ahead = SignedDuration::from_hours(50);
+    assert_eq!(stage.pass().await.changes().len(), 3);
+}
+
+#[tokio::test]
 async fn a_commit_that_gives_too_much_is_held_whole() {
     let limits = "limits: {config_grants: {per_day: 20%, floor: 5}}";
     let (mut stage, _, _) = seasoned(&file("owned", limits, PRODUCTS), 8).await;

@@ -44,8 +44,6 @@ async fn a_journaled_grant_is_ours_until_it_is_revoked() {
     assert_eq!(store.ledger(None).await.unwrap(), expected, "by user, then by target");
     assert_eq!(store.ledger(Some(&["u2".into()])).await.unwrap(), expected[2..]);
     assert_eq!(store.ledger_users().await.unwrap(), ["u1".into(), "u2".into()]);
-    let owned: Vec<(String, u64)> = store.owned_by_target().await.unwrap().into_iter().collect();
-    assert_eq!(owned, [("organization/z".to_owned(), 1), ("role/a".to_owned(), 2)]);
 
     store.journal_revocations(&"r2".into(), &[(rows[0].grant.clone(), "refunded".to_owned())], at(20)).await.unwrap();
     assert_eq!(store.ledger(None).await.unwrap(), expected[..2]);
@@ -152,4 +150,27 @@ async fn a_mapping_is_new_until_it_is_settled_and_again_when_it_comes_back() {
     store.note_mappings(&[], at(13)).await.unwrap();
     store.note_mappings(&[pair("pro", "role/a")], at(14)).await.unwrap();
     assert_eq!(store.mappings().await.unwrap(), [mapping("pro", "role/a", 14, false)]);
+}
+
+#[tokio::test]
+async fn what_was_owned_then_is_what_a_share_is_of() {
+    let home = Home::new();
+    let store = home.store().await;
+    let rows = |users: &[&str], at| -> Vec<LedgerRow> {
+        users.iter().map(|user| row(user, role("a"), Cause::Order, at)).collect()
+    };
+    let owned = async |then| store.owned_at(at(then)).await.unwrap().get("role/a").copied().unwrap_or_default();
+    let old = rows(&["u1", "u2", "u3", "u4"], 10);
+    store.journal_adoptions(&"r1".into(), &old).await.unwrap();
+    store.journal_grants(&"r2".into(), &rows(&["u5", "u6"], 30)).await.unwrap();
+    assert_eq!((owned(10).await, owned(20).await, owned(31).await), (0, 4, 6), "what is given makes no room");
+
+    let gone = |row: &LedgerRow| (row.grant.clone(), "refunded".to_owned());
+    store.journal_revocations(&"r3".into(), &[gone(&old[0]), gone(&old[1])], at(40)).await.unwrap();
+    store.forget(&"r3".into(), &[old[2].grant.clone()], "gone", at(40)).await.unwrap();
+    assert_eq!(owned(20).await, 4, "what is taken does not shrink it");
+    store.journal_revocations(&"r4".into(), &[gone(&row("u5", role("a"), Cause::Order, 30))], at(50)).await.unwrap();
+    assert_eq!(owned(20).await, 4, "what was not there yet was not there");
+    store.journal_grants(&"r5".into(), &rows(&["u1"], 60)).await.unwrap();
+    assert_eq!((owned(20).await, owned(45).await), (4, 3), "what comes back is counted once");
 }
