@@ -17,6 +17,7 @@ mod release;
 mod run;
 mod sandbox;
 mod schema;
+mod source;
 mod undo;
 
 use std::io::IsTerminal as _;
@@ -95,6 +96,8 @@ enum Command {
     Check(check::Args),
     /// Print the JSON Schema of the configuration.
     Schema,
+    /// Look at payment APIs: the presets, and what a source really says.
+    Source(source::Args),
     /// Serve a simulated Logto and a simulated shop, to try things out.
     Sandbox(sandbox::Args),
 }
@@ -166,6 +169,7 @@ async fn run_command() -> Exit {
         Command::Undo(args) => undo::run(&context, args).await,
         Command::Check(args) => check::run(&context, args),
         Command::Schema => schema::run(),
+        Command::Source(args) => source::run(&context, args).await,
         Command::Sandbox(args) => sandbox::run(&context, args).await,
     };
     outcome.unwrap_or_else(|failure| {

@@ -1,0 +1,31 @@
+//! `entitled source`: what payment APIs there are, how one is described, and what one really says.
+
+mod list;
+mod show;
+
+use clap::Subcommand;
+
+use super::{Context, Exit, Failure, say};
+
+/// `entitled source`
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List the presets, and the sources of the file.
+    List,
+    /// Print the block of a preset, to paste under `sources:` and to change.
+    Show(show::Args),
+}
+
+/// Runs what was asked for.
+pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
+    match args.what {
+        What::List => list::run(context),
+        What::Show(args) => show::run(&args),
+    }
+}
