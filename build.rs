@@ -17,7 +17,9 @@ fn main() -> std::io::Result<()> {
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
         let _ = writeln!(list, "    ({name:?}, include_str!({:?})),", file.display().to_string());
     }
-    let code = format!("/// Every preset, by name: the text is YAML with the keys of a `kind: http` source.\npub const PRESETS: {list}];\n");
+    let code = format!(
+        "/// Every preset, by name: the text is YAML with the keys of a `kind: http` source.\npub const PRESETS: {list}];\n"
+    );
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
     std::fs::write(Path::new(&out).join("presets.rs"), code)
 }

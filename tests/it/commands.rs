@@ -2,6 +2,7 @@
 
 mod refusals;
 mod sandbox;
+mod sources;
 mod stepping_in;
 
 use std::io::Read as _;

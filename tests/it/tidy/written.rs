@@ -60,7 +60,11 @@ fn the_commands_of_the_readme_exist() {
         let command = call[0];
         assert!(commands.contains(command), "the README speaks of `entitled {}`", call.join(" "));
         named.insert(command.to_owned());
-        let help = home.entitled(&[command, "--help"]).exits(0).out;
+        let mut help = home.entitled(&[command, "--help"]).exits(0).out;
+        // Some commands have commands of their own.
+        if let Some(inner) = call.get(1).filter(|word| help.contains(&format!("\n  {word} "))) {
+            help.push_str(&home.entitled(&[command, inner, "--help"]).exits(0).out);
+        }
         for flag in call.iter().filter_map(|word| word.strip_prefix("--")) {
             let flag = flag.split(['=', '|', '\\']).next().unwrap_or_default();
             assert!(help.contains(&format!("--{flag}")), "the README speaks of `entitled {}`", call.join(" "));
