@@ -4,10 +4,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "an edge: waits on the clock of the machine")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use jiff::SignedDuration;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -99,6 +100,25 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     }
     let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
     Some(Duration::try_from(at.duration_since(jiff::Timestamp::now())).unwrap_or(Duration::ZERO))
+}
+
+/// How far a server's clock is from this machine's, by the `Date` of its last answer. Clones are one.
+#[derive(Clone, Debug, Default)]
+pub struct Skew(Arc<Lock<Option<SignedDuration>>>);
+
+impl Skew {
+    /// Takes in an answer that has just come. One without a `Date` that can be read says nothing.
+    pub fn note(&self, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|value| value.to_str().ok());
+        let Some(date) = date.and_then(|text| jiff::fmt::rfc2822::parse(text.trim()).ok()) else { return };
+        let ahead = date.timestamp().duration_since(jiff::Timestamp::now());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+    }
+
+    /// How far it is ahead; a `Date` has whole seconds, and the answer took its time.
+    pub fn last(&self) -> Option<SignedDuration> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Spaces calls out: never more than `rate` a second, and none at all while a server has asked for quiet.

@@ -149,7 +149,8 @@ impl InForce {
     }
 }
 
-fn set_up(settings: &SourceSettings, simulators: Option<&Simulators>) -> Result<Source, EnterError> {
+/// A source, ready to be read: at its own address, or at that of the simulated shop.
+pub fn set_up(settings: &SourceSettings, simulators: Option<&Simulators>) -> Result<Source, EnterError> {
     let mut settings = settings.clone();
     if let SourceKind::Sandbox(http) = &mut settings.kind {
         http.base_url.clone_from(&simulators.ok_or(EnterError::NoSimulators)?.shop);

@@ -54,6 +54,26 @@ pub fn take(store: &Path) -> Result<Result<Lease, String>, LeaseError> {
     }
 }
 
+/// Who holds the lease on a store, without asking for it and without making the lock file. For the blink of
+/// this look nobody else can take it: a daemon that waits for it takes it at its next beat.
+pub fn holder(store: &Path) -> Result<Option<String>, LeaseError> {
+    let path = store.with_extension("lock");
+    let failed = |source| LeaseError { path: path.clone(), source };
+    let mut file = match File::open(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(failed)?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder).map_err(failed)?;
+            Ok(Some(holder))
+        }
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
 /// Waits until the lease is free. `None`: the end was asked for first.
 pub async fn wait(store: &Path, stop: &mut Stop) -> Result<Option<Lease>, LeaseError> {
     let mut told = false;

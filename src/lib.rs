@@ -18,7 +18,7 @@
 //! | [`desired`] | orders + catalog + now -> every claim on every target. Pure |
 //! | [`world`], [`roster`] | what the planner sees: who holds what, how well that is known, what is ours; users by rank. Pure |
 //! | [`mod@plan`], [`limits`], [`approval`] | the gap, what may be done about it, why the rest is held, and how a held set is named. Pure |
-//! | [`report`] | what came of a plan, action by action. Pure |
+//! | [`report`], [`checkup`] | what came of a plan, action by action; what a checkup found. Pure |
 //! | [`render`] | plan and report as text, diff, JSON, Markdown; every sentence a user reads. Pure |
 //! | [`terminal`] | text from outside made safe, and its width. Pure |
 //! | [`logto`] | the Management API: a reader, and a writer that a dry run never gets |
@@ -28,6 +28,7 @@
 //! | [`apply`] | the one way out: journal, call, journal |
 //! | [`reconcile`], [`scene`] | one pass, top to bottom, and what it knows meanwhile |
 //! | [`in_force`], [`daemon`] | the configuration in force, and the loop |
+//! | [`doctor`] | looks at everything that a daemon needs, and says what is wrong |
 //! | [`cli`] | the commands, one file each |
 //! | [`sandbox`] | a simulated Logto and a simulated shop over real HTTP |
 //! | [`http`], [`secret`], [`telemetry`], [`clock`], [`lease`] | what the edges share |
@@ -48,12 +49,14 @@
 
 pub mod apply;
 pub mod approval;
+pub mod checkup;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod desired;
 pub mod directory;
+pub mod doctor;
 pub mod http;
 pub mod in_force;
 pub mod intake;

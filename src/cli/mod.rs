@@ -6,6 +6,7 @@ mod adopt;
 mod apply;
 mod approve;
 mod check;
+mod doctor;
 mod failure;
 mod freeze;
 mod history;
@@ -92,6 +93,8 @@ enum Command {
     Release(release::Args),
     /// Take back what one run did.
     Undo(undo::Args),
+    /// Look at everything that a daemon needs: every line is ok, or the cause and the mend.
+    Doctor(doctor::Args),
     /// Check the configuration offline.
     Check(check::Args),
     /// Print the JSON Schema of the configuration.
@@ -167,6 +170,7 @@ async fn run_command() -> Exit {
         Command::Adopt(args) => adopt::run(&context, args).await,
         Command::Release(args) => release::run(&context, args).await,
         Command::Undo(args) => undo::run(&context, args).await,
+        Command::Doctor(args) => doctor::run(&context, args).await,
         Command::Check(args) => check::run(&context, args),
         Command::Schema => schema::run(),
         Command::Source(args) => source::run(&context, args).await,

@@ -64,10 +64,7 @@ pub(super) fn invalid(context: &Context, error: ConfigError) -> Failure {
 /// Opens everything that `run`, `plan` and `apply` need.
 pub(super) async fn open(context: &Context, keep: Keep) -> Result<Opened, Failure> {
     let (config, origin, text) = load(context)?;
-    let running = if in_force::needs_simulators(&config) { Some(start(&config).await?) } else { None };
-    let simulators = running
-        .as_ref()
-        .map(|running| Simulators { logto: running.logto_url().to_owned(), shop: running.shop_url().to_owned() });
+    let (running, simulators) = simulate(&config, Some(state_beside(&config.store))).await?;
     let store = match keep {
         Keep::Real => real_store(context, &config.store).await?,
         Keep::Scratch => Store::scratch(&config.store).await?,
@@ -111,15 +108,19 @@ fn names(context: &Context, text: &str, error: EnterError) -> Failure {
     if passing { failure.passing() } else { failure }
 }
 
-async fn start(config: &Config) -> Result<Running, Failure> {
+/// Starts the simulators where the file asks for them. Without a `state` nothing of them is kept.
+pub(super) async fn simulate(
+    config: &Config,
+    state: Option<PathBuf>,
+) -> Result<(Option<Running>, Option<Simulators>), Failure> {
+    if !in_force::needs_simulators(config) {
+        return Ok((None, None));
+    }
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let options = sandbox::Options {
-        logto: anywhere,
-        shop: anywhere,
-        state: Some(state_beside(&config.store)),
-        seed: Some(Seed::demo()),
-    };
-    Ok(sandbox::start(options).await?)
+    let options = sandbox::Options { logto: anywhere, shop: anywhere, state, seed: Some(Seed::demo()) };
+    let running = sandbox::start(options).await?;
+    let simulators = Simulators { logto: running.logto_url().to_owned(), shop: running.shop_url().to_owned() };
+    Ok((Some(running), Some(simulators)))
 }
 
 /// Where the simulators keep their state: beside the store.

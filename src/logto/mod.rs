@@ -9,6 +9,7 @@
 
 mod catalog;
 mod error;
+mod examine;
 mod forgotten;
 mod grant;
 mod read;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 pub use catalog::{Problem, Resolved, resolve};
 pub use error::LogtoError;
+pub use examine::{Reached, SmallPage};
 pub use forgotten::name_forgotten;
 pub use read::Reader;
 pub use walk::{Found, MemberWalk, Progress, Walk};

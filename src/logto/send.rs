@@ -18,7 +18,7 @@ use super::error::LogtoError;
 use super::token::TokenSource;
 use super::wire;
 use crate::config::settings;
-use crate::http::{self, Backoff, Pace};
+use crate::http::{self, Backoff, Pace, Skew};
 use crate::secret::Secret;
 
 /// Tries of one call that is answered 429. It is no failure, so there are more of them than of others.
@@ -41,6 +41,7 @@ pub(super) struct Core {
     pub(super) concurrency: usize,
     pub(super) batch: usize,
     pub(super) backoff: Backoff,
+    pub(super) skew: Skew,
     in_flight: Semaphore,
     pace: Pace,
     timeout: Duration,
@@ -163,6 +164,7 @@ impl Core {
             concurrency: settings.concurrency.max(1),
             batch: settings.batch.max(1),
             backoff: Backoff::default(),
+            skew: Skew::default(),
             in_flight: Semaphore::new(settings.concurrency.max(1)),
             pace: Pace::new(settings.rate),
             timeout,
@@ -286,6 +288,7 @@ impl Core {
         // Its text would show the query, which may hold addresses.
         let response = request.send().await.map_err(|error| self.broken(method, path, error.without_url()))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        self.skew.note(&headers);
         let body = http::body(response).await;
         tracing::debug!(
             method,

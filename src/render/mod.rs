@@ -4,6 +4,7 @@
 //! The sentences themselves are all in [`words`]. Text from outside is made safe where it enters a [`View`],
 //! so that no form of it has to think of that.
 
+mod checkup;
 mod diff;
 mod markdown;
 mod report;
@@ -11,6 +12,7 @@ mod text;
 mod view;
 pub mod words;
 
+pub use checkup::{checkup, checkup_json};
 pub use diff::diff;
 pub use markdown::markdown;
 pub use report::report;

@@ -142,7 +142,7 @@ fn column(cells: impl Iterator<Item = String>) -> usize {
     cells.map(|cell| width(&cell)).filter(|wide| *wide <= WIDEST).max().unwrap_or(0)
 }
 
-fn padded(text: &str, column: usize) -> String {
+pub(super) fn padded(text: &str, column: usize) -> String {
     format!("{text}{}", " ".repeat(column.saturating_sub(width(text))))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::OrderName;
 use super::view::{Change, FreezeView, TargetView, View};
@@ -264,6 +264,31 @@ pub fn coverage(coverage: Coverage) -> String {
         Coverage::Asked => ASKED.to_owned(),
         Coverage::Unread => "unread".to_owned(),
         Coverage::Missing => "missing".to_owned(),
+    }
+}
+
+/// A length of time as the file writes it, in its two largest units: `3s`, `5m`, `1h30m`, `2d4h`.
+pub fn length(time: SignedDuration) -> String {
+    let seconds = time.unsigned_abs().as_secs();
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let Some(first) = units.iter().position(|(unit, _)| seconds >= *unit) else { return "0s".to_owned() };
+    let mut rest = seconds;
+    let mut text = String::new();
+    for (unit, word) in units.iter().skip(first).take(2) {
+        if rest >= *unit {
+            text.push_str(&format!("{}{word}", rest / unit));
+        }
+        rest %= unit;
+    }
+    text
+}
+
+/// A number of bytes: `812 B`, `12.3 KiB`, `4.5 MiB`.
+pub fn bytes(number: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.into_iter().find(|(unit, _)| number >= *unit) {
+        Some((unit, word)) => format!("{:.1} {word}", number as f64 / unit as f64),
+        None => format!("{number} B"),
     }
 }
 

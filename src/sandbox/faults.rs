@@ -25,6 +25,8 @@ pub struct Knobs {
     pub ties: bool,
     /// Shop: orders come as `{"<this>": [...], "total": n}` instead of as a bare array.
     pub envelope: Option<String>,
+    /// Seconds by which the clock that stands in `Date` is ahead; negative where it is behind.
+    pub date_skew_s: i64,
     /// What befalls single requests. The first rule that matches a request is used up by one.
     pub rules: Vec<Rule>,
 }
@@ -191,6 +193,11 @@ impl Faults {
     /// that gives up has changed something all the same.
     pub fn latency(&self, latency: Duration) {
         self.lock().latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+    }
+
+    /// The clock in `Date` is ahead by so many seconds.
+    pub fn date_skew(&self, seconds: i64) {
+        self.lock().date_skew_s = seconds;
     }
 
     /// How long tokens live from now on, in seconds.

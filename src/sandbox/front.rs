@@ -12,11 +12,13 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{CONTENT_TYPE, USER_AGENT};
 use axum::http::{HeaderValue, Method, Response, StatusCode};
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::clock::now_ms;
 use super::exchange::{Answer, Call, form_pairs};
 use super::faults::{Fault, Faults, Rule};
 use super::log::{Log, Seen};
@@ -104,7 +106,14 @@ async fn answer(State(front): State<Front>, ConnectInfo(line): ConnectInfo<Line>
         Ending::Half => line.cut_body_after(answer.body.len() / 2),
     }
     answer.headers.extend(side.request_id());
+    answer.headers.extend(skewed(side.faults().knobs().date_skew_s));
     response(answer)
+}
+
+/// A `Date` of its own, where the clock is to be wrong; the server sends the right one by itself.
+fn skewed(ahead_s: i64) -> Option<(&'static str, String)> {
+    let at = (ahead_s != 0).then(|| Timestamp::from_millisecond(now_ms() + ahead_s * 1000).ok()).flatten()?;
+    Some(("date", at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()))
 }
 
 /// How much of an answer goes out.

@@ -146,6 +146,15 @@ impl Source {
         })
     }
 
+    /// How far the API's clock is ahead of this machine's, by its last answer. `None` for a file, and
+    /// before anything was asked.
+    pub fn skew(&self) -> Option<jiff::SignedDuration> {
+        match &self.kind {
+            Kind::Http(http) => http.skew(),
+            Kind::File(_) => None,
+        }
+    }
+
     /// Reads one order again.
     pub async fn get(&self, id: &OrderId) -> Result<Lookup, SourceError> {
         match &self.kind {

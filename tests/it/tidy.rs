@@ -45,8 +45,10 @@ fn code(text: &str) -> String {
 }
 
 /// The modules that follow from their arguments alone.
-const PURE: [&str; 11] =
-    ["approval", "config", "desired", "limits", "model", "plan", "render", "report", "roster", "terminal", "world"];
+const PURE: [&str; 12] = [
+    "approval", "checkup", "config", "desired", "limits", "model", "plan", "render", "report", "roster", "terminal",
+    "world",
+];
 
 /// Of `config`, what reads.
 const READS: [&str; 2] = ["src/config/mod.rs", "src/config/commit.rs"];

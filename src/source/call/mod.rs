@@ -14,7 +14,7 @@ use reqwest::{StatusCode, Url};
 
 use super::SourceError;
 use crate::config::source::Auth;
-use crate::http::{Backoff, Pace, body, client, retry_after};
+use crate::http::{Backoff, Pace, Skew, body, client, retry_after};
 use answer::Reply;
 
 /// The client of one payment API, with its one token and its one pace.
@@ -26,6 +26,7 @@ pub(super) struct Caller {
     headers: HeaderMap,
     auth: auth::Auth,
     pace: Pace,
+    skew: Skew,
     backoff: Backoff,
 }
 
@@ -53,12 +54,18 @@ impl Caller {
         Ok(Self {
             auth: auth::Auth::new(auth, client.clone(), backoff)?,
             pace: Pace::new(rate),
+            skew: Skew::default(),
             base_url: base_url.to_owned(),
             base,
             client,
             headers: map,
             backoff,
         })
+    }
+
+    /// How far the server's clock is ahead of this machine's, by its last answer.
+    pub(super) fn skew(&self) -> Option<SignedDuration> {
+        self.skew.last()
     }
 
     /// The address that every call begins with.
@@ -103,6 +110,7 @@ impl Caller {
                     self.backoff.wait(tries + 1, None),
                 ),
                 Ok(response) => {
+                    self.skew.note(response.headers());
                     let asked = retry_after(response.headers());
                     let wait = self.backoff.wait(tries + 1, asked);
                     let status = response.status();

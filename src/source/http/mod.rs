@@ -35,6 +35,11 @@ impl Http {
         })
     }
 
+    /// How far the server's clock is ahead of this machine's, by its last answer.
+    pub(super) fn skew(&self) -> Option<jiff::SignedDuration> {
+        self.caller.skew()
+    }
+
     /// Reads one order again.
     pub(super) async fn get(&self, id: &OrderId) -> Result<Lookup, SourceError> {
         let Some(get) = &self.settings.get else { return Ok(Lookup::Unsupported) };

@@ -1,0 +1,110 @@
+//! One source: reachable, credentials, one page and what its mapping finds, one order by id, clock.
+//!
+//! Reads one page and one order, stores nothing.
+
+use std::collections::BTreeMap;
+
+use super::{clock, told};
+use crate::checkup::Check;
+use crate::config::source::SourceSettings;
+use crate::in_force::{Simulators, set_up};
+use crate::model::{Order, Standing};
+use crate::render::words;
+use crate::source::{Lookup, Read, Source, SourceError, Step};
+
+const REACHABLE: &str = "reachable";
+const CREDENTIALS: &str = "credentials";
+const PAGE: &str = "page";
+const GET: &str = "order by id";
+
+/// How far a read got before it failed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reached {
+    Nothing,
+    Api,
+    List,
+}
+
+pub(super) async fn examine(settings: &SourceSettings, simulators: Option<&Simulators>) -> Vec<Check> {
+    let section = &format!("source {}", settings.name);
+    let source = match set_up(settings, simulators) {
+        Ok(source) => source,
+        Err(error) => return vec![Check::wrong(section, REACHABLE, told(&error), error.hint())],
+    };
+    let first = source.read(Read::Full { last_count: None }).next().await;
+    let mut checks = steps(section, first.as_ref().err());
+    match &first {
+        Ok(Step::Page(orders)) => {
+            checks.push(mapped(section, orders));
+            checks.push(by_id(section, &source, orders).await);
+        }
+        Ok(Step::Done(_)) => {
+            let mend = "if there should be some, look at what the credentials may see, and at `list.query`".to_owned();
+            checks.push(Check::note(section, PAGE, "the list has no orders", Some(mend)));
+            checks.push(Check::not_tried(section, GET, "there is no order to ask for"));
+        }
+        Err(_) => checks.push(Check::not_tried(section, GET, "the above first")),
+    }
+    if let Some(skew) = source.skew() {
+        checks.push(clock(section, Some(skew)));
+    }
+    checks
+}
+
+/// The steps up to a page, each well until the one that failed.
+fn steps(section: &str, failed: Option<&SourceError>) -> Vec<Check> {
+    let reached = failed.map(|error| match error {
+        SourceError::Unreachable { .. } | SourceError::Redirect { .. } | SourceError::Settings { .. } => {
+            Reached::Nothing
+        }
+        SourceError::Denied { .. } => Reached::Api,
+        _ => Reached::List,
+    });
+    let step = |at: Reached, name: &str, found: &str| match failed.zip(reached) {
+        Some((error, reached)) if reached == at => Check::wrong(section, name, told(error), error.hint()),
+        Some((_, reached)) if reached < at => Check::not_tried(section, name, "the above first"),
+        _ => Check::ok(section, name, found),
+    };
+    let mut checks = vec![step(Reached::Nothing, REACHABLE, "it answers"), step(Reached::Api, CREDENTIALS, "taken")];
+    if failed.is_some() {
+        checks.push(step(Reached::List, PAGE, "read"));
+    }
+    checks
+}
+
+fn mapped(section: &str, orders: &[Order]) -> Check {
+    let mut standings: BTreeMap<Standing, u64> = BTreeMap::new();
+    for order in orders {
+        *standings.entry(order.standing).or_default() += 1;
+    }
+    let unknown = standings.get(&Standing::Unknown).copied().unwrap_or_default();
+    let figures: Vec<String> = standings.iter().map(|(standing, count)| format!("{count} {standing}")).collect();
+    let found = format!("{}: {}", words::count(orders.len() as u64, "order"), figures.join(", "));
+    if unknown == 0 {
+        return Check::ok(section, PAGE, found);
+    }
+    let mend = "an `unknown` order changes nothing, either way: give its status a line under `status`".to_owned();
+    if unknown < orders.len() as u64 {
+        Check::note(section, PAGE, found, Some(mend))
+    } else {
+        Check::wrong(section, PAGE, found, Some(mend))
+    }
+}
+
+async fn by_id(section: &str, source: &Source, orders: &[Order]) -> Check {
+    let Some(order) = orders.first() else { return Check::not_tried(section, GET, "there is no order to ask for") };
+    let held = "until it can, what a refund would take away is held as `Unverified`".to_owned();
+    match source.get(&order.id).await {
+        Ok(Lookup::Found(_)) => Check::ok(section, GET, format!("`{}` is read again", order.id)),
+        Ok(Lookup::Missing) => Check::wrong(
+            section,
+            GET,
+            format!("`{}` is on the list, and not found by its id", order.id),
+            Some(format!("check `get.path`: {held}")),
+        ),
+        Ok(Lookup::Unsupported) => {
+            Check::note(section, GET, "this source cannot read one order again", Some("`get` says how".to_owned()))
+        }
+        Err(error) => Check::wrong(section, GET, told(&error), error.hint().or(Some(held))),
+    }
+}

@@ -1,0 +1,126 @@
+//! The store: openable, schema, writable, size, mode, who writes to it.
+//!
+//! Never writes to it: its contents are looked at in a copy.
+
+#![expect(clippy::disallowed_methods, reason = "an edge: looks at a file")]
+
+use std::fs::{self, OpenOptions};
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::told;
+use crate::checkup::Check;
+use crate::lease;
+use crate::render::words;
+use crate::store::{FreezeScope, Store, StoreError};
+
+const SECTION: &str = "store";
+const OPENS: &str = "opens";
+const WRITABLE: &str = "writable";
+const SIZE: &str = "size";
+const MODE: &str = "mode";
+const WRITER: &str = "writer";
+const FROZEN: &str = "frozen";
+
+/// What of the store the other checks speak of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known {
+    /// Grants in the ledger.
+    pub(super) grants: u64,
+}
+
+pub(super) async fn examine(path: &Path, now: Timestamp) -> (Vec<Check>, Known) {
+    let mut checks = Vec::new();
+    let mut known = Known::default();
+    if let Ok(file) = fs::metadata(path) {
+        match contents(path, now).await {
+            Ok((opens, grants)) => {
+                checks.extend(opens);
+                known.grants = grants;
+            }
+            Err(error) => checks.push(Check::wrong(SECTION, OPENS, told(&error), error.hint())),
+        }
+        checks.push(writable(path));
+        checks.push(Check::ok(SECTION, SIZE, words::bytes(file.len())));
+        checks.push(mode(path, &file));
+    } else {
+        let path = path.display();
+        checks.push(Check::note(SECTION, OPENS, format!("`{path}` is not there yet; the first pass makes it"), None));
+        checks.push(folder(path.to_string().as_ref()));
+    }
+    checks.push(match lease::holder(path) {
+        Ok(Some(holder)) => Check::ok(SECTION, WRITER, holder),
+        Ok(None) => Check::ok(SECTION, WRITER, "nobody at the moment"),
+        Err(error) => Check::wrong(SECTION, WRITER, told(&error), None),
+    });
+    (checks, known)
+}
+
+async fn contents(path: &Path, now: Timestamp) -> Result<(Vec<Check>, u64), StoreError> {
+    let copy = Store::scratch(path).await?;
+    let grants = copy.ledger(None).await?.len() as u64;
+    let passed = match copy.last_full_pass().await? {
+        Some(at) => format!("the last full pass ended {at:.0}"),
+        None => "no full pass has ended yet".to_owned(),
+    };
+    let owned = words::count(grants, "grant");
+    let mut checks = vec![Check::ok(SECTION, OPENS, format!("its schema is known; {owned} in the ledger; {passed}"))];
+    if let Some(freeze) = copy.frozen(now).await? {
+        let what = match freeze.scope {
+            FreezeScope::Revocations => "nothing is taken away",
+            FreezeScope::All => "nothing is written to Logto",
+        };
+        let says = format!("{what} until {:.0}, by {}: {}", freeze.until, freeze.who, freeze.reason);
+        checks.push(Check::note(SECTION, FROZEN, says, Some("`entitled unfreeze` ends it".to_owned())));
+    }
+    copy.close().await;
+    Ok((checks, grants))
+}
+
+/// Opening for writing changes nothing, and making a file beside it is what SQLite's log needs.
+fn writable(path: &Path) -> Check {
+    match OpenOptions::new().append(true).open(path) {
+        Ok(_) => folder(path),
+        Err(error) => Check::wrong(
+            SECTION,
+            WRITABLE,
+            format!("`{}` cannot be written: {error}", path.display()),
+            Some("give the file to the user that runs the daemon".to_owned()),
+        ),
+    }
+}
+
+fn folder(store: &Path) -> Check {
+    let folder = match store.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let probe = folder.join(format!(".entitled-doctor-{:08x}", fastrand::u32(..)));
+    let made = OpenOptions::new().write(true).create_new(true).open(&probe).and_then(|_| fs::remove_file(&probe));
+    match made {
+        Ok(()) => Check::ok(SECTION, WRITABLE, format!("`{}`, and the folder it lies in", store.display())),
+        Err(error) => Check::wrong(
+            SECTION,
+            WRITABLE,
+            format!("no file can be made in `{}`: {error}", folder.display()),
+            Some("SQLite keeps its log beside the store: give the folder to the user that runs the daemon".to_owned()),
+        ),
+    }
+}
+
+#[cfg(unix)]
+fn mode(path: &Path, file: &fs::Metadata) -> Check {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = file.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Check::ok(SECTION, MODE, format!("{mode:04o}"));
+    }
+    let mend = format!("it holds addresses of buyers: `chmod 600 {}`", path.display());
+    Check::wrong(SECTION, MODE, format!("{mode:04o}: others may read it"), Some(mend))
+}
+
+#[cfg(not(unix))]
+fn mode(_: &Path, _: &fs::Metadata) -> Check {
+    Check::not_tried(SECTION, MODE, "this system has no modes")
+}
