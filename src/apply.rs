@@ -41,10 +41,10 @@ pub struct Hands<'a> {
 /// Carries out what `sight` has planned.
 pub async fn apply(hands: Hands<'_>, sight: &Sight, stop: &Stop) -> Result<Report, StoreError> {
     let mut report = Report { held: sight.view.summary.held, ..Report::default() };
-    let adopt: Vec<LedgerRow> = sight.plan.adopt.iter().filter_map(|action| row(hands, sight, action)).collect();
+    let adopt: Vec<LedgerRow> = adoptions(sight, hands.run, hands.now);
     hands.store.journal_adoptions(hands.run, &adopt).await?;
     report.adopted = adopt.len() as u64;
-    let forget: Vec<Grant> = sight.plan.forget.iter().map(|(target, user)| sight.grant(*target, *user)).collect();
+    let forget: Vec<Grant> = forgotten(sight);
     hands.store.forget(hands.run, &forget, "neither wanted nor held any more", hands.now).await?;
 
     let numbered: Vec<(usize, &Action)> = sight.plan.actions.iter().enumerate().collect();
@@ -99,7 +99,8 @@ async fn carry_out(hands: Hands<'_>, sight: &Sight, batch: &[(usize, &Action)]) 
 }
 
 async fn grant(hands: Hands<'_>, sight: &Sight, batch: &[(usize, &Action)]) -> Result<Vec<Came>, StoreError> {
-    let rows: Vec<LedgerRow> = batch.iter().filter_map(|(_, action)| row(hands, sight, action)).collect();
+    let rows: Vec<LedgerRow> =
+        batch.iter().filter_map(|(_, action)| row(sight, action, hands.run, hands.now)).collect();
     assert_eq!(rows.len(), batch.len(), "a claim rests on an order that the plan names");
     hands.store.journal_grants(hands.run, &rows).await?;
     let users: Vec<UserId> = rows.iter().map(|row| row.grant.user.clone()).collect();
@@ -161,9 +162,19 @@ async fn revoke(hands: Hands<'_>, sight: &Sight, number: usize, action: &Action)
     Ok(came)
 }
 
+/// What `sight` adopts, as the ledger writes it down.
+pub fn adoptions(sight: &Sight, run: &RunId, now: Timestamp) -> Vec<LedgerRow> {
+    sight.plan.adopt.iter().filter_map(|action| row(sight, action, run, now)).collect()
+}
+
+/// What of the ledger nobody holds and nothing wants.
+pub fn forgotten(sight: &Sight) -> Vec<Grant> {
+    sight.plan.forget.iter().map(|(target, user)| sight.grant(*target, *user)).collect()
+}
+
 /// The ledger's row for something that is given or adopted. `None` where the store has lost the order, which
 /// no claim can rest on.
-fn row(hands: Hands<'_>, sight: &Sight, action: &Action) -> Option<LedgerRow> {
+fn row(sight: &Sight, action: &Action, run: &RunId, now: Timestamp) -> Option<LedgerRow> {
     let order = sight.orders.get(&action.why.order?)?;
     let product = sight.catalog.rule(action.why.product?).product.clone();
     Some(LedgerRow {
@@ -176,8 +187,8 @@ fn row(hands: Hands<'_>, sight: &Sight, action: &Action) -> Option<LedgerRow> {
         product,
         line: action.why.line,
         commit: sight.view.config.version().to_owned(),
-        since: hands.now,
-        run: hands.run.clone(),
+        since: now,
+        run: run.clone(),
         undone: 0,
     })
 }

@@ -158,27 +158,51 @@ struct Said {
     seen: u32,
 }
 
-/// `purchases`: of one user and one product, sorted by time. `None`: they say nothing (never paid).
-fn weigh(purchases: &[Purchase], rule: &Rule, now: i64) -> Option<Said> {
+/// What one purchase says for itself, beside those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// The purchase.
+    pub purchase: Purchase,
+    /// How strong, and the time as [`Claim::at`] has it. `None`: it never entitled.
+    pub says: Option<(State, i64)>,
+}
+
+/// Sorts `purchases`; what each of them says, by user, product and time. [`desired`] weighs the same.
+pub fn statements(purchases: &mut [Purchase], catalog: &Catalog, now: i64) -> Vec<Statement> {
+    purchases.sort_unstable();
+    let alike = purchases.chunk_by(|a, b| (a.user, a.product) == (b.user, b.product));
+    alike.flat_map(|alike| state(alike, catalog.rule(alike[0].product), now)).collect()
+}
+
+/// `purchases`: of one user and one product, sorted by time.
+fn state<'a>(purchases: &'a [Purchase], rule: &'a Rule, now: i64) -> impl Iterator<Item = Statement> + 'a {
     let lasting = |quantity: u8| rule.valid_for.map(|each| each.as_secs().saturating_mul(i64::from(quantity.max(1))));
     let grace = rule.grace.as_secs();
-    let mut said: Option<Said> = None;
     let mut paid_until: Option<i64> = None;
-    for purchase in purchases {
-        let (state, at) = match rule.verdict(purchase.standing) {
-            Verdict::Never => continue,
-            Verdict::Undecided => (State::Undecided, FOREVER),
-            Verdict::Ends => ending(how(purchase.standing), purchase.at, grace, now),
-            Verdict::Lasts if now < purchase.at => (State::Entitled, purchase.at),
-            Verdict::Lasts => ending(Ending::Lapsed, purchase.at, grace, now),
+    purchases.iter().map(move |purchase| {
+        let says = match rule.verdict(purchase.standing) {
+            Verdict::Never => None,
+            Verdict::Undecided => Some((State::Undecided, FOREVER)),
+            Verdict::Ends => Some(ending(how(purchase.standing), purchase.at, grace, now)),
+            Verdict::Lasts if now < purchase.at => Some((State::Entitled, purchase.at)),
+            Verdict::Lasts => Some(ending(Ending::Lapsed, purchase.at, grace, now)),
             Verdict::Entitles => {
                 // Purchases extend each other end to end; a gap between two is not given back.
                 let from = paid_until.map_or(purchase.at, |until| until.max(purchase.at));
                 let until = lasting(purchase.quantity).map_or(FOREVER, |lasting| from.saturating_add(lasting));
                 paid_until = Some(until);
-                if now < until { (State::Entitled, until) } else { ending(Ending::Expired, until, grace, now) }
+                Some(if now < until { (State::Entitled, until) } else { ending(Ending::Expired, until, grace, now) })
             }
         };
+        Statement { purchase: *purchase, says }
+    })
+}
+
+/// `purchases`: of one user and one product, sorted by time. `None`: they say nothing (never paid).
+fn weigh(purchases: &[Purchase], rule: &Rule, now: i64) -> Option<Said> {
+    let mut said: Option<Said> = None;
+    for Statement { purchase, says } in state(purchases, rule, now) {
+        let Some((state, at)) = says else { continue };
         let claim = Claim {
             user: purchase.user,
             order: purchase.order,

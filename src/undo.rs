@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::logto::name_forgotten;
 use crate::model::{Catalog, Grant, Ownership, ProductIx, RunId, TargetIx, UserId, Verb};
 use crate::observe;
 use crate::plan::{Inverse, undo};
@@ -36,7 +37,9 @@ pub async fn look_back(eyes: Eyes<'_>, run: &RunId) -> Result<LookBack, PassErro
     // Targets and products that the run named and neither the file nor the ledger knows any more.
     let named: Vec<LedgerRow> =
         ledger.iter().cloned().chain(turned.iter().filter_map(|(_, row)| as_row(row))).collect();
-    let catalog = widen(eyes.catalog, &named, &eyes.config.protect.roles);
+    let mut catalog = widen(eyes.catalog, &named, &eyes.config.protect.roles);
+    let forgotten = catalog.targets.iter_mut().filter(|entry| eyes.catalog.find(&entry.target).is_none());
+    name_forgotten(eyes.reader, forgotten, &eyes.config.protect).await?;
     let mut observed = observe::walk(eyes.reader, &catalog, eyes.progress).await?;
     let mut asked: BTreeMap<TargetIx, BTreeSet<UserId>> = BTreeMap::new();
     for grant in turned.iter().filter_map(|(_, row)| row.grant.as_ref()) {

@@ -72,7 +72,8 @@ pub enum Coverage {
 }
 
 /// What is known of one grant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Presence {
     /// It exists.
     Held,

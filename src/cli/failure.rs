@@ -95,6 +95,7 @@ hinted! {
     crate::reconcile::PassError,
     crate::sandbox::SandboxError,
     crate::store::StoreError,
+    crate::why::WhyError,
 }
 
 macro_rules! plain {

@@ -10,6 +10,7 @@ mod doctor;
 mod failure;
 mod freeze;
 mod history;
+mod ledger;
 mod open;
 mod person;
 mod plan;
@@ -20,6 +21,8 @@ mod sandbox;
 mod schema;
 mod source;
 mod undo;
+mod who_has;
+mod why;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -79,6 +82,10 @@ enum Command {
     Plan(plan::Args),
     /// Show what would be done, ask, and do it.
     Apply(apply::Args),
+    /// Explain one user: which orders give what, until when, and what a pass would do.
+    Why(why::Args),
+    /// Show who holds a target, whose each grant is, and the order behind it.
+    WhoHas(who_has::Args),
     /// Let one held set through, once, within 24 hours.
     Approve(approve::Args),
     /// Take nothing away for a time, or write nothing at all.
@@ -95,6 +102,8 @@ enum Command {
     Undo(undo::Args),
     /// Look at everything that a daemon needs: every line is ok, or the cause and the mend.
     Doctor(doctor::Args),
+    /// Care for the store: verify, rebuild, backup.
+    Ledger(ledger::Args),
     /// Check the configuration offline.
     Check(check::Args),
     /// Print the JSON Schema of the configuration.
@@ -163,6 +172,8 @@ async fn run_command() -> Exit {
         Command::Run(args) => run::run(&context, args).await,
         Command::Plan(args) => plan::run(&context, args).await,
         Command::Apply(args) => apply::run(&context, args).await,
+        Command::Why(args) => why::run(&context, args).await,
+        Command::WhoHas(args) => who_has::run(&context, args).await,
         Command::Approve(args) => approve::run(&context, args).await,
         Command::Freeze(args) => freeze::run(&context, args).await,
         Command::Unfreeze => freeze::end(&context).await,
@@ -171,6 +182,7 @@ async fn run_command() -> Exit {
         Command::Release(args) => release::run(&context, args).await,
         Command::Undo(args) => undo::run(&context, args).await,
         Command::Doctor(args) => doctor::run(&context, args).await,
+        Command::Ledger(args) => ledger::run(&context, args).await,
         Command::Check(args) => check::run(&context, args),
         Command::Schema => schema::run(),
         Command::Source(args) => source::run(&context, args).await,

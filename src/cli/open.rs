@@ -132,7 +132,7 @@ impl Opened {
     /// Reads every source, then looks at every target. Any source that fails ends it: a command that runs
     /// once has nothing to fall back on.
     pub(super) async fn look(&self, now: Timestamp) -> Result<Sight, Failure> {
-        self.read(now).await?;
+        self.read(Breadth::Changes, now).await?;
         let bars = Bars::default();
         let unread = BTreeSet::new();
         let report = |target: &str, done, total| bars.report(target, done, total);
@@ -144,10 +144,10 @@ impl Opened {
     }
 
     /// Reads every source.
-    pub(super) async fn read(&self, now: Timestamp) -> Result<(), Failure> {
+    pub(super) async fn read(&self, breadth: Breadth, now: Timestamp) -> Result<(), Failure> {
         let config = &self.in_force.config;
         for source in &self.in_force.sources {
-            let taken = intake(source, &self.store, Breadth::Changes, config.schedule.full_read, now).await?;
+            let taken = intake(source, &self.store, breadth, config.schedule.full_read, now).await?;
             tracing::debug!(source = %source.name(), orders = taken.orders, pages = taken.pages, "source read");
         }
         Ok(())

@@ -59,13 +59,24 @@ pub(super) async fn user(store: &Store, text: &str) -> Result<UserId, Failure> {
 
 /// The target that these words name: as the file names it, or by its key.
 pub(super) fn target(catalog: &Catalog, words: &[String]) -> Result<(Target, String), Failure> {
-    let text = words.join(" ");
-    let named = |name: &str, target: &Target| name == text || target.key() == text || target.unnamed() == text;
-    if let Some(entry) = catalog.targets.iter().find(|entry| named(&entry.name, &entry.target)) {
-        return Ok((entry.target.clone(), entry.name.clone()));
+    let keys: Vec<String> = catalog.targets.iter().map(|entry| entry.target.key()).collect();
+    let names = catalog.targets.iter().zip(&keys).map(|(entry, key)| (entry.name.as_str(), key.as_str()));
+    let entry = &catalog.targets[place(&words.join(" "), names)?];
+    Ok((entry.target.clone(), entry.name.clone()))
+}
+
+/// Which of these targets, each a name and a key, a text names.
+pub(super) fn place<'a>(
+    text: &str,
+    targets: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+) -> Result<usize, Failure> {
+    let by_ids = |key: &str| Target::from_key(key).is_some_and(|target| target.unnamed() == text);
+    let mut all = targets.clone();
+    if let Some(at) = all.position(|(name, key)| name == text || key == text || by_ids(key)) {
+        return Ok(at);
     }
-    let names = || catalog.targets.iter().map(|entry| entry.name.as_str());
-    let hint = match nearest(&text, names()) {
+    let names = || targets.clone().map(|(name, _)| name);
+    let hint = match nearest(text, names()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there are: {}", names().collect::<Vec<_>>().join(", ")),
     };

@@ -14,6 +14,7 @@ use super::open::{Keep, Opened, open};
 use super::{Context, Exit, Failure, apply, say};
 use crate::clock;
 use crate::daemon::Stop;
+use crate::intake::Breadth;
 use crate::model::RunId;
 use crate::reconcile::Span;
 use crate::render;
@@ -59,7 +60,7 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 
 /// Reads every source, then looks back at a run; refuses one that changed nothing.
 pub(super) async fn look(opened: &Opened, run: &str, now: Timestamp) -> Result<LookBack, Failure> {
-    opened.read(now).await?;
+    opened.read(Breadth::Changes, now).await?;
     let unread = BTreeSet::new();
     let silent = |_: &str, _, _| {};
     let eyes = opened.in_force.eyes(&opened.store, &unread, &silent, now);

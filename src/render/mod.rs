@@ -6,20 +6,26 @@
 
 mod checkup;
 mod diff;
+mod holders;
 mod markdown;
 mod report;
+mod table;
 mod text;
 mod view;
+mod why;
 pub mod words;
 
 pub use checkup::{checkup, checkup_json};
 pub use diff::diff;
+pub use holders::{Holder, Holders, holders_text};
 pub use markdown::markdown;
 pub use report::report;
+pub use table::table;
 pub use text::text;
 pub use view::{
     Block, Change, FreezeView, HeldChange, Names, OrderName, Origin, Summary, TargetView, View, Waiting, view,
 };
+pub use why::{Explanation, Facts, Idle, Mine, OrderWhy, Outcome, Owner, Paid, TargetWhy, Wanted, explain, why_text};
 
 pub use crate::config::Color;
 
@@ -33,9 +39,10 @@ impl Color {
     }
 }
 
-/// The view as JSON: the shape of [`View`], one key per line, ending in a line feed.
-pub fn json(view: &View) -> String {
-    let mut text = serde_json::to_string_pretty(view).expect("a view holds strings, numbers and lists only");
+/// A [`View`], an [`Explanation`] or another document of this module as JSON: one key per line, ending in a
+/// line feed.
+pub fn json(document: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(document).expect("it holds strings, numbers and lists only");
     text.push('\n');
     text
 }

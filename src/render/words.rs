@@ -74,20 +74,36 @@ pub fn because(verb: Verb, why: &Why, order: Option<&OrderName>, rule: Option<&R
         Cause::Commit => format!("{product} now gives this{line}; {order} was paid before{until}"),
         Cause::Drift => format!("{order} paid for {product}{line}{until}, and somebody took it away"),
         Cause::Ended(how) => {
-            let ended = match how {
-                Ending::Expired => "expired",
-                Ending::Lapsed => "was not renewed and lapsed",
-                Ending::Refunded => "was refunded",
-                Ending::Voided => "was cancelled",
-                Ending::Disputed => "was disputed",
-            };
-            format!("{order} {ended} on {}: {product}{line}", day(why.at))
+            format!("{order} {} on {}: {product}{line}", ended(how), day(why.at))
         }
         Cause::Unmapped => format!("{product} does not give this any more; {order} was the reason"),
         Cause::Undone => format!("an earlier pass is taken back; it named {order}"),
         Cause::Exclusive => "no order entitles to it, and `prune: exclusive` lets only buyers hold it".to_owned(),
     };
     if verb == Verb::Adopt { format!("there already; {reason}") } else { reason }
+}
+
+/// How something ended.
+pub fn ended(how: Ending) -> &'static str {
+    match how {
+        Ending::Expired => "expired",
+        Ending::Lapsed => "was not renewed and lapsed",
+        Ending::Refunded => "was refunded",
+        Ending::Voided => "was cancelled",
+        Ending::Disputed => "was disputed",
+    }
+}
+
+/// A span of time in its two largest units: `12 d 4 h`, `4 h 12 min`, `12 min 5 s`.
+pub fn span(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (1.., ..) => format!("{days} d {hours} h"),
+        (_, 1.., _) => format!("{hours} h {minutes} min"),
+        (_, _, 1..) => format!("{minutes} min {} s", seconds % 60),
+        _ => format!("{seconds} s"),
+    }
 }
 
 /// The name of a hold, as DESIGN and the README have it.

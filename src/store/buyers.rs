@@ -107,6 +107,21 @@ impl Store {
             .await;
         rows.and_then(|rows| rows.iter().map(key).collect()).map_err(|error| self.fault(error))
     }
+
+    /// Every buyer whom a payment API calls by one of these ids or addresses, or who is known to be one of
+    /// these users, ascending.
+    pub async fn buyers_named(&self, users: &[UserId], emails: &[Email]) -> Result<Vec<BuyerKey>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT key FROM buyers
+             WHERE user IN (SELECT value FROM json_each(?1)) OR claimed IN (SELECT value FROM json_each(?1))
+                OR email IN (SELECT value FROM json_each(?2)) ORDER BY key",
+        )
+        .bind(list(users))
+        .bind(list(emails))
+        .fetch_all(self.readers())
+        .await;
+        rows.and_then(|rows| rows.iter().map(key).collect()).map_err(|error| self.fault(error))
+    }
 }
 
 fn key(row: &SqliteRow) -> Sql<BuyerKey> {

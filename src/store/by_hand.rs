@@ -13,6 +13,8 @@ use crate::model::{Grant, Ownership};
 
 /// What the trail says of an adoption that no pass made.
 const BY_HAND: &str = "by hand";
+/// What the trail says of what a rebuilt ledger has and has not.
+const REBUILT: &str = "the ledger was rebuilt";
 
 impl Store {
     /// Makes a grant ours that Logto holds. `ownership` and `since` of the row are not read, and its `run`
@@ -22,6 +24,28 @@ impl Store {
         let mut transaction = self.begin().await?;
         let actor = Actor::Person(who);
         let outcome = ledger::insert(&mut transaction, actor, &[row], Ownership::Adopted, Some(BY_HAND)).await;
+        self.end(transaction, outcome).await
+    }
+
+    /// Makes grants ours that Logto holds and orders explain, and closes those that nobody holds and nothing
+    /// entitles to: both or neither. Of the rows, `ownership` and `since` are not read, as above.
+    pub async fn rebuild(
+        &self,
+        who: &str,
+        adopt: &[LedgerRow],
+        close: &[Grant],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let rows: Vec<LedgerRow> = adopt.iter().map(|row| LedgerRow { since: now, ..row.clone() }).collect();
+        let close: Vec<_> = close.iter().map(|grant| (grant.user.as_str(), grant.target.key(), REBUILT)).collect();
+        let close = list(&close);
+        let mut transaction = self.begin().await?;
+        let actor = Actor::Person(who);
+        let outcome: Sql<()> = async {
+            ledger::insert(&mut transaction, actor, &rows, Ownership::Adopted, Some(REBUILT)).await?;
+            ledger::remove(&mut transaction, Verb::Closed, actor, &close, millis(now)).await
+        }
+        .await;
         self.end(transaction, outcome).await
     }
 

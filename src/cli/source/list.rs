@@ -1,9 +1,9 @@
 //! `entitled source list`: the presets, one line each, and the sources of the file. Asks nobody.
 
 use super::{Context, Exit, Failure, say};
-use crate::cli::history::table;
 use crate::cli::open::{file_name, load};
 use crate::config::source::{SourceKind, SourceSettings};
+use crate::render::table;
 use crate::source::presets::{Heading, PRESETS};
 
 /// Prints the presets first: whoever has no file yet needs them most.
