@@ -4,8 +4,10 @@
 mod calls;
 mod evidence;
 mod people;
+mod rebuild;
 mod shop;
 mod targets;
+mod why;
 
 use std::collections::BTreeSet;
 

@@ -43,7 +43,8 @@ fn call<'a>(code: &'a str, commands: &BTreeSet<String>) -> Option<Vec<&'a str>> 
             let from = rest.iter().position(|word| *word == "--")? + 1;
             Some(rest[from..].to_vec())
         }
-        [first, ..] if commands.contains(*first) && words.len() > 1 && words[1].starts_with('-') => Some(words),
+        // Not an arrow: `ledger -> what is ours`.
+        [first, flag, ..] if commands.contains(*first) && flag.starts_with('-') && *flag != "->" => Some(words),
         _ => None,
     }
 }
@@ -70,8 +71,17 @@ fn the_commands_of_the_readme_exist() {
             assert!(help.contains(&format!("--{flag}")), "the README speaks of `entitled {}`", call.join(" "));
         }
     }
+    let rows: Vec<&str> =
+        readme.lines().filter_map(|line| line.strip_prefix("| `entitled ")?.split('`').next()).collect();
+    let heads: Vec<String> =
+        rows.iter().map(|row| row.split_whitespace().take(2).collect::<Vec<_>>().join(" ")).collect();
+    let distinct: BTreeSet<&String> = heads.iter().collect();
+    assert_eq!(distinct.len(), heads.len(), "the table lists something twice: {heads:?}");
     let all: BTreeSet<String> = commands.into_iter().filter(|command| command != "help").collect();
     assert_eq!(named, all, "the README leaves a command out");
+    let listed: BTreeSet<String> =
+        rows.iter().filter_map(|row| row.split_whitespace().next()).map(str::to_owned).collect();
+    assert_eq!(listed, all, "the table has every command");
     assert!(pieces.iter().any(|code| code == "cargo test"), "the README says how to run the tests");
 }
 
