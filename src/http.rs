@@ -54,7 +54,7 @@ pub enum BodyError {
 /// The whole body, or an error: never a part of it.
 pub async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, BodyError> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(BodyError::Cut)? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| BodyError::Cut(error.without_url()))? {
         if bytes.len() + chunk.len() > MAX_BODY {
             return Err(BodyError::TooLong);
         }

@@ -77,6 +77,7 @@ pub async fn intake(
     let report = loop {
         let step = reading.next().await;
         match step.map_err(|error| IntakeError::Source { name: source.name().to_string(), source: error })? {
+            Step::Marks(_) => {}
             Step::Page(orders) => touched.extend(store.record_orders(source.name(), &orders, now).await?.touched),
             Step::Done(report) => break report,
         }
@@ -103,6 +104,10 @@ pub async fn reread(source: &Source, store: &Store, id: &OrderId, now: Timestamp
             Ok(Reread::Confirmed)
         }
         Ok(Lookup::Unsupported) => Ok(Reread::Unsupported),
+        Ok(Lookup::TestMode) => {
+            tracing::warn!(source = %source.name(), order = %id, "by `expect.live` this order was made in test mode");
+            Ok(Reread::Failed)
+        }
         Ok(Lookup::Missing) => {
             tracing::warn!(source = %source.name(), order = %id, "the payment API does not know this order any more");
             Ok(Reread::Failed)

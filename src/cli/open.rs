@@ -146,8 +146,9 @@ impl Opened {
     /// Reads every source.
     pub(super) async fn read(&self, breadth: Breadth, now: Timestamp) -> Result<(), Failure> {
         let config = &self.in_force.config;
-        for source in &self.in_force.sources {
-            let taken = intake(source, &self.store, breadth, config.schedule.full_read, now).await?;
+        for (source, settings) in self.in_force.sources.iter().zip(&config.sources) {
+            let full_read = settings.full_read.unwrap_or(config.schedule.full_read);
+            let taken = intake(source, &self.store, breadth, full_read, now).await?;
             tracing::debug!(source = %source.name(), orders = taken.orders, pages = taken.pages, "source read");
         }
         Ok(())

@@ -3,9 +3,13 @@
 //! Never reads a file, the environment or a clock: what the file refers to comes through [`Env`], and the
 //! presets come as texts.
 
+mod auth;
 mod fields;
 mod http;
+mod list;
 mod logto;
+mod mapping;
+mod overlay;
 mod products;
 pub(crate) mod reference;
 pub(crate) mod shapes;

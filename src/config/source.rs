@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 use serde_json_path::JsonPath;
 
-use crate::model::{SourceName, Standing};
+use crate::model::{OrderId, SourceName, Standing};
 use crate::secret::Secret;
 
 /// One payment API.
@@ -17,6 +17,8 @@ pub struct SourceSettings {
     pub line: u32,
     /// Between two polls.
     pub poll: SignedDuration,
+    /// Between two reads of everything, where it is not that of the whole file.
+    pub full_read: Option<SignedDuration>,
     /// What it is.
     pub kind: SourceKind,
 }
@@ -44,6 +46,8 @@ pub struct HttpSource {
     pub headers: Vec<(String, String)>,
     /// How long one call may take.
     pub timeout: SignedDuration,
+    /// How long one read may take, with all its pages.
+    pub read_timeout: SignedDuration,
     /// Requests per second, where they are capped.
     pub rate: Option<f64>,
     /// At the most so many pages in one read.
@@ -56,6 +60,8 @@ pub struct HttpSource {
     pub overlap: SignedDuration,
     /// How to read one order again.
     pub get: Option<GetById>,
+    /// Further lists that force a standing on orders of the main one.
+    pub overlays: Vec<Overlay>,
     /// How an order is read out of its JSON.
     pub map: Map,
     /// First match wins; no match is `unknown`.
@@ -83,6 +89,13 @@ pub enum Auth {
         /// Its name.
         name: String,
         /// Its value, with `{}`-free text; the whole value is secret.
+        value: Secret,
+    },
+    /// A parameter of every URL, which shows in no message and no log.
+    Query {
+        /// Its name.
+        param: String,
+        /// Its value.
         value: Secret,
     },
     /// A machine-to-machine token, fetched and refreshed like Logto's own.
@@ -122,52 +135,56 @@ pub struct List {
 #[derive(Clone, Debug)]
 pub struct ItemsPath(pub JsonPath);
 
-/// How pages follow each other.
+/// How pages follow each other, and how the end of the list is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Paging {
+pub struct Paging {
+    /// What leads from a page to the next.
+    pub by: PagedBy,
+    /// The parameter of the size, where there is one.
+    pub size_param: Option<String>,
+    /// Orders a page. Where the API itself says what follows, only a wish.
+    pub size: u32,
+    /// Where an answer says whether there is more: `true` or `false`, or the read is refused.
+    pub has_more: Option<JsonPath>,
+}
+
+/// What leads from a page to the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PagedBy {
     /// One answer holds all.
-    None,
-    /// `?offset=200&limit=100`.
+    OneAnswer,
+    /// The number of orders passed over: `?offset=200`.
     Offset {
-        /// The parameter of the offset.
+        /// The parameter.
         param: String,
-        /// The parameter of the size, where there is one.
-        size_param: Option<String>,
-        /// Orders a page.
-        size: u32,
     },
-    /// `?page=3&limit=100`.
+    /// The number of the page: `?page=3`.
     Page {
-        /// The parameter of the page.
+        /// The parameter.
         param: String,
         /// The number of the first page.
         start: u32,
-        /// The parameter of the size, where there is one.
-        size_param: Option<String>,
-        /// Orders a page.
-        size: u32,
     },
-    /// `?after=<token of the page before>`.
-    Cursor {
-        /// The parameter of the cursor.
+    /// The id of the last order of the page before: `?after=ord_1`. Without [`Paging::has_more`] or a total
+    /// that fits, only an empty page is the last, since servers clamp the size of a page without a word.
+    LastId {
+        /// The parameter.
         param: String,
-        /// Where the next cursor is in the answer.
-        next: CursorPath,
-        /// The parameter of the size, where there is one.
-        size_param: Option<String>,
-        /// Orders a page.
-        size: u32,
     },
-}
-
-/// Where the next cursor is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CursorPath {
-    /// In the body; absent, null or empty means the last page.
-    Body(JsonPath),
-    /// The id of the last order of the page. Without a total that fits, only an empty page is the last,
-    /// since servers clamp the size of a page without a word.
-    LastId,
+    /// A mark in the body of the page before: `?page_key=abc`. Absent, null or empty: the last page.
+    Token {
+        /// The parameter.
+        param: String,
+        /// Where the mark is.
+        next: JsonPath,
+    },
+    /// A link in the body of the page before. Absent, null or empty: the last page.
+    NextUrl {
+        /// Where the link is.
+        next: JsonPath,
+    },
+    /// The header `Link` with `rel="next"` (RFC 8288). Without one: the last page.
+    LinkHeader,
 }
 
 /// How to read what changed.
@@ -184,6 +201,15 @@ pub enum Incremental {
     },
     /// The list comes newest change first: read until a whole page lies before the watermark.
     WalkBack,
+    /// The API filters by time of creation only: all that was created in the last `window` is read.
+    Window {
+        /// The parameter.
+        param: String,
+        /// The form of the time.
+        format: TimeFormat,
+        /// How far back from now.
+        window: SignedDuration,
+    },
 }
 
 /// The form of a time in a query.
@@ -208,6 +234,38 @@ pub struct GetById {
     pub query: Vec<(String, String)>,
     /// Where the order is in the answer; the first of these paths that the answer has.
     pub item: Vec<JsonPath>,
+    /// Within so long, every order that backs a grant is read again by id.
+    pub recheck_every: Option<SignedDuration>,
+}
+
+/// A list of refunds, disputes or adjustments whose items point at an order and force a standing on it.
+#[derive(Clone, Debug)]
+pub struct Overlay {
+    /// How to list the items.
+    pub list: List,
+    /// How to read what changed: never [`Incremental::WalkBack`].
+    pub incremental: Incremental,
+    /// How far before the watermark an increment starts.
+    pub overlap: SignedDuration,
+    /// The id of an item, by which a later state of it is known.
+    pub id: Vec<JsonPath>,
+    /// Which order it is about.
+    pub order_id: OrderRef,
+    /// First match wins. No match forces nothing, as `paid` does.
+    pub rules: Vec<StatusRule>,
+    /// Since when.
+    pub ended_at: Vec<JsonPath>,
+}
+
+/// Where an item of an overlay names its order.
+#[derive(Clone, Debug)]
+pub struct OrderRef {
+    /// The paths to try, in order.
+    pub paths: Vec<JsonPath>,
+    /// What stands before the id. An item whose text begins otherwise is about no order.
+    pub prefix: String,
+    /// What stands after the id, likewise.
+    pub suffix: String,
 }
 
 /// How an order is read out of its JSON. Each field has the paths to try, in order.
@@ -221,18 +279,37 @@ pub struct Map {
     pub paid_at: Vec<JsonPath>,
     /// When it was refunded, voided or disputed.
     pub ended_at: Vec<JsonPath>,
-    /// All product ids.
+    /// When a subscription's paid period ends.
+    pub period_end: Vec<JsonPath>,
+    /// All product ids, where there are no [`Map::lines`].
     pub products: Vec<JsonPath>,
+    /// How many of each: one number for the order, or one for each product.
+    pub quantity: Vec<JsonPath>,
+    /// The lines of an order, where the API tells them apart.
+    pub lines: Option<Lines>,
     /// Logto user ids.
     pub user_id: Vec<JsonPath>,
     /// Email addresses.
     pub email: Vec<JsonPath>,
 }
 
+/// The lines of an order. Paths start at the line.
+#[derive(Clone, Debug)]
+pub struct Lines {
+    /// Where the lines are in the order: the list itself, or each of its items.
+    pub each: Vec<JsonPath>,
+    /// The product id.
+    pub product: Vec<JsonPath>,
+    /// How many.
+    pub quantity: Vec<JsonPath>,
+    /// Where the line stands; no match is where the order does.
+    pub status: Vec<StatusRule>,
+}
+
 /// One line of the status table.
 #[derive(Clone, Debug)]
 pub struct StatusRule {
-    /// An RFC 9535 filter on the order, compiled as `$[?<when>]` over `[order]`.
+    /// An RFC 9535 filter on the order (or the line, or the item), compiled as `$[?<when>]` over `[order]`.
     pub when: JsonPath,
     /// What it means.
     pub standing: Standing,
@@ -249,6 +326,11 @@ pub struct Expect {
     /// Whether a full read is refused when the answer's own total differs from what was collected. Means
     /// nothing without [`List::total`].
     pub total: TotalCheck,
+    /// Orders that a full read must hold, or it is refused.
+    pub canary: Vec<OrderId>,
+    /// A filter like [`StatusRule::when`]. An order for which it does not hold was made in test mode: it is
+    /// counted, and never recorded.
+    pub live: Option<JsonPath>,
 }
 
 /// See [`Expect::total`].

@@ -219,7 +219,7 @@ impl Daemon {
             if !self.schedule.poll_due(source.name(), now) {
                 continue;
             }
-            let full_read = self.in_force.config.schedule.full_read;
+            let full_read = settings.full_read.unwrap_or(self.in_force.config.schedule.full_read);
             match intake(source, &self.store, Breadth::Changes, full_read, now).await {
                 Ok(taken) => {
                     tracing::debug!(source = %source.name(), orders = taken.orders, pages = taken.pages, "polled");

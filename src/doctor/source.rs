@@ -31,14 +31,23 @@ pub(super) async fn examine(settings: &SourceSettings, simulators: Option<&Simul
         Ok(source) => source,
         Err(error) => return vec![Check::wrong(section, REACHABLE, told(&error), error.hint())],
     };
-    let first = source.read(Read::Full { last_count: None }).next().await;
+    let mut reading = source.read(Read::Full { last_count: None });
+    let first = loop {
+        match reading.next().await {
+            // What overlays say comes first, and must be readable too.
+            Ok(Step::Marks(_)) => {}
+            Ok(Step::Page(orders)) => break Ok(Some(orders)),
+            Ok(Step::Done(_)) => break Ok(None),
+            Err(error) => break Err(error),
+        }
+    };
     let mut checks = steps(section, first.as_ref().err());
     match &first {
-        Ok(Step::Page(orders)) => {
+        Ok(Some(orders)) => {
             checks.push(mapped(section, orders));
             checks.push(by_id(section, &source, orders).await);
         }
-        Ok(Step::Done(_)) => {
+        Ok(None) => {
             let mend = "if there should be some, look at what the credentials may see, and at `list.query`".to_owned();
             checks.push(Check::note(section, PAGE, "the list has no orders", Some(mend)));
             checks.push(Check::not_tried(section, GET, "there is no order to ask for"));
@@ -96,6 +105,12 @@ async fn by_id(section: &str, source: &Source, orders: &[Order]) -> Check {
     let held = "until it can, what a refund would take away is held as `Unverified`".to_owned();
     match source.get(&order.id).await {
         Ok(Lookup::Found(_)) => Check::ok(section, GET, format!("`{}` is read again", order.id)),
+        Ok(Lookup::TestMode) => Check::wrong(
+            section,
+            GET,
+            format!("`{}` is real on the list, and made in test mode by its id", order.id),
+            Some(format!("check `expect.live`: {held}")),
+        ),
         Ok(Lookup::Missing) => Check::wrong(
             section,
             GET,

@@ -123,13 +123,27 @@ pub enum SourceError {
         /// The origin of the source.
         own: String,
     },
-    /// The cursor of the next page is neither a text nor a number.
-    #[error("{call}: the cursor of the next page is `{cursor}`")]
+    /// The mark of the next page is neither a text nor a number, or the link to it is none.
+    #[error("{call}: the next page is said to be at `{cursor}`")]
     Cursor {
         /// The request.
         call: String,
         /// What it is instead.
         cursor: String,
+    },
+    /// The answer does not say whether there is more, though it should.
+    #[error("{call}: the answer does not say at `{path}` whether there is more")]
+    NoHasMore {
+        /// The request.
+        call: String,
+        /// `has_more` of `paging`.
+        path: String,
+    },
+    /// There is more, and nothing leads to it.
+    #[error("{call}: the answer says that there is more, and not where")]
+    NoNext {
+        /// The request.
+        call: String,
     },
     /// The answer does not say how many there are, though it should.
     #[error("{call}: the answer does not say at `{path}` how many orders there are")]
@@ -150,8 +164,16 @@ pub enum SourceError {
     /// Too little to be believed.
     #[error(transparent)]
     Shrunk(#[from] Shrunk),
-    /// One order cannot be read.
-    #[error("{call}: item {place}{} cannot be read as an order", named(.id))]
+    /// The whole read took too long.
+    #[error("the read was not done after {limit:#}; it had come to {pages} pages")]
+    TooSlow {
+        /// `read_timeout`.
+        limit: jiff::SignedDuration,
+        /// Pages until then.
+        pages: u32,
+    },
+    /// One order, or one item of an overlay, cannot be read.
+    #[error("{call}: item {place}{} cannot be read", named(.id))]
     Item {
         /// The request.
         call: String,
@@ -204,6 +226,12 @@ pub enum MapError {
     /// It is a text, a number or a list.
     #[error("it is no JSON object")]
     NotAnObject,
+    /// An item of an overlay does not say which order it is about.
+    #[error("it names no order at {paths}")]
+    NoOrder {
+        /// The paths of `order_id`.
+        paths: String,
+    },
     /// None of the paths holds a text or a whole number.
     #[error("it has no id at {paths}")]
     NoId {
@@ -217,6 +245,28 @@ pub enum MapError {
         path: String,
         /// What stands there.
         value: String,
+    },
+    /// A quantity that is no whole number.
+    #[error("`{value}` at `{path}` is no quantity")]
+    Quantity {
+        /// The path.
+        path: String,
+        /// What stands there.
+        value: String,
+    },
+    /// As many quantities as fit neither the order nor its products.
+    #[error("it has {quantities} quantities for {products} products")]
+    Quantities {
+        /// What `map.quantity` found.
+        quantities: usize,
+        /// What `map.products` found.
+        products: usize,
+    },
+    /// A text, a number or a list in place of a line.
+    #[error("a line at {paths} is no JSON object")]
+    Line {
+        /// The paths of `map.lines.each`.
+        paths: String,
     },
     /// A product that is neither a text nor a whole number.
     #[error("`{value}` at `{path}` is no product id")]
@@ -313,11 +363,22 @@ impl SourceError {
             }
             SourceError::TooManyPages { .. } => "raise `max_pages`, or ask for larger pages",
             SourceError::ForeignLink { .. } => "set `url` to the origin that the API writes into its links",
+            SourceError::TooSlow { .. } => "raise `read_timeout`, ask for larger pages, or see what slows the API down",
+            SourceError::NoHasMore { .. } | SourceError::NoNext { .. } => {
+                "check `list.paging`: its `has_more` and `next`"
+            }
+            SourceError::Item { source: MapError::Quantities { .. }, .. } => {
+                "use `map.lines`, which reads product and quantity of each line together"
+            }
             SourceError::NoTotal { .. } | SourceError::Total { .. } => {
                 "check `list.total`; if the API's count cannot be relied on, set `expect: {total: ignored}`"
             }
             SourceError::Shrunk(Shrunk::TooFew { .. }) => {
                 "check that the source still lists everything; lower `expect.min_items` if it does"
+            }
+            SourceError::Shrunk(Shrunk::NoCanary { .. }) => {
+                "check that the source still lists everything, with these credentials; if the order is really gone, \
+                 take it out of `expect.canary`"
             }
             SourceError::Shrunk(_) => {
                 "check that the source still lists everything; if the orders are really gone, set \

@@ -1,11 +1,12 @@
 //! Whether a full read may be believed. Pure.
 //!
-//! Never looks at a single order: it compares counts.
+//! Never looks into an order: it compares counts, and looks for ids.
 
 use crate::config::source::Expect;
+use crate::model::OrderId;
 
 /// A full read that holds too little to be believed.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Shrunk {
     /// Nothing, where there was something.
     #[error("a full read found no order, where the last good one found {before}")]
@@ -31,6 +32,12 @@ pub enum Shrunk {
         /// `expect.min_items`.
         min: u32,
     },
+    /// An order that must be there is not.
+    #[error("a full read did not find the order `{id}`, which `expect.canary` names")]
+    NoCanary {
+        /// The first that is missing.
+        id: String,
+    },
 }
 
 /// Compares a full read with the last good one and with `expect`.
@@ -55,13 +62,21 @@ pub fn believable(last_full_count: Option<u64>, now_count: u64, expect: &Expect)
     Ok(())
 }
 
+/// Refuses a read that lacks an order which must be there.
+pub(super) fn present(canary: &[OrderId], seen: impl Fn(&OrderId) -> bool) -> Result<(), Shrunk> {
+    match canary.iter().find(|id| !seen(id)) {
+        Some(id) => Err(Shrunk::NoCanary { id: id.to_string() }),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::source::TotalCheck;
 
     fn expect(max_shrink: f64, min_items: u32) -> Expect {
-        Expect { max_shrink, min_items, total: TotalCheck::Ignored }
+        Expect { max_shrink, min_items, total: TotalCheck::Ignored, canary: Vec::new(), live: None }
     }
 
     #[test]

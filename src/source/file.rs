@@ -65,6 +65,7 @@ impl Reading<'_> {
             scope: Scope::Full,
             pages: 1,
             orders: orders.len() as u64,
+            test_orders: 0,
             total_claimed: None,
             watermark: orders.iter().filter_map(|order| order.updated_at).max(),
             reread: false,

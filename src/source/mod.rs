@@ -8,6 +8,7 @@ mod error;
 mod expect;
 mod file;
 pub mod http;
+mod overlay;
 pub mod presets;
 mod time;
 
@@ -17,7 +18,9 @@ use crate::config::source::{SourceKind, SourceSettings};
 use crate::model::{Order, OrderId, SourceName};
 
 pub use error::{FileError, MapError, SourceError};
+use expect::present;
 pub use expect::{Shrunk, believable};
+pub use overlay::{Forced, Mark, force};
 
 /// One payment API, ready to be read. Cheap to keep, meant to be shared: its token and its pace are one
 /// for all calls.
@@ -69,6 +72,8 @@ pub struct ReadReport {
     pub pages: u32,
     /// Distinct orders. Of a full read, the `last_count` of the next one.
     pub orders: u64,
+    /// Orders that were made in test mode and left out.
+    pub test_orders: u64,
     /// How many there are by the API's own word, where it says so.
     pub total_claimed: Option<u64>,
     /// The greatest time of change seen, never before the watermark asked for and never after the start
@@ -81,6 +86,9 @@ pub struct ReadReport {
 /// What a reading gives next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// A page of what overlays say of orders, never empty, and before any page of orders. To be kept before
+    /// the next step is asked for.
+    Marks(Vec<Mark>),
     /// A page of orders, never empty. To be taken in before the next step is asked for.
     Page(Vec<Order>),
     /// That was all of it, and it can be believed. Only now may a cursor advance.
@@ -116,6 +124,8 @@ pub enum Lookup {
     /// The API answered, in JSON, that there is none. Not evidence of anything by itself: a wrong path
     /// reads the same.
     Missing,
+    /// There is one, made in test mode: it is not to be recorded.
+    TestMode,
     /// This source cannot read one order.
     Unsupported,
 }

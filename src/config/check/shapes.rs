@@ -40,47 +40,63 @@ pub(super) static SOURCE: Shape = shape(
         "url",
         "path",
         "poll",
+        "full_read",
         "auth",
         "headers",
         "timeout",
+        "read_timeout",
         "rate",
         "max_pages",
         "list",
         "incremental",
         "get",
+        "overlays",
         "map",
         "status",
         "expect",
     ],
 );
 pub(super) static LIST: Shape = shape("List", &["path", "query", "items", "total", "paging"]);
-pub(super) static GET: Shape = shape("Get", &["path", "query", "item"]);
-pub(super) static MAP: Shape =
-    shape("Map", &["id", "updated_at", "paid_at", "ended_at", "products", "user_id", "email"]);
+pub(super) static GET: Shape = shape("Get", &["path", "query", "item", "recheck_every"]);
+pub(super) static OVERLAY: Shape = shape(
+    "Overlay",
+    &["path", "query", "items", "total", "paging", "incremental", "id", "order_id", "rules", "when", "as", "ended_at"],
+);
+pub(super) static ORDER_REF: Shape = shape("OrderRefIn", &["path", "prefix", "suffix"]);
+pub(super) static MAP: Shape = shape(
+    "Map",
+    &["id", "updated_at", "paid_at", "ended_at", "period_end", "products", "quantity", "lines", "user_id", "email"],
+);
+pub(super) static LINES: Shape = shape("Lines", &["each", "product", "quantity", "status"]);
 pub(super) static STATUS: Shape = shape("Status", &["when", "as"]);
-pub(super) static EXPECT: Shape = shape("Expect", &["max_shrink", "min_items", "total"]);
+pub(super) static EXPECT: Shape = shape("Expect", &["max_shrink", "min_items", "total", "canary", "live"]);
 
-pub(super) static AUTH: [Shape; 5] = [
+pub(super) static AUTH: [Shape; 6] = [
     shape("Auth.none", &["kind"]),
     secretive("Auth.bearer", &["kind", "token"], &["token"]),
     secretive("Auth.basic", &["kind", "username", "password"], &["username", "password"]),
     secretive("Auth.header", &["kind", "name", "value"], &["value"]),
+    secretive("Auth.query", &["kind", "param", "value"], &["value"]),
     secretive(
         "Auth.oauth2_client_credentials",
         &["kind", "token_url", "client_id", "client_secret", "resource", "scope", "audience"],
         &["client_secret"],
     ),
 ];
-pub(super) static PAGING: [Shape; 4] = [
+pub(super) static PAGING: [Shape; 7] = [
     shape("Paging.none", &["kind"]),
-    shape("Paging.offset", &["kind", "param", "size_param", "size"]),
-    shape("Paging.page", &["kind", "param", "start", "size_param", "size"]),
-    shape("Paging.cursor", &["kind", "param", "next", "size_param", "size"]),
+    shape("Paging.offset", &["kind", "param", "size_param", "size", "has_more"]),
+    shape("Paging.page", &["kind", "param", "start", "size_param", "size", "has_more"]),
+    shape("Paging.last_id", &["kind", "param", "size_param", "size", "has_more"]),
+    shape("Paging.token", &["kind", "param", "next", "size_param", "size", "has_more"]),
+    shape("Paging.next_url", &["kind", "next", "size_param", "size", "has_more"]),
+    shape("Paging.link_header", &["kind", "size_param", "size", "has_more"]),
 ];
-pub(super) static INCREMENTAL: [Shape; 3] = [
+pub(super) static INCREMENTAL: [Shape; 4] = [
     shape("Incremental.snapshot", &["kind"]),
     shape("Incremental.filter", &["kind", "param", "format", "overlap"]),
     shape("Incremental.walk_back", &["kind", "overlap"]),
+    shape("Incremental.window", &["kind", "param", "format", "window", "overlap"]),
 ];
 
 #[cfg(test)]
@@ -125,7 +141,10 @@ mod tests {
             &SOURCE,
             &LIST,
             &GET,
+            &OVERLAY,
+            &ORDER_REF,
             &MAP,
+            &LINES,
             &STATUS,
             &EXPECT,
         ];

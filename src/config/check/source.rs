@@ -105,7 +105,10 @@ impl Check<'_> {
 
     fn settings(&mut self, entry: &Entry, node: &Node, kind: Option<SourceKind>) -> Option<SourceSettings> {
         let poll = node.get("poll").map_or(Some(POLL), |node| self.interval(node));
-        Some(SourceSettings { name: entry.key.as_str().into(), line: entry.at.line, poll: poll?, kind: kind? })
+        let full_read = node.get("full_read").map(|node| self.interval(node));
+        let name = entry.key.as_str().into();
+        let full_read = full_read.map_or(Some(None), |found| found.map(Some));
+        Some(SourceSettings { name, line: entry.at.line, poll: poll?, full_read: full_read?, kind: kind? })
     }
 
     fn orders_file(&mut self, entry: &Entry) -> Option<SourceSettings> {

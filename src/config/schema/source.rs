@@ -19,12 +19,16 @@ pub struct Source {
     pub path: Option<String>,
     /// Between two polls. Default: `30s`.
     pub poll: Option<Duration>,
+    /// Between two reads of everything. Default: `schedule.full_read`.
+    pub full_read: Option<Duration>,
     /// How to say who asks.
     pub auth: Option<Auth>,
     /// Headers of every request. A secret one belongs in `auth`.
     pub headers: Option<BTreeMap<String, Name>>,
     /// How long one call may take. Default: `30s`.
     pub timeout: Option<Duration>,
+    /// How long one read may take, with all its pages. Default: `10m`.
+    pub read_timeout: Option<Duration>,
     /// Requests a second. Absent: without a cap.
     pub rate: Option<Number>,
     /// Most pages in one read. Default: 10,000.
@@ -35,6 +39,8 @@ pub struct Source {
     pub incremental: Option<Incremental>,
     /// How to read one order again.
     pub get: Option<Get>,
+    /// Lists of refunds, disputes or adjustments that force a standing on orders.
+    pub overlays: Option<Vec<Overlay>>,
     /// Where an order's fields are in its JSON.
     pub map: Option<Map>,
     /// What the API's statuses mean. The first match wins; without one the order changes nothing.
@@ -65,6 +71,13 @@ pub enum Auth {
     Header {
         /// The name of the header.
         name: String,
+        /// Its value.
+        value: Secret,
+    },
+    /// A parameter of every URL.
+    Query {
+        /// The name of the parameter.
+        param: String,
         /// Its value.
         value: Secret,
     },
@@ -124,8 +137,10 @@ pub enum Paging {
         param: String,
         /// The parameter of the size.
         size_param: Option<String>,
-        /// Orders a page.
-        size: Number,
+        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
+        size: Option<Number>,
+        /// Where the answer says whether there is more: `true` or `false`.
+        has_more: Option<String>,
     },
     /// By the number of the page.
     Page {
@@ -135,19 +150,54 @@ pub enum Paging {
         start: Option<Number>,
         /// The parameter of the size.
         size_param: Option<String>,
-        /// Orders a page.
-        size: Number,
+        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
+        size: Option<Number>,
+        /// Where the answer says whether there is more: `true` or `false`.
+        has_more: Option<String>,
     },
-    /// By a mark that the page before gives.
-    Cursor {
-        /// The parameter of the cursor.
+    /// By the id of the last order of the page before.
+    LastId {
+        /// The parameter of the id.
         param: String,
-        /// Where the next cursor is in the answer, or `last_id`.
+        /// The parameter of the size.
+        size_param: Option<String>,
+        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
+        size: Option<Number>,
+        /// Where the answer says whether there is more: `true` or `false`.
+        has_more: Option<String>,
+    },
+    /// By a mark in the body of the page before.
+    Token {
+        /// The parameter of the mark.
+        param: String,
+        /// Where the next mark is in the answer.
         next: String,
         /// The parameter of the size.
         size_param: Option<String>,
-        /// Orders a page. Needed with `next: last_id`.
+        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
         size: Option<Number>,
+        /// Where the answer says whether there is more: `true` or `false`.
+        has_more: Option<String>,
+    },
+    /// By a link in the body of the page before.
+    NextUrl {
+        /// Where the link is in the answer.
+        next: String,
+        /// The parameter of the size.
+        size_param: Option<String>,
+        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
+        size: Option<Number>,
+        /// Where the answer says whether there is more: `true` or `false`.
+        has_more: Option<String>,
+    },
+    /// By the header `Link` with `rel="next"`.
+    LinkHeader {
+        /// The parameter of the size.
+        size_param: Option<String>,
+        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
+        size: Option<Number>,
+        /// Where the answer says whether there is more: `true` or `false`.
+        has_more: Option<String>,
     },
 }
 
@@ -169,6 +219,17 @@ pub enum Incremental {
     /// The list comes newest change first.
     WalkBack {
         /// How far before the last change an increment starts. Default: `10m`.
+        overlap: Option<Duration>,
+    },
+    /// The API filters by time of creation only.
+    Window {
+        /// The parameter.
+        param: String,
+        /// The form of the time.
+        format: TimeFormat,
+        /// All that was created so long ago or later is read, at every poll.
+        window: Duration,
+        /// How much more. Default: `10m`.
         overlap: Option<Duration>,
     },
 }
@@ -197,6 +258,62 @@ pub struct Get {
     pub query: Option<BTreeMap<String, Name>>,
     /// Where the order is in the answer. Default: `$`.
     pub item: Option<Paths>,
+    /// Within so long, every order that backs a grant is read again. Absent: only before a revocation.
+    pub recheck_every: Option<Duration>,
+}
+
+/// A list whose items force a standing on an order of the main list.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overlay {
+    /// The path under `url`.
+    pub path: String,
+    /// Query parameters of every page.
+    pub query: Option<BTreeMap<String, Name>>,
+    /// Where the list of items is in the answer.
+    pub items: Paths,
+    /// Where the answer says how many there are in all.
+    pub total: Option<String>,
+    /// How pages follow each other.
+    pub paging: Paging,
+    /// How to read what changed; never `walk_back`. Default: `{kind: snapshot}`.
+    pub incremental: Option<Incremental>,
+    /// The id of an item. Default: `$.id`.
+    pub id: Option<Paths>,
+    /// Which order it is about.
+    pub order_id: OrderRef,
+    /// What an item does to its order. The first match wins; without one it does nothing.
+    pub rules: Option<Vec<Status>>,
+    /// Instead of `rules`: the one condition.
+    pub when: Option<String>,
+    /// With `when`: what it does to the order.
+    pub r#as: Option<Standing>,
+    /// Since when.
+    pub ended_at: Option<Paths>,
+}
+
+/// Where an item names its order.
+#[derive(JsonSchema, Serialize)]
+#[serde(untagged)]
+pub enum OrderRef {
+    /// The id stands by itself.
+    Alone(String),
+    /// The paths that are tried in order.
+    Several(Vec<String>),
+    /// The id stands inside a text.
+    In(OrderRefIn),
+}
+
+/// An id inside a text. An item whose text is built otherwise is about no order.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderRefIn {
+    /// Where the text is.
+    pub path: Paths,
+    /// What stands before the id.
+    pub prefix: Option<String>,
+    /// What stands after the id.
+    pub suffix: Option<String>,
 }
 
 /// Where an order's fields are in its JSON.
@@ -211,12 +328,32 @@ pub struct Map {
     pub paid_at: Option<Paths>,
     /// When it was refunded, voided or disputed.
     pub ended_at: Option<Paths>,
+    /// When the paid period of a subscription ends.
+    pub period_end: Option<Paths>,
     /// The product ids.
     pub products: Option<Paths>,
+    /// How many: one number for the order, or one for each product.
+    pub quantity: Option<Paths>,
+    /// Instead of `products`, where the API tells lines apart.
+    pub lines: Option<Lines>,
     /// The Logto user id.
     pub user_id: Option<Paths>,
     /// The buyer's email.
     pub email: Option<Paths>,
+}
+
+/// The lines of an order. Their paths start at the line.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lines {
+    /// Where the lines are in the order.
+    pub each: Paths,
+    /// The product id.
+    pub product: Paths,
+    /// How many.
+    pub quantity: Option<Paths>,
+    /// Where the line stands. Without a match, where the order does.
+    pub status: Option<Vec<Status>>,
 }
 
 /// One line of the status table.
@@ -261,6 +398,10 @@ pub struct Expect {
     pub min_items: Option<Number>,
     /// Whether the answer's own total must be met. Default: `required` where `list.total` is given.
     pub total: Option<TotalCheck>,
+    /// Ids of orders that a full read must hold.
+    pub canary: Option<Vec<Name>>,
+    /// A filter that holds for real orders. All others were made in test mode and are never recorded.
+    pub live: Option<String>,
 }
 
 /// Whether the answer's own total must be met.

@@ -2,11 +2,12 @@
 //!
 //! Shows the words of a server only after every secret that was sent has been taken out of them.
 
-use reqwest::header::{CONTENT_TYPE, LOCATION};
+use reqwest::header::{CONTENT_TYPE, LINK, LOCATION};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
+use super::link::next_link;
 use crate::secret::Secret;
 use crate::source::SourceError;
 
@@ -18,6 +19,7 @@ pub(in crate::source) struct Head {
     status: StatusCode,
     content_type: String,
     location: Option<String>,
+    next: Option<String>,
 }
 
 impl Head {
@@ -27,6 +29,7 @@ impl Head {
             status: response.status(),
             content_type: text(CONTENT_TYPE).unwrap_or_default(),
             location: text(LOCATION),
+            next: next_link(response.headers().get_all(LINK).iter().filter_map(|value| value.to_str().ok())),
         }
     }
 }
@@ -42,6 +45,11 @@ pub(in crate::source) struct Reply {
 impl Reply {
     pub(in crate::source) fn new(head: Head, body: Vec<u8>, secrets: Vec<Secret>) -> Self {
         Self { status: head.status, head, body, secrets }
+    }
+
+    /// Where the header `Link` says that the next page is.
+    pub(in crate::source) fn next(&self) -> Option<&str> {
+        self.head.next.as_deref()
     }
 
     /// `None` for a success and for 404, which is an answer where one order is asked for.

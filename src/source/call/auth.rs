@@ -1,4 +1,4 @@
-//! How a source says who asks: a fixed header, or a machine-to-machine token that is fetched and renewed.
+//! How a source says who asks: a fixed header or parameter, or a machine-to-machine token that is fetched and renewed.
 //!
 //! Never sends a secret anywhere but to the source itself and to the token endpoint of the settings.
 
@@ -28,6 +28,8 @@ pub(super) enum Auth {
     None,
     /// The same header on every request.
     Fixed { kind: &'static str, name: HeaderName, value: HeaderValue, secrets: Vec<Secret> },
+    /// The same parameter in every URL.
+    Query { param: String, value: Secret },
     /// `Authorization: Bearer` with a token that expires.
     OAuth2(Box<Tokens>),
 }
@@ -84,6 +86,7 @@ impl Auth {
             Settings::Header { name, value } => {
                 fixed("header", header_name(name)?, value.expose().to_owned(), vec![value.clone()])
             }
+            Settings::Query { param, value } => Ok(Auth::Query { param: param.clone(), value: value.clone() }),
             Settings::OAuth2 { token_url, client_id, client_secret, resource, scope, audience } => {
                 let mut form = vec![("grant_type", "client_credentials".to_owned())];
                 for (key, value) in [("resource", resource), ("scope", scope), ("audience", audience)] {
@@ -107,6 +110,7 @@ impl Auth {
         match self {
             Auth::None => "none",
             Auth::Fixed { kind, .. } => kind,
+            Auth::Query { .. } => "query",
             Auth::OAuth2(_) => "oauth2_client_credentials",
         }
     }
@@ -119,10 +123,38 @@ impl Auth {
     /// The header to send, from a token that still has a fifth of its life.
     pub(super) async fn credentials(&self) -> Result<Option<(HeaderName, HeaderValue)>, SourceError> {
         match self {
-            Auth::None => Ok(None),
+            Auth::None | Auth::Query { .. } => Ok(None),
             Auth::Fixed { name, value, .. } => Ok(Some((name.clone(), value.clone()))),
             Auth::OAuth2(tokens) => Ok(Some((AUTHORIZATION, tokens.header().await?))),
         }
+    }
+
+    /// The URL as it is sent: with the secret parameter, where there is one. It is never printed.
+    pub(super) fn signed(&self, url: &Url) -> Url {
+        let mut url = url.clone();
+        if let Auth::Query { param, value } = self {
+            url.query_pairs_mut().append_pair(param, value.expose());
+        }
+        url
+    }
+
+    /// The URL as it may be printed: an API may write the secret parameter into a link that it gives.
+    pub(super) fn unsigned(&self, url: &Url) -> Url {
+        let Auth::Query { param, .. } = self else { return url.clone() };
+        if !url.query_pairs().any(|(name, _)| name == *param) {
+            return url.clone();
+        }
+        let rest: Vec<(String, String)> = url
+            .query_pairs()
+            .filter(|(name, _)| name != param)
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        let mut url = url.clone();
+        url.set_query(None);
+        if !rest.is_empty() {
+            url.query_pairs_mut().extend_pairs(rest);
+        }
+        url
     }
 
     /// Forgets a token that was refused, unless somebody has renewed it already.
@@ -140,6 +172,7 @@ impl Auth {
         let mut all = match self {
             Auth::None => Vec::new(),
             Auth::Fixed { secrets, .. } => secrets.clone(),
+            Auth::Query { value, .. } => vec![value.clone(), Secret::new(form_encoded(value.expose()))],
             Auth::OAuth2(tokens) => vec![tokens.secret.clone()],
         };
         let sent = sent.and_then(|(_, value)| value.to_str().ok()).unwrap_or_default();

@@ -5,6 +5,7 @@
 
 pub(super) mod answer;
 mod auth;
+mod link;
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use reqwest::{StatusCode, Url};
 
 use super::SourceError;
 use crate::config::source::Auth;
-use crate::http::{Backoff, Pace, Skew, body, client, retry_after};
+use crate::http::{Backoff, BodyError, Pace, Skew, body, client, retry_after};
 use answer::Reply;
 
 /// The client of one payment API, with its one token and its one pace.
@@ -73,6 +74,12 @@ impl Caller {
         &self.base
     }
 
+    /// A URL that the API gave, without the secret that it may have written into it: [`Caller::fetch`] adds
+    /// that itself.
+    pub(super) fn printable(&self, url: &Url) -> Url {
+        self.auth.unsigned(url)
+    }
+
     /// A URL under the base, with these parameters.
     pub(super) fn url(&self, path: &str, query: &[(String, String)]) -> Result<Url, SourceError> {
         let text = format!("{}{path}", self.base_url);
@@ -99,7 +106,7 @@ impl Caller {
             self.pace.turn().await;
             tries += 1;
             let credentials = self.auth.credentials().await?;
-            let mut request = self.client.get(url.clone()).headers(self.headers.clone());
+            let mut request = self.client.get(self.auth.signed(&url)).headers(self.headers.clone());
             if let Some((name, value)) = &credentials {
                 request = request.header(name, value);
             }
@@ -129,6 +136,7 @@ impl Caller {
                     }
                     let head = answer::Head::of(&response);
                     match body(response).await {
+                        Err(source @ BodyError::TooLong) => return Err(SourceError::Body { call, source }),
                         Err(source) => (SourceError::Body { call: call.clone(), source }, wait),
                         Ok(bytes) => {
                             let reply = Reply::new(head, bytes, secrets);

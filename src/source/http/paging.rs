@@ -2,18 +2,24 @@
 //!
 //! Takes a list for ended only on proof. A page shorter than asked for is none: servers clamp the size
 //! without a word (Polar), so without a fitting total the next page is asked for, and is empty at the end.
+//! No page is asked for twice, and none at another origin.
+
+use std::collections::HashSet;
 
 use reqwest::Url;
 use serde_json::Value;
 
-use super::SourceError;
-use crate::config::source::{CursorPath, Paging};
+use crate::config::source::{PagedBy, Paging};
+use crate::source::SourceError;
+use crate::source::call::answer::begins;
 
 /// Where a walk over the pages stands.
 #[derive(Debug)]
 pub(super) struct Pager<'a> {
     paging: &'a Paging,
     at: Position,
+    /// Every mark and link that was followed.
+    followed: HashSet<String>,
 }
 
 /// Where a page is.
@@ -21,7 +27,7 @@ pub(super) struct Pager<'a> {
 enum Position {
     First,
     Number(u64),
-    Cursor(String),
+    Mark(String),
     Link(Url),
 }
 
@@ -36,8 +42,11 @@ pub(super) struct PageFacts<'a> {
     pub(super) total: Option<u64>,
     /// The id of its last item.
     pub(super) last_id: Option<&'a str>,
-    /// What stands where the next cursor should.
-    pub(super) cursor: Option<Value>,
+    /// What stands where the mark of the next page or the link to it should: in the body, or of the header
+    /// `Link` what leads to the next page.
+    pub(super) next: Option<Value>,
+    /// What stands where the answer should say whether there is more.
+    pub(super) more: Option<bool>,
 }
 
 /// What follows a page.
@@ -49,7 +58,7 @@ pub(super) enum Next {
 
 impl<'a> Pager<'a> {
     pub(super) fn new(paging: &'a Paging) -> Self {
-        Self { paging, at: Position::First }
+        Self { paging, at: Position::First, followed: HashSet::new() }
     }
 
     /// The link to the page, where the API gave one.
@@ -63,54 +72,73 @@ impl<'a> Pager<'a> {
     /// The parameters of the page.
     pub(super) fn params(&self) -> Vec<(String, String)> {
         let number = |first: u64| match self.at {
-            Position::Number(number) => number,
-            _ => first,
+            Position::Number(number) => number.to_string(),
+            _ => first.to_string(),
         };
-        let (place, size_param) = match self.paging {
-            Paging::None => (None, &None),
-            Paging::Offset { param, size_param, .. } => (Some((param, number(0).to_string())), size_param),
-            Paging::Page { param, start, size_param, .. } => {
-                (Some((param, number(u64::from(*start)).to_string())), size_param)
-            }
-            Paging::Cursor { param, size_param, .. } => match &self.at {
-                Position::Cursor(cursor) => (Some((param, cursor.clone())), size_param),
-                _ => (None, size_param),
+        let place = match &self.paging.by {
+            PagedBy::OneAnswer | PagedBy::NextUrl { .. } | PagedBy::LinkHeader => None,
+            PagedBy::Offset { param } => Some((param, number(0))),
+            PagedBy::Page { param, start } => Some((param, number(u64::from(*start)))),
+            PagedBy::LastId { param } | PagedBy::Token { param, .. } => match &self.at {
+                Position::Mark(mark) => Some((param, mark.clone())),
+                _ => None,
             },
         };
-        let size = size_param.as_ref().map(|param| (param.clone(), self.size().to_string()));
+        let size = self.paging.size_param.as_ref().map(|param| (param.clone(), self.paging.size.to_string()));
         place.map(|(param, value)| (param.clone(), value)).into_iter().chain(size).collect()
     }
 
-    /// Items asked for on a page; with [`Paging::None`], as many as there are.
+    /// Items asked for on a page; where one answer holds all, as many as there are.
     pub(super) fn size(&self) -> usize {
-        match self.paging {
-            Paging::None => usize::MAX,
-            Paging::Offset { size, .. } | Paging::Page { size, .. } | Paging::Cursor { size, .. } => *size as usize,
+        match self.paging.by {
+            PagedBy::OneAnswer => usize::MAX,
+            _ => self.paging.size as usize,
         }
     }
 
-    /// Steps to the page after the one that held this. `own` is the origin that links must not leave.
-    pub(super) fn advance(&mut self, page: &PageFacts<'_>, call: &str, own: &Url) -> Result<Next, SourceError> {
+    /// Steps to the page after the one that held this and was read at `here`. `own` is the origin that links
+    /// must not leave.
+    pub(super) fn advance(
+        &mut self,
+        page: &PageFacts<'_>,
+        call: &str,
+        here: &Url,
+        own: &Url,
+    ) -> Result<Next, SourceError> {
+        match (&self.paging.has_more, page.more) {
+            (Some(path), None) => {
+                return Err(SourceError::NoHasMore { call: call.to_owned(), path: path.to_string() });
+            }
+            (Some(_), Some(false)) => return Ok(Next::End),
+            (Some(_), Some(true)) | (None, _) => {}
+        }
         let short = page.received < self.size();
         let ended = page.received == 0 || (short && page.total.is_some_and(|total| page.walked >= total));
-        let next = match self.paging {
-            Paging::None => return Ok(Next::End),
-            Paging::Cursor { next: CursorPath::Body(_), .. } => match cursor(page.cursor.as_ref(), call, own)? {
-                None => return Ok(Next::End),
-                Some(next) => next,
+        let told = self.paging.has_more.is_some();
+        let next = match &self.paging.by {
+            PagedBy::OneAnswer => return Ok(Next::End),
+            PagedBy::Token { .. } => text(page.next.as_ref(), call)?.map(Position::Mark),
+            PagedBy::NextUrl { .. } | PagedBy::LinkHeader => match text(page.next.as_ref(), call)? {
+                Some(text) => Some(Position::Link(link(&text, call, here, own)?)),
+                None => None,
             },
-            _ if ended => return Ok(Next::End),
-            Paging::Cursor { next: CursorPath::LastId, .. } => match page.last_id {
-                None => return Ok(Next::End),
-                Some(id) => Position::Cursor(id.to_owned()),
-            },
-            Paging::Offset { .. } => Position::Number(page.walked),
-            Paging::Page { start, .. } => Position::Number(match self.at {
+            _ if ended && !told => return Ok(Next::End),
+            PagedBy::LastId { .. } => page.last_id.map(|id| Position::Mark(id.to_owned())),
+            PagedBy::Offset { .. } => Some(Position::Number(page.walked)),
+            PagedBy::Page { start, .. } => Some(Position::Number(match self.at {
                 Position::Number(number) => number + 1,
                 _ => u64::from(*start) + 1,
-            }),
+            })),
         };
-        if next == self.at {
+        let Some(next) = next else {
+            return if told { Err(SourceError::NoNext { call: call.to_owned() }) } else { Ok(Next::End) };
+        };
+        let again = match &next {
+            Position::Mark(mark) => !self.followed.insert(mark.clone()),
+            Position::Link(url) => url == here || !self.followed.insert(url.to_string()),
+            Position::First | Position::Number(_) => next == self.at,
+        };
+        if again {
             return Err(SourceError::PageRepeats { call: call.to_owned() });
         }
         self.at = next;
@@ -118,31 +146,33 @@ impl<'a> Pager<'a> {
     }
 }
 
-/// What a body says of the next page: nothing, a cursor, or a link, which must stay at our origin.
-fn cursor(found: Option<&Value>, call: &str, own: &Url) -> Result<Option<Position>, SourceError> {
-    let text = match found {
-        None | Some(Value::Null | Value::Bool(false)) => return Ok(None),
-        Some(Value::String(text)) if text.is_empty() => return Ok(None),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
+/// What an answer says of the next page: nothing, or a mark or link as it stands there.
+fn text(found: Option<&Value>, call: &str) -> Result<Option<String>, SourceError> {
+    match found {
+        None | Some(Value::Null | Value::Bool(false)) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
         Some(other) => {
-            let cursor = super::answer::begins(other.to_string().as_bytes(), &[]);
-            return Err(SourceError::Cursor { call: call.to_owned(), cursor });
+            let cursor = begins(other.to_string().as_bytes(), &[]);
+            Err(SourceError::Cursor { call: call.to_owned(), cursor })
         }
-    };
-    if !text.contains("://") && !text.starts_with('/') {
-        return Ok(Some(Position::Cursor(text)));
     }
-    match own.join(&text) {
-        Ok(url) if url.origin() == own.origin() && url.username().is_empty() && url.password().is_none() => {
-            Ok(Some(Position::Link(url)))
-        }
+}
+
+/// A link, which must stay at our origin: the credentials go with it.
+fn link(text: &str, call: &str, here: &Url, own: &Url) -> Result<Url, SourceError> {
+    match here.join(text) {
+        Ok(url) if url.origin() == own.origin() && url.username().is_empty() && url.password().is_none() => Ok(url),
         Ok(url) => Err(SourceError::ForeignLink {
             call: call.to_owned(),
             link: url.origin().ascii_serialization(),
             own: own.origin().ascii_serialization(),
         }),
-        Err(_) => Ok(Some(Position::Cursor(text))),
+        Err(_) => {
+            let cursor = begins(text.as_bytes(), &[]);
+            Err(SourceError::Cursor { call: call.to_owned(), cursor })
+        }
     }
 }
 
@@ -155,11 +185,13 @@ mod tests {
     }
 
     fn offset(size: u32) -> Paging {
-        Paging::Offset { param: "offset".into(), size_param: Some("limit".into()), size }
+        let by = PagedBy::Offset { param: "offset".into() };
+        Paging { by, size_param: Some("limit".into()), size, has_more: None }
     }
 
     fn step(pager: &mut Pager<'_>, received: usize, walked: u64, total: Option<u64>) -> Next {
-        pager.advance(&PageFacts { received, walked, total, ..PageFacts::default() }, "GET /", &own()).unwrap()
+        let facts = PageFacts { received, walked, total, ..PageFacts::default() };
+        pager.advance(&facts, "GET /", &own(), &own()).unwrap()
     }
 
     #[test]
@@ -182,7 +214,8 @@ mod tests {
 
     #[test]
     fn pages_count_from_their_start() {
-        let paging = Paging::Page { param: "page".into(), start: 1, size_param: None, size: 2 };
+        let by = PagedBy::Page { param: "page".into(), start: 1 };
+        let paging = Paging { by, size_param: None, size: 2, has_more: None };
         let mut pager = Pager::new(&paging);
         assert_eq!(pager.params(), [("page".into(), "1".into())]);
         step(&mut pager, 2, 2, None);
@@ -192,10 +225,16 @@ mod tests {
 
     #[test]
     fn a_link_may_change_anything_but_the_origin() {
-        let ok = |text: &str| cursor(Some(&Value::from(text)), "GET /", &own());
-        assert!(matches!(ok("https://shop.example.com/x?page=2"), Ok(Some(Position::Link(_)))));
-        assert!(matches!(ok("/x?page=2"), Ok(Some(Position::Link(_)))));
-        assert_eq!(ok("b64+cursor==").unwrap(), Some(Position::Cursor("b64+cursor==".into())));
+        let here: Url = "https://shop.example.com/api/orders?page=1".parse().unwrap();
+        let ok = |text: &str| link(text, "GET /", &here, &own());
+        for (text, path) in [
+            ("https://shop.example.com/x?page=2", "/x"),
+            ("/x?page=2", "/x"),
+            ("?page=2", "/api/orders"),
+            ("more?page=2", "/api/more"),
+        ] {
+            assert_eq!(ok(text).unwrap().path(), path, "{text}");
+        }
         for foreign in [
             "https://evil.example/x",
             "http://shop.example.com/x",
@@ -209,22 +248,33 @@ mod tests {
     }
 
     #[test]
-    fn the_same_cursor_twice_repeats() {
-        let paging = Paging::Cursor {
-            param: "after".into(),
-            next: CursorPath::Body(serde_json_path::JsonPath::parse("$.next").unwrap()),
-            size_param: None,
-            size: 2,
-        };
+    fn a_mark_that_was_followed_before_repeats() {
+        let next = serde_json_path::JsonPath::parse("$.next").unwrap();
+        let by = PagedBy::Token { param: "after".into(), next };
+        let paging = Paging { by, size_param: None, size: 2, has_more: None };
         let mut pager = Pager::new(&paging);
-        let page = |cursor: Option<Value>| PageFacts { received: 2, walked: 2, cursor, ..PageFacts::default() };
-        assert_eq!(pager.advance(&page(Some("c2".into())), "GET /", &own()).unwrap(), Next::Page);
-        assert_eq!(pager.params(), [("after".into(), "c2".into())]);
-        assert!(matches!(
-            pager.advance(&page(Some("c2".into())), "GET /", &own()),
-            Err(SourceError::PageRepeats { .. })
-        ));
-        assert_eq!(pager.advance(&page(Some(Value::Null)), "GET /", &own()).unwrap(), Next::End);
-        assert!(pager.advance(&page(Some(serde_json::json!({"a": 1}))), "GET /", &own()).is_err());
+        let page = |next: Option<Value>| PageFacts { received: 2, walked: 2, next, ..PageFacts::default() };
+        let mut step = |next: Option<Value>| pager.advance(&page(next), "GET /", &own(), &own());
+        assert_eq!(step(Some("/c2==".into())).unwrap(), Next::Page);
+        assert_eq!(step(Some("c3".into())).unwrap(), Next::Page);
+        assert!(matches!(step(Some("/c2==".into())), Err(SourceError::PageRepeats { .. })), "two pages in turn");
+        assert_eq!(step(Some(Value::Null)).unwrap(), Next::End);
+        assert!(step(Some(serde_json::json!({"a": 1}))).is_err());
+        assert_eq!(pager.params(), [("after".into(), "c3".into())]);
+    }
+
+    #[test]
+    fn where_the_answer_says_whether_there_is_more_nothing_else_does() {
+        let has_more = serde_json_path::JsonPath::parse("$.has_more").unwrap();
+        let by = PagedBy::LastId { param: "after".into() };
+        let paging = Paging { by, size_param: None, size: 100, has_more: Some(has_more) };
+        let step = |received, last_id, more| {
+            let facts = PageFacts { received, walked: 2, last_id, more, ..PageFacts::default() };
+            Pager::new(&paging).advance(&facts, "GET /", &own(), &own())
+        };
+        assert_eq!(step(2, Some("b"), Some(true)).unwrap(), Next::Page, "a short page is not the last");
+        assert_eq!(step(100, Some("b"), Some(false)).unwrap(), Next::End, "a full page may be");
+        assert!(matches!(step(2, Some("b"), None), Err(SourceError::NoHasMore { .. })));
+        assert!(matches!(step(0, None, Some(true)), Err(SourceError::NoNext { .. })));
     }
 }

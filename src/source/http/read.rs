@@ -1,20 +1,22 @@
-//! A read of the list, page by page: full, or what changed.
+//! A read: the overlays, then the list page by page, full or what changed.
 //!
 //! Never ends well before the end of the list is proven, and never returns a part for the whole.
 
 #![expect(clippy::disallowed_methods, reason = "an edge: a watermark never lies after the start of the read")]
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use serde_json_path::JsonPath;
+use tokio::time::Instant;
 
+use super::overlay::OverlayWalk;
 use super::paging::{Next, PageFacts, Pager};
-use super::{Http, answer, call, item_error};
-use crate::config::source::{CursorPath, Incremental, Paging, TotalCheck};
-use crate::model::{Order, OrderId};
-use crate::source::{Read, ReadReport, Scope, SourceError, Step, believable, time};
+use super::{Http, Page, item_error, mapping};
+use crate::config::source::{Incremental, TotalCheck};
+use crate::model::{Order, OrderId, Standing};
+use crate::source::{Read, ReadReport, Scope, SourceError, Step, believable, present, time};
 
 /// What one walk over the pages found.
 #[derive(Debug, Default)]
@@ -23,6 +25,10 @@ struct Walk {
     /// Items on all pages, repeated ones included.
     walked: u64,
     seen: HashMap<OrderId, Option<Timestamp>>,
+    /// Of those, made in test mode.
+    test_orders: u64,
+    /// Subscriptions that do not say until when they are paid.
+    endless: u64,
     /// By the word of the first page. A page past the end may say 0 (Bitcart 0.10.3).
     claimed: Option<u64>,
     latest: Option<Timestamp>,
@@ -38,12 +44,10 @@ enum Sorted {
     No,
 }
 
-/// The answer to one page.
-struct Page {
-    call: String,
-    items: Vec<Value>,
-    total: Option<u64>,
-    cursor: Option<Value>,
+/// An order, and whether it is a real one.
+struct Row {
+    order: Order,
+    live: bool,
 }
 
 /// A read under way.
@@ -53,17 +57,20 @@ pub(in crate::source) struct Reading<'a> {
     last_count: Option<u64>,
     /// `None` for a full read.
     since: Option<Timestamp>,
-    /// `since` less the overlap.
-    floor: Option<Timestamp>,
     started: Timestamp,
+    deadline: Instant,
+    overlay: Option<OverlayWalk<'a>>,
+    overlays_read: usize,
+    overlay_pages: u32,
     pager: Pager<'a>,
     walk: Walk,
     at: At,
 }
 
-/// How far a walk is.
+/// How far a read is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
+    Overlays,
     First,
     Second,
     End { reread: bool },
@@ -71,30 +78,65 @@ enum At {
 
 impl Reading<'_> {
     pub(in crate::source) async fn next(&mut self) -> Result<Step, SourceError> {
+        let limit = self.http.settings.read_timeout;
+        match tokio::time::timeout_at(self.deadline, self.go_on()).await {
+            Ok(step) => step,
+            Err(_) => Err(SourceError::TooSlow { limit, pages: self.overlay_pages + self.walk.pages }),
+        }
+    }
+
+    async fn go_on(&mut self) -> Result<Step, SourceError> {
         loop {
             let reread = match self.at {
-                At::End { reread } => reread,
+                At::Overlays => match self.step_overlay().await? {
+                    Some(step) => return Ok(step),
+                    None => continue,
+                },
                 At::First | At::Second => match self.step().await? {
                     fresh if fresh.is_empty() => continue,
                     fresh => return Ok(Step::Page(fresh)),
                 },
+                At::End { reread } => reread,
             };
+            let settings = &self.http.settings;
             if self.since.is_none() {
                 match self.http.mismatch(&self.walk) {
                     // Orders that change during a walk move between its pages. Once is bad luck.
                     Some(_) if !reread => {
                         self.walk = Walk::default();
-                        self.pager = Pager::new(&self.http.settings.list.paging);
+                        self.pager = Pager::new(&settings.list.paging);
                         self.at = At::Second;
                         continue;
                     }
                     Some(error) => return Err(error),
                     None => {}
                 }
-                believable(self.last_count, self.walk.seen.len() as u64, &self.http.settings.expect)?;
+                believable(self.last_count, self.walk.orders(), &settings.expect)?;
+                present(&settings.expect.canary, |id| self.walk.seen.contains_key(id))?;
             }
             return Ok(Step::Done(self.report(reread)));
         }
+    }
+
+    /// One page of an overlay. Steps from one to the next, and from the last to the list itself.
+    async fn step_overlay(&mut self) -> Result<Option<Step>, SourceError> {
+        let http = self.http;
+        if self.overlay.is_none() {
+            let Some(settings) = http.settings.overlays.get(self.overlays_read) else {
+                self.at = At::First;
+                return Ok(None);
+            };
+            let filter = asked(&settings.incremental, settings.overlap, self.since, self.started);
+            self.overlay = Some(OverlayWalk::new(http, settings, self.overlays_read, filter));
+        }
+        let walk = self.overlay.as_mut().expect("it was just begun");
+        let (marks, next) = walk.step().await?;
+        self.overlay_pages += 1;
+        if next == Next::End {
+            self.overlay = None;
+            self.overlays_read += 1;
+        }
+        Ok((!marks.is_empty()).then_some(Step::Marks(marks)))
     }
 
     /// Fetches one page, gives what is new on it, and steps to the next, or to the end.
@@ -103,21 +145,27 @@ impl Reading<'_> {
         if self.walk.pages >= settings.max_pages {
             return Err(SourceError::TooManyPages { max: settings.max_pages });
         }
-        let Page { call, items, total, cursor } = self.http.page(&self.pager, self.floor).await?;
+        let filter = asked(&settings.incremental, settings.overlap, self.since, self.started);
+        let Page { call, url, items, total, next, more } =
+            self.http.page(&settings.list, filter.clone(), &self.pager).await?;
         let received = items.len();
-        let orders = self.http.orders(&call, items)?;
+        let rows = self.http.rows(&call, items)?;
         self.walk.pages += 1;
         self.walk.walked += received as u64;
         if self.walk.pages == 1 {
             self.walk.claimed = total;
-            self.http.require_total(&call, total, self.floor)?;
+            self.http.require_total(&call, total, self.since)?;
+            if matches!(settings.incremental, Incremental::Filter { .. }) {
+                self.heeded(filter, &rows);
+            }
         }
-        let last_id = orders.last().map(|order| order.id.clone());
-        let older = self.walk.all_older(&orders, self.floor) && settings.incremental == Incremental::WalkBack;
-        let fresh = self.walk.take_in(orders, received >= self.pager.size(), &call)?;
+        let last_id = rows.last().map(|row| row.order.id.clone());
+        let floor = self.since.map(|since| less(since, settings.overlap));
+        let older = self.walk.all_older(&rows, floor) && settings.incremental == Incremental::WalkBack;
+        let fresh = self.walk.take_in(rows, received >= self.pager.size(), &call)?;
         let walked = self.walk.walked;
-        let facts = PageFacts { received, walked, total, last_id: last_id.as_ref().map(OrderId::as_str), cursor };
-        if older || self.pager.advance(&facts, &call, caller.base())? == Next::End {
+        let facts = PageFacts { received, walked, total, last_id: last_id.as_ref().map(OrderId::as_str), next, more };
+        if older || self.pager.advance(&facts, &call, &url, caller.base())? == Next::End {
             if self.walk.order == Sorted::No && settings.incremental == Incremental::WalkBack {
                 let path = &settings.list.path;
                 tracing::warn!(path, "the list does not come newest change first, so every increment reads all of it");
@@ -127,16 +175,60 @@ impl Reading<'_> {
         Ok(fresh)
     }
 
+    /// Warns of a server that ignores the filter (Medusa does so with any parameter it does not know). The
+    /// orders it gives are right all the same, only too many.
+    fn heeded(&self, filter: Option<(String, String)>, rows: &[Row]) {
+        let Some((param, value)) = filter else { return };
+        let from = time::parse(&value);
+        if rows.iter().any(|row| row.order.updated_at.is_some_and(|at| Some(at) < from)) {
+            tracing::warn!(param, "the payment API ignores this filter, so every poll reads all orders");
+        }
+    }
+
     fn report(&self, reread: bool) -> ReadReport {
+        let seen = match self.http.settings.incremental {
+            // Nothing says when an order changed: what was read now need not be asked for again.
+            Incremental::Window { .. } => Some(self.started),
+            _ => self.walk.latest.map(|at| at.min(self.started)),
+        };
+        if self.walk.test_orders > 0 {
+            tracing::info!(orders = self.walk.test_orders, "made in test mode by `expect.live`, and left out");
+        }
+        if self.walk.endless > 0 {
+            let orders = self.walk.endless;
+            tracing::warn!(orders, "subscribed without a time at `map.period_end`: they count as `unknown`");
+        }
         ReadReport {
             scope: if self.since.is_none() { Scope::Full } else { Scope::Changes },
-            pages: self.walk.pages,
-            orders: self.walk.seen.len() as u64,
+            pages: self.overlay_pages + self.walk.pages,
+            orders: self.walk.orders(),
+            test_orders: self.walk.test_orders,
             total_claimed: self.walk.claimed,
-            watermark: self.walk.latest.map(|at| at.min(self.started)).max(self.since),
+            watermark: seen.max(self.since),
             reread,
         }
     }
+}
+
+/// The parameter that asks for what changed since, less the overlap.
+fn asked(
+    incremental: &Incremental,
+    overlap: SignedDuration,
+    since: Option<Timestamp>,
+    started: Timestamp,
+) -> Option<(String, String)> {
+    let since = since?;
+    match incremental {
+        Incremental::Snapshot | Incremental::WalkBack => None,
+        Incremental::Filter { param, format } => Some((param.clone(), time::format(less(since, overlap), *format))),
+        Incremental::Window { param, format, window } => {
+            Some((param.clone(), time::format(less(less(started, *window), overlap), *format)))
+        }
+    }
+}
+
+fn less(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 
 impl Http {
@@ -147,54 +239,38 @@ impl Http {
             Read::Since { last_count, .. } if self.settings.incremental == Incremental::Snapshot => (None, last_count),
             Read::Since { watermark, last_count } => (Some(watermark), last_count),
         };
+        let limit = Duration::try_from(self.settings.read_timeout).unwrap_or(Duration::MAX);
         Reading {
             http: self,
             last_count,
             since,
-            floor: since.map(|since| since.checked_sub(self.settings.overlap).unwrap_or(Timestamp::MIN)),
             started: Timestamp::now(),
+            // A limit beyond what a clock can say is none.
+            deadline: Instant::now()
+                .checked_add(limit)
+                .unwrap_or_else(|| Instant::now() + Duration::from_secs(1 << 32)),
+            overlay: None,
+            overlays_read: 0,
+            overlay_pages: 0,
             pager: Pager::new(&self.settings.list.paging),
             walk: Walk::default(),
-            at: At::First,
+            at: At::Overlays,
         }
     }
 
-    async fn page(&self, pager: &Pager<'_>, floor: Option<Timestamp>) -> Result<Page, SourceError> {
-        let list = &self.settings.list;
-        let url = match pager.link() {
-            Some(link) => link.clone(),
-            None => {
-                let mut query = list.query.clone();
-                if let (Some(floor), Incremental::Filter { param, format }) = (floor, &self.settings.incremental) {
-                    query.push((param.clone(), time::format(floor, *format)));
-                }
-                query.extend(pager.params());
-                self.caller.url(&list.path, &query)?
-            }
+    fn rows(&self, call: &str, items: Vec<Value>) -> Result<Vec<Row>, SourceError> {
+        let row = |(index, raw)| {
+            let list = mapping::alone(raw);
+            let order = self.mapper.order_in(&list).map_err(|error| item_error(call, index + 1, error))?;
+            Ok(Row { order, live: self.live(&list) })
         };
-        let call = call(&url);
-        let mut answer = self.caller.fetch(url).await?.success(&call)?.json(&call)?;
-        let total = list.total.as_ref().and_then(|path| count(path, &answer));
-        let cursor = match &list.paging {
-            Paging::Cursor { next: CursorPath::Body(path), .. } => path.query(&answer).first().cloned(),
-            _ => None,
-        };
-        let paths = || list.items.iter().map(|path| &path.0);
-        match answer::take(&mut answer, paths(), Value::is_array) {
-            Some(Value::Array(items)) => Ok(Page { call, items, total, cursor }),
-            _ => Err(answer::nothing_at(&call, paths(), &answer)),
-        }
-    }
-
-    fn orders(&self, call: &str, items: Vec<Value>) -> Result<Vec<Order>, SourceError> {
-        let place = |(index, raw)| self.mapper.order(raw).map_err(|error| item_error(call, index + 1, error));
-        items.into_iter().enumerate().map(place).collect()
+        items.into_iter().enumerate().map(row).collect()
     }
 
     /// Refuses a full read whose first page lacks the total that is to be compared with.
-    fn require_total(&self, call: &str, total: Option<u64>, floor: Option<Timestamp>) -> Result<(), SourceError> {
+    fn require_total(&self, call: &str, total: Option<u64>, since: Option<Timestamp>) -> Result<(), SourceError> {
         match &self.settings.list.total {
-            Some(path) if floor.is_none() && total.is_none() && self.settings.expect.total == TotalCheck::Required => {
+            Some(path) if since.is_none() && total.is_none() && self.settings.expect.total == TotalCheck::Required => {
                 Err(SourceError::NoTotal { call: call.to_owned(), path: path.to_string() })
             }
             _ => Ok(()),
@@ -209,22 +285,27 @@ impl Http {
 }
 
 impl Walk {
+    /// Real orders, each once.
+    fn orders(&self) -> u64 {
+        self.seen.len() as u64 - self.test_orders
+    }
+
     /// Whether all of a page lies before `floor`, on a list that has come newest change first so far. An
     /// order without a time of change may have changed at any time.
-    fn all_older(&mut self, page: &[Order], floor: Option<Timestamp>) -> bool {
-        if !page.is_sorted_by(|newer, older| newer.updated_at >= older.updated_at) {
+    fn all_older(&mut self, page: &[Row], floor: Option<Timestamp>) -> bool {
+        if !page.is_sorted_by(|newer, older| newer.order.updated_at >= older.order.updated_at) {
             self.order = Sorted::No;
         }
         let Some(floor) = floor.filter(|_| self.order == Sorted::SoFar && !page.is_empty()) else { return false };
-        page.iter().all(|order| order.updated_at.is_some_and(|at| at < floor))
+        page.iter().all(|row| row.order.updated_at.is_some_and(|at| at < floor))
     }
 
     /// Keeps what is new or newer than before, in the order of the page.
-    fn take_in(&mut self, page: Vec<Order>, full: bool, call: &str) -> Result<Vec<Order>, SourceError> {
-        let ids: Vec<OrderId> = page.iter().map(|order| order.id.clone()).collect();
+    fn take_in(&mut self, page: Vec<Row>, full: bool, call: &str) -> Result<Vec<Order>, SourceError> {
+        let ids: Vec<OrderId> = page.iter().map(|row| row.order.id.clone()).collect();
         let known_before = self.seen.len();
         let mut fresh: Vec<Order> = Vec::with_capacity(page.len());
-        for order in page {
+        for Row { order, live } in page {
             self.latest = self.latest.max(order.updated_at);
             match self.seen.get_mut(&order.id) {
                 Some(at) if order.updated_at.is_some() && order.updated_at <= *at => continue,
@@ -234,9 +315,13 @@ impl Walk {
                 }
                 None => {
                     self.seen.insert(order.id.clone(), order.updated_at);
+                    self.test_orders += u64::from(!live);
                 }
             }
-            fresh.push(order);
+            if live {
+                self.endless += u64::from(order.standing == Standing::Subscribed && order.period_end.is_none());
+                fresh.push(order);
+            }
         }
         // A short page without news is the tail of a list that grew at its head meanwhile.
         let nothing_new = self.seen.len() == known_before;
@@ -246,10 +331,4 @@ impl Walk {
         self.page_before = ids;
         Ok(fresh)
     }
-}
-
-/// A count in the answer: a whole number, or one written as text.
-fn count(path: &JsonPath, answer: &Value) -> Option<u64> {
-    let value = path.query(answer).first()?;
-    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
 }

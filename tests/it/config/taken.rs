@@ -1,7 +1,7 @@
 //! What a good file becomes.
 
 use entitled::config::settings::{LogtoEndpoint, Matching, WantedTarget};
-use entitled::config::source::{Auth, Incremental, Paging, SourceKind, TotalCheck};
+use entitled::config::source::{Auth, Incremental, PagedBy, Paging, SourceKind, TotalCheck};
 use entitled::model::{Policy, Prune};
 use jiff::SignedDuration;
 
@@ -133,7 +133,8 @@ fn a_preset_is_filled_in_under_what_the_file_says() {
     assert_eq!(source.list.path, "/invoices");
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(source.list.query, [pair("sort", "created"), pair("desc", "true"), pair("status", "any")]);
-    assert_eq!(source.list.paging, Paging::Page { param: "page".to_owned(), start: 1, size_param: None, size: 50 });
+    let by = PagedBy::Page { param: "page".to_owned(), start: 1 };
+    assert_eq!(source.list.paging, Paging { by, size_param: None, size: 50, has_more: None });
     assert_eq!(source.list.items.len(), 1);
     assert_eq!((source.map.id.len(), source.map.email.len(), source.map.user_id.len()), (1, 2, 1));
     assert_eq!(source.incremental, Incremental::Snapshot);

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use entitled::config::source::{HttpSource, Paging};
+use entitled::config::source::{HttpSource, PagedBy, Paging};
 use entitled::model::{OrderId, Standing};
 use entitled::source::{Lookup, Read, Shrunk, SourceError, presets};
 use jiff::SignedDuration;
@@ -25,9 +25,7 @@ async fn recorded(name: &str, names: &[(&str, &str)]) -> Replay {
 /// The preset with credentials, and with pages of the size that was recorded.
 fn preset(name: &str, auth: &str, url: &str, pages_of: u32) -> HttpSource {
     let mut http = http_source(&format!("{}\nauth: {auth}\n", presets::text(name).unwrap()), url);
-    if let Paging::Offset { size, .. } = &mut http.list.paging {
-        *size = pages_of;
-    }
+    http.list.paging.size = pages_of;
     http
 }
 
@@ -208,7 +206,7 @@ async fn contract_medusa_refusals_and_ignored_filters() {
     let server = medusa().await;
     let mut http = preset("medusa", "{kind: bearer, token: key-of-the-test}", &server.url, 1);
     http.list.query.clear();
-    http.list.paging = Paging::None;
+    http.list.paging = Paging { by: PagedBy::OneAnswer, size_param: None, size: u32::MAX, has_more: None };
     http.list.query.push(("limit".into(), "1".into()));
     let error = refused(&source(http.clone()), FULL).await;
     assert!(matches!(error, SourceError::Denied { .. }), "{error:?}");

@@ -14,6 +14,7 @@ fn file(path: &Path) -> Source {
         name: "shop".into(),
         line: 1,
         poll: SignedDuration::from_secs(30),
+        full_read: None,
         kind: SourceKind::File(path.to_owned()),
     })
 }

@@ -154,7 +154,7 @@ async fn min_items_holds_from_the_first_read() {
 async fn a_link_to_another_origin_is_not_followed() {
     let elsewhere = Replay::start(vec![]).await;
     let yaml = "
-list: {path: /orders, items: $.items, paging: {kind: cursor, param: after, next: $.next, size: 1}}
+list: {path: /orders, items: $.items, paging: {kind: next_url, next: $.next}}
 auth: {kind: bearer, token: tok-en-1234}
 map: {id: $.id, products: $.product, email: $.email}
 ";

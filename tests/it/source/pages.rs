@@ -36,8 +36,7 @@ async fn a_server_that_clamps_the_page_size_is_read_to_its_end() {
     ])
     .await;
     let mut http = http_source(super::SHOP, &server.url);
-    http.list.paging =
-        entitled::config::source::Paging::Offset { param: "offset".into(), size_param: Some("limit".into()), size: 5 };
+    http.list.paging.size = 5;
     let (pages, report) = read(&source(http), FULL).await;
     assert_eq!(report.unwrap().orders, 5);
     assert_eq!(ids(&pages), [vec!["a", "b"], vec!["c", "d"], vec!["e"]]);
@@ -84,31 +83,73 @@ async fn the_tail_of_a_list_that_grew_at_its_head_does_not_repeat() {
     assert_eq!(report.unwrap().orders, 2);
 }
 
-#[tokio::test]
-async fn cursors_are_followed_to_their_end() {
-    let by_token = "
-list: {path: /orders, items: $.items, paging: {kind: cursor, param: after, next: $.next, size: 2}}
+const UNPAGED: &str = "
+list: {path: /orders, items: $.items, paging: PAGING}
 map: {id: $.id, products: $.product, email: $.email}
 ";
-    let server = Replay::start(vec![
-        Line::json("/orders", json!({"items": [{"id": 1}, {"id": 2}], "next": "t2"})),
-        Line::json("/orders?after=t2", json!({"items": [{"id": 3}], "next": "/orders?after=t3&x=1"})),
-        Line::json("/orders?after=t3&x=1", json!({"items": [{"id": 4}], "next": null})),
-    ])
-    .await;
-    let (pages, report) = read(&source(http_source(by_token, &server.url)), FULL).await;
-    assert_eq!(ids(&pages), [vec!["1", "2"], vec!["3"], vec!["4"]]);
-    assert_eq!(report.unwrap().pages, 3);
 
-    let by_last_id = by_token.replace("$.next", "last_id");
-    let server = Replay::start(vec![
-        Line::json("/orders", json!({"items": [{"id": "x"}, {"id": "y"}]})),
-        Line::json("/orders?after=y", json!({"items": [{"id": "z"}]})),
-        Line::json("/orders?after=z", json!({"items": []})),
-    ])
-    .await;
-    let (pages, _) = read(&source(http_source(&by_last_id, &server.url)), FULL).await;
-    assert_eq!(ids(&pages), [vec!["x", "y"], vec!["z"]]);
+/// The ids of a full read of a list that is paged so.
+async fn paged(paging: &str, lines: Vec<Line>) -> (Vec<Vec<String>>, Vec<String>) {
+    let server = Replay::start(lines).await;
+    let (pages, report) = read(&source(http_source(&UNPAGED.replace("PAGING", paging), &server.url)), FULL).await;
+    report.unwrap_or_else(|error| panic!("{paging}: {error}"));
+    (pages.iter().map(|page| page.iter().map(|order| order.id.to_string()).collect()).collect(), server.targets())
+}
+
+#[tokio::test]
+async fn tokens_are_followed_to_their_end() {
+    let lines = vec![
+        Line::json("/orders", json!({"items": [{"id": 1}, {"id": 2}], "next": "/t2=="})),
+        // A token that looks like a path is a token all the same.
+        Line::json("/orders?after=%2Ft2%3D%3D", json!({"items": [{"id": 3}], "next": 3})),
+        Line::json("/orders?after=3", json!({"items": [{"id": 4}], "next": null})),
+    ];
+    let (pages, _) = paged("{kind: token, param: after, next: $.next}", lines).await;
+    assert_eq!(pages, [vec!["1", "2"], vec!["3"], vec!["4"]]);
+}
+
+#[tokio::test]
+async fn the_last_id_is_followed_to_an_empty_page_or_to_the_word_of_the_answer() {
+    let lines = |more: bool| {
+        vec![
+            Line::json("/orders", json!({"items": [{"id": "x"}, {"id": "y"}], "more": more})),
+            Line::json("/orders?after=y", json!({"items": [{"id": "z"}], "more": false})),
+            Line::json("/orders?after=z", json!({"items": []})),
+        ]
+    };
+    let (pages, asked) = paged("{kind: last_id, param: after, size: 2}", lines(true)).await;
+    assert_eq!(pages, [vec!["x", "y"], vec!["z"]]);
+    assert_eq!(asked.len(), 3, "only an empty page is the last: servers clamp the size");
+    let (pages, asked) = paged("{kind: last_id, param: after, has_more: $.more}", lines(true)).await;
+    assert_eq!(pages, [vec!["x", "y"], vec!["z"]]);
+    assert_eq!(asked.len(), 2);
+    let (pages, _) = paged("{kind: last_id, param: after, has_more: $.more}", lines(false)).await;
+    assert_eq!(pages, [vec!["x", "y"]]);
+}
+
+#[tokio::test]
+async fn links_in_the_body_are_followed_as_they_are() {
+    let lines = vec![
+        Line::json("/orders?limit=2", json!({"items": [{"id": 1}, {"id": 2}], "next": "/orders?page=2&x=1"})),
+        Line::json("/orders?page=2&x=1", json!({"items": [{"id": 3}], "next": "?page=3"})),
+        Line::json("/orders?page=3", json!({"items": [{"id": 4}], "next": ""})),
+    ];
+    let (pages, asked) = paged("{kind: next_url, next: $.next, size_param: limit, size: 2}", lines).await;
+    assert_eq!(pages, [vec!["1", "2"], vec!["3"], vec!["4"]]);
+    assert_eq!(asked.len(), 3);
+}
+
+#[tokio::test]
+async fn links_in_the_header_are_followed_as_they_are() {
+    let first = Line::json("/orders?limit=2", json!({"items": [{"id": 1}, {"id": 2}]}));
+    let second = Line::json("/orders?page_info=b", json!({"items": [{"id": 3}]}));
+    let lines = vec![
+        first.header("link", "</orders?page_info=b>; rel=\"next\""),
+        second.header("link", "</orders?limit=2>; rel=\"previous\""),
+    ];
+    let (pages, asked) = paged("{kind: link_header, size_param: limit, size: 2}", lines).await;
+    assert_eq!(pages, [vec!["1", "2"], vec!["3"]]);
+    assert_eq!(asked.len(), 2);
 }
 
 #[tokio::test]

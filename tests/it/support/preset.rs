@@ -44,6 +44,7 @@ pub(crate) fn settings(http: HttpSource) -> SourceSettings {
         name: SourceName::from("shop"),
         line: 1,
         poll: SignedDuration::from_secs(30),
+        full_read: None,
         kind: SourceKind::Http(Box::new(http)),
     }
 }

@@ -1,0 +1,143 @@
+//! How orders are listed and read again: paths, pages, increments.
+
+use jiff::SignedDuration;
+use serde_json_path::JsonPath;
+
+use super::fields::Fields;
+use super::{Check, shapes};
+use crate::config::raw::{Entry, Node};
+use crate::config::source::{GetById, Incremental, ItemsPath, List, PagedBy, Paging, TimeFormat};
+
+/// How far before the watermark an increment starts where the file does not say.
+pub(super) const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+
+impl Check<'_> {
+    pub(super) fn orders(&mut self, entry: &Entry) -> Option<List> {
+        let fields = self.fields(&entry.node, Some(entry.at), &shapes::LIST)?;
+        self.list_of(fields, "orders")
+    }
+
+    /// The keys that every list has, of orders or of what overlays them.
+    pub(super) fn list_of(&mut self, fields: Fields<'_>, what: &str) -> Option<List> {
+        let path = fields.need(self, "path", &format!("path: /{what}")).and_then(|entry| self.url_path(&entry.node));
+        let query = fields.node("query").map_or(Some(Vec::new()), |node| self.pairs(node, "parameter"));
+        let items = fields.need(self, "items", &format!("items: $.{what}")).and_then(|entry| self.paths(&entry.node));
+        let total = fields.node("total").map(|node| self.path(node));
+        let paging = fields.need(self, "paging", "paging: {kind: none}").and_then(|entry| self.paging(entry));
+        Some(List {
+            path: path?,
+            query: query?,
+            items: items?.into_iter().map(ItemsPath).collect(),
+            total: match total {
+                Some(path) => Some(path?),
+                None => None,
+            },
+            paging: paging?,
+        })
+    }
+
+    fn url_path(&mut self, node: &Node) -> Option<String> {
+        let found = self.name(node, "a path such as `/orders`")?;
+        if !found.value.starts_with('/') || found.value.starts_with("//") {
+            self.error(node.place, format!("`{}` is no path under the address of the source", found.written))
+                .help("a path starts with one slash");
+            return None;
+        }
+        if found.value.contains(['?', '#']) {
+            self.error(node.place, "a path has no query").help("parameters belong in `query`").hide(node.place);
+            return None;
+        }
+        Some(found.value)
+    }
+
+    fn paging(&mut self, entry: &Entry) -> Option<Paging> {
+        let (kind, fields) = self.variant(&entry.node, entry, &shapes::PAGING)?;
+        if kind == "none" {
+            return Some(Paging { by: PagedBy::OneAnswer, size_param: None, size: u32::MAX, has_more: None });
+        }
+        let by = match kind {
+            "offset" => self.parameter(fields, kind).map(|param| PagedBy::Offset { param }),
+            "page" => {
+                let param = self.parameter(fields, kind);
+                let start = fields.node("start").map_or(Some(1), |node| self.whole(node, 0..=1));
+                param.zip(start).map(|(param, start)| PagedBy::Page { param, start })
+            }
+            "last_id" => self.parameter(fields, "after").map(|param| PagedBy::LastId { param }),
+            "token" => {
+                let param = self.parameter(fields, "page_token");
+                let next = fields.need(self, "next", "next: $.next").and_then(|entry| self.path(&entry.node));
+                param.zip(next).map(|(param, next)| PagedBy::Token { param, next })
+            }
+            "next_url" => {
+                let next = fields.need(self, "next", "next: $.next").and_then(|entry| self.path(&entry.node));
+                next.map(|next| PagedBy::NextUrl { next })
+            }
+            _ => Some(PagedBy::LinkHeader),
+        };
+        let size_param = match fields.node("size_param") {
+            Some(node) => self.name(node, "the name of a parameter").map(|found| Some(found.value)),
+            None => Some(None),
+        };
+        let has_more = match fields.node("has_more") {
+            Some(node) => self.path(node).map(Some),
+            None => Some(None),
+        };
+        // Where the API says itself what follows, the size is a wish and not part of the arithmetic.
+        let told = fields.node("has_more").is_some() || matches!(kind, "token" | "next_url" | "link_header");
+        let size = match fields.node("size") {
+            Some(node) => self.whole(node, 1..=100_000),
+            None if told => Some(100),
+            None => {
+                fields.need(self, "size", "size: 100");
+                None
+            }
+        };
+        Some(Paging { by: by?, size_param: size_param?, size: size?, has_more: has_more? })
+    }
+
+    fn parameter(&mut self, fields: Fields<'_>, example: &str) -> Option<String> {
+        let entry = fields.need(self, "param", &format!("param: {example}"))?;
+        self.name(&entry.node, "the name of a parameter").map(|found| found.value)
+    }
+
+    pub(super) fn incremental(&mut self, entry: &Entry) -> Option<(Incremental, SignedDuration)> {
+        let (kind, fields) = self.variant(&entry.node, entry, &shapes::INCREMENTAL)?;
+        if kind == "snapshot" {
+            return Some((Incremental::Snapshot, OVERLAP));
+        }
+        let overlap = fields.node("overlap").map_or(Some(OVERLAP), |node| self.duration(node));
+        if kind == "walk_back" {
+            return Some((Incremental::WalkBack, overlap?));
+        }
+        let param = self.parameter(fields, if kind == "window" { "created_after" } else { "updated_after" });
+        let formats = [
+            ("rfc3339", TimeFormat::Rfc3339),
+            ("unix", TimeFormat::Unix),
+            ("unix_ms", TimeFormat::UnixMs),
+            ("date", TimeFormat::Date),
+        ];
+        let format = fields.need(self, "format", "format: rfc3339");
+        let format = format.and_then(|entry| self.word(&entry.node, &formats));
+        if kind == "window" {
+            let window = fields.need(self, "window", "window: 35d").and_then(|entry| self.interval(&entry.node));
+            return Some((Incremental::Window { param: param?, format: format?, window: window? }, overlap?));
+        }
+        Some((Incremental::Filter { param: param?, format: format? }, overlap?))
+    }
+
+    pub(super) fn get_by_id(&mut self, entry: &Entry) -> Option<GetById> {
+        let fields = self.fields(&entry.node, Some(entry.at), &shapes::GET)?;
+        let path = fields.need(self, "path", "path: \"/orders/{id}\"");
+        let path = path.and_then(|entry| Some((self.url_path(&entry.node)?, entry.node.place)));
+        if let Some((path, place)) = &path
+            && !path.contains("{id}")
+        {
+            self.error(*place, "`{id}` is missing in this path").help("it stands where the id of the order goes");
+        }
+        let query = fields.node("query").map_or(Some(Vec::new()), |node| self.pairs(node, "parameter"));
+        let whole = || JsonPath::parse("$").expect("the root is a path");
+        let item = fields.node("item").map_or_else(|| Some(vec![whole()]), |node| self.paths(node));
+        let recheck_every = fields.node("recheck_every").map(|node| self.interval(node));
+        Some(GetById { path: path?.0, query: query?, item: item?, recheck_every: recheck_every.flatten() })
+    }
+}

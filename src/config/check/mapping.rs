@@ -1,0 +1,150 @@
+//! How an order is read out of its JSON: paths, conditions, and what they stand for.
+
+use serde_json_path::JsonPath;
+
+use super::fields::{Fields, inside};
+use super::{Check, shapes};
+use crate::config::diagnostic::{Origin, Place};
+use crate::config::raw::{Entry, Node, Value};
+use crate::config::source::{Lines, Map, StatusRule};
+use crate::model::Standing;
+
+// The parser's own words speak of brackets that a filter does not have.
+const NOT_UNDERSTOOD: &str = "not understood from here";
+const PATH: &str = "a JSONPath such as `$.orders`";
+
+impl Check<'_> {
+    pub(super) fn map(&mut self, entry: &Entry) -> Option<Map> {
+        let fields = self.fields(&entry.node, Some(entry.at), &shapes::MAP)?;
+        let id = fields.need(self, "id", "id: $.id").and_then(|entry| self.paths(&entry.node));
+        let (products, lines) = self.bought(fields);
+        if fields.find("user_id").is_none() && fields.find("email").is_none() {
+            self.error(entry.at, "nothing says who paid").help("add `user_id: $.user.id`, `email: $.email`, or both");
+        }
+        let mut optional = |key| fields.node(key).map_or(Some(Vec::new()), |node| self.paths(node));
+        let (updated_at, paid_at, ended_at) = (optional("updated_at"), optional("paid_at"), optional("ended_at"));
+        let (period_end, quantity) = (optional("period_end"), optional("quantity"));
+        let (user_id, email) = (optional("user_id"), optional("email"));
+        Some(Map {
+            id: id?,
+            updated_at: updated_at?,
+            paid_at: paid_at?,
+            ended_at: ended_at?,
+            period_end: period_end?,
+            products: products?,
+            quantity: quantity?,
+            lines: lines?,
+            user_id: user_id?,
+            email: email?,
+        })
+    }
+
+    /// `products`, or `lines` where the API tells lines apart: one of the two.
+    fn bought(&mut self, fields: Fields<'_>) -> (Option<Vec<JsonPath>>, Option<Option<Lines>>) {
+        let (mut products, mut lines) = (fields.find("products"), fields.find("lines"));
+        if let (Some(one), Some(other)) = (products, lines) {
+            match (one.at.origin, other.at.origin) {
+                // What the file says replaces the preset's other way of saying it.
+                (Origin::Preset(_), Origin::File) => products = None,
+                (Origin::File, Origin::Preset(_)) => lines = None,
+                _ => {
+                    self.error(other.at, "an order has `products` or `lines`, not both")
+                        .also(one.at, "`products` is here")
+                        .help("`lines` tells each line's own quantity and status; `products` is the short form");
+                }
+            }
+        }
+        if let (Some(_), Some(quantity)) = (lines, fields.find("quantity"))
+            && quantity.at.origin == Origin::File
+        {
+            self.error(quantity.at, "`quantity` means nothing beside `lines`").help("put it inside `lines`");
+        }
+        if products.is_none() && lines.is_none() {
+            fields.need(self, "products", "products: $.productId");
+            return (None, None);
+        }
+        let products = products.map_or(Some(Vec::new()), |entry| self.paths(&entry.node));
+        (products, lines.map_or(Some(None), |entry| self.lines(entry).map(Some)))
+    }
+
+    fn lines(&mut self, entry: &Entry) -> Option<Lines> {
+        let fields = self.fields(&entry.node, Some(entry.at), &shapes::LINES)?;
+        let each = fields.need(self, "each", "each: $.line_items").and_then(|entry| self.paths(&entry.node));
+        let product = fields.need(self, "product", "product: $.product_id");
+        let product = product.and_then(|entry| self.paths(&entry.node));
+        let quantity = fields.node("quantity").map_or(Some(Vec::new()), |node| self.paths(node));
+        let status = fields.find("status").map_or(Some(Vec::new()), |entry| self.rules(entry));
+        Some(Lines { each: each?, product: product?, quantity: quantity?, status: status? })
+    }
+
+    pub(super) fn status(&mut self, entry: &Entry) -> Option<Vec<StatusRule>> {
+        let rules = self.rules(entry)?;
+        if matches!(&entry.node.value, Value::List(nodes) if nodes.is_empty()) {
+            self.error(entry.at, "no status is mapped, so no order ever counts as paid");
+        }
+        Some(rules)
+    }
+
+    /// A list of `{when, as}`.
+    pub(super) fn rules(&mut self, entry: &Entry) -> Option<Vec<StatusRule>> {
+        let nodes = self.list(&entry.node, "a list of rules, such as `- {when: \"@.paid == true\", as: paid}`")?;
+        let mut rules = Vec::new();
+        for node in nodes {
+            let Some(fields) = self.fields(node, Some(node.place), &shapes::STATUS) else { continue };
+            rules.extend(self.rule(fields));
+        }
+        Some(rules)
+    }
+
+    pub(super) fn rule(&mut self, fields: Fields<'_>) -> Option<StatusRule> {
+        let words = Standing::ALL.map(|standing| (standing.word(), standing));
+        let when = fields.need(self, "when", "when: \"@.status == 'paid'\"");
+        let when = when.and_then(|entry| self.filter(&entry.node));
+        let standing = fields.need(self, "as", "as: paid").and_then(|entry| self.word(&entry.node, &words));
+        Some(StatusRule { when: when?, standing: standing? })
+    }
+
+    pub(super) fn paths(&mut self, node: &Node) -> Option<Vec<JsonPath>> {
+        let nodes = self.one_or_more(node, PATH)?;
+        let paths: Vec<Option<JsonPath>> = nodes.into_iter().map(|node| self.path(node)).collect();
+        paths.into_iter().collect()
+    }
+
+    pub(super) fn path(&mut self, node: &Node) -> Option<JsonPath> {
+        let found = self.name(node, PATH)?;
+        JsonPath::parse(&found.value)
+            .map_err(|error| {
+                let place = blamed(node, &found.written, &found.value, error.position().saturating_sub(1));
+                self.error(place, format!("`{}` is no JSONPath", found.written))
+                    .label(NOT_UNDERSTOOD)
+                    .help("paths are those of RFC 9535, and start at `$`");
+            })
+            .ok()
+    }
+
+    /// The part between `$[?` and `]`.
+    pub(super) fn filter(&mut self, node: &Node) -> Option<JsonPath> {
+        let found = self.name(node, "a filter such as `@.status == 'paid'`")?;
+        JsonPath::parse(&format!("$[?{}]", found.value))
+            .map_err(|error| {
+                let at = error.position().saturating_sub(1 + "$[?".len());
+                let place = blamed(node, &found.written, &found.value, at);
+                self.error(place, format!("`{}` is no filter", found.written)).label(NOT_UNDERSTOOD).help(
+                    "filters are those of RFC 9535: `@` is the order and `==` compares, as in `@.status == 'paid'`",
+                );
+            })
+            .ok()
+    }
+}
+
+/// The character that a parser stopped at, where what it read is what stands in the file.
+fn blamed(node: &Node, written: &str, read: &str, position: usize) -> Place {
+    let Value::Text(text) = &node.value else { return node.place };
+    if written != read {
+        return node.place;
+    }
+    let start = position.min(read.len());
+    let Some(rest) = read.get(start..) else { return node.place };
+    let one = rest.chars().next().map_or(0, char::len_utf8);
+    inside(node.place, text, start..start + one)
+}
