@@ -69,7 +69,7 @@ fn what_is_shown_can_be_pasted_and_overridden() {
         "  endpoint: sandbox\n",
         "  endpoint: https://logto.example.com\n  app_id: an-id\n  app_secret: ${SECRET}\n",
     );
-    for (name, text) in PRESETS {
+    for (name, _) in PRESETS {
         let shown = Home::new().entitled(&["source", "show", name]).exits(0).out;
         let pasted = taken(name, &format!("{above}sources:\n{shown}{below}"));
         let bare: String = match shown.split_once("    # What the preset says") {
