@@ -23,7 +23,7 @@ pub fn text(view: &View, color: Color) -> String {
         let _ = writeln!(out, "{} frozen: {}", color.paint("33", "!"), words::frozen(freeze));
     }
     for target in view.targets.iter().filter(|target| !words::is_known(&target.coverage)) {
-        let _ = writeln!(out, "{} {} was not read whole: {}", color.paint("33", "!"), target.name, target.coverage);
+        let _ = writeln!(out, "{} {}", color.paint("33", "!"), words::not_whole(target));
     }
     let _ = writeln!(out, "{}", summary(view));
     out

@@ -197,6 +197,10 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
             "it was given and taken away by somebody else more than once".into(),
             "find out who takes it; `entitled release USER TARGET` gives up on it, `entitled adopt` begins anew".into(),
         ),
+        Hold::Protected if change.action == "grant" => (
+            format!("`protect.roles` names {}, so no product gives it", change.target),
+            "map the product to another target, or take this one out of `protect.roles`".into(),
+        ),
         Hold::Protected => (
             "`protect` names this user or this role".into(),
             "take it out of `protect`, or do it by hand in the console".into(),
@@ -264,6 +268,17 @@ pub fn foreign(target: &TargetView) -> String {
     format!("{} of {}", target.foreign, count(target.actual, "holder"))
 }
 
+/// That a target was not read whole, and what follows.
+pub fn not_whole(target: &TargetView) -> String {
+    let TargetView { name, coverage, .. } = target;
+    let mend = match coverage.as_str() {
+        UNREAD => "its changes are held; nothing to do if Logto is reachable again",
+        MISSING => "create it again in the console, or take it out of the file",
+        _ => "whoever matters was asked for by id, and the next pass reads it anew",
+    };
+    format!("{name} was not read whole ({coverage}): {mend}")
+}
+
 /// Whether a [`coverage`] leaves nothing to say.
 pub(super) fn is_known(coverage: &str) -> bool {
     coverage == WHOLE || coverage == ASKED
@@ -271,6 +286,8 @@ pub(super) fn is_known(coverage: &str) -> bool {
 
 const WHOLE: &str = "whole";
 const ASKED: &str = "asked by id";
+const UNREAD: &str = "unread";
+const MISSING: &str = "missing";
 
 /// How complete a read was.
 pub fn coverage(coverage: Coverage) -> String {
@@ -278,8 +295,8 @@ pub fn coverage(coverage: Coverage) -> String {
         Coverage::Whole => WHOLE.to_owned(),
         Coverage::Partial { seen, total } => format!("partial: {seen} of {total}"),
         Coverage::Asked => ASKED.to_owned(),
-        Coverage::Unread => "unread".to_owned(),
-        Coverage::Missing => "missing".to_owned(),
+        Coverage::Unread => UNREAD.to_owned(),
+        Coverage::Missing => MISSING.to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The binary: what it prints where, and with which exit code it ends.
 
+mod asking;
 mod doctor;
 mod refusals;
 mod sandbox;

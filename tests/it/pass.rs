@@ -2,6 +2,7 @@
 //! store, with nothing left out but the loop.
 
 mod calls;
+mod disasters;
 mod evidence;
 mod people;
 mod rebuild;
