@@ -27,6 +27,7 @@
 //! | [`intake`], [`directory`], [`observe`] | the three ways in: orders, buyers, holders |
 //! | [`apply`] | the one way out: journal, call, journal |
 //! | [`reconcile`], [`scene`] | one pass, top to bottom, and what it knows meanwhile |
+//! | [`undo`], [`mod@why`], [`holders`], [`rebuild`] | a run taken back; one user and one target explained; the ledger made anew |
 //! | [`in_force`], [`daemon`] | the configuration in force, and the loop |
 //! | [`doctor`] | looks at everything that a daemon needs, and says what is wrong |
 //! | [`cli`] | the commands, one file each |
