@@ -11,6 +11,7 @@ pub mod http;
 mod overlay;
 pub mod presets;
 mod time;
+pub mod trial;
 
 use jiff::Timestamp;
 
@@ -21,6 +22,7 @@ pub use error::{FileError, MapError, SourceError};
 use expect::present;
 pub use expect::{Shrunk, believable};
 pub use overlay::{Forced, Mark, force};
+use trial::{Again, Follows, Trial};
 
 /// One payment API, ready to be read. Cheap to keep, meant to be shared: its token and its pace are one
 /// for all calls.
@@ -163,6 +165,26 @@ impl Source {
             Kind::Http(http) => http.skew(),
             Kind::File(_) => None,
         }
+    }
+
+    /// Reads one page and looks at it closely: for whoever writes a mapping. Stores nothing.
+    pub async fn trial(&self) -> Result<Trial, SourceError> {
+        if let Kind::Http(http) = &self.kind {
+            return http.trial().await;
+        }
+        let mut reading = self.read(Read::Full { last_count: None });
+        let (orders, follows) = loop {
+            match reading.next().await? {
+                Step::Marks(_) => {}
+                Step::Page(orders) => break (orders, Follows::Page),
+                Step::Done(_) => break (Vec::new(), Follows::End),
+            }
+        };
+        let again = match orders.first() {
+            Some(order) => Again::of(order, self.get(&order.id).await),
+            None => Again::NoOrder,
+        };
+        Ok(Trial::plain(orders, follows, again))
     }
 
     /// Reads one order again.

@@ -2,6 +2,7 @@
 
 mod list;
 mod show;
+mod test;
 
 use clap::Subcommand;
 
@@ -20,6 +21,8 @@ enum What {
     List,
     /// Print the block of a preset, to paste under `sources:` and to change.
     Show(show::Args),
+    /// Read one page of a source and print what the mapping makes of it.
+    Test(test::Args),
 }
 
 /// Runs what was asked for.
@@ -27,5 +30,6 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     match args.what {
         What::List => list::run(context),
         What::Show(args) => show::run(&args),
+        What::Test(args) => test::run(context, args).await,
     }
 }

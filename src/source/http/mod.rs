@@ -7,6 +7,7 @@ mod overlay;
 mod page;
 mod paging;
 mod read;
+mod trial;
 
 use reqwest::StatusCode;
 use serde_json::Value;

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use entitled::config::{check_text, schema::schema};
+use entitled::config::{Presets, check_text, schema::schema};
+use entitled::source::presets::PRESETS;
 use serde_json::Value;
 
 use super::{Fixed, presets};
@@ -20,10 +21,13 @@ fn examples() -> Vec<PathBuf> {
 #[test]
 fn every_example_is_taken_without_a_warning() {
     let files = examples();
-    assert_eq!(files.len(), 6, "{files:?}");
+    for (preset, _) in PRESETS {
+        let named = |file: &PathBuf| file.file_stem().is_some_and(|stem| stem == preset);
+        assert!(files.iter().any(named), "the preset `{preset}` has no example");
+    }
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
-        match check_text(&text, &file, &Fixed, &presets()) {
+        match check_text(&text, &file, &Fixed, &Presets::new(PRESETS)) {
             Ok((_, warnings)) => assert_eq!(warnings, [], "{}", file.display()),
             Err(problems) => panic!(
                 "{}",

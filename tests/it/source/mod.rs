@@ -2,6 +2,7 @@
 
 mod auth;
 mod contract;
+mod documented;
 mod file;
 mod guards;
 mod increments;

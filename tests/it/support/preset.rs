@@ -29,13 +29,18 @@ pub(crate) fn http_source(yaml: &str, url: &str) -> HttpSource {
         "version: 1\nlogto: {{endpoint: sandbox}}\nprune: owned\nproducts: {{p: {{entitlements: [{{role: r}}]}}}}\n\
          sources:\n  shop:\n    url: {url}\n{rest}{indented}"
     );
-    let checked = check_text(&file, Path::new("test.yaml"), &Given(environment), &Presets::new(PRESETS));
-    let (config, _) =
-        checked.unwrap_or_else(|problems| panic!("{}", render(&problems, &file, "test.yaml", Color::Plain)));
-    match config.sources.into_iter().next().unwrap().kind {
-        SourceKind::Http(http) => *http,
-        other => panic!("not an HTTP source: {other:?}"),
-    }
+    only_source(&file, environment)
+}
+
+/// The settings of a preset with what a user adds to it, for a server at `url`. Secrets as above.
+pub(crate) fn preset_source(name: &str, added: &str, url: &str) -> HttpSource {
+    let (added, environment) = refer(added);
+    let indented: String = added.lines().map(|line| format!("    {line}\n")).collect();
+    let file = format!(
+        "version: 1\nlogto: {{endpoint: sandbox}}\nprune: owned\nproducts: {{p: {{entitlements: [{{role: r}}]}}}}\n\
+         sources:\n  shop:\n    kind: {name}\n    url: {url}\n{indented}"
+    );
+    only_source(&file, environment)
 }
 
 /// A source with these settings, as the file would have it.
@@ -46,6 +51,16 @@ pub(crate) fn settings(http: HttpSource) -> SourceSettings {
         poll: SignedDuration::from_secs(30),
         full_read: None,
         kind: SourceKind::Http(Box::new(http)),
+    }
+}
+
+fn only_source(file: &str, environment: BTreeMap<String, String>) -> HttpSource {
+    let checked = check_text(file, Path::new("test.yaml"), &Given(environment), &Presets::new(PRESETS));
+    let (config, _) =
+        checked.unwrap_or_else(|problems| panic!("{}", render(&problems, file, "test.yaml", Color::Plain)));
+    match config.sources.into_iter().next().unwrap().kind {
+        SourceKind::Http(http) => *http,
+        other => panic!("not an HTTP source: {other:?}"),
     }
 }
 

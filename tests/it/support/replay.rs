@@ -35,6 +35,11 @@ impl Line {
         Self { method: method.to_owned(), path, query, authorization: None, status, headers, body }
     }
 
+    /// What it answers, as text.
+    pub(crate) fn request(&self) -> String {
+        format!("{} {} {:?}", self.method, self.path, self.query)
+    }
+
     pub(crate) fn status(mut self, status: u16) -> Self {
         self.status = status;
         self
@@ -108,6 +113,17 @@ impl Replay {
         self.state.lock().unwrap().asked.clone()
     }
 
+    /// Answers that are there from now on.
+    pub(crate) fn add(&self, lines: Vec<Line>) {
+        self.state.lock().unwrap().lines.extend(lines.into_iter().map(|line| (line, false)));
+    }
+
+    /// Of the lines, those that some client has asked for.
+    pub(crate) fn answered(&self) -> Vec<String> {
+        let state = self.state.lock().unwrap();
+        state.lines.iter().filter(|(_, used)| *used).map(|(line, _)| line.request()).collect()
+    }
+
     /// The targets of every request so far, in order.
     pub(crate) fn targets(&self) -> Vec<String> {
         self.asked().into_iter().map(|asked| asked.target).collect()
@@ -129,7 +145,7 @@ async fn answer(
     let fits = |line: &Line| {
         line.method == method.as_str()
             && line.path == path
-            && line.query == query
+            && asks(&line.query, &query)
             && line.authorization.as_ref().is_none_or(|wanted| *wanted == authorization)
     };
     let fitting: Vec<usize> = (0..state.lines.len()).filter(|at| fits(&state.lines[*at].0)).collect();
@@ -150,6 +166,14 @@ async fn answer(
         response = response.header(name, value);
     }
     response.body(Body::from(line.body.clone())).unwrap()
+}
+
+/// Whether a query is what a line wants: `*` stands for any value, such as a time that depends on now.
+fn asks(wanted: &[(String, String)], query: &[(String, String)]) -> bool {
+    let fits = |(wanted, got): (&(String, String), &(String, String))| {
+        wanted.0 == got.0 && (wanted.1 == got.1 || wanted.1 == "*")
+    };
+    wanted.len() == query.len() && wanted.iter().zip(query).all(fits)
 }
 
 /// Path and decoded, sorted query: the order of parameters and their encoding are the client's business.

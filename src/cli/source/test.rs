@@ -1,0 +1,202 @@
+//! `entitled source test`: what a source really says, for whoever writes a mapping.
+//!
+//! Flow: reads one page of the source, the first page of each overlay, and one order by its id; prints what the
+//! mapping made of them. Neither Logto nor the store is opened.
+//!
+//! Exit codes: 0 printed, 1 the source could not be read.
+
+use clap::ValueEnum;
+
+use super::{Context, Exit, Failure, say};
+use crate::cli::open::{load, simulate, state_beside};
+use crate::config::settings::Config;
+use crate::config::source::{SourceKind, SourceSettings};
+use crate::in_force::set_up;
+use crate::render::table;
+use crate::render::words::count;
+use crate::source::trial::{Again, Follows, Sorted, Trial};
+use crate::terminal::clean;
+
+/// Orders that the text shows in one line each.
+const SHOWN: usize = 10;
+
+/// `entitled source test`
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The source, by its name in the file.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// The form.
+    #[arg(long, short, value_name = "FORM", default_value = "text")]
+    output: Output,
+}
+
+/// The form of what was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Text,
+    /// All of it, with every order of the page.
+    Json,
+}
+
+/// Reads, and prints.
+pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
+    let (config, ..) = load(context)?;
+    let settings = named(&config, &args.name)?;
+    let (running, simulators) = match settings.kind {
+        SourceKind::Sandbox(_) => {
+            // What a run before this one has left, if any has.
+            let state = Some(state_beside(&config.store)).filter(|state| state.exists());
+            simulate(&config, state).await?
+        },
+        _ => (None, None),
+    };
+    let source = set_up(settings, simulators.as_ref())?;
+    eprintln!("reading one page of `{}` ...", args.name);
+    let trial = source.trial().await.map_err(|error| {
+        let hint = error.hint();
+        Failure::new(error, hint)
+    })?;
+    say(&match args.output {
+        Output::Json => serde_json::to_string_pretty(&trial).expect("what was found is plain data") + "\n",
+        Output::Text => text(&trial),
+    })?;
+    if let Some(running) = running {
+        running.stop().await?;
+    }
+    Ok(Exit::Done)
+}
+
+fn named<'c>(config: &'c Config, name: &str) -> Result<&'c SourceSettings, Failure> {
+    config.sources.iter().find(|source| source.name.as_str() == name).ok_or_else(|| {
+        let names: Vec<&str> = config.sources.iter().map(|source| source.name.as_str()).collect();
+        Failure::plain(format!("the file has no source `{name}`"), format!("it has {}", names.join(", ")))
+    })
+}
+
+fn text(trial: &Trial) -> String {
+    let mut out = head(trial);
+    let mut part = |title: &str, rows: Vec<Vec<String>>| {
+        if !rows.is_empty() {
+            out.push_str(&format!("\n{title}\n{}", table(&rows)));
+        }
+    };
+    part("standing", standings(trial));
+    part("mapping: in how many orders each path found something", fields(trial));
+    for looked in &trial.first {
+        let row = |(name, path, values): &(&str, String, String)| {
+            vec![format!("  {name}"), clean(values).into_owned(), format!("at {path}")]
+        };
+        part(&format!("order {}", clean(looked.id.as_str())), looked.found.iter().map(row).collect());
+    }
+    part("orders", orders(trial));
+    part("items that are no orders", unreadable(trial));
+    part("overlays, their first pages", overlays(trial));
+    out.push('\n');
+    for line in [again(&trial.again), sorted(trial.sorted).to_owned()] {
+        out.push_str(&line);
+    }
+    out
+}
+
+fn head(trial: &Trial) -> String {
+    let call = trial.call.as_deref().unwrap_or("read");
+    let total = trial.total.map(|total| format!(", {total} in all by the API's word")).unwrap_or_default();
+    let test = match trial.test_orders {
+        0 => String::new(),
+        orders => format!(", {} of test mode", count(orders as u64, "order")),
+    };
+    let follows = match &trial.follows {
+        Follows::End => "no page follows".to_owned(),
+        Follows::Page => "another page follows".to_owned(),
+        Follows::Refused(why) => format!("what follows is refused: {why}"),
+    };
+    clean(&format!("{call}: {}{total}{test}; {follows}", count(trial.orders.len() as u64, "order"))).into_owned() + "\n"
+}
+
+fn standings(trial: &Trial) -> Vec<Vec<String>> {
+    let mut rows: Vec<Vec<String>> = trial
+        .standings()
+        .into_iter()
+        .map(|(standing, orders)| vec![format!("  {standing}"), orders.to_string()])
+        .collect();
+    for (word, orders) in trial.unmapped() {
+        let word = match word.as_str() {
+            "" => "the API says nothing where `status` looks".to_owned(),
+            word => format!("the API says `{}`, which no line of `status` knows", clean(word)),
+        };
+        rows.push(vec!["    of those".to_owned(), orders.to_string(), word]);
+    }
+    rows
+}
+
+fn fields(trial: &Trial) -> Vec<Vec<String>> {
+    let row = |field: &crate::source::trial::Field| {
+        let paths: Vec<String> = field.paths.iter().map(|(path, found)| format!("{path} {found}")).collect();
+        let never = if field.found == 0 && !trial.orders.is_empty() { "never present: " } else { "" };
+        vec![format!("  {}", field.name), field.found.to_string(), format!("{never}{}", paths.join(", "))]
+    };
+    trial.fields.iter().map(row).collect()
+}
+
+fn orders(trial: &Trial) -> Vec<Vec<String>> {
+    let row = |order: &crate::model::Order| {
+        let items: Vec<String> = order.items.iter().map(|item| item.product.to_string()).collect();
+        let items = if items.is_empty() { "no product".to_owned() } else { items.join(", ") };
+        let paid = order.paid_at.map(|at| format!("paid {at}")).unwrap_or_default();
+        let until = order.period_end.map(|at| format!("until {at}")).unwrap_or_default();
+        let cells =
+            [format!("  {}", order.id), order.standing.to_string(), items, order.buyer.to_string(), paid, until];
+        cells.into_iter().map(|cell| clean(&cell).into_owned()).collect()
+    };
+    let mut rows: Vec<Vec<String>> = trial.orders.iter().take(SHOWN).map(row).collect();
+    if trial.orders.len() > SHOWN {
+        rows.push(vec![format!("  and {} more", trial.orders.len() - SHOWN)]);
+    }
+    rows
+}
+
+fn unreadable(trial: &Trial) -> Vec<Vec<String>> {
+    let row = |item: &crate::source::trial::Unreadable| {
+        let id = item.id.clone().unwrap_or_default();
+        vec![format!("  item {}", item.place), clean(&id).into_owned(), clean(&item.why).into_owned()]
+    };
+    trial.unreadable.iter().map(row).collect()
+}
+
+fn overlays(trial: &Trial) -> Vec<Vec<String>> {
+    let row = |overlay: &crate::source::trial::OverlayTrial| {
+        let says: Vec<String> = overlay
+            .says
+            .iter()
+            .map(|(standing, items)| format!("{} {items}", standing.map_or("nothing", |standing| standing.word())))
+            .collect();
+        let says = if says.is_empty() { "no items about orders".to_owned() } else { says.join(", ") };
+        vec![format!("  {}", overlay.path), says, format!("{} about orders of this page", overlay.about_the_page)]
+    };
+    trial.overlays.iter().map(row).collect()
+}
+
+fn again(again: &Again) -> String {
+    let line = match again {
+        Again::NoOrder => return String::new(),
+        Again::Unsupported => "this source cannot read one order by its id".to_owned(),
+        Again::Same(id) => format!("by its id, {id} is as in the list"),
+        Again::Differs(id, parts) => format!("by its id, {id} differs from the list in {}", parts.join(", ")),
+        Again::Missing(id) => format!("by its id, the API does not know {id}: check `get.path`"),
+        Again::Failed(id, why) => format!("by its id, {id} cannot be read: {why}"),
+    };
+    clean(&line).into_owned() + "\n"
+}
+
+fn sorted(sorted: Sorted) -> &'static str {
+    match sorted {
+        Sorted::NotNeeded => "",
+        Sorted::AsNeeded => "the page comes newest change first, as `incremental: {kind: walk_back}` needs\n",
+        Sorted::NotAsNeeded => {
+            "the page does not come newest change first, which `incremental: {kind: walk_back}` needs: every poll \
+             would read all of it\n"
+        }
+    }
+}

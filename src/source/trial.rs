@@ -1,0 +1,192 @@
+//! What one page of a source shows to somebody who writes a mapping. Values only.
+//!
+//! Decides nothing and judges nothing: it says what was found, how often, and where.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Lookup, SourceError};
+use crate::model::{Order, OrderId, Standing};
+
+/// What one page showed.
+#[derive(Debug, Serialize)]
+pub struct Trial {
+    /// The request, where there was one.
+    pub call: Option<String>,
+    /// The orders of the page, with what the first page of each overlay says put on them.
+    pub orders: Vec<Order>,
+    /// Items that cannot be read as orders.
+    pub unreadable: Vec<Unreadable>,
+    /// Orders that `expect.live` leaves out.
+    pub test_orders: usize,
+    /// How many there are in all, where the API says so.
+    pub total: Option<u64>,
+    /// What follows the page.
+    pub follows: Follows,
+    /// What the mapping found, field by field. Empty where there is no mapping.
+    pub fields: Vec<Field>,
+    /// What it found in the first orders.
+    pub first: Vec<Looked>,
+    /// What the first page of each overlay says.
+    pub overlays: Vec<OverlayTrial>,
+    /// Whether the page is in the order that the increment needs.
+    pub sorted: Sorted,
+    /// What came of asking for one order by its id.
+    pub again: Again,
+}
+
+/// An item that is no order.
+#[derive(Debug, Serialize)]
+pub struct Unreadable {
+    /// Its place on the page, from 1.
+    pub place: usize,
+    /// Its id, where it has one.
+    pub id: Option<String>,
+    /// Why.
+    pub why: String,
+}
+
+/// What follows a page.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Follows {
+    /// Nothing.
+    End,
+    /// Another page.
+    Page,
+    /// Nothing that can be followed, and why.
+    Refused(String),
+}
+
+/// One field of the mapping.
+#[derive(Debug, Serialize)]
+pub struct Field {
+    /// Its key, such as `map.paid_at`.
+    pub name: &'static str,
+    /// In how many orders any of its paths found something.
+    pub found: usize,
+    /// Each path, and in how many orders it found something.
+    pub paths: Vec<(String, usize)>,
+}
+
+/// What the mapping found in one order.
+#[derive(Debug, Serialize)]
+pub struct Looked {
+    /// The order.
+    pub id: OrderId,
+    /// Each field with the path that found something, and what.
+    pub found: Vec<(&'static str, String, String)>,
+}
+
+/// The first page of one overlay.
+#[derive(Debug, Serialize)]
+pub struct OverlayTrial {
+    /// Its path.
+    pub path: String,
+    /// How many of its items make what of an order; nothing for those that take nothing away.
+    pub says: Vec<(Option<Standing>, usize)>,
+    /// Of those items, how many are about an order of the page.
+    pub about_the_page: usize,
+}
+
+/// Whether the orders of the page come as the increment needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sorted {
+    /// The increment needs no order.
+    NotNeeded,
+    /// Newest change first, as `walk_back` needs.
+    AsNeeded,
+    /// Not newest change first: `walk_back` will read everything each time.
+    NotAsNeeded,
+}
+
+/// What came of asking for one order by its id.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Again {
+    /// There was no order to ask for.
+    NoOrder,
+    /// The source cannot.
+    Unsupported,
+    /// As in the list.
+    Same(OrderId),
+    /// Found, and these parts of it differ from the list.
+    Differs(OrderId, Vec<&'static str>),
+    /// The API says that there is none.
+    Missing(OrderId),
+    /// It could not be read, and why.
+    Failed(OrderId, String),
+}
+
+impl Trial {
+    /// How many orders stand where.
+    pub fn standings(&self) -> BTreeMap<Standing, usize> {
+        let mut counts = BTreeMap::new();
+        for order in &self.orders {
+            *counts.entry(order.standing).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The API's own words that no line of `status` knows, and how often each was said.
+    pub fn unmapped(&self) -> BTreeMap<String, usize> {
+        let mut words = BTreeMap::new();
+        for order in self.orders.iter().filter(|order| order.standing == Standing::Unknown) {
+            *words.entry(order.status.clone().unwrap_or_default()).or_default() += 1;
+        }
+        words
+    }
+
+    /// Of a source without a mapping: its first page.
+    pub(super) fn plain(orders: Vec<Order>, follows: Follows, again: Again) -> Self {
+        Self {
+            call: None,
+            orders,
+            unreadable: Vec::new(),
+            test_orders: 0,
+            total: None,
+            follows,
+            fields: Vec::new(),
+            first: Vec::new(),
+            overlays: Vec::new(),
+            sorted: Sorted::NotNeeded,
+            again,
+        }
+    }
+}
+
+impl Again {
+    /// Compares an order with itself, asked for by its id.
+    pub(super) fn of(listed: &Order, looked: Result<Lookup, SourceError>) -> Self {
+        let id = listed.id.clone();
+        match looked {
+            Ok(Lookup::Unsupported) => Again::Unsupported,
+            Ok(Lookup::Missing) => Again::Missing(id),
+            Ok(Lookup::TestMode) => Again::Failed(id, "by its id it is an order of test mode".to_owned()),
+            Ok(Lookup::Found(found)) => match differences(listed, &found) {
+                parts if parts.is_empty() => Again::Same(id),
+                parts => Again::Differs(id, parts),
+            },
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                Again::Failed(id, format!("{error}{cause}"))
+            }
+        }
+    }
+}
+
+fn differences(listed: &Order, found: &Order) -> Vec<&'static str> {
+    let parts = [
+        ("standing", listed.standing == found.standing),
+        ("products", listed.items == found.items),
+        ("user_id", listed.buyer.user == found.buyer.user),
+        ("email", listed.buyer.email == found.buyer.email),
+        ("paid_at", listed.paid_at == found.paid_at),
+        ("updated_at", listed.updated_at == found.updated_at),
+        ("ended_at", listed.ended_at == found.ended_at),
+        ("period_end", listed.period_end == found.period_end),
+    ];
+    parts.into_iter().filter(|(_, same)| !same).map(|(part, _)| part).collect()
+}
