@@ -49,7 +49,7 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
             // What a run before this one has left, if any has.
             let state = Some(state_beside(&config.store)).filter(|state| state.exists());
             simulate(&config, state).await?
-        },
+        }
         _ => (None, None),
     };
     let source = set_up(settings, simulators.as_ref())?;

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
+use super::Http;
 use super::mapping::{alone, holds};
 use super::overlay::OverlayWalk;
 use super::page::Page;
 use super::paging::{Next, PageFacts, Pager};
-use super::Http;
 use crate::config::source::{HttpSource, Incremental, Map};
 use crate::model::{Order, OrderId, Standing};
 use crate::source::call::answer::begins;

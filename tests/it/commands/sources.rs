@@ -3,8 +3,10 @@
 use entitled::config::source::{HttpSource, SourceKind};
 use entitled::config::{Env, Presets, check_text};
 use entitled::source::presets::{Heading, PRESETS, text};
+use serde_json::{Value, json};
 
 use crate::support::binary::{Home, demo_file};
+use crate::support::replay::{Line, Replay};
 
 #[test]
 fn the_list_names_every_preset_and_the_sources_of_the_file() {
@@ -119,4 +121,106 @@ fn every_preset_says_what_it_needs_and_what_it_cannot_see() {
     assert!(wrong.is_empty(), "the comment at the top of a preset lacks: {wrong:#?}");
     assert_eq!(missing("# Shop\nkind: http\n").len(), 6, "the check sees nothing");
     assert!(text("nothing").is_none());
+}
+
+/// A shop whose answers leave something to be desired, and a file that reads it.
+async fn odd_shop() -> (Home, Replay) {
+    let list = json!({"count": 5, "orders": [
+        {"id": "o1", "status": "paid", "at": "2026-05-01T10:00:00Z", "product": "p1", "mail": "ann@example.com"},
+        {"id": "o2", "status": "on_hold", "at": "2026-05-03T10:00:00Z", "product": "p1", "mail": "ben@example.com"},
+        {"id": "o3", "status": "on_hold", "at": null, "product": "p2", "mail": ""},
+        {"id": "o4", "status": "refunded", "at": "soon", "product": "p2", "mail": "cleo@example.com"},
+    ]});
+    let disputes = json!([{"id": "d1", "order": "o1", "open": true}, {"id": "d2", "order": "o9", "open": true}]);
+    let lines = vec![
+        Line::json("/orders?offset=0&limit=4", list).authorized("Bearer s3cr3t-of-the-shop"),
+        Line::json("/disputes", disputes),
+        Line::json("/orders/o1", json!({"order": {"id": "o1", "status": "paid", "product": "p1"}})),
+    ];
+    let server = Replay::start(lines).await;
+    let mut home = Home::new();
+    home.set("SHOP_TOKEN", "s3cr3t-of-the-shop");
+    home.write(
+        "entitlements.yaml",
+        &format!(
+            "version: 1\nlogto: {{endpoint: sandbox}}\nprune: owned\nproducts: {{p1: {{entitlements: [{{role: beta}}]}}}}\n\
+             sources:\n  odd:\n    kind: http\n    url: {}\n    auth: {{kind: bearer, token: \"${{SHOP_TOKEN}}\"}}\n{ODD}",
+            server.url
+        ),
+    );
+    (home, server)
+}
+
+const ODD: &str = "    list:
+      path: /orders
+      items: $.orders
+      total: $.count
+      paging: {kind: offset, param: offset, size_param: limit, size: 4}
+    incremental: {kind: walk_back}
+    get: {path: '/orders/{id}', item: $.order}
+    overlays:
+      - {path: /disputes, items: $, paging: {kind: none}, order_id: $.order, when: '@.open == true', as: disputed}
+    map: {id: $.id, updated_at: $.at, paid_at: $.paid, products: $.product, email: [$.mail, $.email]}
+    status:
+      - {when: \"@.status == 'paid'\", as: paid}
+      - {when: \"@.status == 'refunded'\", as: refunded}
+";
+
+/// The lines of a table that begin with `start`, with single spaces.
+fn rows(out: &str, start: &str) -> Vec<String> {
+    let plain = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    out.lines().map(plain).filter(|line| line.starts_with(start)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_says_what_the_mapping_found_and_what_it_did_not() {
+    let (home, server) = odd_shop().await;
+    let ran = home.entitled(&["source", "test", "odd"]).exits(0).complains(&["reading one page of `odd`"]);
+    let out = &ran.out;
+    assert_eq!(
+        out.lines().next().unwrap(),
+        "GET /orders?offset=0&limit=4: 3 orders, 5 in all by the API's word; another page follows"
+    );
+    assert_eq!(rows(out, "unknown"), ["unknown 2"]);
+    assert_eq!(rows(out, "of those"), ["of those 2 the API says `on_hold`, which no line of `status` knows"]);
+    assert_eq!(rows(out, "disputed "), ["disputed 1"]);
+    assert_eq!(rows(out, "map.paid_at"), ["map.paid_at 0 never present: $.paid 0"]);
+    assert_eq!(rows(out, "map.email")[0], "map.email 3 $.mail 3, $.email 0");
+    assert_eq!(rows(out, "map.updated_at")[1], "map.updated_at 2026-05-01T10:00:00Z at $.at");
+    assert_eq!(rows(out, "item 4"), ["item 4 o4 `\"soon\"` at `$.at` is no time"]);
+    assert_eq!(rows(out, "/disputes"), ["/disputes disputed 2 1 about orders of this page"]);
+    assert!(out.contains("\nby its id, o1 differs from the list in email, updated_at\n"), "{out}");
+    assert!(
+        out.contains("\nthe page does not come newest change first, which `incremental: {kind: walk_back}`"),
+        "{out}"
+    );
+    assert_eq!(server.targets().len(), 3, "one page, one overlay, one order: {:?}", server.targets());
+    assert_eq!(home.files(), ["entitlements.yaml"], "nothing is written");
+    assert!(!format!("{out}{}", ran.err).contains("s3cr3t"), "{out}");
+
+    let ran = home.entitled(&["source", "test", "odd", "--output", "json"]).exits(0);
+    let found: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(found["orders"].as_array().unwrap().len(), 3);
+    assert_eq!(found["orders"][1]["status"], "on_hold");
+    assert_eq!(found["unreadable"][0]["id"], "o4");
+    assert_eq!(found["again"]["differs"], json!(["o1", ["email", "updated_at"]]));
+    assert_eq!((&found["follows"], &found["sorted"]), (&json!("page"), &json!("not_as_needed")));
+}
+
+#[test]
+fn the_sandbox_can_be_tried_out_and_keeps_nothing() {
+    let home = Home::demo();
+    let ran = home.entitled(&["source", "test", "shop"]).exits(0);
+    assert!(ran.out.starts_with("GET /api/merchant/orders: 13 orders; no page follows\n"), "{}", ran.out);
+    assert_eq!(rows(&ran.out, "map.ended_at"), ["map.ended_at 0 never present: $.refundedAt 0"]);
+    assert_eq!(home.files(), ["entitlements.yaml"]);
+    home.entitled(&["source", "test", "shp"]).exits(1).complains(&["no source `shp`", "it has shop"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_cannot_be_read_is_said_with_its_mend() {
+    let (mut home, _server) = odd_shop().await;
+    home.set("SHOP_TOKEN", "another");
+    let ran = home.entitled(&["source", "test", "odd"]).exits(1).complains(&["error: GET /orders?offset=0&limit=4: "]);
+    assert_eq!(ran.out, "");
 }

@@ -211,8 +211,13 @@ async fn walk(shop: &Source, read: &Case1, covered: &mut Covered) -> String {
                 covered.emptied += usize::from(orders == 0);
                 covered.most_pages = covered.most_pages.max(pages);
                 let total = report.total_claimed.map(|total| format!(" of {total}")).unwrap_or_default();
-                let test = if report.test_orders > 0 { format!(", {} in test mode", report.test_orders) } else { String::new() };
-                let _ = writeln!(out, "{:?}: {} pages, {} orders{total}{test}", report.scope, report.pages, report.orders);
+                let test = if report.test_orders > 0 {
+                    format!(", {} in test mode", report.test_orders)
+                } else {
+                    String::new()
+                };
+                let _ =
+                    writeln!(out, "{:?}: {} pages, {} orders{total}{test}", report.scope, report.pages, report.orders);
                 return out;
             }
             Err(error) => {
@@ -234,12 +239,9 @@ fn line(order: &Order) -> String {
     let items = if items.is_empty() { "nothing".to_owned() } else { items.join(" + ") };
     let said = order.status.as_deref().map(|word| format!(" `{word}`")).unwrap_or_default();
     let mut out = format!("{} {}{said}: {items}, {}", order.id, order.standing, order.buyer);
-    for (what, at) in [
-        ("paid", order.paid_at),
-        ("until", order.period_end),
-        ("ended", order.ended_at),
-        ("changed", order.updated_at),
-    ] {
+    for (what, at) in
+        [("paid", order.paid_at), ("until", order.period_end), ("ended", order.ended_at), ("changed", order.updated_at)]
+    {
         if let Some(at) = at {
             let _ = write!(out, ", {what} {at}");
         }
