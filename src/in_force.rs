@@ -4,6 +4,7 @@
 //! Entering into force asks Logto and changes nothing. What does not enter leaves what was in force alone.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -28,11 +29,11 @@ pub struct Simulators {
     pub shop: String,
 }
 
-/// A configuration in force.
-#[derive(Debug)]
+/// A configuration in force. Cheap to clone.
+#[derive(Clone, Debug)]
 pub struct InForce {
     /// The settings.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// The file they come from.
     pub origin: Origin,
     /// The way to Logto.
@@ -40,9 +41,9 @@ pub struct InForce {
     /// Its reading half.
     pub reader: Reader,
     /// What products entitle to.
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     /// The payment APIs.
-    pub sources: Vec<Source>,
+    pub sources: Arc<[Source]>,
 }
 
 /// Why a valid file cannot enter into force.
@@ -113,7 +114,8 @@ pub async fn enter(config: Config, origin: Origin, simulators: Option<&Simulator
     if !resolved.problems.is_empty() {
         return Err(EnterError::Names { file: origin.file, problems: resolved.problems });
     }
-    Ok(InForce { config, origin, client, reader, catalog: resolved.catalog, sources })
+    let (config, catalog) = (Arc::new(config), Arc::new(resolved.catalog));
+    Ok(InForce { config, origin, client, reader, catalog, sources })
 }
 
 impl InForce {
@@ -122,7 +124,7 @@ impl InForce {
     pub async fn refresh(&mut self) -> Result<(), LogtoError> {
         let resolved = logto::resolve(&self.reader, &self.config.products, &self.config.protect).await?;
         if resolved.problems.is_empty() {
-            self.catalog = resolved.catalog;
+            self.catalog = Arc::new(resolved.catalog);
         }
         for problem in resolved.problems {
             let hint = problem.hint.unwrap_or_default();

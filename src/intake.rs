@@ -118,3 +118,26 @@ pub async fn reread(source: &Source, store: &Store, id: &OrderId, now: Timestamp
         }
     }
 }
+
+/// What came of following a hint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hinted {
+    /// The order was read again; those that differ from what the store had. None where the payment API knows
+    /// no such order: whoever gave the hint may have made it up.
+    Read(Vec<OrderKey>),
+    /// This source cannot read one order by id.
+    Unsupported,
+}
+
+/// Reads the one order that a hint is about, and stores what is said of it now.
+pub async fn hinted(source: &Source, store: &Store, id: &OrderId, now: Timestamp) -> Result<Hinted, IntakeError> {
+    let found = source.get(id).await;
+    match found.map_err(|error| IntakeError::Source { name: source.name().to_string(), source: error })? {
+        Lookup::Found(order) => {
+            let recorded = store.record_orders(source.name(), std::slice::from_ref(&order), now).await?;
+            Ok(Hinted::Read(recorded.touched))
+        }
+        Lookup::Missing | Lookup::TestMode => Ok(Hinted::Read(Vec::new())),
+        Lookup::Unsupported => Ok(Hinted::Unsupported),
+    }
+}

@@ -74,13 +74,20 @@ pub fn holder(store: &Path) -> Result<Option<String>, LeaseError> {
     }
 }
 
-/// Waits until the lease is free. `None`: the end was asked for first.
-pub async fn wait(store: &Path, stop: &mut Stop) -> Result<Option<Lease>, LeaseError> {
+/// Waits until the lease is free, and says once who holds it. `None`: the end was asked for first.
+pub async fn wait(
+    store: &Path,
+    stop: &mut Stop,
+    mut standing_by: impl FnMut(&str),
+) -> Result<Option<Lease>, LeaseError> {
     let mut told = false;
     loop {
         match take(store)? {
             Ok(lease) => return Ok(Some(lease)),
-            Err(holder) if !told => tracing::info!(holder, "another one writes; standing by"),
+            Err(holder) if !told => {
+                standing_by(&holder);
+                tracing::info!(holder, "another one writes; standing by");
+            }
             Err(_) => {}
         }
         told = true;

@@ -29,6 +29,8 @@
 //! | [`reconcile`], [`scene`] | one pass, top to bottom, and what it knows meanwhile |
 //! | [`undo`], [`mod@why`], [`holders`], [`rebuild`] | a run taken back; one user and one target explained; the ledger made anew |
 //! | [`in_force`], [`daemon`] | the configuration in force, and the loop |
+//! | [`status`], [`meter`] | what the loop says of itself, pure, and what it counts |
+//! | [`web`] | health, metrics, webhooks, the API and the page: all of it reads the status |
 //! | [`doctor`] | looks at everything that a daemon needs, and says what is wrong |
 //! | [`cli`] | the commands, one file each |
 //! | [`sandbox`] | a simulated Logto and a simulated shop over real HTTP |
@@ -65,6 +67,7 @@ pub mod intake;
 pub mod lease;
 pub mod limits;
 pub mod logto;
+pub mod meter;
 pub mod model;
 pub mod observe;
 pub mod plan;
@@ -77,9 +80,11 @@ pub mod sandbox;
 pub mod scene;
 pub mod secret;
 pub mod source;
+pub mod status;
 pub mod store;
 pub mod telemetry;
 pub mod terminal;
 pub mod undo;
+pub mod web;
 pub mod why;
 pub mod world;

@@ -3,7 +3,11 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+
+use crate::daemon::trouble;
 use crate::render::Color;
+use crate::status::{About, Trouble};
 use crate::terminal::clean;
 
 /// An error with its mend.
@@ -51,6 +55,11 @@ impl Failure {
     /// Whether waiting may mend it: a daemon then waits instead of giving up.
     pub fn may_pass(&self) -> bool {
         self.outlook == Outlook::MayPass
+    }
+
+    /// As the daemon says it of itself.
+    pub(super) fn trouble(&self, about: About, now: Timestamp) -> Trouble {
+        trouble(about, self.error.as_ref(), self.hint.clone(), now)
     }
 
     /// `error: ...`, a line for each cause that says something new, and `hint: ...`.

@@ -1,14 +1,17 @@
 //! `entitled run`: the daemon.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::open::{Keep, Opened, open};
+use super::open::{Keep, Opened, invalid, open};
 use super::{Context, Exit, Failure, apply, plan, say};
-use crate::daemon::{self, Mode, Pulse, Stop, Stopper};
-use crate::render;
-use crate::{clock, lease};
+use crate::config::settings::Listen;
+use crate::daemon::{self, Board, Mode, Nudge, Pulse, Reading, Start, Stop, Stopper, presets};
+use crate::status::{About, Duty};
+use crate::web::{self, App};
+use crate::{clock, config, lease, render};
 
 /// `entitled run`
 #[derive(Debug, clap::Args)]
@@ -19,6 +22,13 @@ pub(super) struct Args {
     /// One full pass, then exit.
     #[arg(long)]
     once: bool,
+    /// Where to listen for webhooks, and to show itself: an address, or `off`. Instead of `listen` in the file.
+    #[arg(long, value_name = "ADDR", conflicts_with = "once", value_parser = listen)]
+    listen: Option<Listen>,
+}
+
+fn listen(text: &str) -> Result<Listen, String> {
+    Listen::parse(text).ok_or_else(|| "expected an address with a port such as `127.0.0.1:8787`, or `off`".to_owned())
 }
 
 /// How long a daemon that cannot start yet waits before it tries again.
@@ -31,8 +41,8 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     match (args.once, args.dry_run) {
         (true, true) => plan::show(context, plan::Output::Text).await,
         (true, false) => once(context, stop).await,
-        (false, true) => watch(context, Keep::Scratch, Mode::DryRun, stop).await,
-        (false, false) => watch(context, Keep::Real, Mode::Live, stop).await,
+        (false, true) => watch(context, Keep::Scratch, Mode::DryRun, args.listen, stop).await,
+        (false, false) => watch(context, Keep::Real, Mode::Live, args.listen, stop).await,
     }
 }
 
@@ -52,7 +62,16 @@ async fn once(context: &Context, mut stop: Stop) -> Result<Exit, Failure> {
     ended
 }
 
-async fn watch(context: &Context, keep: Keep, mode: Mode, mut stop: Stop) -> Result<Exit, Failure> {
+async fn watch(
+    context: &Context,
+    keep: Keep,
+    mode: Mode,
+    listen: Option<Listen>,
+    mut stop: Stop,
+) -> Result<Exit, Failure> {
+    let (mut board, reading) = Board::new(mode);
+    let (nudge, nudges) = daemon::nudges();
+    let server = serve(context, listen, &board, reading, nudge)?;
     let opened = loop {
         let opened = tokio::select! {
             opened = open(context, keep) => opened,
@@ -61,6 +80,7 @@ async fn watch(context: &Context, keep: Keep, mode: Mode, mut stop: Stop) -> Res
         match opened {
             Err(failure) if failure.may_pass() => {
                 eprint!("{}", failure.render(context.notes));
+                board.trouble(failure.trouble(About::Logto, clock::now()));
                 tracing::warn!(seconds = PATIENCE.as_secs(), "not started yet; trying again");
                 tokio::select! {
                     () = tokio::time::sleep(PATIENCE) => {}
@@ -70,19 +90,57 @@ async fn watch(context: &Context, keep: Keep, mode: Mode, mut stop: Stop) -> Res
             opened => break opened?,
         }
     };
+    board.works(&About::Logto);
+    let store = opened.in_force.config.store.clone();
+    let standing_by = |holder: &str| board.duty(Duty::Standby { holder: holder.to_owned() });
     let _lease = match mode {
-        Mode::Live => match lease::wait(&opened.in_force.config.store, &mut stop).await? {
+        Mode::Live => match lease::wait(&store, &mut stop, standing_by).await? {
             Some(lease) => Some(lease),
             None => return Ok(Exit::Done),
         },
         Mode::DryRun => None,
     };
     let Opened { in_force, store, simulators, running } = opened;
-    let start =
-        daemon::Start { file: context.file.clone(), in_force, simulators, store, mode, pulse: Pulse::default() };
-    daemon::run(start, stop).await;
+    let (file, store, pulse) = (context.file.clone(), Arc::new(store), Pulse::default());
+    daemon::run(Start { file, in_force, simulators, store, mode, pulse, board, nudges }, stop).await;
+    drop(server);
     drop(running);
     Ok(Exit::Done)
+}
+
+/// Starts the server, unless it is off. It answers from the start on, also while Logto cannot be reached yet.
+fn serve(
+    context: &Context,
+    listen: Option<Listen>,
+    board: &Board,
+    reading: Reading,
+    nudge: Nudge,
+) -> Result<Option<AbortOnDrop>, Failure> {
+    let config = config::load(&context.file, &presets()).map_err(|error| invalid(context, error))?.config;
+    let (listen, token) = (listen.unwrap_or(config.listen), config.api_token);
+    let Listen::At(address) = listen else { return Ok(None) };
+    if token.is_none() && !address.ip().is_loopback() {
+        return Err(Failure::plain(
+            format!("`{address}` can be reached from other machines, and `ENTITLED_API_TOKEN` is not set"),
+            "set `ENTITLED_API_TOKEN` to a long random text, or listen on 127.0.0.1 behind a proxy",
+        ));
+    }
+    let aside = board.aside();
+    let task = tokio::spawn(async move {
+        let make = |address| App::new(reading.clone(), nudge.clone(), token.clone(), address);
+        let _server = web::keep(address, make, aside).await;
+        std::future::pending::<()>().await;
+    });
+    Ok(Some(AbortOnDrop(task)))
+}
+
+/// A task that ends with whoever started it.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// SIGTERM or SIGINT asks for the end; a second one does not wait for it.

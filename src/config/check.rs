@@ -7,6 +7,7 @@ mod auth;
 mod fields;
 mod http;
 mod list;
+mod listen;
 mod logto;
 mod mapping;
 mod overlay;
@@ -16,6 +17,7 @@ pub(crate) mod shapes;
 mod source;
 mod value;
 mod variant;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -130,6 +132,7 @@ impl Check<'_> {
         let limits = self.limits(fields);
         let protect = self.protect(fields);
         let store = self.store(fields);
+        let listen = self.listen(fields);
         let products = fields.need(self, "products", "products:` and below it a product with its `entitlements:");
         let products = products.and_then(|entry| self.products(entry, fields));
         version?;
@@ -142,6 +145,8 @@ impl Check<'_> {
             limits: limits?,
             protect: protect?,
             store: store?,
+            listen: listen?,
+            api_token: self.api_token(),
             products: products?,
             digest: String::new(),
         })

@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 pub mod source;
+pub mod webhook;
 
 /// The schema, JSON Schema 2020-12.
 pub fn schema() -> serde_json::Value {
@@ -94,6 +95,9 @@ pub struct File {
     pub protect: Option<Protect>,
     /// The database file, relative to this file. Default: `entitled.db`.
     pub store: Option<String>,
+    /// Where `entitled run` listens for webhooks and shows itself: an address, or `off`. Beyond this machine
+    /// only with `ENTITLED_API_TOKEN` set. Default: `127.0.0.1:8787`.
+    pub listen: Option<String>,
     /// What each product gives, under its id in the payment API, or under any name with `ids`.
     pub products: BTreeMap<String, Product>,
 }
@@ -119,6 +123,16 @@ pub struct Logto {
     pub batch: Option<Number>,
     /// How long one call may take. Default: `30s`.
     pub timeout: Option<Duration>,
+    /// Its webhooks, which only make things faster.
+    pub webhook: Option<LogtoWebhook>,
+}
+
+/// The webhooks of Logto.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogtoWebhook {
+    /// The key that Logto shows for the webhook.
+    pub signing_key: Secret,
 }
 
 /// How a buyer becomes a Logto user.

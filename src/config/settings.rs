@@ -1,6 +1,8 @@
 //! The checked configuration: every value valid by itself, every reference resolved, nothing optional
 //! that the rest of the crate would have to default.
 
+use std::net::SocketAddr;
+
 use jiff::SignedDuration;
 
 use super::source::SourceSettings;
@@ -26,10 +28,23 @@ pub struct Config {
     pub protect: Protect,
     /// Where the store lies, from where the process started: the folder of the file is already in it.
     pub store: std::path::PathBuf,
+    /// Where `run` listens.
+    pub listen: Listen,
+    /// What a caller of the API must show: `ENTITLED_API_TOKEN`, where it is set.
+    pub api_token: Option<Secret>,
     /// Product -> entitlements, in the order of the file, names not yet resolved.
     pub products: Vec<Product>,
     /// SHA-256 of the file's bytes, in hex.
     pub digest: String,
+}
+
+/// Where the daemon's own HTTP server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// Nowhere.
+    Off,
+    /// Here; port 0 takes a free one.
+    At(SocketAddr),
 }
 
 /// How to reach Logto.
@@ -51,6 +66,8 @@ pub struct Logto {
     pub batch: usize,
     /// How long one call may take.
     pub timeout: SignedDuration,
+    /// The key that Logto signs its webhooks with, where the file gives it.
+    pub signing_key: Option<Secret>,
 }
 
 /// Where Logto is.

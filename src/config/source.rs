@@ -21,6 +21,64 @@ pub struct SourceSettings {
     pub full_read: Option<SignedDuration>,
     /// What it is.
     pub kind: SourceKind,
+    /// How it says that an order may have changed; `None`: only polls find out.
+    pub webhook: Option<Webhook>,
+}
+
+/// How a payment API says that an order may have changed. A hint: the order is read again, and nothing
+/// that the payload says of it is believed.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// Where the payload names the order. Every value of every path counts.
+    pub order_id: Vec<JsonPath>,
+    /// What tells one delivery from another; `None`: nothing does.
+    pub delivery_id: Option<DeliveryId>,
+    /// How the sender is known.
+    pub signature: Signature,
+}
+
+/// What tells one delivery from another.
+#[derive(Clone, Debug)]
+pub enum DeliveryId {
+    /// A header.
+    Header(String),
+    /// The first of these paths that the payload has.
+    Body(Vec<JsonPath>),
+}
+
+/// How the sender of a webhook is known.
+#[derive(Clone, Debug)]
+pub enum Signature {
+    /// Not at all: anybody can send it, so few are taken.
+    None,
+    /// By an HMAC-SHA256 over the payload.
+    Signed {
+        /// What is signed and how it is written down.
+        scheme: Scheme,
+        /// The header that carries it, in lower case.
+        header: String,
+        /// What stands before it in that header.
+        prefix: String,
+        /// The key.
+        secret: Secret,
+        /// How far a signed time may lie from now.
+        tolerance: SignedDuration,
+    },
+}
+
+/// What is signed and how it is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// The body, in hex.
+    HmacHex,
+    /// The body, in Base64.
+    HmacBase64,
+    /// `t=<time>,v1=<hex>` over `<time>.<body>`.
+    Stripe,
+    /// `ts=<time>;h1=<hex>` over `<time>:<body>`.
+    Paddle,
+    /// `v1,<base64>` over `<id>.<time>.<body>`, with the id and the time in headers of their own.
+    StandardWebhooks,
 }
 
 /// What a source is.

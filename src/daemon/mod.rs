@@ -7,39 +7,44 @@
 //! The configuration in force is the last one that was valid and whose names all resolved. A broken file,
 //! a missing one, or one that Logto does not bear out changes nothing but what is reported.
 
+mod board;
+mod hints;
+mod nudge;
+mod reload;
 mod schedule;
 mod stop;
+mod trouble;
 mod watch;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{self, Signal, SignalKind};
 
+pub use board::{Aside, Board, Open, Reading};
+pub use nudge::{Asked, Hint, LONGEST, Nudge, Nudges, SETTLE, Wide, nudges};
 pub use schedule::Schedule;
 pub use stop::{Stop, Stopper, stop};
+pub(crate) use trouble::trouble;
 pub use watch::{Content, Pulse, Watch};
 
+pub use crate::status::Mode;
+
+use self::reload::watched;
+use self::trouble::Trouble;
 use crate::clock;
-use crate::config::source::SourceKind;
-use crate::config::{self, ConfigError, Presets};
-use crate::in_force::{EnterError, InForce, Simulators, enter};
-use crate::intake::{Breadth, IntakeError, intake};
+use crate::config::Presets;
+use crate::in_force::{InForce, Simulators};
+use crate::intake::{Breadth, intake};
 use crate::model::{OrderKey, SourceName};
 use crate::reconcile::{PassError, Sight, Span, act, look};
-use crate::render::{self, Color, Origin};
+use crate::render::{self, Color};
+use crate::report::Report;
 use crate::source::presets::PRESETS;
+use crate::status::{About, Duty};
 use crate::store::Store;
-
-/// What the loop may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Close the difference.
-    Live,
-    /// Show it: every plan that differs from the one before goes to stdout, and nothing is written to Logto.
-    DryRun,
-}
 
 /// What the loop starts from.
 #[derive(Debug)]
@@ -51,53 +56,20 @@ pub struct Start {
     /// Where the simulators are, if the file asks for them.
     pub simulators: Option<Simulators>,
     /// What is known.
-    pub store: Store,
+    pub store: Arc<Store>,
     /// What it may do.
     pub mode: Mode,
     /// How closely files are watched.
     pub pulse: Pulse,
-}
-
-/// Why something did not come about in one turn of the loop. The next turn tries again.
-#[derive(Debug, thiserror::Error)]
-enum Trouble {
-    #[error("the pass failed")]
-    Pass(#[from] PassError),
-    #[error("the poll failed")]
-    Poll(#[from] IntakeError),
-    #[error("the file is not valid; what was in force stays in force")]
-    File(#[from] ConfigError),
-    #[error("the file is valid but cannot be used; what was in force stays in force")]
-    Enter(#[from] EnterError),
-}
-
-impl Trouble {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Trouble::Pass(error) => error.hint(),
-            Trouble::Poll(error) => error.hint(),
-            Trouble::File(error) => error.hint(),
-            Trouble::Enter(error) => error.hint(),
-        }
-    }
-
-    /// One line in the log: the error, its causes, its mend.
-    fn log(&self) {
-        let mut causes = Vec::new();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            causes.push(error.to_string());
-            cause = error.source();
-        }
-        causes.dedup();
-        let hint = self.hint().unwrap_or_default();
-        tracing::error!(because = causes.join(": "), hint, "{self}");
-    }
+    /// Where it says what it does.
+    pub board: Board,
+    /// How it is asked for a pass.
+    pub nudges: Nudges,
 }
 
 /// Runs until the end is asked for.
 pub async fn run(start: Start, mut stop: Stop) {
-    let Start { file, in_force, simulators, store, mode, pulse } = start;
+    let Start { file, in_force, simulators, store, mode, pulse, board, nudges } = start;
     let now = clock::now();
     // What is in force counts, and not what the file holds by now.
     let known = [(file.clone(), Content::Hash(in_force.origin.digest.clone()))].into();
@@ -111,15 +83,23 @@ pub async fn run(start: Start, mut stop: Stop) {
         store,
         mode,
         pulse,
+        board,
+        nudges,
+        asked: Asked::default(),
+        started: now,
+        sales: BTreeSet::new(),
         shown: None,
         reload: Reload::Settled,
         hangup: unix::signal(SignalKind::hangup()).inspect_err(|error| tracing::warn!(%error, "no SIGHUP here")).ok(),
     };
     daemon.announce();
+    daemon.board.duty(Duty::Leader);
     while !stop.asked() {
         daemon.turn(&mut stop).await;
+        daemon.tell().await;
         daemon.sleep(&mut stop).await;
     }
+    daemon.board.duty(Duty::Stopping);
     daemon.store.close().await;
     tracing::info!("stopped");
 }
@@ -128,11 +108,19 @@ struct Daemon {
     file: PathBuf,
     in_force: InForce,
     simulators: Option<Simulators>,
-    store: Store,
+    store: Arc<Store>,
     mode: Mode,
     pulse: Pulse,
     watch: Watch,
     schedule: Schedule,
+    board: Board,
+    nudges: Nudges,
+    /// Orders and users that hints are about, and that were not looked at yet.
+    asked: Asked,
+    /// When the loop began.
+    started: Timestamp,
+    /// Orders that came in while this runs and whose grants are still to be made, for the time that takes.
+    sales: BTreeSet<OrderKey>,
     /// Sources whose last read failed, or that were not read yet.
     unread: BTreeSet<SourceName>,
     /// The last plan that a dry run printed.
@@ -160,7 +148,8 @@ enum If {
 }
 
 impl Daemon {
-    fn announce(&self) {
+    fn announce(&mut self) {
+        self.board.in_force(&self.in_force, &self.store, clock::now());
         let InForce { config, origin, catalog, .. } = &self.in_force;
         tracing::info!(
             config = origin.short(),
@@ -186,10 +175,18 @@ impl Daemon {
             }
         }
         let now = clock::now();
+        let reading = async {
+            let mut touched = self.look_into(now).await;
+            touched.extend(self.poll(now).await);
+            touched.sort_unstable();
+            touched.dedup();
+            touched
+        };
         let touched = tokio::select! {
-            touched = self.poll(now) => touched,
+            touched = reading => touched,
             () = stop.wait() => return,
         };
+        self.note_sales(&touched).await;
         let span = if self.schedule.full_pass_due(now) {
             Span::Full
         } else if touched.is_empty() {
@@ -205,7 +202,7 @@ impl Daemon {
             Ok(Some(next_change)) => self.schedule.foresee(next_change),
             Ok(None) => {}
             Err(error) => {
-                Trouble::from(error).log();
+                Trouble::from(error).tell(&mut self.board, now);
                 // A quick pass that failed is made good by a full one: what it was about is not lost.
                 self.schedule.failed(every, now);
             }
@@ -220,21 +217,25 @@ impl Daemon {
                 continue;
             }
             let full_read = settings.full_read.unwrap_or(self.in_force.config.schedule.full_read);
+            let name = source.name();
             match intake(source, &self.store, Breadth::Changes, full_read, now).await {
                 Ok(taken) => {
-                    tracing::debug!(source = %source.name(), orders = taken.orders, pages = taken.pages, "polled");
-                    self.unread.remove(source.name());
+                    tracing::debug!(source = %name, orders = taken.orders, pages = taken.pages, "polled");
+                    self.unread.remove(name);
                     touched.extend(taken.touched);
+                    self.board.works(&About::Source(name.clone()));
+                    let known = self.store.order_count(name).await.unwrap_or(0);
+                    self.board.polled(name, Ok(known), now);
                 }
                 Err(error) => {
-                    self.unread.insert(source.name().clone());
-                    Trouble::from(error).log();
+                    self.unread.insert(name.clone());
+                    let trouble = Trouble::from(error);
+                    self.board.polled(name, Err(&trouble.status(now)), now);
+                    trouble.tell(&mut self.board, now);
                 }
             }
-            self.schedule.polled(source.name(), settings.poll, now);
+            self.schedule.polled(name, settings.poll, now);
         }
-        touched.sort_unstable();
-        touched.dedup();
         touched
     }
 
@@ -258,26 +259,25 @@ impl Daemon {
         for (target, error) in &sight.troubles {
             tracing::warn!(on = target, %error, "could not be read");
         }
-        match self.mode {
-            Mode::DryRun => self.show(&sight),
+        let report = match self.mode {
+            Mode::DryRun => {
+                self.show(&sight);
+                None
+            }
             Mode::Live => {
                 let writer = self.in_force.client.writer();
                 let report = act(&self.in_force, &self.store, &writer, &sight, span, now, stop).await?;
-                if report.is_quiet() {
-                    tracing::debug!(pass = span.word(), "{}", render::report(&report, Color::Plain).trim_end());
-                } else {
-                    for line in render::report(&report, Color::Plain).lines() {
-                        tracing::info!(pass = span.word(), "{line}");
-                    }
-                }
+                log(span, &report);
+                Some(report)
             }
-        }
+        };
         for held in &sight.view.held {
             tracing::warn!(
                 user = %held.change.user, on = held.change.target, hold = held.hold, hint = held.lift,
                 "{} held: {}", held.change.action, held.reason
             );
         }
+        self.passed(span, &sight, report.as_ref()).await;
         Ok(Some(sight.next_change))
     }
 
@@ -301,6 +301,7 @@ impl Daemon {
         let change = tokio::select! {
             () = tokio::time::sleep(wait) => return,
             () = stop.wait() => return,
+            asked = self.nudges.settled() => return self.take(asked),
             () = hung_up(&mut self.hangup) => None,
             change = self.watch.changed() => Some(change),
         };
@@ -319,72 +320,23 @@ impl Daemon {
             () = stop.wait() => {}
         }
     }
+}
 
-    async fn changed(&mut self, path: PathBuf, content: Content) {
-        let source =
-            self.in_force.config.sources.iter().find(|one| matches!(&one.kind, SourceKind::File(of) if *of == path));
-        match (source, content) {
-            (Some(source), _) => self.schedule.hurry_source(&source.name, clock::now()),
-            (None, _) if path != self.file => self.reload(If::Anyway).await,
-            (None, Content::Hash(_)) => self.reload(If::Different).await,
-            (None, Content::Gone) => {
-                tracing::warn!(file = %path.display(), "the file is gone; what was in force stays in force");
-            }
-        }
+/// Says what a pass did: to people where it did anything.
+fn log(span: &Span, report: &Report) {
+    let lines = render::report(report, Color::Plain);
+    if report.is_quiet() {
+        tracing::debug!(pass = span.word(), "{}", lines.trim_end());
+        return;
     }
-
-    /// Reads the file again and puts it into force if it is valid and Logto knows its names. What has not
-    /// settled is left to the watch, which hands it out when it has.
-    async fn reload(&mut self, when: If) {
-        self.reload = Reload::Settled;
-        let Err(trouble) = self.try_reload(when).await else { return };
-        match &trouble {
-            Trouble::File(error) => eprint!("{}", error.render(Color::Plain)),
-            Trouble::Enter(EnterError::Logto { source, .. }) if source.is_transient() => {
-                self.reload = Reload::Wanted(when);
-            }
-            Trouble::Enter(_) | Trouble::Pass(_) | Trouble::Poll(_) => {}
-        }
-        trouble.log();
-    }
-
-    async fn try_reload(&mut self, when: If) -> Result<(), Trouble> {
-        let content = Content::of(&self.file);
-        let is_in_force = content == Content::Hash(self.in_force.origin.digest.clone());
-        if self.watch.known().get(&self.file) != Some(&content) || (when == If::Different && is_in_force) {
-            return Ok(());
-        }
-        let loaded = config::load(&self.file, &presets())?;
-        if content != Content::Hash(loaded.config.digest.clone()) {
-            return Ok(());
-        }
-        let origin = Origin {
-            file: self.in_force.origin.file.clone(),
-            digest: loaded.config.digest.clone(),
-            commit: config::commit_of(&self.file),
-        };
-        self.in_force = enter(loaded.config, origin, self.simulators.as_ref()).await?;
-        let now = clock::now();
-        self.unread = self.in_force.source_names();
-        self.schedule = Schedule::all_due(self.in_force.source_names(), now);
-        self.watch = Watch::new(watched(&self.file, &self.in_force), self.watch.known(), self.pulse);
-        self.announce();
-        Ok(())
+    for line in lines.lines() {
+        tracing::info!(pass = span.word(), "{line}");
     }
 }
 
 /// The presets, as `config` takes them.
 pub fn presets() -> Presets {
     Presets::new(PRESETS)
-}
-
-/// The file itself, its `.env`, and every source that is a file.
-fn watched(file: &std::path::Path, in_force: &InForce) -> Vec<PathBuf> {
-    let orders = in_force.config.sources.iter().filter_map(|source| match &source.kind {
-        SourceKind::File(path) => Some(path.clone()),
-        SourceKind::Http(_) | SourceKind::Sandbox(_) => None,
-    });
-    [file.to_owned(), file.with_file_name(".env")].into_iter().chain(orders).collect()
 }
 
 /// Returns on SIGHUP.

@@ -29,6 +29,21 @@ impl Schedule {
         polls.chain([self.full_pass]).chain(self.change).min().expect("a full pass is always scheduled")
     }
 
+    /// When the next full pass is due.
+    pub fn full_pass(&self) -> Timestamp {
+        self.full_pass
+    }
+
+    /// The next instant at which something ends by itself.
+    pub fn change(&self) -> Option<Timestamp> {
+        self.change
+    }
+
+    /// When a source is polled next.
+    pub fn poll(&self, source: &SourceName) -> Option<Timestamp> {
+        self.polls.get(source).copied()
+    }
+
     /// Whether a source is to be polled.
     pub fn poll_due(&self, source: &SourceName, now: Timestamp) -> bool {
         self.polls.get(source).is_none_or(|at| *at <= now)
@@ -43,6 +58,11 @@ impl Schedule {
     pub fn hurry(&mut self, now: Timestamp) {
         self.full_pass = now;
         self.polls.values_mut().for_each(|at| *at = now);
+    }
+
+    /// Makes a full pass due.
+    pub fn hurry_full_pass(&mut self, now: Timestamp) {
+        self.full_pass = now;
     }
 
     /// Makes one source due.

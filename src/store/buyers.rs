@@ -124,6 +124,25 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Every buyer that is known to be one of these users, claims to be one, or gave one of these addresses,
+    /// ascending: whoever may be meant when one of them signs up, changes or goes.
+    pub async fn buyers_like(&self, users: &[UserId], emails: &[Email]) -> Result<Vec<BuyerKey>, StoreError> {
+        let emails: Vec<&str> = emails.iter().map(Email::as_str).collect();
+        let rows = sqlx::query(
+            "SELECT key FROM buyers
+             WHERE user IN (SELECT value FROM json_each(?1)) OR claimed IN (SELECT value FROM json_each(?1))
+                OR email IN (SELECT value FROM json_each(?2))
+             ORDER BY key",
+        )
+        .bind(list(users))
+        .bind(list(&emails))
+        .fetch_all(self.readers())
+        .await;
+        rows.and_then(|rows| rows.iter().map(key).collect()).map_err(|error| self.fault(error))
+    }
+}
+
 fn key(row: &SqliteRow) -> Sql<BuyerKey> {
     Ok(BuyerKey(small(row, 0)?))
 }

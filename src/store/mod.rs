@@ -28,6 +28,7 @@ mod rows;
 mod runs;
 mod salvage;
 mod scratch;
+mod size;
 mod verify;
 
 pub use approvals::Approval;

@@ -90,8 +90,8 @@ impl Store {
     }
 
     /// Closes every connection, and with the last of them folds the write-ahead log into the file.
-    /// Dropping does so too, a little later.
-    pub async fn close(self) {
+    /// Dropping does so too, a little later. Whoever shares it gets errors from then on.
+    pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }

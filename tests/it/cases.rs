@@ -99,7 +99,7 @@ impl Stage {
             Simulators { logto: self.running.logto_url().to_owned(), shop: self.running.shop_url().to_owned() };
         let store = Store::open(&loaded.config.store).await.unwrap();
         let in_force = enter(loaded.config, origin, Some(&simulators)).await.unwrap();
-        for source in &in_force.sources {
+        for source in in_force.sources.iter() {
             let every = in_force.config.schedule.full_read;
             intake(source, &store, Breadth::Changes, every, now).await.unwrap();
         }

@@ -5,11 +5,12 @@ mod process;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use entitled::config;
-use entitled::daemon::{self, Mode, Pulse, Start, Stopper, presets};
+use entitled::daemon::{self, Board, Mode, Nudge, Pulse, Reading, Start, Stopper, presets};
 use entitled::in_force::enter;
 use entitled::model::UserId;
 use entitled::render::Origin;
@@ -25,6 +26,10 @@ pub(crate) struct Live {
     pub(crate) logto: LogtoSim,
     pub(crate) shop: ShopSim,
     pub(crate) program: Program,
+    /// What the loop says of itself.
+    pub(crate) reading: Reading,
+    /// Asks it for a pass.
+    pub(crate) nudge: Nudge,
     head: String,
     stopper: Stopper,
     thread: JoinHandle<()>,
@@ -125,15 +130,19 @@ impl Prepared {
         let Self { running, logto, shop, program, head, store } = self;
         let file = program.file();
         let (stopper, stop) = daemon::stop();
+        let (board, reading) = Board::new(mode);
+        let (nudge, nudges) = daemon::nudges();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let in_force = in_force(&file).await;
                 let store = Store::open(&store).await.unwrap();
-                daemon::run(Start { file, in_force, simulators: None, store, mode, pulse }, stop).await;
+                let start =
+                    Start { file, in_force, simulators: None, store: Arc::new(store), mode, pulse, board, nudges };
+                daemon::run(start, stop).await;
             });
         });
-        Live { _running: running, logto, shop, program, head, stopper, thread }
+        Live { _running: running, logto, shop, program, reading, nudge, head, stopper, thread }
     }
 }
 

@@ -30,6 +30,7 @@ fn settings(stub: &Stub) -> settings::Logto {
         concurrency: 4,
         batch: 100,
         timeout: SignedDuration::from_secs(5),
+        signing_key: None,
     }
 }
 

@@ -36,3 +36,4 @@ mod daemon;
 mod histories;
 mod kill;
 mod pass;
+mod web;

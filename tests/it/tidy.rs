@@ -45,9 +45,9 @@ fn code(text: &str) -> String {
 }
 
 /// The modules that follow from their arguments alone.
-const PURE: [&str; 12] = [
-    "approval", "checkup", "config", "desired", "limits", "model", "plan", "render", "report", "roster", "terminal",
-    "world",
+const PURE: [&str; 13] = [
+    "approval", "checkup", "config", "desired", "limits", "model", "plan", "render", "report", "roster", "status",
+    "terminal", "world",
 ];
 
 /// Of `config`, what reads.
@@ -94,6 +94,7 @@ const CLOCKS: [&str; 2] = ["Instant", "SystemTime"];
 fn impurities(text: &str) -> Vec<String> {
     // Plain values that happen to live where something is also sent.
     let code = code(text).replace("reqwest::Url", "Url").replace("std::net::IpAddr", "IpAddr");
+    let code = code.replace("std::net::SocketAddr", "SocketAddr");
     let mut found = Vec::new();
     for path in paths(&code) {
         let mut parts = path.split("::");

@@ -71,7 +71,7 @@ impl Check<'_> {
         Some(Auth::Basic { username: username?, password: password? })
     }
 
-    fn header_name(&mut self, node: &Node) -> Option<String> {
+    pub(super) fn header_name(&mut self, node: &Node) -> Option<String> {
         let found = self.name(node, "the name of a header")?;
         if !is_header_name(&found.value) {
             self.error(node.place, format!("`{}` is no name of a header", found.written));

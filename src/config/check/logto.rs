@@ -35,6 +35,7 @@ impl Check<'_> {
         let batch = fields.node("batch").map_or(Some(100), |node| self.whole(node, 1..=1_000));
         let timeout = fields.node("timeout");
         let timeout = timeout.map_or(Some(SignedDuration::from_secs(30)), |node| self.interval(node));
+        let signing_key = self.signing_key(fields);
         Some(Logto {
             endpoint: endpoint?.0,
             app_id: app_id?,
@@ -44,7 +45,16 @@ impl Check<'_> {
             concurrency: concurrency?.try_into().expect("at most 32"),
             batch: batch?.try_into().expect("at most 1,000"),
             timeout: timeout?,
+            signing_key: signing_key?,
         })
+    }
+
+    /// `Some(None)` where the file does not give it: then the store may have it.
+    fn signing_key(&mut self, fields: Fields<'_>) -> Option<Option<Secret>> {
+        let Some(entry) = fields.find("webhook") else { return Some(None) };
+        let fields = self.fields(&entry.node, Some(entry.at), &shapes::LOGTO_WEBHOOK)?;
+        let key = fields.need(self, "signing_key", "signing_key: ${LOGTO_SIGNING_KEY}")?;
+        self.secret(key, "LOGTO_SIGNING_KEY", true).map(Some)
     }
 
     /// The sandbox has an application of its own: what the file says is for the real one, and its

@@ -14,13 +14,14 @@ const fn secretive(name: &'static str, keys: &'static [&'static str], secret: &'
 
 pub(super) static FILE: Shape = shape(
     "File",
-    &["version", "logto", "sources", "buyers", "schedule", "prune", "limits", "protect", "store", "products"],
+    &["version", "logto", "sources", "buyers", "schedule", "prune", "limits", "protect", "store", "listen", "products"],
 );
 pub(super) static LOGTO: Shape = secretive(
     "Logto",
-    &["endpoint", "app_id", "app_secret", "resource", "rate", "concurrency", "batch", "timeout"],
+    &["endpoint", "app_id", "app_secret", "resource", "rate", "concurrency", "batch", "timeout", "webhook"],
     &["app_secret"],
 );
+pub(super) static LOGTO_WEBHOOK: Shape = secretive("LogtoWebhook", &["signing_key"], &["signing_key"]);
 pub(super) static BUYERS: Shape = shape("Buyers", &["match", "bindings"]);
 pub(super) static BINDING: Shape = shape("Binding", &["email", "user"]);
 pub(super) static SCHEDULE: Shape = shape("Schedule", &["full_pass", "full_read"]);
@@ -54,6 +55,7 @@ pub(super) static SOURCE: Shape = shape(
         "map",
         "status",
         "expect",
+        "webhook",
     ],
 );
 pub(super) static LIST: Shape = shape("List", &["path", "query", "items", "total", "paging"]);
@@ -70,6 +72,11 @@ pub(super) static MAP: Shape = shape(
 pub(super) static LINES: Shape = shape("Lines", &["each", "product", "quantity", "status"]);
 pub(super) static STATUS: Shape = shape("Status", &["when", "as"]);
 pub(super) static EXPECT: Shape = shape("Expect", &["max_shrink", "min_items", "total", "canary", "live"]);
+
+pub(super) static WEBHOOK: Shape = shape("Webhook", &["order_id", "delivery_id", "signature"]);
+pub(super) static DELIVERY_HEADER: Shape = shape("DeliveryHeader", &["header"]);
+pub(super) static SIGNATURE: Shape =
+    secretive("Signature", &["scheme", "header", "prefix", "secret", "tolerance"], &["secret"]);
 
 pub(super) static AUTH: [Shape; 6] = [
     shape("Auth.none", &["kind"]),
@@ -130,6 +137,7 @@ mod tests {
         let single = [
             &FILE,
             &LOGTO,
+            &LOGTO_WEBHOOK,
             &BUYERS,
             &BINDING,
             &SCHEDULE,
@@ -147,6 +155,9 @@ mod tests {
             &LINES,
             &STATUS,
             &EXPECT,
+            &WEBHOOK,
+            &DELIVERY_HEADER,
+            &SIGNATURE,
         ];
         let shapes: Vec<&Shape> = single.into_iter().chain(&AUTH).chain(&PAGING).chain(&INCREMENTAL).collect();
         for shape in &shapes {

@@ -15,7 +15,7 @@ const POLL: SignedDuration = SignedDuration::from_secs(30);
 /// The preset that the simulated shop speaks.
 const SANDBOX: &str = "openbitum";
 /// Maps that a file adds to. All else that it names replaces what the preset has.
-const MERGED: [&str; 6] = ["headers", "query", "map", "list", "get", "expect"];
+const MERGED: [&str; 8] = ["headers", "query", "map", "list", "get", "expect", "webhook", "signature"];
 
 impl Check<'_> {
     pub(super) fn sources(&mut self, entry: &Entry, logto: Option<&Logto>) -> Option<Vec<SourceSettings>> {
@@ -108,7 +108,8 @@ impl Check<'_> {
         let full_read = node.get("full_read").map(|node| self.interval(node));
         let name = entry.key.as_str().into();
         let full_read = full_read.map_or(Some(None), |found| found.map(Some));
-        Some(SourceSettings { name, line: entry.at.line, poll: poll?, full_read: full_read?, kind: kind? })
+        let (webhook, line) = (self.webhook(node), entry.at.line);
+        Some(SourceSettings { name, line, poll: poll?, full_read: full_read?, kind: kind?, webhook: webhook? })
     }
 
     fn orders_file(&mut self, entry: &Entry) -> Option<SourceSettings> {
@@ -134,7 +135,9 @@ impl Check<'_> {
             entries.retain(|entry| !["auth", "url", "poll"].contains(&entry.key.as_str()));
         }
         let http = self.http(&preset, entry, "sandbox");
-        self.settings(entry, &entry.node, http.map(|http| SourceKind::Sandbox(Box::new(http))))
+        let webhook = self.sandbox_webhook(&preset);
+        let settings = self.settings(entry, &entry.node, http.map(|http| SourceKind::Sandbox(Box::new(http))));
+        settings.map(|settings| SourceSettings { webhook, ..settings })
     }
 
     /// Reports keys that the file may have in general, but not with this kind.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::webhook::Webhook;
 use super::{Duration, Name, Number, Percent, Secret};
 
 /// A payment API.
@@ -47,6 +48,8 @@ pub struct Source {
     pub status: Option<Vec<Status>>,
     /// What an answer must hold to be believed.
     pub expect: Option<Expect>,
+    /// How it says that an order may have changed. Without this key no hint is taken, and polls find out.
+    pub webhook: Option<Webhook>,
 }
 
 /// How to say who asks.

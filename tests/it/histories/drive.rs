@@ -498,7 +498,7 @@ impl World {
         let quiet = self.shop.faults().knobs() == entitled::sandbox::Knobs::default();
         let mut touched = Vec::new();
         let mut read = true;
-        for source in &self.in_force.sources {
+        for source in self.in_force.sources.iter() {
             let full_read = SignedDuration::from_hours(24);
             match intake(source, self.store.as_ref().unwrap(), Breadth::Changes, full_read, self.now).await {
                 Ok(taken) => {

@@ -34,6 +34,7 @@ impl World {
             concurrency: 4,
             batch: 100,
             timeout: SignedDuration::from_secs(5),
+            signing_key: None,
         }
     }
 

@@ -16,6 +16,7 @@ fn file(path: &Path) -> Source {
         poll: SignedDuration::from_secs(30),
         full_read: None,
         kind: SourceKind::File(path.to_owned()),
+        webhook: None,
     })
 }
 

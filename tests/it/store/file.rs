@@ -145,6 +145,7 @@ async fn a_scratch_copy_has_everything_and_leaves_the_store_alone() {
     assert_eq!((recorded.new, scratch.order_count(&shop()).await.unwrap()), (1, 2));
     assert!(recorded.touched[0] > kept.key, "the copy goes on counting where the store stopped");
     scratch.close().await;
+    drop(scratch);
 
     assert!(files(home.directory.path()) == before, "the store was touched");
     assert!(!copy.parent().unwrap().exists(), "the copy stayed");

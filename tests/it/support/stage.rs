@@ -119,7 +119,7 @@ impl Stage {
         let (now, full_read) = (self.now(), self.in_force.config.schedule.full_read);
         let mut touched = Vec::new();
         let mut failed = None;
-        for source in &self.in_force.sources {
+        for source in self.in_force.sources.iter() {
             match intake(source, &self.store, Breadth::Changes, full_read, now).await {
                 Ok(taken) => {
                     self.unread.remove(source.name());

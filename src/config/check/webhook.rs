@@ -1,0 +1,126 @@
+//! The `webhook` block of a source: how a hint is known to come from the payment API, and which order it is
+//! about.
+//!
+//! A preset's block is a form with the blanks still open: it counts once the user's file has a `webhook` key
+//! of its own, which fills in the secret. Until then nothing is listened to, and nothing is missing.
+
+use jiff::SignedDuration;
+
+use super::fields::Fields;
+use super::{Check, shapes};
+use crate::config::diagnostic::Origin;
+use crate::config::raw::{Entry, Node, Value};
+use crate::config::source::{DeliveryId, Scheme, Signature, Webhook};
+use crate::secret::Secret;
+
+/// How far a signed time may lie from now where the file does not say: what Stripe and Standard Webhooks take.
+const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+/// What the simulated shop signs with. It is no secret: the shop is on this machine, and sells nothing.
+const SANDBOX_SECRET: &str = "sandbox-webhook-secret";
+
+/// How a scheme is written in the file; the last is none.
+const SCHEMES: [(&str, Option<Scheme>); 6] = [
+    ("hmac_hex", Some(Scheme::HmacHex)),
+    ("hmac_base64", Some(Scheme::HmacBase64)),
+    ("stripe", Some(Scheme::Stripe)),
+    ("paddle", Some(Scheme::Paddle)),
+    ("standard_webhooks", Some(Scheme::StandardWebhooks)),
+    ("none", None),
+];
+
+impl Check<'_> {
+    /// `Some(None)` where the source gives no hints.
+    pub(super) fn webhook(&mut self, node: &Node) -> Option<Option<Webhook>> {
+        let Some(entry) = find(node) else { return Some(None) };
+        match entry.at.origin {
+            Origin::Preset(_) => Some(None),
+            Origin::File => self.hooked(entry, None).map(Some),
+        }
+    }
+
+    /// That of the simulated shop, whose secret is known.
+    pub(super) fn sandbox_webhook(&mut self, preset: &Node) -> Option<Webhook> {
+        self.hooked(find(preset)?, Some(Secret::new(SANDBOX_SECRET.to_owned())))
+    }
+
+    fn hooked(&mut self, entry: &Entry, known: Option<Secret>) -> Option<Webhook> {
+        let fields = self.fields(&entry.node, Some(entry.at), &shapes::WEBHOOK)?;
+        let order_id = fields.need(self, "order_id", "order_id: $.orderId").and_then(|entry| self.paths(&entry.node));
+        let delivery_id = fields.find("delivery_id").map(|entry| self.delivery_id(entry));
+        let signature = fields.need(self, "signature", "signature: {scheme: hmac_hex, header: X-Signature, ...}");
+        let signature = signature.and_then(|entry| self.signature(entry, known));
+        let delivery_id = match delivery_id {
+            Some(found) => Some(found?),
+            None => None,
+        };
+        Some(Webhook { order_id: order_id?, delivery_id, signature: signature? })
+    }
+
+    fn delivery_id(&mut self, entry: &Entry) -> Option<DeliveryId> {
+        if !matches!(entry.node.value, Value::Map(_)) {
+            return self.paths(&entry.node).map(DeliveryId::Body);
+        }
+        let fields = self.fields(&entry.node, Some(entry.at), &shapes::DELIVERY_HEADER)?;
+        let header = fields.need(self, "header", "header: X-Delivery-Id")?;
+        self.header_name(&header.node).map(|name| DeliveryId::Header(name.to_lowercase()))
+    }
+
+    fn signature(&mut self, entry: &Entry, known: Option<Secret>) -> Option<Signature> {
+        let fields = self.fields(&entry.node, Some(entry.at), &shapes::SIGNATURE)?;
+        let scheme = fields.need(self, "scheme", "scheme: hmac_hex").and_then(|entry| self.word(&entry.node, &SCHEMES));
+        let Some(scheme) = scheme? else {
+            self.pointless(fields, "none", &["header", "prefix", "secret", "tolerance"]);
+            return Some(Signature::None);
+        };
+        let usual = match scheme {
+            Scheme::HmacHex | Scheme::HmacBase64 => {
+                self.pointless(fields, "hmac_hex` and `hmac_base64", &["tolerance"]);
+                None
+            }
+            Scheme::Stripe => Some("stripe-signature"),
+            Scheme::Paddle => Some("paddle-signature"),
+            Scheme::StandardWebhooks => Some("webhook-signature"),
+        };
+        if usual.is_some() {
+            let word = SCHEMES.iter().find(|(_, one)| *one == Some(scheme)).map_or("", |(word, _)| word);
+            self.pointless(fields, word, &["header", "prefix"]);
+        }
+        let header = match usual {
+            Some(header) => Some(header.to_owned()),
+            None => {
+                let entry = fields.need(self, "header", "header: X-Signature");
+                entry.and_then(|entry| self.header_name(&entry.node)).map(|name| name.to_lowercase())
+            }
+        };
+        let prefix = fields.node("prefix").map_or(Some(String::new()), |node| {
+            self.text(node, "the text before the signature").map(|found| found.value)
+        });
+        let secret = match known {
+            Some(secret) => Some(secret),
+            None => {
+                let secret = fields.need(self, "secret", "secret: ${WEBHOOK_SECRET}");
+                secret.and_then(|entry| self.secret(entry, "WEBHOOK_SECRET", true))
+            }
+        };
+        let tolerance = fields.node("tolerance").map_or(Some(TOLERANCE), |node| self.interval(node));
+        Some(Signature::Signed { scheme, header: header?, prefix: prefix?, secret: secret?, tolerance: tolerance? })
+    }
+
+    /// Reports keys that mean nothing with a scheme.
+    fn pointless(&mut self, fields: Fields<'_>, scheme: &str, keys: &[&str]) {
+        for entry in keys.iter().filter_map(|key| fields.find(key)) {
+            let place = entry.node.place;
+            let problem = self.error(entry.at, format!("`{}` means nothing with `scheme: {scheme}`", entry.key));
+            if entry.key == "secret" {
+                problem.hide(place);
+            }
+        }
+    }
+}
+
+fn find(node: &Node) -> Option<&Entry> {
+    match &node.value {
+        Value::Map(entries) => entries.iter().find(|entry| entry.key == "webhook"),
+        Value::Nothing | Value::Text(_) | Value::List(_) => None,
+    }
+}

@@ -1,0 +1,72 @@
+//! The part of the schema that describes the webhooks of a source.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::source::Paths;
+use super::{Duration, Secret};
+
+/// How a payment API says that an order may have changed. The order is read again; the payload is not
+/// believed.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Where the payload names the order; every value counts.
+    pub order_id: Option<Paths>,
+    /// What tells one delivery from another.
+    pub delivery_id: Option<DeliveryId>,
+    /// How the sender is known.
+    pub signature: Option<Signature>,
+}
+
+/// What tells one delivery from another.
+#[derive(JsonSchema, Serialize)]
+#[serde(untagged)]
+pub enum DeliveryId {
+    /// A header.
+    Header(DeliveryHeader),
+    /// A part of the payload.
+    Body(Paths),
+}
+
+/// A header that tells one delivery from another.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveryHeader {
+    /// Its name.
+    pub header: String,
+}
+
+/// How the sender is known.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signature {
+    /// What is signed and how it is written down.
+    pub scheme: Option<Scheme>,
+    /// The header that carries the signature. Needed for `hmac_hex` and `hmac_base64`.
+    pub header: Option<String>,
+    /// What stands before the signature in that header, such as `sha256=`.
+    pub prefix: Option<String>,
+    /// The key.
+    pub secret: Option<Secret>,
+    /// How far a signed time may lie from now. Default: `5m`.
+    pub tolerance: Option<Duration>,
+}
+
+/// What is signed and how it is written down.
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// HMAC-SHA256 of the body, in hex.
+    HmacHex,
+    /// HMAC-SHA256 of the body, in Base64.
+    HmacBase64,
+    /// `t=<time>,v1=<hex>` over `<time>.<body>`.
+    Stripe,
+    /// `ts=<time>;h1=<hex>` over `<time>:<body>`.
+    Paddle,
+    /// <https://www.standardwebhooks.com>
+    StandardWebhooks,
+    /// Nothing: anybody can send it, so only few are taken.
+    None,
+}

@@ -1,0 +1,169 @@
+//! What the loop makes of hints: the named orders are read again by id, the named users are looked for among
+//! the buyers, and the pass that follows looks at those. Nothing that a hint said is believed; one that was
+//! forged, repeated or late costs a read and changes nothing.
+//!
+//! Also what comes after a pass: what is said of it, and how long its sales have waited.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::trouble::{Trouble, trouble};
+use super::{Asked, Daemon, Wide};
+use crate::clock;
+use crate::intake::{self, Hinted, IntakeError};
+use crate::model::{OrderKey, UserId};
+use crate::reconcile::{PassError, Sight, Span};
+use crate::report::{Came, Report};
+use crate::status::About;
+use crate::store::StoreError;
+
+/// Sales that are waited for; beyond that, the times of some are not taken.
+const SALES: usize = 10_000;
+
+/// Some changes of a pass were refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refused(String);
+
+impl Daemon {
+    /// Makes due what is asked for, and remembers what the next turn is to look into.
+    pub(super) fn take(&mut self, asked: Asked) {
+        let now = clock::now();
+        for source in &asked.sources {
+            self.board.hinted(source, now);
+            self.schedule.hurry_source(source, now);
+        }
+        for (source, _) in &asked.orders {
+            self.board.hinted(source, now);
+        }
+        if asked.targets == Wide::All {
+            self.schedule.hurry_full_pass(now);
+        }
+        if asked.all_sources == Wide::All {
+            self.schedule.hurry(now);
+        }
+        tracing::debug!(orders = asked.orders.len(), users = asked.users.len(), targets = ?asked.targets, "hints");
+        self.asked = asked;
+    }
+
+    /// Looks into what was asked for. Returns the orders that the pass is to be about.
+    pub(super) async fn look_into(&mut self, now: Timestamp) -> Vec<OrderKey> {
+        let Asked { orders, users, .. } = std::mem::take(&mut self.asked);
+        let mut touched = Vec::new();
+        for (name, id) in orders {
+            let sources = self.in_force.sources.clone();
+            let Some(source) = sources.iter().find(|source| *source.name() == name) else { continue };
+            match intake::hinted(source, &self.store, &id, now).await {
+                Ok(Hinted::Read(changed)) => touched.extend(changed),
+                Ok(Hinted::Unsupported) => self.schedule.hurry_source(&name, now),
+                // The poll, which is due in any case, says whether that is a trouble.
+                Err(error @ IntakeError::Source { .. }) => {
+                    tracing::warn!(source = %name, order = %id, %error, "a hint could not be followed");
+                    self.schedule.hurry_source(&name, now);
+                }
+                Err(error @ IntakeError::Store(_)) => Trouble::from(error).tell(&mut self.board, now),
+            }
+        }
+        if !users.is_empty() {
+            match self.orders_of(&users.into_iter().collect::<Vec<_>>()).await {
+                Ok(Some(orders)) => touched.extend(orders),
+                Ok(None) => self.schedule.hurry_full_pass(now),
+                Err(error) => {
+                    Trouble::from(error).tell(&mut self.board, now);
+                    self.schedule.hurry_full_pass(now);
+                }
+            }
+        }
+        touched
+    }
+
+    /// The orders of these users, also of buyers who wait for one of them to sign up. `None`: something of
+    /// theirs is ours that no order tells of, so that only a full pass sees it.
+    async fn orders_of(&self, users: &[UserId]) -> Result<Option<Vec<OrderKey>>, PassError> {
+        let emails = self.in_force.reader.emails_of(users).await?;
+        let emails: Vec<_> = emails.into_values().collect();
+        let buyers = self.store.buyers_like(users, &emails).await?;
+        if buyers.is_empty() && !self.store.ledger(Some(users)).await?.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(self.store.orders_of_buyers(&buyers).await?))
+    }
+
+    /// Remembers which of these orders are sales of this daemon's time: paid since it started. What was paid
+    /// before, as everything in a first import was, says nothing about how fast it is.
+    pub(super) async fn note_sales(&mut self, touched: &[OrderKey]) {
+        let room = SALES.saturating_sub(self.sales.len());
+        let first: Vec<OrderKey> = touched.iter().copied().take(room).collect();
+        let orders = self.store.stored_orders(&first).await.unwrap_or_default();
+        let sales = orders.iter().filter(|one| one.order.paid_at.is_some_and(|at| at >= self.started));
+        self.sales.extend(sales.map(|one| one.key));
+    }
+
+    /// Says what a pass saw and did. `report`: what came of its plan, where it carried it out.
+    pub(super) async fn passed(&mut self, span: &Span, sight: &Sight, report: Option<&Report>) {
+        let now = clock::now();
+        self.board.works(&About::Logto);
+        self.board.works(&About::Store);
+        if *span == Span::Full {
+            self.board.targets_work();
+        }
+        for (target, error) in &sight.troubles {
+            self.board.trouble(trouble(About::Target(target.clone()), error, error.hint(), now));
+        }
+        let failed = report.into_iter().flat_map(|report| &report.lines).find_map(|line| match &line.came {
+            Came::Failed(why) => {
+                Some(format!("{} of {} for {}: {why}", line.change.action, line.change.target, line.change.user))
+            }
+            Came::Done | Came::AlreadySo | Came::Gone(_) => None,
+        });
+        match failed {
+            Some(why) => {
+                let hint = "it is tried again with every full pass".to_owned();
+                self.board.trouble(trouble(About::Changes, &Refused(why), Some(hint), now));
+            }
+            None if *span == Span::Full => self.board.works(&About::Changes),
+            None => {}
+        }
+        self.board.passed(span, sight, report, now);
+        if let Some(report) = report {
+            self.time_sales(sight, report, now).await;
+        }
+    }
+
+    /// Takes the time from payment to grant of every sale that this pass has granted, and forgets the rest:
+    /// they wait for a person or for a sign-up, and not for the daemon.
+    async fn time_sales(&mut self, sight: &Sight, report: &Report, now: Timestamp) {
+        if self.sales.is_empty() {
+            return;
+        }
+        let granted: BTreeSet<(Option<&str>, Option<&str>)> = report
+            .lines
+            .iter()
+            .filter(|line| line.came == Came::Done && line.change.action == "grant")
+            .map(|line| (line.change.source.as_deref(), line.change.order.as_deref()))
+            .collect();
+        let sales = sight.orders.iter().filter(|(key, name)| {
+            self.sales.contains(*key) && granted.contains(&(Some(name.source.as_str()), Some(name.id.as_str())))
+        });
+        let keys: Vec<OrderKey> = sales.map(|(key, _)| *key).collect();
+        for one in self.store.stored_orders(&keys).await.unwrap_or_default() {
+            let paid = one.order.paid_at.unwrap_or(now);
+            self.board.meter().granted_after(now.duration_since(paid).try_into().unwrap_or_default());
+        }
+        if report.figures().failed == 0 {
+            self.sales.clear();
+        }
+    }
+
+    /// Says everything that is known after a turn.
+    pub(super) async fn tell(&mut self) {
+        let now = clock::now();
+        self.board.scheduled(&self.schedule);
+        let told: Result<(), StoreError> = self.board.look_up(&self.store, now).await;
+        match told {
+            Ok(()) => self.board.publish(),
+            Err(error) => Trouble::from(PassError::from(error)).tell(&mut self.board, now),
+        }
+    }
+}

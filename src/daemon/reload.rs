@@ -1,0 +1,107 @@
+//! The file changes: read again, checked, and put into force if Logto bears it out. What does not enter
+//! leaves what was in force alone, and everything that reports says so.
+
+use std::path::{Path, PathBuf};
+
+use super::trouble::{Trouble, trouble};
+use super::{Content, Daemon, If, Reload, Schedule, Watch, presets};
+use crate::clock;
+use crate::config;
+use crate::config::source::SourceKind;
+use crate::in_force::{EnterError, InForce, enter};
+use crate::render::{Color, Origin};
+use crate::status::About;
+
+/// What reading the file again came to.
+#[derive(PartialEq, Eq)]
+enum Reloaded {
+    /// It has entered into force.
+    Entered,
+    /// It is what is in force already.
+    Same,
+    /// It still changes: nobody can say yet.
+    Unsettled,
+}
+
+/// The file is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("the file is gone; what was in force stays in force")]
+struct Gone;
+
+impl Daemon {
+    /// A watched file has changed.
+    pub(super) async fn changed(&mut self, path: PathBuf, content: Content) {
+        let source =
+            self.in_force.config.sources.iter().find(|one| matches!(&one.kind, SourceKind::File(of) if *of == path));
+        match (source, content) {
+            (Some(source), _) => self.schedule.hurry_source(&source.name, clock::now()),
+            (None, _) if path != self.file => self.reload(If::Anyway).await,
+            // A file that was broken or gone is what it was before.
+            (None, content @ Content::Hash(_)) if self.is_in_force(&content) => self.board.works(&About::File),
+            (None, Content::Hash(_)) => self.reload(If::Different).await,
+            (None, Content::Gone) => {
+                tracing::warn!(file = %path.display(), "{Gone}");
+                let hint = "put it back: nothing else is read until then".to_owned();
+                self.board.trouble(trouble(About::File, &Gone, Some(hint), clock::now()));
+            }
+        }
+    }
+
+    /// Reads the file again and puts it into force if it is valid and Logto knows its names. What has not
+    /// settled is left to the watch, which hands it out when it has.
+    pub(super) async fn reload(&mut self, when: If) {
+        self.reload = Reload::Settled;
+        let trouble = match self.try_reload(when).await {
+            Ok(Reloaded::Entered) => return self.board.works(&About::File),
+            Ok(Reloaded::Same | Reloaded::Unsettled) => return,
+            Err(trouble) => trouble,
+        };
+        match &trouble {
+            Trouble::File(error) => eprint!("{}", error.render(Color::Plain)),
+            Trouble::Enter(EnterError::Logto { source, .. }) if source.is_transient() => {
+                self.reload = Reload::Wanted(when);
+            }
+            Trouble::Enter(_) | Trouble::Pass(_) | Trouble::Poll(_) => {}
+        }
+        trouble.tell(&mut self.board, clock::now());
+    }
+
+    async fn try_reload(&mut self, when: If) -> Result<Reloaded, Trouble> {
+        let content = Content::of(&self.file);
+        if self.watch.known().get(&self.file) != Some(&content) {
+            return Ok(Reloaded::Unsettled);
+        }
+        if when == If::Different && self.is_in_force(&content) {
+            return Ok(Reloaded::Same);
+        }
+        let loaded = config::load(&self.file, &presets())?;
+        if content != Content::Hash(loaded.config.digest.clone()) {
+            return Ok(Reloaded::Unsettled);
+        }
+        let origin = Origin {
+            file: self.in_force.origin.file.clone(),
+            digest: loaded.config.digest.clone(),
+            commit: config::commit_of(&self.file),
+        };
+        self.in_force = enter(loaded.config, origin, self.simulators.as_ref()).await?;
+        let now = clock::now();
+        self.unread = self.in_force.source_names();
+        self.schedule = Schedule::all_due(self.in_force.source_names(), now);
+        self.watch = Watch::new(watched(&self.file, &self.in_force), self.watch.known(), self.pulse);
+        self.announce();
+        Ok(Reloaded::Entered)
+    }
+
+    fn is_in_force(&self, content: &Content) -> bool {
+        *content == Content::Hash(self.in_force.origin.digest.clone())
+    }
+}
+
+/// The file itself, its `.env`, and every source that is a file.
+pub(super) fn watched(file: &Path, in_force: &InForce) -> Vec<PathBuf> {
+    let orders = in_force.config.sources.iter().filter_map(|source| match &source.kind {
+        SourceKind::File(path) => Some(path.clone()),
+        SourceKind::Http(_) | SourceKind::Sandbox(_) => None,
+    });
+    [file.to_owned(), file.with_file_name(".env")].into_iter().chain(orders).collect()
+}

@@ -1,0 +1,94 @@
+//! Why something did not come about in one turn of the loop. The next turn tries again.
+
+use std::error::Error;
+
+use jiff::Timestamp;
+
+use super::Board;
+use crate::config::ConfigError;
+use crate::in_force::EnterError;
+use crate::intake::IntakeError;
+use crate::reconcile::PassError;
+use crate::render::Color;
+use crate::status::{self, About};
+use crate::terminal::clean;
+
+/// See the module.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error("the pass failed")]
+    Pass(#[from] PassError),
+    #[error("the poll failed")]
+    Poll(#[from] IntakeError),
+    #[error("the file is not valid; what was in force stays in force")]
+    File(#[from] ConfigError),
+    #[error("the file is valid but cannot be used; what was in force stays in force")]
+    Enter(#[from] EnterError),
+}
+
+impl Trouble {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Trouble::Pass(error) => error.hint(),
+            Trouble::Poll(error) => error.hint(),
+            Trouble::File(error) => error.hint(),
+            Trouble::Enter(error) => error.hint(),
+        }
+    }
+
+    fn about(&self) -> About {
+        match self {
+            Trouble::Pass(PassError::Logto(_)) => About::Logto,
+            Trouble::Pass(PassError::Store(_)) | Trouble::Poll(IntakeError::Store(_)) => About::Store,
+            Trouble::Poll(IntakeError::Source { name, .. }) => About::Source(name.as_str().into()),
+            Trouble::File(_) | Trouble::Enter(_) => About::File,
+        }
+    }
+
+    /// The problems of the file with their lines; nothing of any secret that stands in it.
+    fn detail(&self) -> Option<String> {
+        let detail = match self {
+            Trouble::File(error) => error.render(Color::Plain),
+            Trouble::Enter(EnterError::Names { problems, .. }) => {
+                let lines = problems.iter().map(|problem| format!("line {}: {}\n", problem.line, problem.message));
+                lines.collect()
+            }
+            Trouble::Enter(_) | Trouble::Pass(_) | Trouble::Poll(_) => String::new(),
+        };
+        (!detail.is_empty()).then_some(detail)
+    }
+
+    /// Says it in the log, in one line, and on the board.
+    pub(super) fn tell(&self, board: &mut Board, now: Timestamp) {
+        let hint = self.hint().unwrap_or_default();
+        tracing::error!(because = causes(self).join(": "), hint, "{self}");
+        let trouble = self.status(now);
+        board.meter().failed(trouble.about.word());
+        board.trouble(trouble);
+    }
+
+    /// As everything that reports says it.
+    pub(super) fn status(&self, now: Timestamp) -> status::Trouble {
+        status::Trouble { detail: self.detail(), ..trouble(self.about(), self, self.hint(), now) }
+    }
+}
+
+/// A trouble from any error.
+pub(crate) fn trouble(about: About, error: &dyn Error, hint: Option<String>, now: Timestamp) -> status::Trouble {
+    let text = |text: &str| clean(text).into_owned();
+    let because = causes(error).iter().map(|cause| text(cause)).collect();
+    let hint = hint.as_deref().map(text);
+    status::Trouble { about, message: text(&error.to_string()), because, hint, detail: None, since: now }
+}
+
+/// The causes of an error, nearest first, without those that only repeat the one before.
+fn causes(error: &dyn Error) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        causes.push(error.to_string());
+        cause = error.source();
+    }
+    causes.dedup();
+    causes
+}

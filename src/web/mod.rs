@@ -1,0 +1,100 @@
+//! The one HTTP server of the daemon: health, metrics, webhooks, the API and the page.
+//!
+//! ```text
+//! GET  /healthz           alive
+//! GET  /readyz            ready, or why not                     src/web/health.rs
+//! GET  /metrics           Prometheus                            src/web/metrics.rs
+//!      /api/v1/*, /       joined in `router`, from an `App`
+//! ```
+//!
+//! It answers from what the loop has published ([`Reading`]) and from the store's readers, and asks for
+//! passes through a [`Nudge`]. It never writes to Logto, never makes the loop wait, and no answer holds a
+//! secret.
+//!
+//! Every request is bounded: so many connections and requests at once, so many bytes, so many seconds, so
+//! many a second for each route ([`guard`]). Whoever reads from beyond this machine, and whoever writes from
+//! anywhere, shows `ENTITLED_API_TOKEN` ([`App::admit`]); webhooks show their signature instead.
+
+pub mod guard;
+mod health;
+mod metrics;
+mod rate;
+mod serve;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+pub use guard::{Access, Refused};
+pub use metrics::exposition;
+pub use rate::Bucket;
+pub use serve::{BindError, Server, bind, keep};
+
+use crate::clock;
+use crate::daemon::{Nudge, Open, Reading};
+use crate::meter::Meter;
+use crate::secret::Secret;
+use crate::status::Status;
+
+/// What every handler may use. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    reading: Reading,
+    nudge: Nudge,
+    token: Option<Secret>,
+    address: SocketAddr,
+}
+
+impl App {
+    /// A server at `address` that reads here, asks there, and lets in whoever shows `token`.
+    pub fn new(reading: Reading, nudge: Nudge, token: Option<Secret>, address: SocketAddr) -> Self {
+        Self(Arc::new(Inner { reading, nudge, token, address }))
+    }
+
+    /// What the daemon says of itself now.
+    pub fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.0.reading.status.borrow())
+    }
+
+    /// The status and every change of it, for whoever follows.
+    pub fn follow(&self) -> watch::Receiver<Arc<Status>> {
+        self.0.reading.status.clone()
+    }
+
+    /// What the daemon works on: the configuration in force, its catalog, a reader of Logto, the store.
+    /// `None` while it starts, stands by or ends.
+    pub fn open(&self) -> Option<Arc<Open>> {
+        self.0.reading.open.borrow().clone()
+    }
+
+    /// Asks the loop for a pass.
+    pub fn nudge(&self) -> &Nudge {
+        &self.0.nudge
+    }
+
+    /// What was counted.
+    pub fn meter(&self) -> &Meter {
+        &self.0.reading.meter
+    }
+
+    fn now(&self) -> Timestamp {
+        clock::now()
+    }
+}
+
+/// Every route, with the limits that hold for each. A part of its own (`/api/v1`, the page) is merged here, each
+/// route in a [`limited`](guard::limited) group.
+pub fn router(app: &App) -> Router {
+    let health = Router::new().route("/healthz", get(health::alive)).route("/readyz", get(health::ready));
+    let metrics = Router::new().route("/metrics", get(metrics::answer));
+    let routes = Router::new()
+        .merge(guard::limited(health, Bucket::new(50.0, 100)))
+        .merge(guard::limited(metrics, Bucket::new(10.0, 20)));
+    guard::bounded(routes).with_state(app.clone())
+}

@@ -1,0 +1,174 @@
+//! Listens, and serves each connection for as long as its client keeps to the bounds.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use super::{App, router};
+use crate::clock;
+use crate::daemon::{Aside, trouble};
+use crate::status::About;
+
+/// Connections at the same time; further ones wait to be accepted.
+const CONNECTIONS: usize = 256;
+/// How long a client may take for the head of a request, and how long an idle connection is kept.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// How long connections may take to end when the server stops.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
+/// Between two tries for an address that is taken.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Why the server does not listen.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on `{address}`")]
+pub struct BindError {
+    /// Where it was to listen.
+    pub address: SocketAddr,
+    /// What the system said.
+    #[source]
+    pub source: io::Error,
+}
+
+impl BindError {
+    /// What would mend it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self.source.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another process has it: say `--listen 127.0.0.1:0` for a free port, another one, or `off`"
+            }
+            io::ErrorKind::PermissionDenied => "ports below 1024 are for root: say `--listen 127.0.0.1:8787`",
+            io::ErrorKind::AddrNotAvailable => "this machine has no such address",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// A server that listens. Stops when dropped.
+#[derive(Debug)]
+#[must_use = "the server stops when this is dropped"]
+pub struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// Takes the address, so that it is known before anything is served.
+///
+/// # Errors
+/// [`BindError`] where it cannot be had.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+    TcpListener::bind(address).await.map_err(|source| BindError { address, source })
+}
+
+impl Server {
+    /// Serves until stopped.
+    pub fn start(listener: TcpListener, app: &App) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(serve(listener, router(app), stopped));
+        tracing::info!("listening on http://{address}");
+        Ok(Self { address, stop, task })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops after the requests in flight, or soon.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        let _in_time = tokio::time::timeout(STOP_WITHIN, &mut self.task).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        self.task.abort();
+    }
+}
+
+/// Serves at an address as soon as it is free, and says meanwhile that it is not: a daemon goes on without
+/// its server. One that stands by on the same machine takes the address over with the work.
+pub async fn keep(address: SocketAddr, make: impl Fn(SocketAddr) -> App, aside: Aside) -> Server {
+    let mut told = false;
+    loop {
+        let started = match bind(address).await {
+            Ok(listener) => listener
+                .local_addr()
+                .and_then(|address| Server::start(listener, &make(address)))
+                .map_err(|source| BindError { address, source }),
+            Err(error) => Err(error),
+        };
+        match started {
+            Ok(server) => {
+                aside.works(&About::Listener);
+                return server;
+            }
+            Err(error) => {
+                if !told {
+                    let hint = error.hint().unwrap_or_default();
+                    tracing::error!(because = %error.source, hint, "{error}; the daemon goes on without");
+                }
+                told = true;
+                aside.trouble(trouble(About::Listener, &error, error.hint(), clock::now()));
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, routes: Router, mut stopped: watch::Receiver<bool>) {
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let permit = Arc::clone(&connections).acquire_owned().await.expect("the semaphore is never closed");
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                // Too many open files, or a client that is gone: neither is mended by trying at once.
+                Err(error) => {
+                    tracing::debug!(%error, "no connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            _ = stopped.changed() => break,
+        };
+        let (routes, stopped) = (routes.clone(), stopped.clone());
+        tokio::spawn(async move {
+            connection(stream, routes, stopped).await;
+            drop(permit);
+        });
+    }
+    drop(listener);
+    let _all_ended = connections.acquire_many(CONNECTIONS as u32).await;
+}
+
+/// One connection, until its client or the server ends it.
+async fn connection(stream: TcpStream, routes: Router, mut stopped: watch::Receiver<bool>) {
+    // Answers are small and complete: waiting to fill a packet only delays them.
+    let _slower_without = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(routes);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ended = connection.as_mut() => return,
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ended = tokio::time::timeout(STOP_WITHIN, connection).await;
+}

@@ -1,0 +1,48 @@
+//! Bounds, headers, and who may read.
+
+use super::{TOKEN, Web, state};
+use crate::daemon::{Live, RARELY};
+use crate::support::stage::PRODUCTS;
+use entitled::status::State;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_addressed_to_this_machine_is_read_without_a_token_and_nothing_else_is() {
+    let live = Live::with(RARELY, PRODUCTS).await;
+    let web = Web::of(&live).await;
+    state(&live, State::InSync).await;
+    assert_eq!(web.get("/metrics").await.status, 200);
+    let metrics = || web.client().get(web.url("/metrics"));
+    // A page of another site that has given this machine's address to a name of its own; a proxy in between.
+    for (name, value) in [("host", "evil.example"), ("x-forwarded-for", "192.0.2.1"), ("forwarded", "for=192.0.2.1")] {
+        let refused = web.send(metrics().header(name, value)).await;
+        assert_eq!(refused.status, 401, "{name}: {refused:?}");
+        let wrong = web.send(metrics().header(name, value).bearer_auth("another")).await;
+        assert_eq!(wrong.status, 401, "{name}: {wrong:?}");
+        let shown = web.send(metrics().header(name, value).bearer_auth(TOKEN)).await;
+        assert_eq!(shown.status, 200, "{name}: {shown:?}");
+    }
+    // Health is for everybody; what is wrong with what is not.
+    let ready = web.send(web.client().get(web.url("/readyz")).header("host", "entitled.example.com")).await;
+    assert_eq!(ready.status, 200);
+    assert!(ready.json().get("reasons").is_none(), "{ready:?}");
+    live.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_answer_is_bounded_and_none_can_be_made_into_something_else() {
+    let live = Live::with(RARELY, PRODUCTS).await;
+    let web = Web::of(&live).await;
+    for path in ["/healthz", "/readyz", "/metrics", "/nothing-here"] {
+        let got = web.get(path).await;
+        assert_eq!(got.headers["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(got.headers["cache-control"], "no-store", "{path}");
+        assert!(got.headers.contains_key("content-security-policy"), "{path}");
+        assert!(!got.body.contains(TOKEN), "{path}");
+    }
+    let mut answers = Vec::new();
+    for _ in 0..200 {
+        answers.push(web.get("/healthz").await.status);
+    }
+    assert!(answers.contains(&429), "{answers:?}");
+    live.stop().await;
+}
