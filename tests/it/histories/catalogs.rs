@@ -17,6 +17,41 @@ pub(super) const THINGS: [Thing; 5] = [Thing::Gold, Thing::Beta, Thing::Acme, Th
 
 pub(super) const PRODUCTS: [&str; 4] = ["prd_pro", "prd_month", "prd_team", "prd_year"];
 
+/// The product that the corner shop may sell as something else.
+const TEAM_AT: usize = 2;
+
+/// Where something was bought. All of them use the same product ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Shop {
+    Main,
+    Corner,
+    /// Has orders of several lines, and tells which of them were given back. Cannot read one order by id.
+    Till,
+}
+
+pub(super) const SHOPS: [Shop; 3] = [Shop::Main, Shop::Corner, Shop::Till];
+
+impl Shop {
+    /// The name of its source.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Shop::Main => "shop",
+            Shop::Corner => "corner",
+            Shop::Till => "till",
+        }
+    }
+}
+
+/// Where the simulated shops answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Addresses<'a> {
+    pub(super) main: &'a str,
+    pub(super) corner: &'a str,
+}
+
+/// A rule of a file, by number: what is bought under one extends each other.
+pub(super) type Slot = usize;
+
 /// What a product gives and for how long.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rule {
@@ -32,34 +67,75 @@ pub(super) struct Rule {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     pub(super) prune: Prune,
+    /// Revocations a day.
     pub(super) floor: usize,
+    /// Grants a day that a commit causes.
+    pub(super) config_floor: usize,
     pub(super) products: [Rule; 4],
+    /// What `prd_team` of the corner shop is, where it is another product than that of the main shop. Then
+    /// the till's is none at all.
+    pub(super) corner: Option<Rule>,
 }
 
 impl Rules {
     /// Whether any product gives it.
     pub(super) fn sells(&self, thing: Thing) -> bool {
-        self.products.iter().any(|rule| rule.gives.contains(&thing))
+        self.products.iter().chain(&self.corner).any(|rule| rule.gives.contains(&thing))
     }
 
-    pub(super) fn yaml(&self, shop: &str) -> String {
+    /// The rule that a product of a shop falls under.
+    pub(super) fn slot(&self, shop: Shop, product: usize) -> Option<Slot> {
+        match (product, shop, self.corner) {
+            (TEAM_AT, Shop::Corner, Some(_)) => Some(PRODUCTS.len()),
+            (TEAM_AT, Shop::Till, Some(_)) => None,
+            _ => Some(product),
+        }
+    }
+
+    pub(super) fn rule(&self, shop: Shop, product: usize) -> &Rule {
+        let rule = self.slot(shop, product).and_then(|slot| self.products.iter().chain(&self.corner).nth(slot));
+        rule.unwrap_or(&NOTHING)
+    }
+
+    pub(super) fn yaml(&self, at: Addresses<'_>) -> String {
         let word = |policy: Policy| if policy == Policy::Keep { "keep" } else { "revoke" };
         let prune = match self.prune {
             Prune::Never => "never",
             Prune::Owned => "owned",
             Prune::Exclusive => "exclusive",
         };
-        let mut text = format!(
-            "version: 1\nlogto: {{endpoint: sandbox}}\nsources:\n  shop:\n    kind: openbitum\n    url: {shop}\n    \
-             auth: {{kind: bearer, token: \"${{SHOP_TOKEN}}\"}}\n    \
-             list: {{paging: {{kind: offset, param: offset, size_param: limit, size: 4}}}}\n\
-             prune: {prune}\nlimits:\n  revocations: {{per_day: 0%, floor: {}}}\n  \
-             config_grants: {{per_day: 0%, floor: 1000}}\n\
+        let mut text = "version: 1\nlogto: {endpoint: sandbox}\nsources:\n".to_owned();
+        for (shop, url) in [(Shop::Main, at.main), (Shop::Corner, at.corner)] {
+            text.push_str(&format!(
+                "  {}:\n    kind: openbitum\n    url: {url}\n    \
+                 auth: {{kind: bearer, token: \"${{SHOP_TOKEN}}\"}}\n    \
+                 list: {{paging: {{kind: offset, param: offset, size_param: limit, size: 4}}}}\n",
+                shop.name()
+            ));
+        }
+        // Answers, and lists nothing: its orders are written into the store.
+        text.push_str(&format!(
+            "  {}:\n    kind: http\n    url: {}\n    list: {{path: /api/products, items: $, paging: {{kind: none}}}}\n    \
+             map: {{id: $.id, products: $.sold, email: $.email}}\n    \
+             status: [{{when: \"@.status == 'paid'\", as: paid}}]\n",
+            Shop::Till.name(),
+            at.corner
+        ));
+        text.push_str(&format!(
+            "prune: {prune}\nlimits:\n  revocations: {{per_day: 0%, floor: {}}}\n  \
+             config_grants: {{per_day: 0%, floor: {}}}\n\
              protect: {{emails: [\"*@staff.example.com\"], roles: [admin]}}\nproducts:\n",
-            self.floor
-        );
-        for (product, rule) in PRODUCTS.iter().zip(&self.products).filter(|(_, rule)| !rule.gives.is_empty()) {
-            text.push_str(&format!("  {product}:\n    entitlements:\n"));
+            self.floor, self.config_floor
+        ));
+        let heads = PRODUCTS.iter().enumerate().map(|(at, product)| match self.corner {
+            Some(_) if at == TEAM_AT => format!("  {product}:\n    source: {}\n", Shop::Main.name()),
+            _ => format!("  {product}:\n"),
+        });
+        let corner =
+            format!("  team_of_the_corner:\n    ids: [{}]\n    source: {}\n", PRODUCTS[TEAM_AT], Shop::Corner.name());
+        let rules = heads.chain([corner]).zip(self.products.iter().chain(&self.corner));
+        for (head, rule) in rules.filter(|(_, rule)| !rule.gives.is_empty()) {
+            text.push_str(&format!("{head}    entitlements:\n"));
             for thing in rule.gives {
                 match thing {
                     Thing::Gold => text.push_str("      - role: gold\n"),
@@ -101,10 +177,17 @@ const MONTH: Rule = rule(&[Thing::Gold], Some(30), 3);
 const TEAM: Rule = rule(&[Thing::Acme, Thing::Member], None, 0);
 const YEAR: Rule = rule(&[Thing::Beta, Thing::Acme], Some(365), 0);
 const NOTHING: Rule = rule(&[], None, 0);
-const PLAIN: Rules = Rules { prune: Prune::Owned, floor: 50, products: [PRO, MONTH, TEAM, YEAR] };
+const PLAIN: Rules =
+    Rules { prune: Prune::Owned, floor: 50, config_floor: 1000, products: [PRO, MONTH, TEAM, YEAR], corner: None };
+const EVERYTHING: [Rule; 4] = [
+    rule(&[Thing::Gold, Thing::Beta, Thing::Acme, Thing::Member], None, 0),
+    rule(&[Thing::Gold, Thing::Beta], Some(60), 0),
+    TEAM,
+    YEAR,
+];
 
 /// The pool. The first is in force at the start.
-pub(super) const FILES: [Rules; 10] = [
+pub(super) const FILES: [Rules; 14] = [
     PLAIN,
     // A product loses half of what it gave.
     Rules { floor: 2, products: [rule(&[Thing::Gold], None, 0), MONTH, TEAM, YEAR], ..PLAIN },
@@ -124,17 +207,21 @@ pub(super) const FILES: [Rules; 10] = [
     // Generous.
     Rules { products: [Rule { on_refund: Policy::Keep, ..PRO }, MONTH, TEAM, YEAR], ..PLAIN },
     // Everything gives everything.
-    Rules {
-        products: [
-            rule(&[Thing::Gold, Thing::Beta, Thing::Acme, Thing::Member], None, 0),
-            rule(&[Thing::Gold, Thing::Beta], Some(60), 0),
-            TEAM,
-            YEAR,
-        ],
-        ..PLAIN
-    },
+    Rules { products: EVERYTHING, ..PLAIN },
     Rules { prune: Prune::Never, ..PLAIN },
     Rules { prune: Prune::Exclusive, ..PLAIN },
-    Rules { prune: Prune::Exclusive, floor: 2, products: [PRO, NOTHING, TEAM, YEAR] },
+    Rules { prune: Prune::Exclusive, floor: 2, products: [PRO, NOTHING, TEAM, YEAR], ..PLAIN },
     Rules { floor: 2, products: [rule(&[Thing::Gold], None, 0), NOTHING, NOTHING, NOTHING], ..PLAIN },
+    // Everything gives everything, and few may get it at once.
+    Rules { config_floor: 1, products: EVERYTHING, ..PLAIN },
+    // The corner shop means something else by the same id.
+    Rules { corner: Some(rule(&[Thing::Gold], None, 0)), ..PLAIN },
+    Rules { config_floor: 1, corner: Some(Rule { on_partial_refund: Policy::Revoke, ..MONTH }), ..PLAIN },
+    // Lines count.
+    Rules {
+        config_floor: 2,
+        products: [Rule { on_partial_refund: Policy::Revoke, grace_days: 3, ..PRO }, MONTH, TEAM, YEAR],
+        corner: Some(rule(&[Thing::Beta, Thing::Acme, Thing::Member], None, 0)),
+        ..PLAIN
+    },
 ];

@@ -4,7 +4,7 @@ use entitled::sandbox::{Fault, Faults, Rule};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::catalogs::{FILES, Thing};
+use super::catalogs::{FILES, PRODUCTS, Shop, Thing};
 
 /// One thing that happens, and the pass after it.
 #[derive(Clone, Debug)]
@@ -26,12 +26,14 @@ pub(super) enum Reach {
 pub(super) enum Event {
     /// A purchase, paid so many days ago.
     Buy {
+        shop: Shop,
         person: usize,
-        product: usize,
+        /// One, but for the till.
+        products: Vec<usize>,
         by: By,
         days_ago: i64,
     },
-    /// The shop says something else of an order.
+    /// The shop says something else of an order, the till of one line of it.
     Turn {
         order: Index,
         status: &'static str,
@@ -46,6 +48,7 @@ pub(super) enum Event {
     Commit(usize),
     /// A file that sells a protected role is committed, and must not enter.
     BadCommit,
+    /// Also with an address that somebody else has already, in another case.
     SignUp {
         person: usize,
     },
@@ -87,7 +90,8 @@ pub(super) struct Trouble {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     Logto,
-    Shop,
+    Main,
+    Corner,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -195,29 +199,38 @@ fn trouble() -> impl Strategy<Value = Trouble> {
         Just(What::Latency),
     ];
     prop_oneof![
-        3 => logto.prop_map(|what| Trouble { side: Side::Logto, what }),
-        2 => shop.prop_map(|what| Trouble { side: Side::Shop, what }),
+        4 => logto.prop_map(|what| Trouble { side: Side::Logto, what }),
+        3 => (prop_oneof![2 => Just(Side::Main), 1 => Just(Side::Corner)], shop)
+            .prop_map(|(side, what)| Trouble { side, what }),
     ]
 }
 
 fn event() -> impl Strategy<Value = Event> {
     let person = 0..super::PEOPLE;
+    let account = 0..super::ACCOUNTS;
+    let product = 0..PRODUCTS.len();
+    let basket = prop_oneof![
+        4 => product.clone().prop_map(|product| (Shop::Main, vec![product])),
+        3 => product.clone().prop_map(|product| (Shop::Corner, vec![product])),
+        3 => proptest::collection::vec(product, 1..4).prop_map(|products| (Shop::Till, products)),
+    ];
     let thing = select(&super::catalogs::THINGS[..]);
     let sold = select(&[Thing::Gold, Thing::Beta, Thing::Acme, Thing::Member][..]);
     let by = select(&[By::Id, By::Email, By::UpperEmail, By::Both][..]);
     prop_oneof![
-        7 => (person.clone(), 0..4_usize, by, select(&[0_i64, 0, 1, 29, 40][..]))
-            .prop_map(|(person, product, by, days_ago)| Event::Buy { person, product, by, days_ago }),
+        8 => (basket, account.clone(), by, select(&[0_i64, 0, 1, 29, 40][..])).prop_map(
+            |((shop, products), person, by, days_ago)| Event::Buy { shop, person, products, by, days_ago }
+        ),
         6 => (any::<Index>(), select(&STATUSES[..])).prop_map(|(order, status)| Event::Turn { order, status }),
         1 => any::<Index>().prop_map(|order| Event::Vanish { order }),
         3 => select(&[300_i64, 7_200, 86_400, 2 * 86_400, 31 * 86_400, 370 * 86_400][..]).prop_map(Event::Clock),
         4 => (0..FILES.len()).prop_map(Event::Commit),
         1 => Just(Event::BadCommit),
-        1 => person.clone().prop_map(|person| Event::SignUp { person }),
-        1 => person.clone().prop_map(|person| Event::DeleteUser { person }),
+        2 => account.clone().prop_map(|person| Event::SignUp { person }),
+        1 => account.clone().prop_map(|person| Event::DeleteUser { person }),
         1 => sold.clone().prop_map(Event::DeleteThing),
         1 => sold.prop_map(Event::RestoreThing),
-        3 => (person.clone(), thing.clone()).prop_map(|(person, thing)| Event::Give { person, thing }),
+        3 => (account, thing.clone()).prop_map(|(person, thing)| Event::Give { person, thing }),
         2 => (person, thing).prop_map(|(person, thing)| Event::Take { person, thing }),
         1 => Just(Event::LoseStore),
         2 => Just(Event::Nothing),

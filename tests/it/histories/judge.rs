@@ -1,0 +1,131 @@
+//! The promises that can be seen from outside, of what one pass did, and what the pass may have learned.
+
+use std::collections::BTreeSet;
+
+use entitled::model::{Prune, UserId};
+use entitled::plan::{Hold, Verb};
+use entitled::store;
+
+use super::catalogs::{THINGS, Thing};
+use super::drive::{Came, Withheld};
+use super::truth::{Claim, claim};
+use super::world::{Held, Ours, Verdict, World};
+
+impl World {
+    fn may_be_entitled(&self, user: &UserId, thing: Thing) -> bool {
+        let orders = self.orders_of(user);
+        let chain = orders.len() as i64;
+        orders.iter().any(|one| one.order.may_entitle(&self.rules, thing, self.at(), chain))
+    }
+
+    pub(super) async fn judge(&mut self, before: &Held) -> Verdict {
+        let after = self.held();
+        let given: BTreeSet<_> = after.difference(before).cloned().collect();
+        if let Some(one) = given.iter().find(|(user, thing)| !self.may_be_entitled(user, *thing)) {
+            return Err(format!("granted and never paid for: {one:?}\n{:?}", self.orders));
+        }
+        let not_ours = given.iter().filter(|one| !self.ours.contains_key(*one)).cloned().collect();
+        self.judge_commits(&not_ours)?;
+        self.ours.extend(given.into_iter().map(|one| (one, Ours::Surely)));
+        self.judge_losses(&before.difference(&after).cloned().collect::<Vec<_>>()).await
+    }
+
+    async fn judge_losses(&mut self, gone: &[(UserId, Thing)]) -> Verdict {
+        let (now, rules) = (self.at(), self.rules);
+        for one @ (user, thing) in gone {
+            let thing = *thing;
+            let exclusive = rules.prune == Prune::Exclusive && rules.sells(thing);
+            let orders = self.orders_of(user);
+            let wrong = |why: &str| Err(format!("{why}: {one:?} under {rules:?} at {now}\norders: {orders:?}"));
+            if self.bereft {
+                return wrong("taken by the first pass after the store was lost");
+            }
+            if self.foreign.contains(one) && !exclusive {
+                return wrong("made by hand, and taken");
+            }
+            if self.is_protected(user) {
+                return wrong("taken from a protected user");
+            }
+            if rules.prune == Prune::Never {
+                return wrong("taken under `prune: never`");
+            }
+            if orders.iter().any(|one| one.surely && one.order.surely_entitles(&rules, thing, now)) {
+                return wrong("taken although an order entitles");
+            }
+            if claim(&orders, &rules, thing, now).is_some_and(|claim| claim > Claim::Ended) {
+                return wrong("taken although an order keeps it");
+            }
+            if !exclusive && !orders.iter().any(|one| one.order.may_explain_end(&rules, thing, now)) {
+                return wrong("taken without a reason");
+            }
+            if !self.is_told(user, thing, exclusive).await {
+                return wrong("taken without a line in the audit trail");
+            }
+        }
+        self.revoked.extend(gone.iter().map(|(_, thing)| (now, *thing)));
+        let of_the_day = self.revoked.iter().filter(|(at, _)| *at >= now - 86_400).count();
+        if !gone.is_empty() && of_the_day > rules.floor {
+            return Err(format!(
+                "{of_the_day} revocations in a day, and {} are allowed: {:?}",
+                rules.floor, self.revoked
+            ));
+        }
+        for one in gone {
+            self.foreign.remove(one);
+            self.ours.remove(one);
+        }
+        Ok(())
+    }
+
+    /// Whether the trail says of this pass that it took a grant, and why.
+    async fn is_told(&self, user: &UserId, thing: Thing, exclusive: bool) -> bool {
+        let history = self.store().history(user).await.unwrap();
+        let target = self.target(thing);
+        history.iter().any(|row| {
+            row.verb == store::Verb::Revoked
+                && row.grant.as_ref().map(|grant| &grant.target) == target.as_ref()
+                && row.at == self.now
+                && row.note.as_ref().is_some_and(|note| !note.is_empty())
+                && (exclusive || (row.order.is_some() && row.product.is_some()))
+        })
+    }
+
+    /// What must not be held, whatever is wrong.
+    pub(super) fn judge_holds(&self, withheld: &Withheld) -> Verdict {
+        for ((user, thing), (verb, hold)) in &withheld.cells {
+            if *verb == Verb::Grant && matches!(hold, Hold::OverLimit(..)) && self.is_a_sale(user, *thing) {
+                let orders = self.orders_of(user);
+                return Err(format!(
+                    "a sale is held by the limit of commits: {thing:?} of {user:?} at {}\norders: {orders:?}\n{:?}",
+                    self.at(),
+                    self.commits
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whom a pass may have found, and what it may have made ours.
+    pub(super) fn learn(&mut self, clean: bool, came: &Came) {
+        self.accounts.look_for(&self.orders, clean);
+        let held = self.held();
+        let users: Vec<UserId> = self.accounts.users().cloned().collect();
+        for user in users {
+            for thing in THINGS {
+                let one = (user.clone(), thing);
+                // Clean, and it was held back: then nothing was written down.
+                let waits = matches!(came, Came::Through(withheld) if clean && withheld.cells.contains_key(&one));
+                if !self.may_be_entitled(&user, thing) || (waits && !held.contains(&one)) {
+                    continue;
+                }
+                self.foreign.remove(&one);
+                let surely = claim(&self.orders_of(&user), &self.rules, thing, self.at()) == Some(Claim::Entitled);
+                if clean && surely && self.known_target(thing).is_some() && held.contains(&one) {
+                    self.ours.insert(one, Ours::Surely);
+                } else {
+                    self.ours.entry(one).or_insert(Ours::Perhaps);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What happens outside between two passes, done to the simulators and told to the model.
+
+use entitled::in_force::EnterError;
+use entitled::model::Target;
+use entitled::sandbox::Customer;
+use jiff::SignedDuration;
+use proptest::sample::Index;
+
+use super::accounts::address;
+use super::catalogs::{FILES, PRODUCTS, Shop, THINGS, Thing};
+use super::steps::{By, Event};
+use super::truth::{Order, Said};
+use super::world::{Ours, Verdict, World};
+
+impl World {
+    pub(super) async fn happen(&mut self, event: &Event) -> Verdict {
+        self.now += SignedDuration::from_secs(2);
+        match event {
+            Event::Buy { shop, person, products, by, days_ago } => self.buy(*shop, *person, products, *by, *days_ago),
+            Event::Turn { order, status } => self.turn(order, status),
+            Event::Vanish { order } => self.vanish(order),
+            Event::Clock(seconds) => self.now += SignedDuration::from_secs(*seconds),
+            Event::Commit(file) => return self.commit(*file).await,
+            Event::BadCommit => return self.commit_badly().await,
+            Event::SignUp { person } => {
+                if self.accounts.get(*person).is_none() {
+                    self.accounts.open(*person, self.logto.add_user(&address(*person)));
+                }
+            }
+            Event::DeleteUser { person } => {
+                if let Some(user) = self.accounts.close(*person) {
+                    self.logto.delete_user(&user);
+                    self.foreign.retain(|(of, _)| *of != user);
+                    self.ours.retain(|(of, _), _| *of != user);
+                }
+            }
+            Event::DeleteThing(thing) => self.delete(*thing),
+            Event::RestoreThing(thing) => self.restore(*thing),
+            Event::Give { person, thing } => self.give(*person, *thing),
+            Event::Take { person, thing } => self.take(*person, *thing),
+            Event::LoseStore => self.lose_store().await,
+            Event::Nothing => {}
+        }
+        Ok(())
+    }
+
+    fn buy(&mut self, shop: Shop, person: usize, products: &[usize], by: By, days_ago: i64) {
+        let user = self.accounts.get(person).cloned();
+        let address = match by {
+            By::UpperEmail => address(person).to_uppercase(),
+            By::Id | By::Email | By::Both => address(person),
+        };
+        let claimed = user.filter(|_| matches!(by, By::Id | By::Both));
+        let email = (by != By::Id || claimed.is_none()).then_some(address);
+        let paid_at = self.now - SignedDuration::from_hours(24 * days_ago);
+        let id = match self.shop(shop) {
+            Some(sim) => {
+                let customer = Customer { user: claimed.clone(), email: email.clone() };
+                sim.buy_at(&PRODUCTS[products[0]].into(), customer, paid_at)
+            }
+            None => format!("till-{}", self.orders.len()).into(),
+        };
+        let (paid_at, made) = (paid_at.as_second(), self.at());
+        let now = Some(Said { status: "paid", since: paid_at });
+        for &product in products {
+            let (id, claimed, email, seen) = (id.clone(), claimed.clone(), email.clone(), vec![None]);
+            let murky = false;
+            self.orders.push(Order {
+                shop,
+                id,
+                product,
+                claimed,
+                email,
+                paid_at,
+                made,
+                entitled_by: None,
+                now,
+                seen,
+                murky,
+            });
+        }
+    }
+
+    /// The shop's own clock says now with its next change.
+    fn wind(&self, shop: Shop) {
+        if let Some(sim) = self.shop(shop) {
+            sim.remove(&sim.buy_at(&"nothing".into(), Customer::default(), self.now));
+        }
+    }
+
+    fn turn(&mut self, order: &Index, status: &'static str) {
+        if self.orders.is_empty() {
+            return;
+        }
+        let at = order.index(self.orders.len());
+        self.wind(self.orders[at].shop);
+        let said = Said { status, since: self.at() };
+        let order = &mut self.orders[at];
+        if order.now.is_none_or(|now| now.status == status) {
+            return;
+        }
+        order.murky |= order.seen.iter().flatten().any(|seen| seen.status == status);
+        order.now = Some(said);
+        let (shop, id) = (order.shop, order.id.clone());
+        if let Some(sim) = self.shop(shop) {
+            sim.set_status(&id, status);
+        }
+    }
+
+    fn vanish(&mut self, order: &Index) {
+        if self.orders.is_empty() {
+            return;
+        }
+        let at = order.index(self.orders.len());
+        if let Some(sim) = self.shop(self.orders[at].shop) {
+            sim.remove(&self.orders[at].id);
+            self.orders[at].now = None;
+        }
+    }
+
+    async fn commit(&mut self, file: usize) -> Verdict {
+        let rules = FILES[file];
+        match self.enforce(&self.yaml(&rules)).await {
+            Ok(in_force) => {
+                self.unread = in_force.source_names();
+                self.in_force = in_force;
+                self.rules = rules;
+                Ok(())
+            }
+            Err(EnterError::Names { .. })
+                if THINGS.iter().any(|thing| rules.sells(*thing) && self.target(*thing).is_none()) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(format!("a good file did not enter: {error:?}")),
+        }
+    }
+
+    async fn commit_badly(&self) -> Verdict {
+        let good = self.yaml(&self.rules);
+        let sold = |role: &str| format!("{good}  prd_bad:\n    entitlements: [{{role: {role}}}]\n");
+        if super::world::check(&sold("admin")).is_ok() {
+            return Err("a protected role was put up for sale".to_owned());
+        }
+        match self.enforce(&sold("nowhere")).await {
+            Err(EnterError::Names { .. }) => Ok(()),
+            other => Err(format!("a role that is not there was put up for sale: {other:?}")),
+        }
+    }
+
+    fn delete(&mut self, thing: Thing) {
+        let gone = |of: Thing| of == thing || (thing == Thing::Acme && matches!(of, Thing::Member | Thing::Editor));
+        match thing {
+            Thing::Gold => self.logto.role("gold").iter().for_each(|role| self.logto.delete_role(role)),
+            Thing::Beta => self.logto.role("beta").iter().for_each(|role| self.logto.delete_role(role)),
+            Thing::Acme => self.logto.organization("acme").iter().for_each(|acme| self.logto.delete_organization(acme)),
+            Thing::Member => {
+                let role = self.logto.organization_role("member");
+                role.iter().for_each(|role| self.logto.delete_organization_role(role));
+            }
+            Thing::Editor => return,
+        }
+        self.foreign.retain(|(_, of)| !gone(*of));
+        self.ours.retain(|(_, of), _| !gone(*of));
+    }
+
+    fn restore(&self, thing: Thing) {
+        if self.target(thing).is_some() {
+            return;
+        }
+        match thing {
+            Thing::Gold => drop(self.logto.add_role("gold")),
+            Thing::Beta => drop(self.logto.add_role("beta")),
+            Thing::Acme => drop(self.logto.add_organization("acme")),
+            Thing::Member if self.logto.organization_role("member").is_none() => {
+                self.logto.add_organization_role("member");
+            }
+            Thing::Member | Thing::Editor => {}
+        }
+    }
+
+    fn give(&mut self, person: usize, thing: Thing) {
+        let Some(user) = self.accounts.get(person).cloned() else { return };
+        let before = self.held();
+        match self.target(thing) {
+            Some(Target::Role { role }) => self.logto.grant(&user, &role),
+            Some(Target::Membership { organization }) => self.logto.add_member(&organization, &user),
+            Some(Target::OrganizationRole { organization, role }) => {
+                self.logto.add_member(&organization, &user);
+                self.logto.add_member_role(&organization, &user, &role);
+            }
+            None => {}
+        }
+        let given: Vec<_> = self.held().difference(&before).cloned().collect();
+        self.foreign.extend(given.into_iter().filter(|one| !self.ours.contains_key(one)));
+    }
+
+    fn take(&mut self, person: usize, thing: Thing) {
+        let Some(user) = self.accounts.get(person).cloned() else { return };
+        let before = self.held();
+        match self.target(thing) {
+            Some(Target::Role { role }) => self.logto.revoke(&user, &role),
+            Some(Target::Membership { organization }) => self.logto.remove_member(&organization, &user),
+            Some(Target::OrganizationRole { organization, role }) => {
+                self.logto.remove_member_role(&organization, &user, &role);
+            }
+            None => {}
+        }
+        for taken in before.difference(&self.held()) {
+            self.foreign.remove(taken);
+            // The ledger may not have noticed yet.
+            self.ours.entry(taken.clone()).and_modify(|ours| *ours = Ours::Perhaps);
+        }
+    }
+
+    async fn lose_store(&mut self) {
+        self.fresh_store().await;
+        self.ours.clear();
+        self.foreign = self.held();
+        self.revoked.clear();
+        self.commits = super::commits::Commits::default();
+        self.accounts.forget();
+        self.touched.clear();
+        for order in &mut self.orders {
+            (order.seen, order.murky, order.entitled_by) = (vec![None], false, None);
+        }
+        self.bereft = true;
+        self.most = [0; 2];
+    }
+}

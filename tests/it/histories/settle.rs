@@ -1,0 +1,142 @@
+//! The end of a history: nothing is wrong any more, and two passes later all is as the model says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use entitled::model::{Prune, UserId};
+use entitled::plan::{Bound, Doubt, Gap, Hold, Verb};
+use entitled::reconcile::{Sight, Span};
+use jiff::SignedDuration;
+
+use super::catalogs::{THINGS, Thing};
+use super::steps::{Event, Reach, Step};
+use super::truth::{Claim, Known, claim};
+use super::world::{Ours, Verdict, World};
+
+impl World {
+    pub(super) async fn settle(&mut self) -> Verdict {
+        let step = Step { event: Event::Nothing, span: Reach::Full, faults: Vec::new() };
+        for number in 1..=2 {
+            self.now += SignedDuration::from_secs(2);
+            self.pass(&step).await.map_err(|error| format!("pass {number} after the last step: {error}"))?;
+        }
+        self.now += SignedDuration::from_secs(2);
+        let sight = self.look(&Span::Full).await??;
+        if !sight.plan.actions.is_empty() || !sight.plan.adopt.is_empty() || !sight.troubles.is_empty() {
+            return Err(format!("two passes later the plan is not empty: {:#?}", sight.view.changes));
+        }
+        let mut withheld: BTreeMap<(UserId, Thing), Verb> = BTreeMap::new();
+        for held in &sight.plan.held {
+            let grant = sight.grant(held.action.target, held.action.user);
+            let thing = self.thing(&grant.target);
+            self.right_hold(&grant.user, thing, held.action.verb, held.hold).map_err(|why| {
+                format!("{why}: {:?} of {grant:?} ({thing:?})\norders: {:#?}", held.hold, self.orders_of(&grant.user))
+            })?;
+            if let Some(thing) = thing {
+                withheld.insert((grant.user, thing), held.action.verb);
+            }
+        }
+        self.nobody_is_guessed(&sight)?;
+        self.compare(&withheld)
+    }
+
+    /// Whoever paid under an address of two accounts is shown with the question which of them it is.
+    fn nobody_is_guessed(&self, sight: &Sight) -> Verdict {
+        for order in self.orders.iter().filter(|order| self.accounts.is_ambiguous(order)) {
+            let address = order.email.as_deref().unwrap_or_default().to_lowercase();
+            let entitles = |thing: Thing| {
+                order.surely_entitles(&self.rules, thing, self.at()) && self.known_target(thing).is_some()
+            };
+            let asked = |one: &entitled::render::Waiting| one.reason == "Ambiguous" && one.buyer.contains(&address);
+            if THINGS.into_iter().any(entitles) && !sight.view.waiting.iter().any(asked) {
+                return Err(format!("nobody asks whose this is: {order:?}\n{:?}", sight.view.waiting));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a hold is right, now that nothing is wrong.
+    fn right_hold(&self, user: &UserId, thing: Option<Thing>, verb: Verb, hold: Hold) -> Verdict {
+        let orders = self.orders_of(user);
+        let held = self.held();
+        let vanished = orders.iter().any(|one| one.order.now.is_none());
+        let unpaid = ["pending", "expired", "on_hold"];
+        let never = orders
+            .iter()
+            .any(|one| matches!(one.order.known(), Known::Surely(Some(said)) if unpaid.contains(&said.status)));
+        let right = match (hold, thing) {
+            (Hold::Incomplete(Gap::Missing), None) => true,
+            (Hold::Protected, _) => self.is_protected(user),
+            (Hold::Incomplete(Gap::Source), _) => !self.unread.is_empty(),
+            (_, None) => false,
+            (Hold::Foreign, Some(thing)) => {
+                let stays = |role: &Thing| held.contains(&(user.clone(), *role));
+                // Of a role that is gone nobody can say that it would not be lost: the planner stays.
+                thing == Thing::Acme
+                    && ([Thing::Member, Thing::Editor].iter().any(stays) || self.target(Thing::Member).is_none())
+            }
+            (Hold::OverLimit(bound, over), Some(thing)) => {
+                let (spent, allowed) = match verb {
+                    // Of a grant nobody but the ledger can say for sure that a commit caused it.
+                    Verb::Grant if bound == Bound::Target => (over.spent, self.rules.config_floor),
+                    Verb::Grant => (over.spent.max(self.made_by_commits() as u64), self.rules.config_floor),
+                    Verb::Revoke | Verb::Adopt => {
+                        let since = self.at() - 86_400;
+                        let counts = |of: Thing| bound == Bound::Total || of == thing;
+                        let spent = self.revoked.iter().filter(|(at, of)| *at >= since && counts(*of)).count();
+                        (spent as u64, self.rules.floor)
+                    }
+                };
+                over.allowed == allowed as u64 && over.spent == spent && over.spent + over.wanted > over.allowed
+            }
+            // Nobody freezes here; what is taken away by hand again and again is left alone.
+            (Hold::Frozen, _) => false,
+            (Hold::Flapping, _) => verb == Verb::Grant,
+            (Hold::Unverified(Doubt::OrderUnconfirmed), _) => vanished,
+            (Hold::Unverified(Doubt::NoEvidence), _) => vanished || never,
+            (Hold::Unverified(Doubt::NotAsked) | Hold::FreshLedger | Hold::Incomplete(_), _) => false,
+        };
+        if right { Ok(()) } else { Err("held without need".to_owned()) }
+    }
+
+    fn compare(&self, withheld: &BTreeMap<(UserId, Thing), Verb>) -> Verdict {
+        let held = self.held();
+        let users: BTreeSet<&UserId> = self.accounts.users().chain(held.iter().map(|(user, _)| user)).collect();
+        for user in users {
+            let orders = self.orders_of(user);
+            for thing in THINGS {
+                let one = (user.clone(), thing);
+                let wrong = |why: &str| {
+                    Err(format!("{why}: {one:?} under {:?} at {}\norders: {orders:?}", self.rules, self.at()))
+                };
+                if self.target(thing).is_none() {
+                    continue;
+                }
+                if self.rules.sells(thing) && self.known_target(thing).is_none() {
+                    if THINGS.iter().all(|other| !self.rules.sells(*other) || self.target(*other).is_some()) {
+                        return wrong("the catalog has lost a target");
+                    }
+                    continue;
+                }
+                let Some(claim) = claim(&orders, &self.rules, thing, self.at()) else { continue };
+                let (is, verb) = (held.contains(&one), withheld.get(&one));
+                match claim {
+                    Claim::Entitled if !is && verb != Some(&Verb::Grant) => return wrong("paid for and not held"),
+                    Claim::Ended | Claim::Nothing if is && verb != Some(&Verb::Revoke) => {
+                        let ours = self.ours.get(&one) == Some(&Ours::Surely);
+                        match self.rules.prune {
+                            Prune::Owned if ours && !self.is_protected(user) => {
+                                return wrong("ours, over, and still held");
+                            }
+                            Prune::Exclusive if self.rules.sells(thing) => {
+                                return wrong("not paid for, and still held");
+                            }
+                            Prune::Never | Prune::Owned | Prune::Exclusive => {}
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}

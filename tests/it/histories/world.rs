@@ -1,0 +1,242 @@
+//! The world of one history: the simulators, the store, the file in force, and all that the model knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use entitled::config::settings::Config;
+use entitled::config::{Env, Presets, check_text};
+use entitled::in_force::{EnterError, InForce, Simulators, enter};
+use entitled::model::{OrderKey, SourceName, Target, UserId};
+use entitled::render::Origin;
+use entitled::sandbox::{Handles, LogtoSim, Options, Running, SHOP_TOKEN, ShopSim, start};
+use entitled::source::presets::PRESETS;
+use entitled::store::Store;
+use jiff::Timestamp;
+
+use super::accounts::{Accounts, address};
+use super::catalogs::{Addresses, FILES, Rules, SHOPS, Shop, THINGS, Thing};
+use super::commits::Commits;
+use super::truth::Order;
+use super::{ACCOUNTS, SIGNED_UP};
+
+pub(super) type Held = BTreeSet<(UserId, Thing)>;
+/// What is wrong, if anything is.
+pub(super) type Verdict = Result<(), String>;
+
+/// Whether the ledger owns a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ours {
+    Surely,
+    Perhaps,
+}
+
+pub(super) struct World {
+    running: Running,
+    /// For its shop: one process has one.
+    corner: Running,
+    pub(super) logto: LogtoSim,
+    pub(super) shops: [ShopSim; 2],
+    folder: tempfile::TempDir,
+    store: Option<Store>,
+    stores: usize,
+    pub(super) in_force: InForce,
+    pub(super) rules: Rules,
+    pub(super) unread: BTreeSet<SourceName>,
+    /// Orders that a poll brought and that no pass has gone through with yet.
+    pub(super) touched: Vec<OrderKey>,
+    pub(super) now: Timestamp,
+    pub(super) accounts: Accounts,
+    pub(super) orders: Vec<Order>,
+    /// The most orders that each shop ever had.
+    pub(super) most: [usize; 2],
+    pub(super) ours: BTreeMap<(UserId, Thing), Ours>,
+    /// Held, and no order has explained it since it was given or the ledger was lost.
+    pub(super) foreign: Held,
+    pub(super) revoked: Vec<(i64, Thing)>,
+    pub(super) commits: Commits,
+    /// Since the store was lost, no pass has gone through.
+    pub(super) bereft: bool,
+}
+
+struct Token;
+
+impl Env for Token {
+    fn var(&self, name: &str) -> Option<String> {
+        (name == "SHOP_TOKEN").then(|| SHOP_TOKEN.to_owned())
+    }
+
+    fn file(&self, path: &str) -> Result<String, String> {
+        Err(format!("no file {path} here"))
+    }
+}
+
+/// What the checks say of a file.
+pub(super) fn check(yaml: &str) -> Result<Config, String> {
+    check_text(yaml, Path::new("entitlements.yaml"), &Token, &Presets::new(PRESETS))
+        .map(|(config, _)| config)
+        .map_err(|problems| format!("{problems:?}\n{yaml}"))
+}
+
+async fn enforce(yaml: &str, running: &Running) -> Result<InForce, EnterError> {
+    let config = check(yaml).unwrap();
+    let origin = Origin { file: "entitlements.yaml".to_owned(), digest: config.digest.clone(), commit: None };
+    let simulators = Simulators { logto: running.logto_url().to_owned(), shop: running.shop_url().to_owned() };
+    enter(config, origin, Some(&simulators)).await
+}
+
+impl World {
+    pub(super) async fn new(crowded: bool) -> Self {
+        let running = start(Options::default()).await.unwrap();
+        let corner = start(Options::default()).await.unwrap();
+        let Handles { logto, shop } = running.handles().unwrap().clone();
+        let shops = [shop, corner.handles().unwrap().shop.clone()];
+        for role in ["gold", "beta", "admin"] {
+            logto.add_role(role);
+        }
+        logto.add_organization("acme");
+        for role in ["member", "editor"] {
+            logto.add_organization_role(role);
+        }
+        let mut foreign = Held::new();
+        if crowded {
+            let role = logto.role("gold").unwrap();
+            for user in logto.add_users(120) {
+                logto.grant(&user, &role);
+                foreign.insert((user, Thing::Gold));
+            }
+        }
+        let mut accounts = Accounts::new();
+        (0..SIGNED_UP).for_each(|account| accounts.open(account, logto.add_user(&address(account))));
+        let rules = FILES[0];
+        let at = Addresses { main: running.shop_url(), corner: corner.shop_url() };
+        let in_force = enforce(&rules.yaml(at), &running).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let unread = in_force.source_names();
+        let start = Timestamp::now().as_second() + 86_400;
+        let mut world = Self {
+            running,
+            corner,
+            logto,
+            shops,
+            folder,
+            store: None,
+            stores: 0,
+            in_force,
+            rules,
+            unread,
+            touched: Vec::new(),
+            now: Timestamp::from_second(start).unwrap(),
+            accounts,
+            orders: Vec::new(),
+            most: [0; 2],
+            ours: BTreeMap::new(),
+            foreign,
+            revoked: Vec::new(),
+            commits: Commits::default(),
+            bereft: true,
+        };
+        world.fresh_store().await;
+        world
+    }
+
+    pub(super) fn at(&self) -> i64 {
+        self.now.as_second()
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        self.store.as_ref().unwrap()
+    }
+
+    /// Removes the store, if there is one, and opens another.
+    pub(super) async fn fresh_store(&mut self) {
+        if let Some(store) = self.store.take() {
+            let path = store.path().to_owned();
+            store.close().await;
+            std::fs::remove_file(&path).unwrap();
+        }
+        self.stores += 1;
+        let path = self.folder.path().join(format!("entitled-{}.db", self.stores));
+        self.store = Some(Store::open(&path).await.unwrap());
+    }
+
+    /// The simulated shop; the till has none.
+    pub(super) fn shop(&self, shop: Shop) -> Option<&ShopSim> {
+        match shop {
+            Shop::Main => Some(&self.shops[0]),
+            Shop::Corner => Some(&self.shops[1]),
+            Shop::Till => None,
+        }
+    }
+
+    pub(super) fn yaml(&self, rules: &Rules) -> String {
+        rules.yaml(Addresses { main: self.running.shop_url(), corner: self.corner.shop_url() })
+    }
+
+    pub(super) async fn enforce(&self, yaml: &str) -> Result<InForce, EnterError> {
+        enforce(yaml, &self.running).await
+    }
+
+    /// What Logto holds.
+    pub(super) fn held(&self) -> Held {
+        let mut held = Held::new();
+        for (thing, name) in [(Thing::Gold, "gold"), (Thing::Beta, "beta")] {
+            let holders = self.logto.role(name).map(|role| self.logto.holders(&role)).unwrap_or_default();
+            held.extend(holders.into_iter().map(|user| (user, thing)));
+        }
+        let Some(acme) = self.logto.organization("acme") else { return held };
+        let roles = [(Thing::Member, "member"), (Thing::Editor, "editor")];
+        for (user, has) in self.logto.members(&acme) {
+            for (thing, name) in roles {
+                if self.logto.organization_role(name).is_some_and(|role| has.contains(&role)) {
+                    held.insert((user.clone(), thing));
+                }
+            }
+            held.insert((user, Thing::Acme));
+        }
+        held
+    }
+
+    /// The target that a thing is now; `None` where it is not there.
+    pub(super) fn target(&self, thing: Thing) -> Option<Target> {
+        let organization = || self.logto.organization("acme");
+        Some(match thing {
+            Thing::Gold => Target::Role { role: self.logto.role("gold")? },
+            Thing::Beta => Target::Role { role: self.logto.role("beta")? },
+            Thing::Acme => Target::Membership { organization: organization()? },
+            Thing::Member => Target::OrganizationRole {
+                organization: organization()?,
+                role: self.logto.organization_role("member")?,
+            },
+            Thing::Editor => Target::OrganizationRole {
+                organization: organization()?,
+                role: self.logto.organization_role("editor")?,
+            },
+        })
+    }
+
+    pub(super) fn thing(&self, target: &Target) -> Option<Thing> {
+        THINGS.into_iter().find(|thing| self.target(*thing).as_ref() == Some(target))
+    }
+
+    /// The target of a thing, if passes know it.
+    pub(super) fn known_target(&self, thing: Thing) -> Option<Target> {
+        self.target(thing).filter(|target| self.in_force.catalog.find(target).is_some())
+    }
+
+    /// Everything that an order of a shop and a product leads to under the file in force.
+    pub(super) fn mapped(&self) -> impl Iterator<Item = (Shop, usize, Target)> {
+        SHOPS.into_iter().flat_map(move |shop| {
+            (0..super::catalogs::PRODUCTS.len()).flat_map(move |product| {
+                let things = self.rules.rule(shop, product).gives.iter();
+                things.filter_map(move |thing| Some((shop, product, self.known_target(*thing)?)))
+            })
+        })
+    }
+
+    pub(super) fn is_protected(&self, user: &UserId) -> bool {
+        // By the address of the account, whatever address an order gave.
+        self.accounts.of_person(SIGNED_UP - 1).any(|account| account == user)
+    }
+}
+
+const _: () = assert!(SIGNED_UP <= ACCOUNTS);
