@@ -124,7 +124,7 @@ async fn at_each_write<F: Future<Output = bool>>(shut: Shut, attempt: impl Fn(us
     number - 1
 }
 
-async fn grants_killed_at(number: usize, shut: Shut) -> bool {
+pub(crate) async fn grants_killed_at(number: usize, shut: Shut) -> bool {
     let case = format!("{shut:?} grant {number}");
     let world = World::with(3).await;
     let by_hand = world.held();
@@ -145,7 +145,7 @@ async fn grants_killed_at(number: usize, shut: Shut) -> bool {
     caught
 }
 
-async fn revocations_killed_at(number: usize, shut: Shut) -> bool {
+pub(crate) async fn revocations_killed_at(number: usize, shut: Shut) -> bool {
     let case = format!("{shut:?} revocation {number}");
     let world = World::with(2).await;
     let by_hand = world.held();

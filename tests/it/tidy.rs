@@ -4,6 +4,8 @@
 mod secrets;
 mod written;
 
+pub(crate) use secrets::{Spy, silent};
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

@@ -22,8 +22,8 @@ use serde_json::Value;
 use crate::support::binary::{Home, Town, file_for};
 
 /// Stands between the program and a server, and notes every credential that passes.
-struct Spy {
-    url: String,
+pub(crate) struct Spy {
+    pub(crate) url: String,
     overheard: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -35,7 +35,7 @@ struct Wire {
 }
 
 impl Spy {
-    async fn on(upstream: &str) -> Self {
+    pub(crate) async fn on(upstream: &str) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let overheard = Arc::new(Mutex::new(BTreeSet::new()));
@@ -45,7 +45,7 @@ impl Spy {
         Self { url, overheard }
     }
 
-    fn overheard(&self) -> BTreeSet<String> {
+    pub(crate) fn overheard(&self) -> BTreeSet<String> {
         self.overheard.lock().unwrap().clone()
     }
 }
@@ -83,7 +83,7 @@ fn forms(id: &str, secret: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn silent(secrets: &BTreeSet<String>, output: &str, of: &str) {
+pub(crate) fn silent(secrets: &BTreeSet<String>, output: &str, of: &str) {
     for secret in secrets {
         assert!(secret.len() > 8, "`{secret}` would be found by chance");
         if let Some(at) = output.find(secret.as_str()) {

@@ -1,0 +1,384 @@
+//! What must hold of every plan for every world, read off the promises and not off the planner.
+//!
+//! Each function is one promise.
+
+use std::collections::BTreeSet;
+
+use entitled::config::settings::Limit;
+use entitled::desired::{Ending, Origin, State};
+use entitled::limits::Over;
+use entitled::model::{Prune, TargetIx};
+use entitled::plan::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, Verb, World, plan};
+use entitled::world::{Coverage, Freeze, LedgerAge, Reread};
+
+use crate::aftermath::insert;
+use crate::facts::{
+    Cell, Evidence, acts, cell, cells, claim, evidence, held, is_asked, kept, membership_for, of, owned, protected,
+    rereads, roles_within, takes_along, vanished, wanted,
+};
+
+/// Asserts every promise that can be seen in one plan.
+pub(crate) fn hold(world: World<'_>, plan: &Plan) {
+    let cells = cells(world);
+    takes_only_what_is_owned(world, plan);
+    takes_nothing_that_is_still_wanted(world, plan);
+    takes_nothing_without_proof(world, plan);
+    stays_within_the_limits(world, plan);
+    only_adds_to_a_fresh_ledger(world, plan);
+    does_nothing_that_is_frozen(world, plan);
+    touches_nothing_protected(world, plan);
+    gives_only_what_is_bought_and_absent(world, plan);
+    drops_nothing(world, plan, &cells);
+    holds_with_reason(world, plan);
+    explains_itself(world, plan);
+    runs_in_an_order_that_works(world, plan);
+    writes_down_what_is_ours(world, plan, &cells);
+    counts(world, plan, &cells);
+    asks_for_what_it_needs(world, plan);
+}
+
+fn takes_only_what_is_owned(world: World<'_>, plan: &Plan) {
+    for action in of(plan, Verb::Revoke) {
+        match world.guard.prune {
+            Prune::Never => panic!("1: takes under `prune: never`: {action:?}"),
+            Prune::Owned => assert!(owned(world, cell(action)).is_some(), "1: takes what is foreign: {action:?}"),
+            Prune::Exclusive => {}
+        }
+        assert!(!takes_along(world, plan, cell(action)), "1: takes a role along that stays: {action:?}");
+    }
+}
+
+fn takes_nothing_that_is_still_wanted(world: World<'_>, plan: &Plan) {
+    for action in of(plan, Verb::Revoke) {
+        assert!(!kept(world, cell(action)), "2: takes what an order keeps: {action:?}");
+    }
+}
+
+fn takes_nothing_without_proof(world: World<'_>, plan: &Plan) {
+    for action in of(plan, Verb::Revoke) {
+        let cell = cell(action);
+        let coverage = world.actual.targets[cell.0.at()].coverage;
+        assert!(!matches!(coverage, Coverage::Unread | Coverage::Missing), "3: takes on an unread target: {action:?}");
+        assert!(is_asked(world, cell), "3: takes from somebody who was not asked for by id: {action:?}");
+        assert!(world.actual.targets[cell.0.at()].holders.contains(&cell.1), "3: takes what nobody saw: {action:?}");
+        if owned(world, cell).is_some() {
+            assert!(evidence(world, cell) != Evidence::Nothing, "3: takes without evidence: {action:?}");
+            let confirmed = |reread| matches!(reread, Some(Reread::Confirmed | Reread::Unsupported));
+            let all = rereads(world, cell).into_iter().all(confirmed);
+            assert!(all, "3: takes without the orders read again: {action:?}");
+            assert!(!by_clock_alone(world, action), "3: takes what a renewal may have extended: {action:?}");
+        } else {
+            assert!(world.guard.blind.is_empty(), "3: takes what an unread order may entitle to: {action:?}");
+            let exact = matches!(coverage, Coverage::Whole | Coverage::Asked);
+            assert!(exact, "3: takes by what a lossy walk did not show: {action:?}");
+        }
+    }
+}
+
+/// Whether only the clock says that it ended, and the source that would know of a renewal was not read.
+fn by_clock_alone(world: World<'_>, action: &Action) -> bool {
+    let by_clock = matches!(action.why.cause, Cause::Ended(Ending::Expired | Ending::Lapsed));
+    by_clock && action.why.product.is_some_and(|product| world.guard.blind.contains(&product))
+}
+
+fn share(limit: Limit, base: u64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "tests use whole percentages")]
+    let percent = limit.percent as u64;
+    u64::from(limit.floor).max(base * percent / 100)
+}
+
+fn stays_within_the_limits(world: World<'_>, plan: &Plan) {
+    let tallies = || world.ours.tally.iter();
+    // Of each target: what a share is of, and what was used up today.
+    type Used = Vec<(u64, u64)>;
+    let measures: [(Verb, Limit, Used); 2] = [
+        (Verb::Revoke, world.guard.limits.revocations, tallies().map(|tally| (tally.base, tally.revoked)).collect()),
+        (
+            Verb::Grant,
+            world.guard.limits.config_grants,
+            tallies().map(|tally| (tally.base, tally.config_granted)).collect(),
+        ),
+    ];
+    for (verb, limit, bases) in measures {
+        let free = verb == Verb::Grant && world.guard.ledger == LedgerAge::Fresh;
+        // What somebody let through is not counted against the limit that it was let through to pass.
+        let limited = |action: &Action| {
+            let counts = verb == Verb::Revoke || action.why.cause == Cause::Commit;
+            action.verb == verb && counts && !approved(world, action)
+        };
+        let made = |target: Option<TargetIx>| {
+            let on = |action: &&Action| limited(action) && target.is_none_or(|target| action.target == target);
+            plan.actions.iter().filter(on).count() as u64
+        };
+        let over = |target: Option<TargetIx>| {
+            let bound = if target.is_some() { Bound::Target } else { Bound::Total };
+            let holds =
+                plan.held.iter().filter(|held| limited(&held.action) && !waits_for_membership(world, plan, held));
+            let on = holds.filter(|held| target.is_none_or(|target| held.action.target == target));
+            on.filter_map(|held| match held.hold {
+                Hold::OverLimit(of, over) if of == bound => Some(over),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+        };
+        let total = bases.iter().fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+        let each = (0..).zip(&bases).map(|(at, base)| (Some(TargetIx(at)), *base));
+        for (target, (base, spent)) in each.chain([(None, total)]) {
+            let allowed = share(limit, base);
+            let (made, over) = (made(target), over(target));
+            assert!(free || made == 0 || spent + made <= allowed, "4: {made} {verb:?} over {allowed} on {target:?}");
+            if free {
+                assert!(over.is_empty(), "4: the first pass grants without the limit");
+            }
+            if let Some(first) = over.first() {
+                assert_eq!(made, 0, "4: what is over is held whole: {target:?}");
+                let expected = Over { spent, allowed, owned: base, ..*first };
+                assert!(over.iter().all(|each| *each == expected), "4: the figures of {target:?}: {over:?}");
+                // A role that waits for its membership takes over the reason of the membership.
+                let wanted = plan.held.iter().filter(|held| {
+                    limited(&held.action) && matches!(held.hold, Hold::OverLimit(_, over) if over == *first)
+                });
+                assert!(first.wanted <= wanted.count() as u64, "4: counts what it does not hold");
+                assert!(spent + first.wanted > allowed, "4: held although it fits: {first:?}");
+            }
+        }
+    }
+}
+
+fn only_adds_to_a_fresh_ledger(world: World<'_>, plan: &Plan) {
+    if world.guard.ledger == LedgerAge::Fresh {
+        let unasked = of(plan, Verb::Revoke).find(|action| !approved(world, action));
+        assert_eq!(unasked, None, "9: a fresh ledger takes");
+    }
+}
+
+/// Whether somebody let this very action through.
+fn approved(world: World<'_>, action: &Action) -> bool {
+    world.guard.approved.contains(&(action.verb, action.target, action.user))
+}
+
+/// Whether a role in an organization is held only because its membership is, for the same reason.
+fn waits_for_membership(world: World<'_>, plan: &Plan, held: &Held) -> bool {
+    held.action.verb == Verb::Grant
+        && membership_for(world, held.action.target).is_some_and(|membership| {
+            let same = |other: &&Held| (other.action.target, other.action.user) == (membership, held.action.user);
+            let grants = |other: &&Held| other.action.verb == Verb::Grant && other.hold == held.hold;
+            plan.held.iter().filter(same).any(|other| grants(&other))
+        })
+}
+
+fn does_nothing_that_is_frozen(world: World<'_>, plan: &Plan) {
+    if world.guard.freeze != Freeze::Nothing {
+        assert_eq!(of(plan, Verb::Revoke).next(), None, "takes in spite of a freeze");
+    }
+    if world.guard.freeze == Freeze::Everything {
+        assert_eq!(of(plan, Verb::Grant).next(), None, "gives in spite of a freeze of everything");
+    }
+    let again = of(plan, Verb::Grant).find(|action| world.guard.flapping.contains(&cell(action)));
+    assert_eq!(again, None, "fights over a grant");
+}
+
+fn touches_nothing_protected(world: World<'_>, plan: &Plan) {
+    for action in &plan.actions {
+        let cell = cell(action);
+        match action.verb {
+            Verb::Revoke => assert!(!protected(world, cell), "takes what is protected: {action:?}"),
+            Verb::Grant => assert!(!world.catalog.targets[cell.0.at()].protected, "gives a protected role: {action:?}"),
+            Verb::Adopt => panic!("an adoption changes nothing and is no action"),
+        }
+    }
+}
+
+fn gives_only_what_is_bought_and_absent(world: World<'_>, plan: &Plan) {
+    for action in of(plan, Verb::Grant) {
+        let cell = cell(action);
+        assert!(wanted(world, cell), "gives what nobody bought: {action:?}");
+        assert_eq!(held(world, cell), Some(false), "gives what is there, or may be: {action:?}");
+        if let Some(membership) = membership_for(world, cell.0) {
+            let member = held(world, (membership, cell.1)) == Some(true);
+            let joins = acts(plan, Verb::Grant, (membership, cell.1));
+            assert!(member || joins, "gives a role in an organization to a stranger: {action:?}");
+        }
+    }
+}
+
+/// Whether something has to happen to a grant, or to be withheld.
+fn calls_for(world: World<'_>, cell: Cell) -> Option<Verb> {
+    if wanted(world, cell) {
+        return (held(world, cell) != Some(true)).then_some(Verb::Grant);
+    }
+    if kept(world, cell) {
+        return None;
+    }
+    let goes = match (owned(world, cell), world.guard.prune) {
+        (_, Prune::Never) | (None, Prune::Owned) => false,
+        (Some(_), Prune::Owned | Prune::Exclusive) => held(world, cell) != Some(false) && !vanished(world, cell),
+        // A target that no product gives is looked at for what is ours on it only: it is nobody's to empty.
+        (None, Prune::Exclusive) => held(world, cell) == Some(true) && world.catalog.gives(cell.0),
+    };
+    goes.then_some(Verb::Revoke)
+}
+
+fn drops_nothing(world: World<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
+    let mut seen = BTreeSet::new();
+    let held = plan.held.iter().map(|held| &held.action);
+    for action in plan.actions.iter().chain(held) {
+        assert!(seen.insert(cell(action)), "twice in one plan: {action:?}");
+        assert_eq!(calls_for(world, cell(action)), Some(action.verb), "nothing calls for {action:?}");
+    }
+    for &cell in cells {
+        assert_eq!(calls_for(world, cell).is_some(), seen.contains(&cell), "dropped: {cell:?}");
+    }
+}
+
+fn holds_with_reason(world: World<'_>, plan: &Plan) {
+    for one in &plan.held {
+        let cell = cell(&one.action);
+        let coverage = world.actual.targets[cell.0.at()].coverage;
+        let evidence = evidence(world, cell);
+        let rereads = rereads(world, cell);
+        let grant = one.action.verb == Verb::Grant;
+        let like_membership = waits_for_membership(world, plan, one);
+        let exclusive = owned(world, cell).is_none();
+        let justified = match one.hold {
+            Hold::Protected if grant => world.catalog.targets[cell.0.at()].protected,
+            Hold::Protected => protected(world, cell),
+            Hold::FreshLedger => !grant && world.guard.ledger == LedgerAge::Fresh,
+            Hold::Frozen => world.guard.freeze > if grant { Freeze::Revocations } else { Freeze::Nothing },
+            Hold::Flapping => grant && world.guard.flapping.contains(&cell),
+            Hold::Incomplete(Gap::Source) if exclusive => !grant && !world.guard.blind.is_empty(),
+            Hold::Incomplete(Gap::Source) => !grant && by_clock_alone(world, &one.action),
+            Hold::Incomplete(gap) => {
+                let expected = match coverage {
+                    Coverage::Unread => Gap::Unread,
+                    Coverage::Missing => Gap::Missing,
+                    Coverage::Partial { .. } | Coverage::Asked | Coverage::Whole => Gap::Partial,
+                };
+                let lossy = !grant && exclusive && matches!(coverage, Coverage::Partial { .. });
+                gap == expected && (held(world, cell).is_none() || lossy)
+            }
+            // The figures are checked with the limits.
+            Hold::OverLimit(..) => !grant || one.action.why.cause == Cause::Commit,
+            Hold::Foreign => !grant && takes_along(world, plan, cell),
+            Hold::Unverified(Doubt::NoEvidence) => !grant && !exclusive && evidence == Evidence::Nothing,
+            Hold::Unverified(Doubt::OrderUnconfirmed) => !grant && rereads.contains(&Some(Reread::Failed)),
+            Hold::Unverified(Doubt::NotAsked) => {
+                !grant
+                    && (exclusive || evidence != Evidence::Nothing)
+                    && (!is_asked(world, cell) || rereads.contains(&None))
+            }
+        };
+        assert!(justified || like_membership, "held for no reason: {one:?}");
+    }
+}
+
+fn explains_itself(world: World<'_>, plan: &Plan) {
+    let held = plan.held.iter().map(|held| &held.action);
+    for action in plan.actions.iter().chain(held).chain(&plan.adopt) {
+        let (cell, why) = (cell(action), action.why);
+        let claim = claim(world, cell);
+        let line = |product: entitled::model::ProductIx| {
+            let gives = &world.catalog.products[product.at()].entitlements;
+            gives.iter().find(|gives| gives.target == cell.0).map_or(0, |gives| gives.line)
+        };
+        let by_claim = claim.is_some_and(|claim| {
+            (why.order, why.product, why.at, why.line)
+                == (Some(claim.order), Some(claim.product), claim.at, line(claim.product))
+        });
+        let by_ledger = owned(world, cell).is_some_and(|owned| {
+            (why.order, why.product, why.line) == (owned.order, Some(owned.product), line(owned.product))
+        });
+        let explained = match (action.verb, why.cause) {
+            (Verb::Grant, Cause::Drift) => by_claim && owned(world, cell).is_some(),
+            (Verb::Grant | Verb::Adopt, Cause::Sale) => {
+                by_claim && owned(world, cell).is_none() && claim.is_some_and(|claim| claim.origin == Origin::Sale)
+            }
+            (Verb::Grant | Verb::Adopt, Cause::Commit) => {
+                by_claim && owned(world, cell).is_none() && claim.is_some_and(|claim| claim.origin == Origin::Commit)
+            }
+            (Verb::Revoke, Cause::Ended(how)) => by_claim && claim.map(|claim| claim.state) == Some(State::Ended(how)),
+            (Verb::Revoke, Cause::Unmapped) => by_ledger,
+            (Verb::Revoke, Cause::Exclusive) => owned(world, cell).is_none() && (why.order, why.line) == (None, 0),
+            _ => false,
+        };
+        assert!(explained, "8: does not explain itself: {action:?}");
+    }
+}
+
+fn runs_in_an_order_that_works(world: World<'_>, plan: &Plan) {
+    let place =
+        |verb, cell| plan.actions.iter().position(|action| (action.verb, crate::facts::cell(action)) == (verb, cell));
+    for (at, action) in plan.actions.iter().enumerate() {
+        for role in roles_within(world, action.target) {
+            let Some(with) = place(action.verb, (role, action.user)) else { continue };
+            match action.verb {
+                Verb::Grant => assert!(at < with, "gives the role before the membership"),
+                Verb::Revoke | Verb::Adopt => assert!(with < at, "takes the membership before the role"),
+            }
+        }
+    }
+    let key = |action: &Action| match action.verb {
+        Verb::Grant => (0, i32::from(action.target.0), action.user),
+        Verb::Revoke | Verb::Adopt => (1, -i32::from(action.target.0), action.user),
+    };
+    assert!(plan.actions.is_sorted_by_key(key), "actions out of order: {:?}", plan.actions);
+    assert!(plan.held.is_sorted_by_key(|held| (held.action.verb, held.action.target, held.action.user)));
+}
+
+fn writes_down_what_is_ours(world: World<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
+    let adopted: Vec<Cell> = plan.adopt.iter().map(cell).collect();
+    let is = |cell: &&Cell| {
+        let there = held(world, **cell) == Some(true) && owned(world, **cell).is_none();
+        wanted(world, **cell) && there && !world.guard.released.contains(*cell)
+    };
+    assert_eq!(adopted, cells.iter().filter(is).copied().collect::<Vec<_>>(), "adopts");
+    assert!(plan.adopt.iter().all(|action| action.verb == Verb::Adopt));
+    let is = |cell: &&Cell| {
+        let gone = held(world, **cell) == Some(false) || vanished(world, **cell);
+        !kept(world, **cell) && gone && owned(world, **cell).is_some()
+    };
+    assert_eq!(plan.forget, cells.iter().filter(is).copied().collect::<Vec<_>>(), "forgets");
+}
+
+fn counts(world: World<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
+    assert_eq!(plan.tallies.len(), world.catalog.targets.len());
+    for (at, tally) in (0..).zip(&plan.tallies) {
+        let count = |is: &dyn Fn(Cell) -> bool| {
+            cells.iter().filter(|(target, user)| target.0 == at && is((*target, *user))).count() as u64
+        };
+        let never = world.guard.prune == Prune::Never;
+        assert_eq!(tally.desired, count(&|cell| wanted(world, cell)));
+        assert_eq!(tally.actual, world.actual.targets[usize::from(at)].holders.len() as u64);
+        let foreign = |cell| !kept(world, cell) && held(world, cell) == Some(true) && owned(world, cell).is_none();
+        let exclusive = world.guard.prune == Prune::Exclusive;
+        let left = |cell: Cell| foreign(cell) && !(exclusive && world.catalog.gives(cell.0));
+        assert_eq!(tally.foreign, count(&left));
+        let only_kept = |cell| {
+            let by_order = kept(world, cell) && !wanted(world, cell) && held(world, cell) == Some(true);
+            let gone = held(world, cell) == Some(false) || vanished(world, cell);
+            let by_file = never && !kept(world, cell) && owned(world, cell).is_some() && !gone;
+            by_order || by_file
+        };
+        assert_eq!(tally.kept, count(&only_kept));
+    }
+}
+
+/// What is held because nobody was asked yet is let through by the answers that the plan asks for.
+fn asks_for_what_it_needs(world: World<'_>, plan: &Plan) {
+    let waiting = |plan: &Plan| plan.held.iter().any(|held| held.hold == Hold::Unverified(Doubt::NotAsked));
+    assert_eq!(waiting(plan), !plan.verify.is_empty(), "asks for {:?}", plan.verify);
+    if plan.verify.is_empty() {
+        return;
+    }
+    for order in &plan.verify.orders {
+        assert!(!world.guard.reread.contains_key(order), "asks twice for {order:?}");
+    }
+    let mut actual = world.actual.clone();
+    for (target, user) in &plan.verify.holders {
+        insert(&mut actual.targets[target.at()].asked, *user);
+    }
+    let mut guard = world.guard.clone();
+    guard.reread.extend(plan.verify.orders.iter().map(|order| (*order, Reread::Confirmed)));
+    let informed = self::plan(World { actual: &actual, guard: &guard, ..world });
+    assert!(!waiting(&informed), "asks again: {:?}", informed.held);
+}
