@@ -1,5 +1,7 @@
 //! Single plans worth reading: what each hold waits for, from orders to plan.
 
+mod undo;
+
 use std::collections::BTreeSet;
 
 use entitled::config::settings::{Limit, Limits};
