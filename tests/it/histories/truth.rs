@@ -126,7 +126,9 @@ impl Order {
     pub(super) fn may_explain_end(&self, rules: &Rules, thing: Thing, now: i64) -> bool {
         let rule = rules.rule(self.shop, self.product);
         let gave = FILES.iter().any(|file| file.rule(self.shop, self.product).gives.contains(&thing));
-        let ended = self.possible().any(|said| matches!(verdict(rule, said.status), Verdict::Ends));
+        // What has vanished is not there to be read again.
+        let ended =
+            self.now.is_some() && self.possible().any(|said| matches!(verdict(rule, said.status), Verdict::Ends));
         let expired = rule.valid_days.is_some_and(|days| self.paid_at + days * DAY <= now);
         gave && (!rule.gives.contains(&thing) || ended || expired)
     }
