@@ -1,6 +1,6 @@
 //! What follows from orders, one rule at a time.
 
-use entitled::desired::{Claim, Desired, Ending, FOREVER, Origin, State, desired};
+use entitled::desired::{Claim, Desired, Ending, FOREVER, Origin, State, desired, statements};
 use entitled::model::{
     Buyer, Catalog, Item, Order, OrderId, OrderKey, Policy, ProductIx, Purchase, Rule, Standing, TargetIx, UserIx,
     Verdict,
@@ -456,4 +456,28 @@ fn the_purchases_behind_an_ended_claim_are_told_by_user() {
     assert_eq!(desired.ended_of(UserIx(0)), &desired.ended[..1]);
     assert_eq!(desired.ended_of(UserIx(1)), &desired.ended[1..]);
     assert_eq!(desired.ended_of(UserIx(2)), []);
+}
+
+#[test]
+fn each_purchase_speaks_for_itself_and_after_those_before_it() {
+    let catalog = catalog(
+        &[role("paid")],
+        vec![rule("life", &[0]), shop(|rule| rule.valid_for = Some(days(30))).products.remove(0)],
+    );
+    let month = |order, user, at| Purchase { user: UserIx(user), product: ProductIx(1), ..paid(order, at) };
+    let refunded = purchase(4, Standing::Refunded, 5 * DAY);
+    let mut purchases =
+        [month(3, 1, 0), refunded, month(2, 0, 10 * DAY), month(1, 0, 0), purchase(5, Standing::Pending, DAY)];
+    let said = statements(&mut purchases, &catalog, 40 * DAY);
+    let said: Vec<_> = said.iter().map(|one| (one.purchase.order.0, one.says)).collect();
+    let expired = |days| Some((State::Ended(Ending::Expired), days * DAY));
+    let expected = [
+        (5, None),
+        (4, Some((State::Ended(Ending::Refunded), 5 * DAY))),
+        (1, expired(30)),
+        // Of the same user and the same product, so it begins when the first has ended.
+        (2, Some((State::Entitled, 60 * DAY))),
+        (3, expired(30)),
+    ];
+    assert_eq!(said, expected);
 }
