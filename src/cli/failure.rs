@@ -119,6 +119,7 @@ macro_rules! plain {
 
 plain! {
     crate::sandbox::SeedError,
+    crate::source::recording::RecordingError,
     crate::lease::LeaseError,
     std::io::Error,
 }

@@ -98,6 +98,8 @@ pub struct HttpSource {
     /// Origin and base path, without a trailing slash. Empty for the sandbox, which is filled in when
     /// it has started.
     pub base_url: String,
+    /// A folder whose recorded answers are given in place of the API's, which is then never asked.
+    pub recorded: Option<PathBuf>,
     /// How to say who asks.
     pub auth: Auth,
     /// Sent with every request.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use reqwest::StatusCode;
 
 use super::Shrunk;
+use super::recording::RecordingError;
 use crate::http::BodyError;
 
 /// Why a source could not be read. `call` is the method, the path and the query of the request.
@@ -209,6 +210,15 @@ pub enum SourceError {
         /// The token endpoint.
         url: String,
     },
+    /// A recording, or the folder that should be one.
+    #[error("the recording cannot be read")]
+    Recording(#[from] RecordingError),
+    /// Nobody asked that when the recording was made.
+    #[error("{call}: the recording holds no answer to it")]
+    NotRecorded {
+        /// The request.
+        call: String,
+    },
     /// The file of orders.
     #[error("`{}` cannot be read as orders", path.display())]
     File {
@@ -349,6 +359,13 @@ impl SourceError {
             }
             SourceError::TokenRefused { .. } => {
                 "check `token_url`, `client_id`, `client_secret`, `resource` and `scope` of `auth`"
+            }
+            SourceError::NotRecorded { .. } => {
+                "record more pages with `entitled source test NAME --record DIR --pages N`; a list that is asked for \
+                 otherwise than when it was recorded is not answered"
+            }
+            SourceError::Recording(_) => {
+                "`recorded` names a folder that `entitled source test NAME --record DIR` wrote"
             }
             SourceError::Redirect { .. } => "set `url` to the address that the API really has, with the right scheme",
             SourceError::NotJson { .. } => {

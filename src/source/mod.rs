@@ -10,8 +10,11 @@ mod file;
 pub mod http;
 mod overlay;
 pub mod presets;
+pub mod recording;
 mod time;
 pub mod trial;
+
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -22,6 +25,7 @@ pub use error::{FileError, MapError, SourceError};
 use expect::present;
 pub use expect::{Shrunk, believable};
 pub use overlay::{Forced, Mark, force};
+use recording::RecordingError;
 use trial::{Again, Follows, Trial};
 
 /// One payment API, ready to be read. Cheap to keep, meant to be shared: its token and its pace are one
@@ -140,6 +144,25 @@ impl Source {
             SourceKind::File(path) => Kind::File(file::File::new(path.clone())),
         };
         Ok(Self { name: settings.name.clone(), kind })
+    }
+
+    /// Takes down every answer from now on, for [`Source::keep_recording`]. `false`: this source cannot be
+    /// recorded.
+    pub fn record(&mut self) -> bool {
+        match &mut self.kind {
+            Kind::Http(http) => http.record(),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Writes what was taken down to a folder that is empty or not there, every name, address and secret
+    /// replaced, and says how many answers that are.
+    pub fn keep_recording(&self, folder: &Path) -> Result<usize, RecordingError> {
+        match &self.kind {
+            Kind::Http(http) => http.keep_recording(folder),
+            _ => Ok(0),
+        }
     }
 
     /// Its key in `entitlements.yaml`.

@@ -25,6 +25,9 @@ fn row(source: &SourceSettings) -> Vec<String> {
     let from = match &source.kind {
         SourceKind::Sandbox(_) => "the simulated shop".to_owned(),
         SourceKind::File(path) => path.display().to_string(),
+        SourceKind::Http(http) if http.recorded.is_some() => {
+            http.recorded.as_ref().map(|folder| format!("recorded in {}", folder.display())).unwrap_or_default()
+        }
         SourceKind::Http(http) => format!("{}{}", http.base_url, http.list.path),
     };
     vec![format!("  {}", source.name), from, format!("every {:#}", source.poll), format!("line {}", source.line)]

@@ -1,9 +1,12 @@
 //! `entitled source test`: what a source really says, for whoever writes a mapping.
 //!
 //! Flow: reads one page of the source, the first page of each overlay, and one order by its id; prints what the
-//! mapping made of them. Neither Logto nor the store is opened.
+//! mapping made of them. With `--record` it then reads the whole list, and keeps every answer in a folder. Neither
+//! Logto nor the store is opened.
 //!
 //! Exit codes: 0 printed, 1 the source could not be read.
+
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
@@ -14,8 +17,13 @@ use crate::config::source::{SourceKind, SourceSettings};
 use crate::in_force::set_up;
 use crate::render::table;
 use crate::render::words::count;
+use crate::source::recording::RecordingError;
 use crate::source::trial::{Again, Follows, Sorted, Trial};
+use crate::source::{Read, Source, Step};
 use crate::terminal::clean;
+
+/// What can be recorded.
+const RECORDABLE: &str = "presets and `kind: http` can be recorded; a file of orders is one already";
 
 /// Orders that the text shows in one line each.
 const SHOWN: usize = 10;
@@ -29,6 +37,12 @@ pub(super) struct Args {
     /// The form.
     #[arg(long, short, value_name = "FORM", default_value = "text")]
     output: Output,
+    /// Read the whole list too, and keep every answer in this folder, with names, addresses and secrets replaced.
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+    /// How much of the list is recorded.
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "record")]
+    pages: u32,
 }
 
 /// The form of what was found.
@@ -52,7 +66,16 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         }
         _ => (None, None),
     };
-    let source = set_up(settings, simulators.as_ref())?;
+    let mut source = set_up(settings, simulators.as_ref())?;
+    if let Some(folder) = &args.record {
+        let free = !folder.exists() || folder.read_dir()?.next().is_none();
+        if !free {
+            return Err(RecordingError::NotEmpty { path: folder.clone() }.into());
+        }
+        if !source.record() {
+            return Err(Failure::plain(format!("`{}` is no source over HTTP", args.name), RECORDABLE));
+        }
+    }
     eprintln!("reading one page of `{}` ...", args.name);
     let trial = source.trial().await.map_err(|error| {
         let hint = error.hint();
@@ -62,10 +85,37 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         Output::Json => serde_json::to_string_pretty(&trial).expect("what was found is plain data") + "\n",
         Output::Text => text(&trial),
     })?;
+    if let Some(folder) = &args.record {
+        let whole = read_on(&source, args.pages).await;
+        let answers = source.keep_recording(folder)?;
+        eprintln!("{} kept in {}", count(answers as u64, "answer"), folder.display());
+        eprintln!("to read them: `recorded: {}` in place of `url` and `auth`", folder.display());
+        if let Some(why) = whole {
+            eprintln!("{}: the recording is not of the whole list: {why}", context.notes.paint("1;33", "warning"));
+        }
+    }
     if let Some(running) = running {
         running.stop().await?;
     }
     Ok(Exit::Done)
+}
+
+/// Reads the list from its beginning, for the tape. Says why that was not all of it.
+async fn read_on(source: &Source, pages: u32) -> Option<String> {
+    let mut reading = source.read(Read::Full { last_count: None });
+    let mut read = 0;
+    while read < pages {
+        match reading.next().await {
+            Ok(Step::Done(_)) => return None,
+            Ok(Step::Page(page)) => {
+                read += 1;
+                eprintln!("page {read}: {}", count(page.len() as u64, "order"));
+            }
+            Ok(Step::Marks(_)) => {}
+            Err(error) => return Some(clean(&error.to_string()).into_owned()),
+        }
+    }
+    Some(format!("it has more than {}", count(u64::from(pages), "page")))
 }
 
 fn named<'c>(config: &'c Config, name: &str) -> Result<&'c SourceSettings, Failure> {

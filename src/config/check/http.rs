@@ -21,7 +21,24 @@ impl Check<'_> {
         if let Some(path) = fields.find("path") {
             self.error(path.at, format!("`path` means nothing with `kind: {kind}`")).help("did you mean `list.path`?");
         }
-        let base_url = if kind == "sandbox" { Some(String::new()) } else { self.base_url(fields) };
+        let recorded = fields.find("recorded");
+        let base_url = match recorded {
+            None if kind != "sandbox" => self.base_url(fields),
+            None => Some(String::new()),
+            Some(_) => {
+                for entry in ["url", "auth"].iter().filter_map(|key| fields.find(key)) {
+                    self.error(entry.at, format!("`{}` means nothing beside `recorded`", entry.key))
+                        .help("a recording asks nobody: take one of the two out")
+                        .hide(entry.node.place);
+                }
+                Some(String::new())
+            }
+        };
+        let recorded = recorded.map(|entry| self.name(&entry.node, "the folder of a recording"));
+        let recorded = match recorded {
+            None => Some(None),
+            Some(found) => found.map(|found| Some(self.folder.join(found.value))),
+        };
         let auth = fields.find("auth").map_or(Some(Auth::None), |entry| self.auth(entry));
         let headers = fields.node("headers").map_or(Some(Vec::new()), |node| self.pairs(node, "header"));
         let timeout = fields.node("timeout");
@@ -58,6 +75,7 @@ impl Check<'_> {
         let (incremental, overlap) = increments?;
         Some(HttpSource {
             base_url: base_url?,
+            recorded: recorded?,
             auth: auth?,
             headers: headers?,
             timeout: timeout?,

@@ -39,6 +39,7 @@ pub(super) static SOURCE: Shape = shape(
     &[
         "kind",
         "url",
+        "recorded",
         "path",
         "poll",
         "full_read",

@@ -16,6 +16,8 @@ pub struct Source {
     pub kind: String,
     /// The address of the API.
     pub url: Option<String>,
+    /// In place of `url` and `auth`: a folder that `source test --record` wrote, which answers instead of the API.
+    pub recorded: Option<String>,
     /// With `kind: file`, the file of orders, relative to this file.
     pub path: Option<String>,
     /// Between two polls. Default: `30s`.

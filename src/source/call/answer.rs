@@ -10,6 +10,7 @@ use serde_json_path::JsonPath;
 use super::link::next_link;
 use crate::secret::Secret;
 use crate::source::SourceError;
+use crate::source::recording::Exchange;
 
 /// The most of a server's own words that an error shows, in characters.
 const SHOWN: usize = 160;
@@ -34,6 +35,16 @@ impl Head {
     }
 }
 
+/// An answer that was recorded.
+impl From<&Exchange> for Reply {
+    fn from(exchange: &Exchange) -> Self {
+        let status = StatusCode::from_u16(exchange.status).unwrap_or(StatusCode::BAD_GATEWAY);
+        let head =
+            Head { status, content_type: exchange.content_type.clone(), location: None, next: exchange.next.clone() };
+        Self::new(head, exchange.body.to_string().into_bytes(), Vec::new())
+    }
+}
+
 /// A whole answer.
 pub(in crate::source) struct Reply {
     pub(in crate::source) status: StatusCode,
@@ -45,6 +56,20 @@ pub(in crate::source) struct Reply {
 impl Reply {
     pub(in crate::source) fn new(head: Head, body: Vec<u8>, secrets: Vec<Secret>) -> Self {
         Self { status: head.status, head, body, secrets }
+    }
+
+    /// The media type, as it was sent.
+    pub(in crate::source) fn content_type(&self) -> &str {
+        &self.head.content_type
+    }
+
+    pub(in crate::source) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// What was sent, and must not be shown.
+    pub(in crate::source) fn secrets(&self) -> &[Secret] {
+        &self.secrets
     }
 
     /// Where the header `Link` says that the next page is.

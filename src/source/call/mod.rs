@@ -14,6 +14,7 @@ use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{StatusCode, Url};
 
 use super::SourceError;
+use super::recording::{Recording, Tape};
 use crate::config::source::Auth;
 use crate::http::{Backoff, BodyError, Pace, Skew, body, client, retry_after};
 use answer::Reply;
@@ -29,6 +30,10 @@ pub(super) struct Caller {
     pace: Pace,
     skew: Skew,
     backoff: Backoff,
+    /// Takes every answer down.
+    tape: Option<Tape>,
+    /// Answers in place of the API.
+    recording: Option<Recording>,
 }
 
 impl Caller {
@@ -61,7 +66,24 @@ impl Caller {
             client,
             headers: map,
             backoff,
+            tape: None,
+            recording: None,
         })
+    }
+
+    /// A caller that asks nobody: what was recorded answers.
+    pub(super) fn recorded(recording: Recording) -> Result<Self, SourceError> {
+        let caller = Self::new(&recording.base_url(), &Auth::None, &[], SignedDuration::from_secs(30), None)?;
+        Ok(Self { recording: Some(recording), ..caller })
+    }
+
+    /// Takes every answer down from now on.
+    pub(super) fn record(&mut self) {
+        self.tape = Some(Tape::default());
+    }
+
+    pub(super) fn tape(&self) -> Option<&Tape> {
+        self.tape.as_ref()
     }
 
     /// How far the server's clock is ahead of this machine's, by its last answer.
@@ -100,6 +122,14 @@ impl Caller {
     /// everything else is an error.
     pub(super) async fn fetch(&self, url: Url) -> Result<Reply, SourceError> {
         let call = call(&url);
+        if let Some(recording) = &self.recording {
+            let Some(exchange) = recording.answer(&url) else { return Err(SourceError::NotRecorded { call }) };
+            let reply = Reply::from(exchange);
+            return match reply.verdict(&call, self.auth.kind()) {
+                None => Ok(reply),
+                Some(error) => Err(error),
+            };
+        }
         let mut tries = 0;
         let mut renewed = false;
         loop {
@@ -140,6 +170,9 @@ impl Caller {
                         Err(source) => (SourceError::Body { call: call.clone(), source }, wait),
                         Ok(bytes) => {
                             let reply = Reply::new(head, bytes, secrets);
+                            if let Some(tape) = &self.tape {
+                                tape.note(&url, &reply);
+                            }
                             match reply.verdict(&call, self.auth.kind()) {
                                 None => return Ok(reply),
                                 Some(error) if !answer::passing(status) => return Err(error),

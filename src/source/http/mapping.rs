@@ -203,7 +203,7 @@ fn shown(value: &Value) -> String {
 
 /// Where the API's own word for the status stands: every place that the status table compares with
 /// something, in the order of the table. So an order that no line fits is reported with what it says there.
-fn status_words(rules: &[StatusRule]) -> Vec<JsonPath> {
+pub(in crate::source) fn status_words(rules: &[StatusRule]) -> Vec<JsonPath> {
     let mut found: Vec<JsonPath> = Vec::new();
     for rule in rules {
         let text = rule.when.to_string();

@@ -9,12 +9,15 @@ mod paging;
 mod read;
 mod trial;
 
+use std::path::Path;
+
 use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::call::{Caller, answer, call, segment};
+use super::recording::{Recording, RecordingError};
 use super::{Lookup, MapError, SourceError};
-use crate::config::source::HttpSource;
+use crate::config::source::{HttpSource, Incremental};
 use crate::model::OrderId;
 use mapping::Mapper;
 use page::Page;
@@ -31,12 +34,28 @@ pub struct Http {
 impl Http {
     /// Checks the settings; asks nobody.
     pub fn new(settings: &HttpSource) -> Result<Self, SourceError> {
-        let HttpSource { base_url, auth, headers, timeout, rate, .. } = settings;
-        Ok(Self {
-            caller: Caller::new(base_url, auth, headers, *timeout, *rate)?,
-            mapper: Mapper::new(&settings.map, &settings.status),
-            settings: settings.clone(),
-        })
+        let HttpSource { base_url, recorded, auth, headers, timeout, rate, .. } = settings;
+        let mut settings = settings.clone();
+        let caller = match recorded {
+            None => Caller::new(base_url, auth, headers, *timeout, *rate)?,
+            Some(folder) => {
+                // What was recorded does not change, and holds no answer to a question about some other time.
+                settings.incremental = Incremental::Snapshot;
+                settings.overlays.iter_mut().for_each(|overlay| overlay.incremental = Incremental::Snapshot);
+                Caller::recorded(Recording::open(folder)?)?
+            }
+        };
+        Ok(Self { caller, mapper: Mapper::new(&settings.map, &settings.status), settings })
+    }
+
+    /// Takes down every answer from now on.
+    pub(super) fn record(&mut self) {
+        self.caller.record();
+    }
+
+    /// Writes what was taken down, and says how many answers that are.
+    pub(super) fn keep_recording(&self, folder: &Path) -> Result<usize, RecordingError> {
+        self.caller.tape().map_or(Ok(0), |tape| tape.write(folder, &self.settings))
     }
 
     /// How far the server's clock is ahead of this machine's, by its last answer.

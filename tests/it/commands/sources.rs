@@ -92,6 +92,23 @@ fn what_is_shown_can_be_pasted_and_overridden() {
     }
 }
 
+/// The block of a preset is a form: one line in the file, and hints are listened to.
+#[test]
+fn every_preset_with_a_webhook_can_be_hooked() {
+    let mut hooked = Vec::new();
+    for (name, _) in PRESETS.iter().filter(|(_, text)| text.contains("\nwebhook:")) {
+        let file = format!(
+            "version: 1\nlogto: {{endpoint: sandbox}}\nprune: owned\nproducts: {{p: {{entitlements: [{{role: r}}]}}}}\n\
+             sources: {{shop: {{kind: {name}, url: 'https://shop.example.com', webhook: {{}}}}}}\n"
+        );
+        let checked = check_text(&file, "entitlements.yaml".as_ref(), &Given, &Presets::new(PRESETS));
+        let (config, _) = checked.unwrap_or_else(|problems| panic!("{name}: {problems:#?}"));
+        assert!(config.sources[0].webhook.is_some(), "{name}");
+        hooked.push(*name);
+    }
+    assert!(hooked.len() >= 7, "{hooked:?}");
+}
+
 /// What the heading of every preset has to tell a user.
 #[test]
 fn every_preset_says_what_it_needs_and_what_it_cannot_see() {
