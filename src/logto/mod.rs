@@ -8,6 +8,7 @@
 //! ([`Walk::whole`] tells) and only a question by id is exact ([`Reader::holders_among`]).
 
 mod catalog;
+mod curl;
 mod error;
 mod examine;
 mod forgotten;

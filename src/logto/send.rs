@@ -1,7 +1,7 @@
 //! One call to Logto: paced, authorised, tried again where that is safe, logged, and told apart.
 //!
 //! Never sends a write a second time unless the first was certainly not carried out, and never logs a
-//! query, a body or a token.
+//! credential or the address of a person.
 
 #![expect(clippy::disallowed_methods, reason = "an edge: measures how long calls take")]
 
@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::curl;
 use super::error::LogtoError;
 use super::token::TokenSource;
 use super::wire;
@@ -286,7 +287,12 @@ impl Core {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let start = Instant::now();
         // Its text would show the query, which may hold addresses.
-        let response = request.send().await.map_err(|error| self.broken(method, path, error.without_url()))?;
+        let broken = |error: reqwest::Error| self.broken(method, path, error.without_url());
+        let request = request.build().map_err(broken)?;
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            tracing::debug!("{}", curl::line(&request));
+        }
+        let response = self.http.execute(request).await.map_err(broken)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         self.skew.note(&headers);
         let body = http::body(response).await;

@@ -55,6 +55,14 @@ async fn no_secret_no_token_and_no_address_in_any_log_or_debug() {
 
     let logs = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
     assert!(logs.contains("/api/roles/paid/users") && logs.contains("/oidc/token"), "nothing was captured");
+    for line in [
+        "curl -sS -X POST 'http://127.0.0.1:",
+        "/oidc/token' -u \"$LOGTO_M2M_APP_ID:$LOGTO_M2M_APP_SECRET\"",
+        "/api/roles/paid/users?page=1&page_size=100' -H \"Authorization: Bearer $LOGTO_TOKEN\"",
+        " --data '{\"userIds\":[\"",
+    ] {
+        assert!(logs.contains(line), "no call is shown with `{line}`");
+    }
     for text in shown.iter().chain([&logs]) {
         assert!(!text.contains(SECRET), "{text}");
         assert!(!text.contains("token-number-"), "{text}");
