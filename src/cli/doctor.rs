@@ -11,10 +11,11 @@ use clap::ValueEnum;
 use super::open::{load, simulate};
 use super::{Context, Exit, Failure, say};
 use crate::checkup::Check;
+use crate::clock;
 use crate::config::{self, ConfigError};
 use crate::daemon::presets;
 use crate::doctor::{self, CONFIGURATION, Patient};
-use crate::{clock, render};
+use crate::render::{self, words};
 
 /// `entitled doctor`
 #[derive(Debug, clap::Args)]
@@ -66,7 +67,7 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 fn invalid(error: &ConfigError) -> Vec<Check> {
     let mend =
         error.hint().or_else(|| Some("mend the places shown above; `entitled check` shows them again".to_owned()));
-    let mut checks = vec![Check::wrong(CONFIGURATION, "file", doctor::told(error), mend)];
+    let mut checks = vec![Check::wrong(CONFIGURATION, "file", words::told(error), mend)];
     let rest = ["Logto", "sources", "store", "file watching"];
     checks.extend(rest.map(|section| Check::not_tried(section, "all", "the configuration must be valid first")));
     checks

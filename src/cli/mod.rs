@@ -8,6 +8,7 @@ mod approve;
 mod check;
 mod doctor;
 mod failure;
+mod followers;
 mod freeze;
 mod history;
 mod ledger;

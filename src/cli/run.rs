@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::followers::Followers;
 use super::open::{Keep, Opened, invalid, open};
 use super::{Context, Exit, Failure, apply, plan, say};
 use crate::config::settings::Listen;
@@ -71,6 +72,7 @@ async fn watch(
 ) -> Result<Exit, Failure> {
     let (mut board, reading) = Board::new(mode);
     let (nudge, nudges) = daemon::nudges();
+    let followers = Followers::start(&reading, mode, &stop);
     let server = serve(context, listen, &board, reading, nudge)?;
     let opened = loop {
         let opened = tokio::select! {
@@ -105,6 +107,7 @@ async fn watch(
     daemon::run(Start { file, in_force, simulators, store, mode, pulse, board, nudges }, stop).await;
     drop(server);
     drop(running);
+    followers.end().await;
     Ok(Exit::Done)
 }
 

@@ -10,6 +10,7 @@ mod list;
 mod listen;
 mod logto;
 mod mapping;
+mod notify;
 mod overlay;
 mod products;
 pub(crate) mod reference;
@@ -133,6 +134,7 @@ impl Check<'_> {
         let protect = self.protect(fields);
         let store = self.store(fields);
         let listen = self.listen(fields);
+        let notify = self.notify(fields);
         let products = fields.need(self, "products", "products:` and below it a product with its `entitlements:");
         let products = products.and_then(|entry| self.products(entry, fields));
         version?;
@@ -147,6 +149,7 @@ impl Check<'_> {
             store: store?,
             listen: listen?,
             api_token: self.api_token(),
+            notify,
             products: products?,
             digest: String::new(),
         })

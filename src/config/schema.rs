@@ -98,6 +98,8 @@ pub struct File {
     /// Where `entitled run` listens for webhooks and shows itself: an address, or `off`. Beyond this machine
     /// only with `ENTITLED_API_TOKEN` set. Default: `127.0.0.1:8787`.
     pub listen: Option<String>,
+    /// Who is told of a change of state: once for each change, never once per pass.
+    pub notify: Option<Vec<Notify>>,
     /// What each product gives, under its id in the payment API, or under any name with `ids`.
     pub products: BTreeMap<String, Product>,
 }
@@ -219,6 +221,43 @@ pub struct Protect {
     pub users: Option<Vec<Name>>,
     /// Roles by name or id, which no product may give.
     pub roles: Option<Vec<Name>>,
+}
+
+/// Somebody who is told of a change of state.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notify {
+    /// The address that notices are posted to. Whoever knows it can post there, so it is a secret.
+    pub url: Secret,
+    /// `json`, the whole notice, or `slack`, `{"text": ...}` as Slack takes it. Default: `json`.
+    pub format: Option<NotifyFormat>,
+    /// Of which states. Default: all but `Pending`, which comes and goes with every sale.
+    pub on: Option<Vec<State>>,
+}
+
+/// The language of a notice.
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotifyFormat {
+    /// The whole notice.
+    Json,
+    /// `{"text": ...}`.
+    Slack,
+}
+
+/// The state in one word.
+#[derive(JsonSchema, Serialize)]
+pub enum State {
+    /// Logto holds what was paid for.
+    InSync,
+    /// Changes are planned that are not made yet.
+    Pending,
+    /// Some changes wait for a person.
+    Held,
+    /// Something does not work.
+    Degraded,
+    /// A person has stopped revocations or every write.
+    Frozen,
 }
 
 /// What a product gives, and what ends it.

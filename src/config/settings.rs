@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use super::source::SourceSettings;
 use crate::model::{Email, Policy, ProductId, Prune, SourceName, UserId};
 use crate::secret::Secret;
+use crate::status::State;
 
 /// `entitlements.yaml` after all checks.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Config {
     pub listen: Listen,
     /// What a caller of the API must show: `ENTITLED_API_TOKEN`, where it is set.
     pub api_token: Option<Secret>,
+    /// Who is told of a change of state.
+    pub notify: Vec<Notify>,
     /// Product -> entitlements, in the order of the file, names not yet resolved.
     pub products: Vec<Product>,
     /// SHA-256 of the file's bytes, in hex.
@@ -45,6 +48,34 @@ pub enum Listen {
     Off,
     /// Here; port 0 takes a free one.
     At(SocketAddr),
+}
+
+/// Somebody who is told of a change of state.
+#[derive(Clone, Debug)]
+pub struct Notify {
+    /// Where to. It is as good as a password to whoever takes notices there.
+    pub url: Secret,
+    /// The host of that, for messages.
+    pub host: String,
+    /// In which language.
+    pub format: NotifyFormat,
+    /// Of which states.
+    pub on: Vec<State>,
+}
+
+impl PartialEq for Notify {
+    fn eq(&self, other: &Self) -> bool {
+        (self.url.expose(), self.format, &self.on) == (other.url.expose(), other.format, &other.on)
+    }
+}
+
+/// The language of a notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotifyFormat {
+    /// The whole notice.
+    Json,
+    /// `{"text": ...}`, as Slack and what speaks its language take it.
+    Slack,
 }
 
 /// How to reach Logto.

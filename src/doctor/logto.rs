@@ -3,11 +3,11 @@
 //! The three troubles that newcomers meet are told by name: 403, since the application lacks the role; 404,
 //! since a name or id of the file is not in the tenant; and a buyer whose token is older than the role.
 
-use super::{Patient, clock, told};
+use super::{Patient, clock};
 use crate::checkup::Check;
 use crate::config::settings::LogtoEndpoint;
 use crate::logto::{Client, LogtoError, Reached, Reader, resolve};
-use crate::render::words;
+use crate::render::words::{self, told};
 
 const REACHABLE: &str = "reachable";
 const TOKEN: &str = "token";

@@ -11,7 +11,6 @@ mod source;
 mod store;
 mod watching;
 
-use std::error::Error;
 use std::path::Path;
 
 use futures_util::future::join_all;
@@ -96,18 +95,4 @@ fn clock(section: &str, skew: Option<SignedDuration>) -> Check {
             Check::wrong(section, name, says, Some(mend.to_owned()))
         }
     }
-}
-
-/// An error and its causes in one line, none of them twice.
-pub fn told(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{clock, told};
+use super::clock;
 use crate::checkup::Check;
 use crate::config::source::SourceSettings;
 use crate::in_force::{Simulators, set_up};
 use crate::model::{Order, Standing};
-use crate::render::words;
+use crate::render::words::{self, told};
 use crate::source::{Lookup, Read, Source, SourceError, Step};
 
 const REACHABLE: &str = "reachable";

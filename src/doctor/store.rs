@@ -9,10 +9,9 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::told;
 use crate::checkup::Check;
 use crate::lease;
-use crate::render::words;
+use crate::render::words::{self, told};
 use crate::store::{FreezeScope, Store, StoreError};
 
 const SECTION: &str = "store";

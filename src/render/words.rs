@@ -1,6 +1,7 @@
 //! Every sentence about a plan that a person reads, in one place.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,6 +11,8 @@ use crate::desired::{Ending, FOREVER};
 use crate::limits::Over;
 use crate::model::{Buyer, Catalog, Resolution, Rule, RunId};
 use crate::plan::{Bound, Cause, Doubt, Gap, Hold, Verb, Why};
+use crate::status::{Duty, Status};
+use crate::terminal::clean;
 use crate::world::{Coverage, Freeze};
 
 /// The name of the hold on a buyer whose email two accounts share.
@@ -314,6 +317,60 @@ pub fn length(time: SignedDuration) -> String {
         rest %= unit;
     }
     text
+}
+
+/// An error and its causes in one line, none of them twice.
+pub fn told(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// `7m ago`; `just now` within a second.
+pub fn ago(then: Timestamp, now: Timestamp) -> String {
+    match now.duration_since(then) {
+        past if past.as_secs() > 0 => format!("{} ago", length(past)),
+        _ => "just now".to_owned(),
+    }
+}
+
+/// `in 3m`; `due` once it has come.
+pub fn ahead(then: Timestamp, now: Timestamp) -> String {
+    match then.duration_since(now) {
+        left if left.as_secs() > 0 => format!("in {}", length(left)),
+        _ => "due".to_owned(),
+    }
+}
+
+/// What a freeze of this scope stops.
+pub fn frozen_scope(scope: &str) -> &'static str {
+    if scope == "all" { "nothing is written to Logto" } else { "nothing is taken away" }
+}
+
+/// The whole of a status in one line.
+pub fn standing_of(status: &Status, now: Timestamp) -> String {
+    match &status.duty {
+        Duty::Starting => "starting".to_owned(),
+        Duty::Standby { holder } => format!("standing by: another one writes, {holder}"),
+        Duty::Stopping => "ending after what is in flight".to_owned(),
+        Duty::Leader => {
+            let state = status.state.word();
+            let why = match (status.troubles.first(), status.figures.held) {
+                (Some(trouble), _) => trouble.line(),
+                (None, held) if held > 0 => format!("{} held", count(held, "change")),
+                (None, _) => count(status.targets.len() as u64, "target"),
+            };
+            let pass = status.last_full_pass.map_or_else(|| "none yet".to_owned(), |then| ago(then, now));
+            clean(&format!("{state}: {why}; last full pass {pass}")).into_owned()
+        }
+    }
 }
 
 /// A number of bytes: `812 B`, `12.3 KiB`, `4.5 MiB`.

@@ -17,6 +17,7 @@ impl Env for Fixed {
             "TOKEN" => "s3cr3t-of-the-test",
             "EMPTY" => "",
             "ROOT_ROLE" => "root",
+            "NOTIFY_URL" => "https://hooks.example.com/T0/s3cr3t-of-a-hook?key=s3cr3t",
             "LOGTO_M2M_APP_ID" => "the-app",
             "LOGTO_M2M_APP_SECRET" => "s3cr3t-of-the-app",
             "LOGTO_ENDPOINT" => "https://tenant.logto.app/",

@@ -14,7 +14,7 @@ const fn secretive(name: &'static str, keys: &'static [&'static str], secret: &'
 
 pub(super) static FILE: Shape = shape(
     "File",
-    &["version", "logto", "sources", "buyers", "schedule", "prune", "limits", "protect", "store", "listen", "products"],
+    &["version", "logto", "sources", "buyers", "schedule", "prune", "limits", "protect", "store", "listen", "notify", "products"],
 );
 pub(super) static LOGTO: Shape = secretive(
     "Logto",
@@ -28,6 +28,7 @@ pub(super) static SCHEDULE: Shape = shape("Schedule", &["full_pass", "full_read"
 pub(super) static LIMITS: Shape = shape("Limits", &["revocations", "config_grants"]);
 pub(super) static LIMIT: Shape = shape("Limit", &["per_day", "floor"]);
 pub(super) static PROTECT: Shape = shape("Protect", &["emails", "users", "roles"]);
+pub(super) static NOTIFY: Shape = secretive("Notify", &["url", "format", "on"], &["url"]);
 pub(super) static PRODUCT: Shape = shape(
     "Product",
     &["name", "ids", "source", "entitlements", "valid_for", "grace", "on_refund", "on_partial_refund", "on_dispute"],
@@ -145,6 +146,7 @@ mod tests {
             &LIMITS,
             &LIMIT,
             &PROTECT,
+            &NOTIFY,
             &PRODUCT,
             &ENTITLEMENT,
             &SOURCE,

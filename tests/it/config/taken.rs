@@ -1,8 +1,9 @@
 //! What a good file becomes.
 
-use entitled::config::settings::{LogtoEndpoint, Matching, WantedTarget};
+use entitled::config::settings::{LogtoEndpoint, Matching, NotifyFormat, WantedTarget};
 use entitled::config::source::{Auth, Incremental, PagedBy, Paging, SourceKind, TotalCheck};
 use entitled::model::{Policy, Prune};
+use entitled::status::State;
 use jiff::SignedDuration;
 
 use super::check;
@@ -18,6 +19,19 @@ fn http(text: &str) -> entitled::config::source::HttpSource {
         SourceKind::Http(http) => *http,
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn receivers_of_notices_are_secret_and_hear_of_all_but_pending() {
+    let block = "notify: [{url: '${NOTIFY_URL}'}, {url: '${NOTIFY_URL}', format: slack, on: [Held, Pending]}]";
+    let file = format!("{SANDBOX}{block}\nproducts: {{a: {{entitlements: [{{role: r}}]}}}}\n");
+    let (config, warnings) = check(&file).unwrap();
+    assert_eq!(warnings, []);
+    let [first, second] = &config.notify[..] else { panic!("{:?}", config.notify) };
+    assert_eq!((first.host.as_str(), first.format), ("hooks.example.com", NotifyFormat::Json));
+    assert!(first.url.expose().ends_with("?key=s3cr3t") && !first.on.contains(&State::Pending) && first.on.len() == 4);
+    assert_eq!((second.format, &second.on[..]), (NotifyFormat::Slack, &[State::Held, State::Pending][..]));
+    assert!(!format!("{config:?}").contains("s3cr3t-of-a-hook"));
 }
 
 #[test]
