@@ -18,13 +18,13 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::SourceName;
 use crate::render::{HeldChange, Origin, TargetView, View};
 
 /// See the module. Everything but the two plans is in its JSON.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// In one word.
     pub state: State,
@@ -51,7 +51,7 @@ pub struct Status {
     /// The figures over all targets.
     pub figures: Figures,
     /// What waits for a person, each with the command that lets it through.
-    #[serde(serialize_with = "shared")]
+    #[serde(serialize_with = "shared", deserialize_with = "unshared")]
     pub held: Arc<Vec<HeldChange>>,
     /// The last passes that are written down, newest first.
     pub runs: Vec<RunStatus>,
@@ -70,7 +70,7 @@ pub struct Status {
 }
 
 /// In one word; see the module for what goes before what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum State {
     /// Logto holds what was paid for.
     InSync,
@@ -85,7 +85,7 @@ pub enum State {
 }
 
 /// Whether a daemon works or stands by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "duty", rename_all = "snake_case")]
 pub enum Duty {
     /// It has not opened everything yet.
@@ -102,7 +102,7 @@ pub enum Duty {
 }
 
 /// What a daemon may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Close the difference.
@@ -112,7 +112,7 @@ pub enum Mode {
 }
 
 /// Something that does not work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
     /// What it is about. There is one trouble about one thing.
     pub about: About,
@@ -129,7 +129,7 @@ pub struct Trouble {
 }
 
 /// What a trouble is about, worst first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "name", rename_all = "snake_case")]
 pub enum About {
     /// The store cannot be read or written.
@@ -149,7 +149,7 @@ pub enum About {
 }
 
 /// What somebody stopped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frozen {
     /// `revocations` or `all`.
     pub scope: String,
@@ -164,7 +164,7 @@ pub struct Frozen {
 }
 
 /// What a daemon works by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigInForce {
     /// The file, its digest and its commit. Whether the file is still that one and valid, a [`Trouble`]
     /// about [`About::File`] tells.
@@ -178,7 +178,7 @@ pub struct ConfigInForce {
 }
 
 /// What is known of one payment API.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceStatus {
     /// Its name in the file.
     pub name: SourceName,
@@ -197,7 +197,7 @@ pub struct SourceStatus {
 }
 
 /// The figures over all targets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
     /// Changes that were wanted and neither made nor held.
     pub pending: u64,
@@ -214,7 +214,7 @@ pub struct Figures {
 }
 
 /// One pass that is written down.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunStatus {
     /// Its id, as in `history` and `undo`.
     pub id: String,
@@ -229,7 +229,7 @@ pub struct RunStatus {
 }
 
 /// How a pass ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunEnded {
     /// Milliseconds from its start.
     pub elapsed_ms: u64,
@@ -246,7 +246,7 @@ pub struct RunEnded {
 }
 
 /// What a pass looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pass {
     /// The users whose orders changed.
@@ -351,6 +351,10 @@ impl Status {
 
 fn shared<S: serde::Serializer>(held: &Arc<Vec<HeldChange>>, to: S) -> Result<S::Ok, S::Error> {
     held.as_ref().serialize(to)
+}
+
+fn unshared<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Arc<Vec<HeldChange>>, D::Error> {
+    Vec::deserialize(from).map(Arc::new)
 }
 
 impl State {

@@ -21,6 +21,7 @@ mod run;
 mod sandbox;
 mod schema;
 mod source;
+mod status;
 mod undo;
 mod who_has;
 mod why;
@@ -101,6 +102,8 @@ enum Command {
     Release(release::Args),
     /// Take back what one run did.
     Undo(undo::Args),
+    /// Say in one word how it stands, and since when.
+    Status(status::Args),
     /// Look at everything that a daemon needs: every line is ok, or the cause and the mend.
     Doctor(doctor::Args),
     /// Care for the store: verify, rebuild, backup.
@@ -182,6 +185,7 @@ async fn run_command() -> Exit {
         Command::Adopt(args) => adopt::run(&context, args).await,
         Command::Release(args) => release::run(&context, args).await,
         Command::Undo(args) => undo::run(&context, args).await,
+        Command::Status(args) => status::run(&context, args).await,
         Command::Doctor(args) => doctor::run(&context, args).await,
         Command::Ledger(args) => ledger::run(&context, args).await,
         Command::Check(args) => check::run(&context, args),

@@ -237,7 +237,7 @@ impl Board {
     /// What the store says besides: the freeze in force, the passes that are written down.
     pub(super) async fn look_up(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         self.draft.freeze = store.frozen(now).await?.map(frozen);
-        self.draft.runs = store.runs(RUNS).await?.into_iter().map(run).collect();
+        self.draft.runs = store.runs(RUNS).await?.into_iter().map(run_status).collect();
         if self.draft.last_full_pass.is_none() {
             self.draft.last_full_pass = store.last_full_pass().await?;
         }
@@ -292,12 +292,14 @@ fn unmade(view: &View, report: Option<&Report>) -> u64 {
     wanted.saturating_sub(figures.done + figures.already_so)
 }
 
-fn frozen(freeze: store::Freeze) -> Frozen {
+/// A freeze as the store has it, as a status shows it.
+pub fn frozen(freeze: store::Freeze) -> Frozen {
     let store::Freeze { scope, since, until, reason, who } = freeze;
     Frozen { scope: scope.word().to_owned(), reason, who, since, until }
 }
 
-fn run(row: RunRow) -> RunStatus {
+/// A pass as the store has it, as a status shows it.
+pub fn run_status(row: RunRow) -> RunStatus {
     let RunRow { run, end } = row;
     let kind = match run.kind {
         RunKind::Quick => Pass::Quick,

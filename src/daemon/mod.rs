@@ -23,7 +23,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{self, Signal, SignalKind};
 
-pub use board::{Aside, Board, Open, Reading};
+pub use board::{Aside, Board, Open, Reading, frozen, run_status};
 pub use nudge::{Asked, Hint, LONGEST, Nudge, Nudges, SETTLE, Wide, nudges};
 pub use schedule::Schedule;
 pub use stop::{Stop, Stopper, stop};

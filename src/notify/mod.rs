@@ -57,18 +57,18 @@ pub async fn follow(
     count: impl Fn(Delivery) + Clone + Send + 'static,
 ) {
     let mut receivers: Vec<Notify> = Vec::new();
-    let mut tellers = JoinSet::new();
+    let mut tellers: Option<JoinSet<()>> = None;
     loop {
         let open = reading.open.borrow_and_update().clone();
         if let Some(open) = open
             && open.in_force.config.notify != receivers
         {
             // Dropping the tasks ends them: whom the file names no more is told nothing more.
-            tellers = JoinSet::new();
+            drop(tellers.take());
             receivers.clone_from(&open.in_force.config.notify);
-            for receiver in &receivers {
-                tellers.spawn(tell(receiver.clone(), reading.status.clone(), stop.clone(), quiet, count.clone()));
-            }
+            let told = receivers.iter().cloned();
+            let told = told.map(|one| tell(one, reading.status.clone(), stop.clone(), quiet, count.clone()));
+            tellers = Some(told.collect());
         }
         tokio::select! {
             changed = reading.open.changed() => if changed.is_err() { return },

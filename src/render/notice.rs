@@ -146,3 +146,52 @@ fn held(status: &Status) -> Vec<Held> {
     });
     told.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::render::{Change, HeldChange};
+    use crate::status::Mode;
+
+    #[test]
+    fn the_first_hold_stands_with_its_command_and_slack_is_not_led_astray() {
+        let held = |user: &str| HeldChange {
+            change: Change {
+                action: "revoke".to_owned(),
+                user: user.into(),
+                email: Some("<!channel>&@example.com".to_owned()),
+                target: "role paid-tier".to_owned(),
+                target_key: "role/paid".to_owned(),
+                because: String::new(),
+                order: None,
+                source: None,
+                product: None,
+                line: None,
+            },
+            hold: "OverLimit".to_owned(),
+            reason: "7 in a day, and 5 are allowed".to_owned(),
+            lift: "`entitled approve 3f2a9c1` lets them through".to_owned(),
+            set: Some("3f2a9c1".to_owned()),
+        };
+        let mut status = Status::starting(Mode::Live, Timestamp::UNIX_EPOCH);
+        status.state = State::Held;
+        status.held = Arc::new(vec![held("ann"), held("ben")]);
+        status.figures.held = 2;
+        let notice = Notice::new(Some(State::InSync), &status);
+        assert_eq!(notice.held.len(), 1, "those that are held for one reason are told once");
+        for part in [
+            "entitled is Held (was InSync)",
+            "2 held",
+            "OverLimit: revoke role paid-tier from ann",
+            " and 1 more",
+            "`entitled approve 3f2a9c1`",
+        ] {
+            assert!(notice.text.contains(part), "`{part}` is missing in\n{}", notice.text);
+        }
+        let slack: serde_json::Value = serde_json::from_str(&notice.slack()).expect("JSON");
+        let text = slack["text"].as_str().expect("a text");
+        assert!(text.contains("&lt;!channel&gt;&amp;@example.com") && !text.contains('<'), "{text}");
+    }
+}

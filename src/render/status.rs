@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::text::{LINES, padded, who};
+use super::table;
+use super::text::{LINES, who};
 use super::{Color, words};
 use crate::status::{Pass, RunStatus, State, Status};
-use crate::terminal::{clean, width};
+use crate::terminal::clean;
 
 /// So many passes are shown.
 const RUNS: usize = 5;
@@ -90,7 +91,7 @@ fn sources(out: &mut String, status: &Status, now: Timestamp, color: Color) {
             vec![source.name.to_string(), words::count(source.orders, "order"), read, next]
         })
         .collect();
-    table(out, &rows);
+    self::rows(out, &rows);
 }
 
 fn targets(out: &mut String, status: &Status, color: Color) {
@@ -119,7 +120,7 @@ fn targets(out: &mut String, status: &Status, color: Color) {
             ]
         })
         .collect();
-    table(out, &rows);
+    self::rows(out, &rows);
 }
 
 fn held(out: &mut String, status: &Status, color: Color) {
@@ -146,7 +147,7 @@ fn runs(out: &mut String, status: &Status, now: Timestamp, color: Color) {
         return;
     }
     let _ = writeln!(out, "\n{}", color.paint("1", "last passes"));
-    table(out, &status.runs.iter().take(RUNS).map(|run| cells(run, now)).collect::<Vec<_>>());
+    rows(out, &status.runs.iter().take(RUNS).map(|run| cells(run, now)).collect::<Vec<_>>());
 }
 
 fn cells(run: &RunStatus, now: Timestamp) -> Vec<String> {
@@ -165,15 +166,11 @@ fn cells(run: &RunStatus, now: Timestamp) -> Vec<String> {
     vec![run.id.clone(), kind.to_owned(), words::ago(run.started, now), came]
 }
 
-/// Columns as wide as their widest cell, two spaces in.
-fn table(out: &mut String, rows: &[Vec<String>]) {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
-    let rows: Vec<Vec<String>> =
+/// Aligned, two spaces in.
+fn rows(out: &mut String, rows: &[Vec<String>]) {
+    let clean: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| clean(cell).into_owned()).collect()).collect();
-    let widest = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| width(cell)).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(widest).collect();
-    for row in &rows {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, wide)| padded(cell, *wide)).collect();
-        let _ = writeln!(out, "  {}", cells.join("  ").trim_end());
+    for line in table(&clean).lines() {
+        let _ = writeln!(out, "  {line}");
     }
 }

@@ -6,6 +6,7 @@ mod recordings;
 mod refusals;
 mod sandbox;
 mod sources;
+mod status;
 mod stepping_in;
 
 use std::io::Read as _;

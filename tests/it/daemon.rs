@@ -1,7 +1,9 @@
 //! The real loop: short timers, real files, real signals; every wait is for something that can be seen.
 
 mod files;
+mod notices;
 mod process;
+mod service_manager;
 
 use std::collections::BTreeSet;
 use std::path::Path;

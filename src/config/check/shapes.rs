@@ -14,7 +14,10 @@ const fn secretive(name: &'static str, keys: &'static [&'static str], secret: &'
 
 pub(super) static FILE: Shape = shape(
     "File",
-    &["version", "logto", "sources", "buyers", "schedule", "prune", "limits", "protect", "store", "listen", "notify", "products"],
+    &[
+        "version", "logto", "sources", "buyers", "schedule", "prune", "limits", "protect", "store", "listen", "notify",
+        "products",
+    ],
 );
 pub(super) static LOGTO: Shape = secretive(
     "Logto",

@@ -92,6 +92,27 @@ async fn sigterm_finishes_what_is_in_flight_and_leaves_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_sigterm_ends_it_at_once() {
+    let world = World::new(", batch: 1, concurrency: 1").await;
+    for number in 0..40 {
+        world.buyer(&format!("buyer-{number}@example.com"));
+    }
+    let daemon = world.program.start(&["run"]);
+    until("the first grant", || !world.logto.writes().is_empty()).await;
+    // What is in flight will not end: the first one waits for it.
+    world.logto.faults().latency(Duration::from_secs(3_600));
+    let asked = world.logto.writes().len();
+    until("one more is in flight", || world.logto.writes().len() > asked).await;
+    daemon.signal("TERM");
+    until("the first one is heard", || daemon.stderr().contains("once more to end at once")).await;
+    let second = Instant::now();
+    daemon.signal("TERM");
+    let ended = daemon.ended().await;
+    assert_eq!(ended.status.code(), Some(1), "{ended:#?}");
+    assert!(second.elapsed() < GRACE, "{ended:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_ends_a_daemon_that_waits_for_revocations() {
     let world = World::new("").await;
     let orders: Vec<_> = (0..60)

@@ -69,12 +69,18 @@ impl Program {
 
     /// Starts the program with these arguments.
     pub(crate) fn start(&self, args: &[&str]) -> Started {
+        self.start_with(&[], args)
+    }
+
+    /// The same with these variables, and no others.
+    pub(crate) fn start_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Started {
         let folder = self.folder.path().to_owned();
         let number = std::fs::read_dir(&folder).unwrap().count();
         let output = |name: &str| Stdio::from(std::fs::File::create(log(&folder, name, number)).unwrap());
         let child = Command::new(env!("CARGO_BIN_EXE_entitled"))
             .args(args)
             .env_clear()
+            .envs(variables.iter().copied())
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(output("stdout"))

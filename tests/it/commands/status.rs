@@ -1,0 +1,56 @@
+//! `entitled status`, where no daemon answers: what the store remembers.
+
+use serde_json::Value;
+
+use crate::support::binary::{Home, Town};
+
+#[test]
+fn before_the_first_pass_it_is_pending() {
+    let home = quiet_home();
+    let ran = home.entitled(&["status"]).exits(0);
+    assert!(ran.out.starts_with("Pending since "), "{}", ran.out);
+    assert!(ran.out.contains("last full pass never") && ran.out.contains("not read yet"), "{}", ran.out);
+    ran.complains(&["`listen` is off", "nobody writes to it"]);
+    assert_eq!(home.files(), ["entitlements.yaml"]);
+}
+
+#[test]
+fn after_a_pass_it_is_in_sync_and_shows_the_pass() {
+    let home = quiet_home();
+    home.entitled(&["run", "--once"]).exits(0);
+    let ran = home.entitled(&["status"]).exits(0);
+    assert!(ran.out.starts_with("InSync since "), "{}", ran.out);
+    assert!(ran.out.contains("13 orders") && ran.out.contains("20 done, 0 failed, 0 held, 1"), "{}", ran.out);
+    let status: Value = serde_json::from_str(&home.entitled(&["status", "-o", "json"]).exits(0).out).unwrap();
+    assert_eq!((&status["state"], &status["runs"][0]["end"]["done"]), (&Value::from("InSync"), &Value::from(20)));
+}
+
+#[test]
+fn a_freeze_goes_before_everything_and_says_how_it_ends() {
+    let home = quiet_home();
+    home.entitled(&["run", "--once"]).exits(0);
+    home.entitled(&["freeze", "--for", "2h", "--reason", "counting the till"]).exits(0);
+    let ran = home.entitled(&["status"]).exits(3);
+    assert!(ran.out.starts_with("Frozen since "), "{}", ran.out);
+    for part in ["nothing is taken away until ", ": counting the till", "`entitled unfreeze` ends it"] {
+        assert!(ran.out.contains(part), "`{part}` is missing in\n{}", ran.out);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_answers_and_is_no_daemon_is_not_believed() {
+    let town = Town::demo().await;
+    let logto = town.running.logto_url().trim_start_matches("http://").to_owned();
+    town.edit("prune: owned", &format!("prune: owned\nlisten: {logto}"));
+    let ran = town.home.entitled(&["status"]).exits(0);
+    assert!(ran.out.starts_with("Pending since "), "{}", ran.out);
+    ran.complains(&["what answers at ", "401"]);
+}
+
+/// The demo, which asks no daemon that happens to run here.
+fn quiet_home() -> Home {
+    let home = Home::demo();
+    let text = crate::support::binary::demo_file();
+    home.write("entitlements.yaml", &text.replace("prune: owned", "listen: off\nprune: owned"));
+    home
+}

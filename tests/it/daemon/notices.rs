@@ -1,0 +1,131 @@
+//! Who is told of a change of state: once, however many passes there are in it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use entitled::config::settings::{Notify, NotifyFormat};
+use entitled::daemon;
+use entitled::notify::{Delivery, tell};
+use entitled::sandbox::Rule;
+use entitled::secret::Secret;
+use entitled::status;
+use serde_json::Value;
+
+use super::{ALWAYS, Live};
+use crate::support::program::until;
+use crate::support::stage::PRODUCTS;
+
+/// Takes notices, and keeps them.
+struct Receiver {
+    url: String,
+    taken: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Receiver {
+    async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/T0/s3cr3t-of-the-hook", listener.local_addr().unwrap());
+        let taken = Arc::<Mutex<Vec<Value>>>::default();
+        let keep = |State(taken): State<Arc<Mutex<Vec<Value>>>>, body: String| async move {
+            taken.lock().unwrap().push(serde_json::from_str(&body).unwrap());
+        };
+        let app = Router::new().fallback(keep).with_state(taken.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { url, taken }
+    }
+
+    fn notice(&self, format: NotifyFormat) -> Notify {
+        use status::State::{Degraded, Frozen, Held, InSync};
+        let url = Secret::new(self.url.clone());
+        Notify { url, host: "127.0.0.1".to_owned(), format, on: vec![InSync, Held, Degraded, Frozen] }
+    }
+
+    fn taken(&self) -> Vec<Value> {
+        self.taken.lock().unwrap().clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_passes_in_one_state_are_one_notice() {
+    let live = Live::with(ALWAYS, PRODUCTS).await;
+    let receiver = Receiver::start().await;
+    let counted = Arc::<Mutex<Vec<Delivery>>>::default();
+    let count = {
+        let counted = counted.clone();
+        move |delivery| counted.lock().unwrap().push(delivery)
+    };
+    let (stopper, stop) = daemon::stop();
+    let telling = tokio::spawn(tell(
+        receiver.notice(NotifyFormat::Json),
+        live.reading.status.clone(),
+        stop,
+        Duration::ZERO,
+        count,
+    ));
+    let polls = || live.shop.requests().len();
+    let more_polls = async |number: usize| {
+        let before = polls();
+        until("it goes on polling", || polls() > before + number).await;
+    };
+    let state = || live.reading.status.borrow().state;
+    until("it is in sync", || state() == status::State::InSync).await;
+    more_polls(5).await;
+    assert_eq!(receiver.taken(), Vec::<Value>::new(), "that it started well is no news");
+
+    live.shop.faults().add(Rule::refuse(403));
+    until("somebody is told", || !receiver.taken().is_empty()).await;
+    more_polls(10).await;
+    let told = receiver.taken();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!((&told[0]["before"], &told[0]["state"]), (&Value::from("InSync"), &Value::from("Degraded")));
+    let trouble = &told[0]["troubles"][0];
+    assert!(trouble["hint"].is_string() && told[0]["text"].as_str().unwrap().contains("403"), "{told:#?}");
+
+    live.shop.faults().clear();
+    until("the mend is told", || receiver.taken().len() == 2).await;
+    more_polls(10).await;
+    let told = receiver.taken();
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert_eq!((&told[1]["before"], &told[1]["state"]), (&Value::from("Degraded"), &Value::from("InSync")));
+    assert_eq!(*counted.lock().unwrap(), [Delivery::Delivered, Delivery::Delivered]);
+    stopper.stop();
+    telling.await.unwrap();
+}
+
+/// The program itself: it reads the receivers from the file, one that is dead holds up nothing, and the address
+/// of neither is in the log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_file_names_the_receivers_and_the_log_does_not() {
+    let prepared = Live::prepare(ALWAYS, PRODUCTS).await;
+    let receiver = Receiver::start().await;
+    // Bound and let go: nobody listens there.
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let folder = prepared.program.folder.path();
+    let env = std::fs::read_to_string(folder.join(".env")).unwrap();
+    let secrets = format!("{env}GOOD={}\nDEAD=http://{dead}/T0/s3cr3t-of-the-dead\n", receiver.url);
+    std::fs::write(folder.join(".env"), secrets).unwrap();
+    let text = std::fs::read_to_string(prepared.program.file()).unwrap();
+    let block = "listen: off\nnotify: [{url: '${DEAD}'}, {url: '${GOOD}', format: slack}]\n";
+    std::fs::write(prepared.program.file(), format!("{text}{block}")).unwrap();
+    prepared.shop.faults().add(Rule::refuse(403));
+
+    let daemon = prepared.program.start(&["run", "--log", "trace"]);
+    until("the one is told", || !receiver.taken().is_empty()).await;
+    until("the other is given up", || daemon.stderr().contains("a notification was given up")).await;
+    let asked = prepared.shop.requests().len();
+    until("the loop goes on", || prepared.shop.requests().len() > asked + 5).await;
+    daemon.signal("TERM");
+    let ended = daemon.ended().await;
+    let told = receiver.taken();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let text = told[0]["text"].as_str().unwrap();
+    assert!(
+        text.starts_with("entitled is Degraded (just started)") && told[0].as_object().unwrap().len() == 1,
+        "{text}"
+    );
+    for secret in ["s3cr3t-of-the-dead", "s3cr3t-of-the-hook"] {
+        assert!(!ended.stderr.contains(secret), "{}", ended.stderr);
+    }
+}
