@@ -1,0 +1,104 @@
+//! The examples for those who run it: each can be read, and the configurations in them are valid.
+
+use serde_json::Value;
+
+use super::{File, files, root};
+use crate::support::binary::Home;
+
+/// Every document of a YAML text.
+fn documents(file: &File) -> Vec<Value> {
+    let documents = file.text.split("\n---\n").map(serde_yaml::from_str);
+    documents.map(|document| document.unwrap_or_else(|error| panic!("{}: {error}", file.path))).collect()
+}
+
+fn example(path: &str) -> File {
+    let text = std::fs::read_to_string(root().join("examples").join(path)).unwrap();
+    File { path: path.to_owned(), text }
+}
+
+/// Passes `entitled check` without a warning, whatever it refers to being set.
+fn is_valid(text: &str, from: &str) {
+    let mut home = Home::new();
+    home.write("entitlements.yaml", text);
+    for reference in text.split("${").skip(1).filter_map(|rest| rest.split(['}', ':']).next()) {
+        let address = reference.ends_with("_ENDPOINT");
+        home.set(reference, if address { "https://logto.example.com" } else { "a-value" });
+    }
+    let ran = home.entitled(&["check"]).exits(0);
+    assert_eq!(ran.err, "", "{from}");
+}
+
+#[test]
+fn every_file_of_them_can_be_read() {
+    let mut read = 0;
+    for file in files("examples") {
+        if file.path.ends_with(".yaml") || file.path.ends_with(".yml") {
+            assert!(
+                documents(&file).iter().all(|document| document.is_object() || document.is_array()),
+                "{}",
+                file.path
+            );
+            read += 1;
+        } else if file.path.ends_with(".json") {
+            serde_json::from_str::<Value>(&file.text).unwrap_or_else(|error| panic!("{}: {error}", file.path));
+            read += 1;
+        }
+    }
+    assert!(read >= 12, "only {read} were found");
+}
+
+#[test]
+fn the_configurations_in_them_are_valid() {
+    is_valid(&example("docker/entitlements.yaml").text, "docker");
+    let objects = documents(&example("kubernetes/entitled.yaml"));
+    let map = objects.iter().find(|object| object["kind"] == "ConfigMap").unwrap();
+    is_valid(map["data"]["entitlements.yaml"].as_str().unwrap(), "kubernetes");
+}
+
+#[test]
+fn the_pod_has_one_replica_its_probes_and_no_privileges() {
+    let objects = documents(&example("kubernetes/entitled.yaml"));
+    let deployment = objects.iter().find(|object| object["kind"] == "Deployment").unwrap();
+    assert_eq!(deployment["spec"]["replicas"], 1);
+    let pod = &deployment["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    assert_eq!(container["livenessProbe"]["httpGet"]["path"], "/healthz");
+    assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/readyz");
+    assert_eq!(
+        (&pod["securityContext"]["runAsNonRoot"], &container["securityContext"]["readOnlyRootFilesystem"]),
+        (&true.into(), &true.into())
+    );
+    let mounts = container["volumeMounts"].as_array().unwrap();
+    assert!(mounts.iter().all(|mount| mount.get("subPath").is_none()), "what is mounted by `subPath` never changes");
+    // Every secret that the configuration asks for is given.
+    let map = objects.iter().find(|object| object["kind"] == "ConfigMap").unwrap()["data"]["entitlements.yaml"]
+        .as_str()
+        .unwrap();
+    let secret = &objects.iter().find(|object| object["kind"] == "Secret").unwrap()["stringData"];
+    for name in map.split("${").skip(1).filter_map(|rest| rest.split(['}', ':']).next()) {
+        assert!(secret[name].is_string(), "the Secret lacks {name}");
+    }
+}
+
+#[test]
+fn the_containers_are_run_by_nobody_special() {
+    let image = example("docker/Dockerfile").text;
+    let user = image.lines().filter_map(|line| line.strip_prefix("USER ")).next_back().unwrap();
+    assert!(user.split(':').all(|id| id.parse::<u32>().unwrap() >= 10_000), "{user}");
+    let compose = &documents(&example("docker/compose.yaml"))[0];
+    for service in ["postgres", "logto", "entitled"] {
+        assert!(compose["services"][service].is_object(), "{service}");
+    }
+}
+
+#[test]
+fn the_unit_is_watched_and_starts_what_exists() {
+    let unit = example("systemd/entitled.service").text;
+    let value = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    assert_eq!((value("Type"), value("User")), (Some("notify"), Some("entitled")));
+    assert!(value("WatchdogSec").is_some() && value("ExecReload").unwrap().contains("-HUP"));
+    for key in ["ExecStart", "ExecStartPre"] {
+        let command = value(key).unwrap().split_once(' ').unwrap().1;
+        Home::new().entitled(&[command, "--help"]).exits(0);
+    }
+}
