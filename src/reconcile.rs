@@ -237,6 +237,8 @@ pub async fn act(
     stop: &Stop,
 ) -> Result<Report, StoreError> {
     let run = RunId::from(format!("{now:.3}-{:04x}", fastrand::u16(..)));
+    // Where the pass is logged in a span, all that follows names its run.
+    tracing::Span::current().record("run", run.as_str());
     let kind = match span {
         Span::Full => RunKind::Full,
         Span::Quick(_) => RunKind::Quick,

@@ -9,6 +9,7 @@
 
 mod board;
 mod hints;
+mod log;
 mod nudge;
 mod reload;
 mod schedule;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{self, Signal, SignalKind};
+use tracing::Instrument as _;
 
 pub use board::{Aside, Board, Open, Reading, frozen, run_status};
 pub use nudge::{Asked, Hint, LONGEST, Nudge, Nudges, SETTLE, Wide, nudges};
@@ -41,7 +43,6 @@ use crate::intake::{Breadth, intake};
 use crate::model::{OrderKey, SourceName};
 use crate::reconcile::{PassError, Sight, Span, act, look};
 use crate::render::{self, Color};
-use crate::report::Report;
 use crate::source::presets::PRESETS;
 use crate::status::{About, Duty};
 use crate::store::Store;
@@ -195,7 +196,8 @@ impl Daemon {
             Span::Quick(touched)
         };
         let every = self.in_force.config.schedule.full_pass;
-        match self.pass(&span, now, stop).await {
+        let around = tracing::info_span!("pass", kind = span.word(), run = tracing::field::Empty);
+        match self.pass(&span, now, stop).instrument(around).await {
             Ok(Some(next_change)) if span == Span::Full => {
                 self.schedule.passed(every, next_change, fastrand::f64(), now);
             }
@@ -267,7 +269,7 @@ impl Daemon {
             Mode::Live => {
                 let writer = self.in_force.client.writer();
                 let report = act(&self.in_force, &self.store, &writer, &sight, span, now, stop).await?;
-                log(span, &report);
+                log::pass(&report);
                 Some(report)
             }
         };
@@ -319,18 +321,6 @@ impl Daemon {
             () = woken => {}
             () = stop.wait() => {}
         }
-    }
-}
-
-/// Says what a pass did: to people where it did anything.
-fn log(span: &Span, report: &Report) {
-    let lines = render::report(report, Color::Plain);
-    if report.is_quiet() {
-        tracing::debug!(pass = span.word(), "{}", lines.trim_end());
-        return;
-    }
-    for line in lines.lines() {
-        tracing::info!(pass = span.word(), "{line}");
     }
 }
 

@@ -69,6 +69,26 @@ async fn sigterm_ends_a_daemon_that_has_nothing_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_change_is_logged_with_its_run_pass_user_target_and_order() {
+    let world = World::new("").await;
+    let ann = world.buyer("ann@example.com");
+    let daemon = world.program.start(&["run", "--log", "debug"]);
+    world.granted(&ann).await;
+    until("the pass is reported", || daemon.stderr().contains("1 change")).await;
+    let said = ends(daemon).await;
+    let lines: Vec<serde_json::Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let change = lines.iter().find(|line| line["action"] == "grant").expect("a line for the change");
+    let order = world.shop.orders()[0].to_string();
+    assert_eq!((&change["user"], &change["order"]), (&ann.as_str().into(), &order.into()), "{change:#}");
+    assert_eq!((&change["on"], &change["source"]), (&"role paid-tier".into(), &"shop".into()), "{change:#}");
+    let kind = change["span"]["kind"].as_str().unwrap();
+    let run = change["span"]["run"].as_str().unwrap();
+    assert!(matches!(kind, "full" | "quick") && run.starts_with("20"), "{change:#}");
+    let calls = lines.iter().filter_map(|line| line["message"].as_str()).filter(|text| text.starts_with("curl "));
+    assert!(calls.clone().count() >= 3 && calls.clone().all(|line| line.contains("$LOGTO_")), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_finishes_what_is_in_flight_and_leaves_the_rest() {
     let world = World::new(", batch: 1, concurrency: 1").await;
     let users: Vec<UserId> = (0..40).map(|number| world.buyer(&format!("buyer-{number}@example.com"))).collect();

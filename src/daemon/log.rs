@@ -1,0 +1,42 @@
+//! What a pass did, for the log: one line for each change, with what a search would go by, and the figures.
+
+use crate::render::{self, Change, Color, words};
+use crate::report::{Came, Report};
+
+/// More changes that went well than these are only told at debug: a first pass may make a hundred thousand.
+const SHOWN: usize = 200;
+
+/// The run and the kind of pass are fields of the span around it.
+pub(super) fn pass(report: &Report) {
+    let mut well = 0;
+    for line in &report.lines {
+        let Change { action, user, target, order, source, product, because, .. } = &line.change;
+        let (order, source, product) = (order.as_deref(), source.as_deref(), product.as_deref());
+        let deed = words::deed(&line.change, user.as_str());
+        macro_rules! told {
+            ($level:ident, $($what:tt)*) => {
+                tracing::$level!(action, %user, on = target, order, source, product, because, $($what)*)
+            };
+        }
+        match &line.came {
+            Came::Done | Came::AlreadySo => {
+                well += 1;
+                let so = if line.came == Came::Done { "" } else { " (already so)" };
+                if well <= SHOWN {
+                    told!(info, "{deed}{so}");
+                } else {
+                    told!(debug, "{deed}{so}");
+                }
+            }
+            Came::Gone(what) => told!(warn, "{deed}: {what}"),
+            Came::Failed(error) => told!(warn, error, "{deed} failed"),
+        }
+    }
+    let figures = render::report(report, Color::Plain);
+    let figures = figures.lines().next_back().unwrap_or_default();
+    if report.is_quiet() {
+        tracing::debug!("{figures}");
+    } else {
+        tracing::info!("{figures}");
+    }
+}
