@@ -1,7 +1,7 @@
 //! Answers of a payment API kept in a folder, and given again from there.
 //!
-//! A [`Tape`] takes answers down as they come; [`Tape::write`] writes them to a folder, every name, address and
-//! secret replaced (see [`redact`]). A [`Recording`] is such a folder, read: it answers what was asked when it
+//! A `Tape` takes answers down as they come; `Tape::write` writes them to a folder, every name, address and
+//! secret replaced (see `redact`). A `Recording` is such a folder, read: it answers what was asked when it
 //! was made, and refuses everything else. It never asks anybody.
 //!
 //! The folder holds `recording.json`, and one JSON file for each request with its answer. Requests are the same
@@ -51,7 +51,7 @@ pub enum RecordingError {
         /// The folder.
         path: PathBuf,
     },
-    /// A file of it is not what [`Tape::write`] writes.
+    /// A file of it is not what `Tape::write` writes.
     #[error("`{}` is no part of a recording", path.display())]
     Broken {
         /// The file.
