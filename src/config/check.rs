@@ -16,6 +16,7 @@ mod products;
 pub(crate) mod reference;
 pub(crate) mod shapes;
 mod source;
+mod stripe;
 mod value;
 mod variant;
 mod webhook;

@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 pub mod source;
+pub mod stripe;
 pub mod webhook;
 
 /// The schema, JSON Schema 2020-12.
@@ -82,7 +83,7 @@ pub struct File {
     /// How to reach Logto.
     pub logto: Logto,
     /// The payment APIs, each under a name of your choice.
-    pub sources: BTreeMap<String, source::Source>,
+    pub sources: BTreeMap<String, source::AnySource>,
     /// How a buyer becomes a Logto user.
     pub buyers: Option<Buyers>,
     /// When everything is looked at again.

@@ -108,6 +108,24 @@ pub enum SourceError {
         /// The request.
         call: String,
     },
+    /// An empty page, and word that more follow.
+    #[error("{call}: an empty page that says more follow")]
+    EmptyPage {
+        /// The request.
+        call: String,
+    },
+    /// An object of the other world: test data must not grant anything, nor live data be lost among it.
+    #[error("{call}: `{id}` is of {got} mode, and this source is of {wanted} mode")]
+    OtherMode {
+        /// The request.
+        call: String,
+        /// The object.
+        id: String,
+        /// `live` or `test`.
+        got: &'static str,
+        /// The other one.
+        wanted: &'static str,
+    },
     /// The list does not end.
     #[error("the list has more than {max} pages")]
     TooManyPages {
@@ -242,6 +260,9 @@ pub enum MapError {
         /// The paths of `order_id`.
         paths: String,
     },
+    /// Not of the shape that the API documents.
+    #[error("it is not of the documented shape")]
+    Shape(#[source] serde_json::Error),
     /// None of the paths holds a text or a whole number.
     #[error("it has no id at {paths}")]
     NoId {
@@ -338,6 +359,11 @@ impl SourceError {
     /// What mends it, where one thing does.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            SourceError::Denied { auth: "stripe", .. } => {
+                "check `key`, and that a restricted key may read all that the README names for Stripe; `read` leaves \
+                 out what the shop does not use"
+            }
+            SourceError::OtherMode { .. } => "use the key of the right mode, or set `live`",
             SourceError::Denied { auth: "none", .. } => {
                 "this source sends no credentials; set `auth`, for example {kind: bearer, token: ${SHOP_TOKEN}}"
             }

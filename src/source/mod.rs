@@ -11,6 +11,7 @@ pub mod http;
 mod overlay;
 pub mod presets;
 pub mod recording;
+mod stripe;
 mod time;
 pub mod trial;
 
@@ -40,6 +41,7 @@ pub struct Source {
 enum Kind {
     Http(Box<http::Http>),
     File(file::File),
+    Stripe(Box<stripe::Stripe>),
 }
 
 /// What to read.
@@ -109,6 +111,7 @@ pub struct Reading<'a>(Under<'a>);
 enum Under<'a> {
     Http(Box<http::Reading<'a>>),
     File(file::Reading<'a>),
+    Stripe(Box<stripe::Reading<'a>>),
 }
 
 impl Reading<'_> {
@@ -118,6 +121,7 @@ impl Reading<'_> {
         match &mut self.0 {
             Under::Http(reading) => reading.next().await,
             Under::File(reading) => reading.next().await,
+            Under::Stripe(reading) => reading.next().await,
         }
     }
 }
@@ -142,6 +146,7 @@ impl Source {
         let kind = match &settings.kind {
             SourceKind::Http(http) | SourceKind::Sandbox(http) => Kind::Http(Box::new(http::Http::new(http)?)),
             SourceKind::File(path) => Kind::File(file::File::new(path.clone())),
+            SourceKind::Stripe(stripe) => Kind::Stripe(Box::new(stripe::Stripe::new(stripe)?)),
         };
         Ok(Self { name: settings.name.clone(), kind })
     }
@@ -178,6 +183,7 @@ impl Source {
         Reading(match &self.kind {
             Kind::Http(http) => Under::Http(Box::new(http.read(plan))),
             Kind::File(file) => Under::File(file.read()),
+            Kind::Stripe(stripe) => Under::Stripe(Box::new(stripe.read(plan))),
         })
     }
 
@@ -215,6 +221,7 @@ impl Source {
         match &self.kind {
             Kind::Http(http) => http.get(id).await,
             Kind::File(file) => file.get(id).await,
+            Kind::Stripe(stripe) => stripe.get(id).await,
         }
     }
 }

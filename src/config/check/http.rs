@@ -99,7 +99,7 @@ impl Check<'_> {
         Some(self.address(&found, "https://api.example.com")?.base())
     }
 
-    fn expect(&mut self, fields: Fields<'_>, has_total: bool) -> Option<Expect> {
+    pub(super) fn expect(&mut self, fields: Fields<'_>, has_total: bool) -> Option<Expect> {
         let default = if has_total { TotalCheck::Required } else { TotalCheck::Ignored };
         let mut expect = Expect { max_shrink: 50.0, min_items: 0, total: default, canary: Vec::new(), live: None };
         let Some(entry) = fields.find("expect") else { return Some(expect) };

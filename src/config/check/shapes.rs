@@ -63,6 +63,27 @@ pub(super) static SOURCE: Shape = shape(
         "webhook",
     ],
 );
+pub(super) static STRIPE: Shape = secretive(
+    "Stripe",
+    &[
+        "kind",
+        "key",
+        "url",
+        "account",
+        "live",
+        "read",
+        "user_id",
+        "products",
+        "window",
+        "poll",
+        "overlap",
+        "timeout",
+        "rate",
+        "max_pages",
+        "expect",
+    ],
+    &["key"],
+);
 pub(super) static LIST: Shape = shape("List", &["path", "query", "items", "total", "paging"]);
 pub(super) static GET: Shape = shape("Get", &["path", "query", "item", "recheck_every"]);
 pub(super) static OVERLAY: Shape = shape(
@@ -153,6 +174,7 @@ mod tests {
             &PRODUCT,
             &ENTITLEMENT,
             &SOURCE,
+            &STRIPE,
             &LIST,
             &GET,
             &OVERLAY,

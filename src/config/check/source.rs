@@ -62,6 +62,10 @@ impl Check<'_> {
         match kind.value.as_str() {
             "sandbox" => self.sandbox(entry),
             "file" => self.orders_file(entry),
+            "stripe" => {
+                let stripe = self.stripe(entry);
+                self.settings(entry, node, stripe.map(|stripe| SourceKind::Stripe(Box::new(stripe))))
+            }
             "http" => {
                 let http = self.http(node, entry, &kind.value);
                 self.settings(entry, node, http.map(|http| SourceKind::Http(Box::new(http))))
@@ -88,7 +92,7 @@ impl Check<'_> {
     }
 
     fn kinds(&self) -> Vec<&'static str> {
-        ["sandbox", "file", "http"].into_iter().chain(self.presets.names()).collect()
+        ["sandbox", "file", "http", "stripe"].into_iter().chain(self.presets.names()).collect()
     }
 
     /// `None` where there is no such preset, `Some(None)` where it is broken.

@@ -10,6 +10,16 @@ use super::{Duration, Name, Number, Percent, Secret};
 
 /// A payment API.
 #[derive(JsonSchema, Serialize)]
+#[serde(untagged)]
+pub enum AnySource {
+    /// Stripe.
+    Stripe(super::stripe::Stripe),
+    /// Any other.
+    Other(Source),
+}
+
+/// A payment API over HTTP, a file of orders, or the simulated shop.
+#[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// `sandbox`, `file`, `http`, or a preset: `openbitum`, `bitcart`, `medusa`.

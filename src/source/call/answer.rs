@@ -174,6 +174,11 @@ pub(in crate::source) fn nothing_at<'a>(
     paths: impl Iterator<Item = &'a JsonPath>,
     answer: &Value,
 ) -> SourceError {
+    lacks(call, listed(paths), answer)
+}
+
+/// The same, where the places are named already.
+pub(in crate::source) fn lacks(call: &str, paths: String, answer: &Value) -> SourceError {
     let found = match answer {
         Value::Object(map) if map.is_empty() => "no keys".to_owned(),
         Value::Object(map) => {
@@ -186,7 +191,7 @@ pub(in crate::source) fn nothing_at<'a>(
         Value::Array(_) => "a list at `$`".to_owned(),
         _ => "neither keys nor a list".to_owned(),
     };
-    SourceError::NoItems { call: call.to_owned(), paths: listed(paths), found }
+    SourceError::NoItems { call: call.to_owned(), paths, found }
 }
 
 /// Paths as an error names them.

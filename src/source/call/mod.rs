@@ -216,9 +216,14 @@ fn header_name(name: &str) -> Result<HeaderName, SourceError> {
         .map_err(|_| SourceError::Settings { what: "the name of a header", value: name.to_owned() })
 }
 
+/// The most of a query that an error shows, in characters.
+const SHOWN: usize = 160;
+
 /// The request as errors name it.
 pub(super) fn call(url: &Url) -> String {
     match url.query() {
+        // A query is percent-encoded, so every character is one byte.
+        Some(query) if query.len() > SHOWN => format!("GET {}?{}...", url.path(), &query[..SHOWN]),
         Some(query) => format!("GET {}?{query}", url.path()),
         None => format!("GET {}", url.path()),
     }

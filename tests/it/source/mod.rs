@@ -9,6 +9,7 @@ mod increments;
 mod lookups;
 mod mapping;
 mod pages;
+mod stripe;
 
 use std::error::Error;
 

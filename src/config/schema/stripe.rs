@@ -1,0 +1,73 @@
+//! The part of the schema that describes Stripe.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::source::Expect;
+use super::{Duration, Name, Number, Secret};
+
+/// Stripe.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stripe {
+    /// `stripe`.
+    pub kind: Kind,
+    /// A restricted key.
+    pub key: Secret,
+    /// The address of the API. Default: `https://api.stripe.com`.
+    pub url: Option<String>,
+    /// The connected account to read.
+    pub account: Option<Name>,
+    /// Whether its objects must be of live mode. Default: by the prefix of the key.
+    pub live: Option<bool>,
+    /// What is read. Default: all of it.
+    pub read: Option<Vec<Part>>,
+    /// The key of `metadata` that holds the Logto user id. Default: `logto_user_id`.
+    pub user_id: Option<Name>,
+    /// Which id of a line counts as its product. Default: `product`.
+    pub products: Option<Products>,
+    /// How old a one-time payment may be to be listed in a full read. Absent: any age.
+    pub window: Option<Duration>,
+    /// Between two polls. Default: `30s`.
+    pub poll: Option<Duration>,
+    /// How far before the last event an increment starts. Default: `10m`.
+    pub overlap: Option<Duration>,
+    /// How long one call may take. Default: `30s`.
+    pub timeout: Option<Duration>,
+    /// Requests a second. Default: 20.
+    pub rate: Option<Number>,
+    /// Most pages of one list. Default: 10,000.
+    pub max_pages: Option<Number>,
+    /// What an answer must hold to be believed.
+    pub expect: Option<Expect>,
+}
+
+/// The kind of the source.
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Stripe.
+    Stripe,
+}
+
+/// A kind of Stripe object that is an order.
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// Checkout Sessions with one-time payments.
+    Checkout,
+    /// Payment Intents with a `product_id` in their metadata.
+    Payments,
+    /// Subscriptions.
+    Subscriptions,
+}
+
+/// Which id of a line counts as its product.
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Products {
+    /// `prod_...`
+    Product,
+    /// `price_...`
+    Price,
+}

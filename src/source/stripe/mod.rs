@@ -1,0 +1,282 @@
+//! Stripe: Checkout Sessions, Payment Intents and subscriptions as orders, with the events feed as the
+//! increment.
+//!
+//! Asks with `GET` only, of one fixed API version, and never takes a webhook's or an event's word for a
+//! state. Which objects are orders, and what they say, is decided in [`map`]; when what is read, in [`read`].
+
+mod events;
+mod list;
+mod map;
+mod read;
+mod wire;
+
+use reqwest::{StatusCode, Url};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use self::list::Walk;
+use self::map::{Paid, Rules};
+use self::read::Recent;
+use self::wire::{Dispute, Intent, Invoice, InvoicePayment, LineItem, Ref, Session, Subscription, SubscriptionItem};
+use super::call::answer::Reply;
+use super::call::{Caller, call, segment};
+use super::{Lookup, MapError, SourceError};
+use crate::config::source::{Auth, StripeMode, StripePart, StripeSource};
+use crate::model::{Order, OrderId};
+pub(super) use read::Reading;
+
+/// The version whose shapes are read, whatever the account's own is (<https://docs.stripe.com/api/versioning>).
+const VERSION: &str = "2025-03-31.basil";
+
+/// Where the objects are (<https://docs.stripe.com/api/checkout/sessions/list>).
+const SESSIONS: &str = "/v1/checkout/sessions";
+/// <https://docs.stripe.com/api/payment_intents/list>
+const INTENTS: &str = "/v1/payment_intents";
+/// <https://docs.stripe.com/api/subscriptions/list>
+const SUBSCRIPTIONS: &str = "/v1/subscriptions";
+/// <https://docs.stripe.com/api/subscription_items/list>
+const SUBSCRIPTION_ITEMS: &str = "/v1/subscription_items";
+/// <https://docs.stripe.com/api/invoice-payment/list>
+const INVOICE_PAYMENTS: &str = "/v1/invoice_payments";
+/// <https://docs.stripe.com/api/refunds/list>
+const REFUNDS: &str = "/v1/refunds";
+/// <https://docs.stripe.com/api/disputes/list>
+const DISPUTES: &str = "/v1/disputes";
+/// <https://docs.stripe.com/api/events/list>
+const EVENTS: &str = "/v1/events";
+
+/// What is asked for with an object (<https://docs.stripe.com/api/expanding_objects>: at most four levels,
+/// of which a list's own `data` is one).
+const WITH_SESSION: [&str; 3] = ["line_items", "customer", "payment_intent.latest_charge.refunds"];
+const WITH_INTENT: [&str; 2] = ["customer", "latest_charge.refunds"];
+const WITH_SUBSCRIPTION: [&str; 2] = ["customer", "latest_invoice.payments"];
+
+/// One Stripe account, with its one key and its one pace.
+#[derive(Debug)]
+pub(super) struct Stripe {
+    settings: StripeSource,
+    caller: Caller,
+    rules: Rules,
+    recent: Recent,
+}
+
+impl Stripe {
+    /// Checks the settings; asks nobody.
+    pub(super) fn new(settings: &StripeSource) -> Result<Self, SourceError> {
+        let mut headers = vec![("Stripe-Version".to_owned(), VERSION.to_owned())];
+        headers.extend(settings.account.clone().map(|account| ("Stripe-Account".to_owned(), account)));
+        let auth = Auth::Bearer(settings.key.clone());
+        Ok(Self {
+            caller: Caller::new(&settings.base_url, &auth, &headers, settings.timeout, Some(settings.rate))?,
+            rules: Rules { user_id: settings.user_id.clone(), products: settings.products },
+            settings: settings.clone(),
+            recent: Recent::default(),
+        })
+    }
+
+    /// Reads one order again: `cs_...`, `pi_...` or `sub_...`. An object that is there but is no order (a
+    /// session that made a subscription, an intent that a session made) is `Missing`.
+    pub(super) async fn get(&self, id: &OrderId) -> Result<Lookup, SourceError> {
+        let id = id.as_str();
+        let found = if id.starts_with("cs_") {
+            self.session(id).await?
+        } else if id.starts_with("pi_") {
+            match self.reads(StripePart::Checkout) && self.session_of(id).await?.is_some() {
+                true => None,
+                false => self.intent(id).await?,
+            }
+        } else if id.starts_with("sub_") {
+            self.subscription(id).await?
+        } else {
+            return Ok(Lookup::Unsupported);
+        };
+        Ok(found.map_or(Lookup::Missing, Lookup::Found))
+    }
+
+    fn reads(&self, part: StripePart) -> bool {
+        self.settings.read.contains(&part)
+    }
+
+    /// The order of a Checkout Session (<https://docs.stripe.com/api/checkout/sessions/retrieve>).
+    async fn session(&self, id: &str) -> Result<Option<Order>, SourceError> {
+        let Some(session) = self.one::<Session>(SESSIONS, id, &WITH_SESSION).await? else { return Ok(None) };
+        match session.mode.as_str() {
+            "payment" => self.order_of_session(session, None).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The order of the Checkout Session that made this Payment Intent.
+    async fn session_of(&self, intent: &str) -> Result<Option<Order>, SourceError> {
+        let mut walk = Walk::new(SESSIONS, &[("payment_intent", intent)]).with(&WITH_SESSION);
+        match walk.next::<Session>(self).await?.unwrap_or_default().into_iter().find(|it| it.mode == "payment") {
+            Some(session) => self.order_of_session(session, None).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// `disputes`: those of its payment, where they are known already.
+    async fn order_of_session(&self, session: Session, disputes: Option<&[Dispute]>) -> Result<Order, SourceError> {
+        let lines = match &session.line_items {
+            Some(page) if !page.has_more => page.data.clone(),
+            // The first ten come with the session (<https://docs.stripe.com/api/checkout/sessions/line_items>).
+            _ => {
+                let path = format!("{SESSIONS}/{}/line_items", segment(&session.id)?);
+                Walk::new(path, &[]).all::<LineItem>(self).await?
+            }
+        };
+        let intent = session.payment_intent.as_ref().and_then(Ref::object);
+        let asked = self.disputes(intent, disputes).await?;
+        Ok(self.rules.session(&session, &lines, &asked))
+    }
+
+    /// The order of a Payment Intent (<https://docs.stripe.com/api/payment_intents/retrieve>), if it is one.
+    async fn intent(&self, id: &str) -> Result<Option<Order>, SourceError> {
+        match self.one::<Intent>(INTENTS, id, &WITH_INTENT).await? {
+            Some(intent) if map::names_product(intent.metadata.as_ref()) => self.order_of_intent(&intent, None).await,
+            _ => Ok(None),
+        }
+    }
+
+    async fn order_of_intent(
+        &self,
+        intent: &Intent,
+        disputes: Option<&[Dispute]>,
+    ) -> Result<Option<Order>, SourceError> {
+        let asked = self.disputes(Some(intent), disputes).await?;
+        Ok(self.rules.intent(intent, &asked))
+    }
+
+    /// The order of a subscription (<https://docs.stripe.com/api/subscriptions/retrieve>).
+    async fn subscription(&self, id: &str) -> Result<Option<Order>, SourceError> {
+        let found = self.one::<Subscription>(SUBSCRIPTIONS, id, &WITH_SUBSCRIPTION).await?;
+        let Some(subscription) = found else { return Ok(None) };
+        let referred = self.referred(&subscription).await?;
+        let mut paid = Paid::default();
+        for (intent, _) in self.payments(&subscription).await? {
+            let Some(intent) = self.one::<Intent>(INTENTS, &intent, &WITH_INTENT).await? else { continue };
+            let Some(charge) = intent.latest_charge.as_ref().and_then(Ref::object) else { continue };
+            let (taken, given_back) = map::taken(charge);
+            paid.amount += taken;
+            paid.given_back += given_back;
+            let refunds = charge.refunds.as_ref().and_then(|refunds| map::last_refund(&refunds.data));
+            paid.refunded_at = paid.refunded_at.max(refunds);
+            paid.disputes.extend(self.disputes(Some(&intent), None).await?);
+        }
+        self.order_of_subscription(&subscription, referred.as_deref(), &paid).await.map(Some)
+    }
+
+    async fn order_of_subscription(
+        &self,
+        subscription: &Subscription,
+        referred: Option<&str>,
+        paid: &Paid,
+    ) -> Result<Order, SourceError> {
+        let items = match subscription.items.has_more {
+            false => subscription.items.data.clone(),
+            true => {
+                let mut walk = Walk::new(SUBSCRIPTION_ITEMS, &[("subscription", &subscription.id)]);
+                walk.all::<SubscriptionItem>(self).await?
+            }
+        };
+        Ok(self.rules.subscription(subscription, &items, referred, Some(paid)))
+    }
+
+    /// Who the Checkout Session that made a subscription was for, where its own metadata does not tell.
+    async fn referred(&self, subscription: &Subscription) -> Result<Option<String>, SourceError> {
+        if self.rules.user(subscription.metadata.as_ref()).is_some() || !self.reads(StripePart::Checkout) {
+            return Ok(None);
+        }
+        let mut walk = Walk::new(SESSIONS, &[("subscription", &subscription.id)]);
+        let sessions = walk.next::<Session>(self).await?.unwrap_or_default();
+        Ok(sessions.iter().find_map(|session| self.rules.referred(session)).map(str::to_owned))
+    }
+
+    /// The payments that paid the latest invoice of a running subscription: Payment Intent and amount.
+    async fn payments(&self, subscription: &Subscription) -> Result<Vec<(String, i64)>, SourceError> {
+        let invoice: Option<&Invoice> = subscription.latest_invoice.as_ref().and_then(Ref::object);
+        let Some(invoice) = invoice.filter(|_| subscription.status == "active") else { return Ok(Vec::new()) };
+        let payments = match &invoice.payments {
+            Some(page) if page.has_more => {
+                Walk::new(INVOICE_PAYMENTS, &[("invoice", &invoice.id)]).all::<InvoicePayment>(self).await?
+            }
+            Some(page) => page.data.clone(),
+            None => Vec::new(),
+        };
+        let paid = payments.into_iter().filter(|payment| payment.status.as_deref() == Some("paid"));
+        Ok(paid
+            .filter_map(|payment| {
+                let intent = payment.payment?.payment_intent?.id().to_owned();
+                Some((intent, payment.amount_paid.unwrap_or_default()))
+            })
+            .collect())
+    }
+
+    /// The disputes of a payment, which a charge only says it has had.
+    async fn disputes(&self, intent: Option<&Intent>, known: Option<&[Dispute]>) -> Result<Vec<Dispute>, SourceError> {
+        let Some(intent) = intent else { return Ok(Vec::new()) };
+        let charge = intent.latest_charge.as_ref().and_then(Ref::object);
+        match known.filter(|known| !known.is_empty()) {
+            Some(known) => Ok(known.to_vec()),
+            None if charge.is_some_and(|charge| charge.disputed) => {
+                Walk::new(DISPUTES, &[("payment_intent", &intent.id)]).all(self).await
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// One object by its id; `None` where Stripe says, in JSON, that there is none.
+    async fn one<T: DeserializeOwned>(&self, path: &str, id: &str, with: &[&str]) -> Result<Option<T>, SourceError> {
+        let query: Vec<(String, String)> =
+            with.iter().map(|what| ("expand[]".to_owned(), (*what).to_owned())).collect();
+        let url = self.caller.url(&format!("{path}/{}", segment(id)?), &query)?;
+        let call = call(&url);
+        let reply = self.fetch(url).await?;
+        let raw = reply.json(&call)?;
+        if reply.status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        if let Some(got) = raw.get("id").and_then(Value::as_str)
+            && got != id
+        {
+            return Err(SourceError::OtherOrder { call, got: got.to_owned() });
+        }
+        self.parse(&call, 1, raw).map(Some)
+    }
+
+    async fn fetch(&self, url: Url) -> Result<Reply, SourceError> {
+        self.caller.fetch(url).await.map_err(|error| match error {
+            SourceError::Denied { call, status, said, .. } => {
+                SourceError::Denied { call, status, said, auth: "stripe" }
+            }
+            other => other,
+        })
+    }
+
+    /// One object, of the right mode and the documented shape.
+    fn parse<T: DeserializeOwned>(&self, call: &str, place: usize, raw: Value) -> Result<T, SourceError> {
+        let id = raw.get("id").and_then(Value::as_str).map(str::to_owned);
+        let live = raw.get("livemode").and_then(Value::as_bool);
+        if let (Some(mode), Some(live)) = (self.settings.mode, live)
+            && live != (mode == StripeMode::Live)
+        {
+            let word = |live| if live { "live" } else { "test" };
+            return Err(SourceError::OtherMode {
+                call: call.to_owned(),
+                id: id.unwrap_or_default(),
+                got: word(live),
+                wanted: word(!live),
+            });
+        }
+        serde_json::from_value(raw).map_err(|error| SourceError::Item {
+            call: call.to_owned(),
+            place,
+            id,
+            source: MapError::Shape(error),
+        })
+    }
+}
+
+fn query(parameters: &[(&str, &str)]) -> Vec<(String, String)> {
+    parameters.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
