@@ -192,6 +192,7 @@ impl Source {
     pub fn skew(&self) -> Option<jiff::SignedDuration> {
         match &self.kind {
             Kind::Http(http) => http.skew(),
+            Kind::Stripe(stripe) => stripe.skew(),
             Kind::File(_) => None,
         }
     }

@@ -29,6 +29,7 @@ fn row(source: &SourceSettings) -> Vec<String> {
             http.recorded.as_ref().map(|folder| format!("recorded in {}", folder.display())).unwrap_or_default()
         }
         SourceKind::Http(http) => format!("{}{}", http.base_url, http.list.path),
+        SourceKind::Stripe(stripe) => stripe.base_url.clone(),
     };
     vec![format!("  {}", source.name), from, format!("every {:#}", source.poll), format!("line {}", source.line)]
 }

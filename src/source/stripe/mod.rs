@@ -74,6 +74,11 @@ impl Stripe {
         })
     }
 
+    /// How far Stripe's clock is ahead of this machine's, by its last answer.
+    pub(super) fn skew(&self) -> Option<jiff::SignedDuration> {
+        self.caller.skew()
+    }
+
     /// Reads one order again: `cs_...`, `pi_...` or `sub_...`. An object that is there but is no order (a
     /// session that made a subscription, an intent that a session made) is `Missing`.
     pub(super) async fn get(&self, id: &OrderId) -> Result<Lookup, SourceError> {
