@@ -427,6 +427,8 @@ pub struct StripeSource {
     pub overlap: SignedDuration,
     /// How long one call may take.
     pub timeout: SignedDuration,
+    /// How long one read may take, all its pages together.
+    pub read_timeout: SignedDuration,
     /// Requests per second.
     pub rate: f64,
     /// At the most so many pages of one list.

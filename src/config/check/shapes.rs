@@ -78,6 +78,7 @@ pub(super) static STRIPE: Shape = secretive(
         "poll",
         "overlap",
         "timeout",
+        "read_timeout",
         "rate",
         "max_pages",
         "expect",

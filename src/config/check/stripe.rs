@@ -15,6 +15,9 @@ const ADDRESS: &str = "https://api.stripe.com";
 const RATE: f64 = 20.0;
 /// How far before the watermark an increment starts where the file does not say.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+/// How long a whole read may take where the file does not say: a page of a hundred sessions with their
+/// payments takes Stripe seconds.
+const READ_TIMEOUT: SignedDuration = SignedDuration::from_hours(1);
 /// Events are kept for 30 days (<https://docs.stripe.com/api/events>); an overlap that reaches further
 /// back would make every increment a full read.
 const LONGEST_OVERLAP: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -49,6 +52,7 @@ impl Check<'_> {
         let overlap = fields.node("overlap").map_or(Some(OVERLAP), |node| self.overlap(node));
         let timeout = fields.node("timeout");
         let timeout = timeout.map_or(Some(SignedDuration::from_secs(30)), |node| self.interval(node));
+        let read_timeout = fields.node("read_timeout").map_or(Some(READ_TIMEOUT), |node| self.interval(node));
         let rate = fields.node("rate").map_or(Some(RATE), |node| self.rate(node));
         let max_pages = fields.node("max_pages").map_or(Some(10_000), |node| self.whole(node, 1..=10_000_000));
         let expect = self.stripe_expect(fields);
@@ -68,6 +72,7 @@ impl Check<'_> {
             window: optional(window)?,
             overlap: overlap?,
             timeout: timeout?,
+            read_timeout: read_timeout?,
             rate: rate?,
             max_pages: max_pages?,
             expect: expect?,
@@ -136,8 +141,13 @@ impl Check<'_> {
     }
 
     fn stripe_expect(&mut self, fields: Fields<'_>) -> Option<Expect> {
-        if let Some(total) = fields.node("expect").and_then(|node| node.get("total")) {
+        let node = fields.node("expect");
+        if let Some(total) = node.and_then(|node| node.get("total")) {
             self.error(total.place, "Stripe does not say how many objects there are").help("leave out `total`");
+            return None;
+        }
+        if let Some(live) = node.and_then(|node| node.get("live")) {
+            self.error(live.place, "which mode an object of Stripe is of is known").help("set `live` of the source");
             return None;
         }
         self.expect(fields, false)

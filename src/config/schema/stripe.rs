@@ -34,6 +34,8 @@ pub struct Stripe {
     pub overlap: Option<Duration>,
     /// How long one call may take. Default: `30s`.
     pub timeout: Option<Duration>,
+    /// How long one read of all its pages may take. Default: `1h`.
+    pub read_timeout: Option<Duration>,
     /// Requests a second. Default: 20.
     pub rate: Option<Number>,
     /// Most pages of one list. Default: 10,000.

@@ -7,8 +7,10 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use super::events::{Affected, TYPES, affected};
 use super::list::Walk;
@@ -20,7 +22,7 @@ use super::{
 };
 use crate::config::source::StripePart;
 use crate::model::{Order, OrderId};
-use crate::source::{Read, ReadReport, Scope, SourceError, Step, believable};
+use crate::source::{Read, ReadReport, Scope, SourceError, Step, believable, present};
 
 /// Events are kept for 30 days (<https://docs.stripe.com/api/events>). An increment that would reach back
 /// further than this is a full read instead.
@@ -83,10 +85,12 @@ pub(in crate::source) struct Reading<'a> {
     /// `None` for a full read.
     since: Option<Timestamp>,
     started: Timestamp,
+    deadline: Instant,
     stage: Stage,
     parts: VecDeque<StripePart>,
     known: Known,
     events: BTreeSet<String>,
+    /// The orders of an increment; of a full read, those that must be among them.
     given: BTreeSet<OrderId>,
     newest_event: Option<Timestamp>,
     pages: u32,
@@ -116,6 +120,9 @@ impl Stripe {
             last_count,
             since,
             started,
+            deadline: Instant::now()
+                .checked_add(self.settings.read_timeout.unsigned_abs())
+                .unwrap_or_else(|| Instant::now() + Duration::from_secs(1 << 32)),
             stage: Stage::Start,
             parts: parts.into(),
             known: Known::default(),
@@ -130,6 +137,13 @@ impl Stripe {
 
 impl Reading<'_> {
     pub(in crate::source) async fn next(&mut self) -> Result<Step, SourceError> {
+        match tokio::time::timeout_at(self.deadline, self.go_on()).await {
+            Ok(step) => step,
+            Err(_) => Err(SourceError::TooSlow { limit: self.stripe.settings.read_timeout, pages: self.pages }),
+        }
+    }
+
+    async fn go_on(&mut self) -> Result<Step, SourceError> {
         loop {
             let orders = match std::mem::replace(&mut self.stage, Stage::End) {
                 Stage::Start => {
@@ -145,6 +159,8 @@ impl Reading<'_> {
             };
             if !orders.is_empty() {
                 self.orders += orders.len() as u64;
+                let canary = &self.stripe.settings.expect.canary;
+                self.given.extend(orders.iter().map(|order| order.id.clone()).filter(|id| canary.contains(id)));
                 return Ok(Step::Page(orders));
             }
         }
@@ -154,14 +170,16 @@ impl Reading<'_> {
         let (scope, watermark) = match self.since {
             Some(since) => (Scope::Changes, self.newest_event.map(|at| at.min(self.started)).max(Some(since))),
             None => {
-                believable(self.last_count, self.orders, &self.stripe.settings.expect)?;
+                let expect = &self.stripe.settings.expect;
+                believable(self.last_count, self.orders, expect)?;
+                present(&expect.canary, |id| self.given.contains(id))?;
                 let quiet = self.started.checked_sub(QUIET).unwrap_or(self.started);
                 (Scope::Full, Some(self.newest_event.map_or(quiet, |at| at.clamp(quiet, self.started))))
             }
         };
         self.stripe.recent.set(watermark, self.events.clone());
         let (pages, orders) = (self.pages, self.orders);
-        Ok(ReadReport { scope, pages, orders, total_claimed: None, watermark, reread: false })
+        Ok(ReadReport { scope, pages, orders, test_orders: 0, total_claimed: None, watermark, reread: false })
     }
 
     /// What a full read must know before the first order: where the events stand, by Stripe's own clock, and

@@ -77,7 +77,7 @@ async fn something_else_than_a_list_is_no_list_without_objects() {
     broken["created"] = json!("yesterday");
     let (error, _) = ends(vec![Line::json(SESSIONS, list(&[broken], false))]).await;
     assert!(
-        chain(&error).contains("item 1 (`cs_1`) cannot be read as an order: it is not of the documented shape"),
+        chain(&error).contains("item 1 (`cs_1`) cannot be read: it is not of the documented shape"),
         "{}",
         chain(&error)
     );

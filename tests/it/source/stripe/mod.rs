@@ -6,6 +6,7 @@ mod account;
 mod guards;
 mod increments;
 mod lists;
+mod localstripe;
 
 mod objects;
 mod standings;
