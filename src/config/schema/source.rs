@@ -13,9 +13,9 @@ use super::{Duration, Name, Number, Percent, Secret};
 #[serde(untagged)]
 pub enum AnySource {
     /// Stripe.
-    Stripe(super::stripe::Stripe),
+    Stripe(Box<super::stripe::Stripe>),
     /// Any other.
-    Other(Source),
+    Other(Box<Source>),
 }
 
 /// A payment API over HTTP, a file of orders, or the simulated shop.

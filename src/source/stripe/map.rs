@@ -72,7 +72,7 @@ impl Rules {
         let user = self
             .user(session.metadata.as_ref())
             .or_else(|| self.user(intent?.metadata.as_ref()))
-            .or_else(|| session.client_reference_id.as_deref())
+            .or(session.client_reference_id.as_deref())
             .or_else(|| self.user(customer?.metadata.as_ref()));
         let typed = session.customer_details.as_ref().and_then(|details| details.email.as_deref());
         let email = first_email([typed, session.customer_email.as_deref(), of(customer)]);
