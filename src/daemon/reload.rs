@@ -101,7 +101,7 @@ impl Daemon {
 pub(super) fn watched(file: &Path, in_force: &InForce) -> Vec<PathBuf> {
     let orders = in_force.config.sources.iter().filter_map(|source| match &source.kind {
         SourceKind::File(path) => Some(path.clone()),
-        SourceKind::Http(_) | SourceKind::Sandbox(_) => None,
+        SourceKind::Http(_) | SourceKind::Sandbox(_) | SourceKind::Stripe(_) => None,
     });
     [file.to_owned(), file.with_file_name(".env")].into_iter().chain(orders).collect()
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::source::Expect;
+use super::webhook::Webhook;
 use super::{Duration, Name, Number, Secret};
 
 /// Stripe.
@@ -30,6 +31,8 @@ pub struct Stripe {
     pub window: Option<Duration>,
     /// Between two polls. Default: `30s`.
     pub poll: Option<Duration>,
+    /// Between two full reads of this source. Default: `schedule.full_read`.
+    pub full_read: Option<Duration>,
     /// How far before the last event an increment starts. Default: `10m`.
     pub overlap: Option<Duration>,
     /// How long one call may take. Default: `30s`.
@@ -42,6 +45,8 @@ pub struct Stripe {
     pub max_pages: Option<Number>,
     /// What an answer must hold to be believed.
     pub expect: Option<Expect>,
+    /// How a hint of Stripe is verified, and which order it is about.
+    pub webhook: Option<Webhook>,
 }
 
 /// The kind of the source.

@@ -217,7 +217,7 @@ fn header_name(name: &str) -> Result<HeaderName, SourceError> {
 }
 
 /// The most of a query that an error shows, in characters.
-const SHOWN: usize = 160;
+const SHOWN: usize = 240;
 
 /// The request as errors name it.
 pub(super) fn call(url: &Url) -> String {
