@@ -268,7 +268,7 @@ pub struct Product {
     /// Its name for people.
     pub name: Option<Name>,
     /// Its ids in the payment API, where the key is not the id.
-    pub ids: Option<Vec<Name>>,
+    pub ids: Option<Vec<ProductRef>>,
     /// The only source in which it counts.
     pub source: Option<Name>,
     /// What it gives.
@@ -283,6 +283,26 @@ pub struct Product {
     pub on_partial_refund: Option<Policy>,
     /// What a dispute does. Default: `keep`.
     pub on_dispute: Option<Policy>,
+}
+
+/// An id of a product.
+#[derive(JsonSchema, Serialize)]
+#[serde(untagged)]
+pub enum ProductRef {
+    /// In any source, or in that of the product.
+    Anywhere(Name),
+    /// In one source.
+    In(SoldAs),
+}
+
+/// A product in one source.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SoldAs {
+    /// The source.
+    pub source: Name,
+    /// The id there.
+    pub id: Name,
 }
 
 /// What a change of an order does to what was bought.

@@ -188,13 +188,22 @@ fn matches(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
+/// A product in a payment API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SoldAs {
+    /// Its id there.
+    pub id: ProductId,
+    /// The only source in which the id means it, or any.
+    pub source: Option<SourceName>,
+}
+
 /// One product of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
     /// The key in the file, which is the product id unless `ids` gives others.
     pub key: String,
     /// The ids in the payment APIs.
-    pub ids: Vec<ProductId>,
+    pub ids: Vec<SoldAs>,
     /// The only source in which it counts, or any.
     pub source: Option<SourceName>,
     /// For people; the key where the file gives none.

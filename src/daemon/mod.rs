@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{self, Signal, SignalKind};
 use tracing::Instrument as _;
@@ -39,7 +40,7 @@ use self::trouble::Trouble;
 use crate::clock;
 use crate::config::Presets;
 use crate::in_force::{InForce, Simulators};
-use crate::intake::{Breadth, intake};
+use crate::intake::{Breadth, IntakeError, intake, recheck};
 use crate::model::{OrderKey, SourceName};
 use crate::reconcile::{PassError, Sight, Span, act, look};
 use crate::render::{self, Color};
@@ -213,14 +214,21 @@ impl Daemon {
 
     /// Polls every source that is due. One that fails keeps nothing from the others.
     async fn poll(&mut self, now: Timestamp) -> Vec<OrderKey> {
+        let InForce { config, sources, .. } = &self.in_force;
+        let due = sources.iter().zip(&config.sources).filter(|(source, _)| self.schedule.poll_due(source.name(), now));
+        let polls = due.map(async |(source, settings)| {
+            let full_read = settings.full_read.unwrap_or(config.schedule.full_read);
+            let taken = intake(source, &self.store, Breadth::Changes, full_read, now).await;
+            let rechecked = match &taken {
+                Ok(_) => recheck(source, &self.store, settings.poll, now).await,
+                Err(_) => Ok(Vec::new()),
+            };
+            (source.name(), settings.poll, taken, rechecked)
+        });
         let mut touched = Vec::new();
-        for (source, settings) in self.in_force.sources.iter().zip(&self.in_force.config.sources) {
-            if !self.schedule.poll_due(source.name(), now) {
-                continue;
-            }
-            let full_read = settings.full_read.unwrap_or(self.in_force.config.schedule.full_read);
-            let name = source.name();
-            match intake(source, &self.store, Breadth::Changes, full_read, now).await {
+        // All at once: one shop that is slow does not keep the others waiting for their turn.
+        for (name, poll, taken, rechecked) in join_all(polls).await {
+            match taken {
                 Ok(taken) => {
                     tracing::debug!(source = %name, orders = taken.orders, pages = taken.pages, "polled");
                     self.unread.remove(name);
@@ -236,7 +244,11 @@ impl Daemon {
                     trouble.tell(&mut self.board, now);
                 }
             }
-            self.schedule.polled(name, settings.poll, now);
+            match rechecked {
+                Ok(changed) => touched.extend(changed),
+                Err(error) => Trouble::from(IntakeError::from(error)).tell(&mut self.board, now),
+            }
+            self.schedule.polled(name, poll, now);
         }
         touched
     }

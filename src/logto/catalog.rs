@@ -101,9 +101,9 @@ pub async fn resolve(reader: &Reader, products: &[Product], protect: &Protect) -
             .iter()
             .map(|(target, line)| Entitlement { target: ix(target), line: *line, new_since: None })
             .collect();
-        catalog.products.extend(product.ids.iter().map(|id| Rule {
-            product: id.clone(),
-            source: product.source.clone(),
+        catalog.products.extend(product.ids.iter().map(|sold| Rule {
+            product: sold.id.clone(),
+            source: sold.source.clone(),
             name: product.name.clone(),
             line: product.line,
             entitlements: entitlements.clone(),

@@ -170,6 +170,30 @@ impl Source {
         }
     }
 
+    /// A number for the settings that decide how its answers are read. What was read with others is read anew.
+    pub fn reading(&self) -> i64 {
+        match &self.kind {
+            Kind::Http(http) => http.reading(),
+            _ => 0,
+        }
+    }
+
+    /// How many overlays it has.
+    pub fn overlays(&self) -> usize {
+        match &self.kind {
+            Kind::Http(http) => http.overlays(),
+            _ => 0,
+        }
+    }
+
+    /// Within how long every order that backs a grant is to be read again by id, if at all.
+    pub fn recheck_every(&self) -> Option<jiff::SignedDuration> {
+        match &self.kind {
+            Kind::Http(http) => http.recheck_every(),
+            _ => None,
+        }
+    }
+
     /// Its key in `entitlements.yaml`.
     pub fn name(&self) -> &SourceName {
         &self.name

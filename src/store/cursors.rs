@@ -18,13 +18,15 @@ pub struct Cursor {
     pub last_full_read: Option<Timestamp>,
     /// How many orders that one had.
     pub last_full_count: Option<u64>,
+    /// The settings that it was read with.
+    pub reading: Option<i64>,
 }
 
 impl Store {
     /// How far `source` was read. `None`: never.
     pub async fn cursor(&self, source: &SourceName) -> Result<Option<Cursor>, StoreError> {
         let row = sqlx::query(
-            "SELECT watermark, last_full_read, last_full_count FROM cursors
+            "SELECT watermark, last_full_read, last_full_count, reading FROM cursors
              WHERE source = (SELECT key FROM sources WHERE name = ?1)",
         )
         .bind(source.as_str().to_owned())
@@ -36,6 +38,7 @@ impl Store {
                     watermark: time_or_null(&row, 0)?,
                     last_full_read: time_or_null(&row, 1)?,
                     last_full_count: sqlx::Row::try_get::<Option<i64>, _>(&row, 2)?.map(count),
+                    reading: sqlx::Row::try_get(&row, 3)?,
                 })
             })
             .transpose()
@@ -49,14 +52,16 @@ impl Store {
         let outcome: Sql<()> = async {
             let source = super::record::source_key(&mut transaction, source).await?;
             sqlx::query(
-                "INSERT INTO cursors (source, watermark, last_full_read, last_full_count) VALUES (?1, ?2, ?3, ?4)
+                "INSERT INTO cursors (source, watermark, last_full_read, last_full_count, reading)
+                 VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (source) DO UPDATE SET watermark = excluded.watermark,
-                     last_full_read = excluded.last_full_read, last_full_count = excluded.last_full_count",
+                     last_full_read = excluded.last_full_read, last_full_count = excluded.last_full_count, reading = excluded.reading",
             )
             .bind(source)
             .bind(cursor.watermark.map(millis))
             .bind(cursor.last_full_read.map(millis))
             .bind(cursor.last_full_count.map(|count| i64::try_from(count).unwrap_or(i64::MAX)))
+            .bind(cursor.reading)
             .execute(&mut *transaction)
             .await
             .map(drop)

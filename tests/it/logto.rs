@@ -72,7 +72,7 @@ fn done(outcome: &Outcome) -> bool {
 fn product(key: &str, ids: &[&str], line: u32, entitlements: Vec<Wanted>) -> Product {
     Product {
         key: key.into(),
-        ids: ids.iter().map(|id| (*id).into()).collect(),
+        ids: ids.iter().map(|id| entitled::config::settings::SoldAs { id: (*id).into(), source: None }).collect(),
         source: None,
         name: key.into(),
         line,

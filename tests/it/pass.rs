@@ -8,6 +8,7 @@ mod people;
 mod rebuild;
 mod shop;
 mod targets;
+mod two_shops;
 mod why;
 
 use std::collections::BTreeSet;

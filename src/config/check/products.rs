@@ -9,7 +9,7 @@ use super::reference::Template;
 use super::{Check, shapes};
 use crate::config::diagnostic::Place;
 use crate::config::raw::{Entry, Node, Value};
-use crate::config::settings::{Product, Wanted, WantedTarget};
+use crate::config::settings::{Product, SoldAs, Wanted, WantedTarget};
 use crate::config::suggest::nearest;
 use crate::model::{Policy, ProductId, SourceName};
 
@@ -72,10 +72,10 @@ impl Check<'_> {
         let fields = self.fields(&entry.node, Some(entry.at), &shapes::PRODUCT)?;
         let name = fields.node("name").and_then(|node| self.name(node, "a name for people"));
         let source = fields.node("source").and_then(|node| self.source_name(node, sources));
-        let ids = self.ids(entry, fields);
-        for (id, place) in &ids {
+        let ids = self.ids(entry, fields, source.as_ref(), sources);
+        for (SoldAs { id, source }, place) in &ids {
             let others = seen.entry(id.clone()).or_default();
-            let clash = others.iter().find(|(other, _)| other.is_none() || source.is_none() || *other == source);
+            let clash = others.iter().find(|(other, _)| other.is_none() || source.is_none() || other == source);
             if let Some((_, first)) = clash {
                 let first = *first;
                 self.error(*place, format!("product id `{id}` is mapped twice"))
@@ -121,13 +121,50 @@ impl Check<'_> {
         Some(found.value.as_str().into())
     }
 
-    fn ids(&mut self, entry: &Entry, fields: Fields<'_>) -> Vec<(ProductId, Place)> {
-        let Some(node) = fields.node("ids") else { return vec![(entry.key.as_str().into(), entry.at)] };
-        if matches!(&node.value, Value::List(nodes) if nodes.is_empty()) {
+    /// Each id with the source it counts in: its own, or else that of the product.
+    fn ids(
+        &mut self,
+        entry: &Entry,
+        fields: Fields<'_>,
+        source: Option<&SourceName>,
+        sources: &[&str],
+    ) -> Vec<(SoldAs, Place)> {
+        let plain = |id: &str| SoldAs { id: id.into(), source: source.cloned() };
+        let Some(node) = fields.node("ids") else { return vec![(plain(&entry.key), entry.at)] };
+        let Some(nodes) = self.list(node, "a list of product ids") else { return Vec::new() };
+        if nodes.is_empty() {
             self.error(node.place, "a product needs at least one id").help("without `ids`, the key is the id");
         }
-        let ids = self.names(Some(node), "a list of product ids", "a product id");
-        ids.into_iter().map(|found| (found.value.as_str().into(), found.place)).collect()
+        let mut ids: Vec<(SoldAs, Place)> = Vec::new();
+        for node in nodes {
+            let sold = match &node.value {
+                Value::Map(_) => self.sold_in(node, source, sources),
+                _ => self.name(node, "a product id").map(|found| plain(&found.value)),
+            };
+            let Some(sold) = sold else { continue };
+            if let Some((_, first)) = ids.iter().find(|(known, _)| *known == sold) {
+                let first = *first;
+                self.error(node.place, format!("`{}` stands here twice", sold.id)).warn().also(first, "first here");
+                continue;
+            }
+            ids.push((sold, node.place));
+        }
+        ids
+    }
+
+    /// `{source: shop, id: prd_1}`.
+    fn sold_in(&mut self, node: &Node, product: Option<&SourceName>, sources: &[&str]) -> Option<SoldAs> {
+        let fields = self.fields(node, Some(node.place), &shapes::SOLD_AS)?;
+        let id = fields.need(self, "id", "id: prd_1").and_then(|entry| self.name(&entry.node, "a product id"));
+        let source = fields.need(self, "source", "source: <the name of a source>");
+        let source = source.and_then(|entry| Some((self.source_name(&entry.node, sources)?, entry.at)));
+        if let (Some((source, at)), Some(product)) = (&source, product)
+            && source != product
+        {
+            self.error(*at, format!("this product counts in `{product}` only"))
+                .help("leave out the `source` of the product, and give every id its own");
+        }
+        Some(SoldAs { id: id?.value.as_str().into(), source: Some(source?.0) })
     }
 
     fn entitlements(&mut self, entry: &Entry, protected: &BTreeMap<String, Place>) -> Vec<Wanted> {

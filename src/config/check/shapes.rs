@@ -36,6 +36,7 @@ pub(super) static PRODUCT: Shape = shape(
     "Product",
     &["name", "ids", "source", "entitlements", "valid_for", "grace", "on_refund", "on_partial_refund", "on_dispute"],
 );
+pub(super) static SOLD_AS: Shape = shape("SoldAs", &["source", "id"]);
 pub(super) static ENTITLEMENT: Shape = shape("Entitlement", &["role", "roles", "organization"]);
 
 pub(super) static SOURCE: Shape = shape(
@@ -175,6 +176,7 @@ mod tests {
             &PROTECT,
             &NOTIFY,
             &PRODUCT,
+            &SOLD_AS,
             &ENTITLEMENT,
             &SOURCE,
             &STRIPE,

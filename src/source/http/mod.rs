@@ -13,6 +13,7 @@ use std::path::Path;
 
 use reqwest::StatusCode;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::call::{Caller, answer, call, segment};
 use super::recording::{Recording, RecordingError};
@@ -61,6 +62,23 @@ impl Http {
     /// How far the server's clock is ahead of this machine's, by its last answer.
     pub(super) fn skew(&self) -> Option<jiff::SignedDuration> {
         self.caller.skew()
+    }
+
+    /// See [`Source::reading`](super::Source::reading).
+    pub(super) fn reading(&self) -> i64 {
+        let HttpSource { base_url, list, incremental, overlays, map, status, expect, .. } = &self.settings;
+        // Another address is another shop, whatever its name.
+        let said = format!("{:?}", (base_url, list, incremental, overlays, map, status, &expect.live));
+        let hash = Sha256::digest(said.as_bytes());
+        i64::from_le_bytes(hash[..8].try_into().expect("a SHA-256 has 32 bytes"))
+    }
+
+    pub(super) fn overlays(&self) -> usize {
+        self.settings.overlays.len()
+    }
+
+    pub(super) fn recheck_every(&self) -> Option<jiff::SignedDuration> {
+        self.settings.get.as_ref()?.recheck_every
     }
 
     /// Reads one order again.

@@ -51,7 +51,7 @@ fn what_the_file_leaves_out_has_these_values() {
     assert_eq!(config.store.to_str(), Some("entitled.db"));
     assert_eq!(config.digest.len(), 64);
     let product = &config.products[0];
-    assert_eq!((product.name.as_str(), product.ids[0].as_str()), ("a", "a"));
+    assert_eq!((product.name.as_str(), product.ids[0].id.as_str()), ("a", "a"));
     assert_eq!((product.valid_for, product.grace, &product.source), (None, SignedDuration::ZERO, &None));
     assert_eq!(
         (product.on_refund, product.on_partial_refund, product.on_dispute),
@@ -134,6 +134,55 @@ fn one_product_id_may_stand_twice_when_the_sources_differ() {
     assert!(check(&products(", source: shop", ", source: shop")).is_err());
     assert!(check(&products(", source: shop", "")).is_err());
     assert!(check(&products("", "")).is_err());
+}
+
+#[test]
+fn one_product_may_have_another_id_in_each_shop() {
+    let text = SANDBOX.replace("{shop: {kind: sandbox}}", "{shop: {kind: sandbox}, other: {kind: file, path: o.yaml}}");
+    let taken = |products: &str| check(&format!("{text}products: {{{products}}}\n")).map(|(config, _)| config.products);
+    let gives = "entitlements: [{role: r}]";
+    let products =
+        taken(&format!("a: {{ids: [{{source: shop, id: 1}}, {{source: other, id: x}}, y], {gives}}}")).unwrap();
+    let ids: Vec<(&str, Option<&str>)> =
+        products[0].ids.iter().map(|sold| (sold.id.as_str(), sold.source.as_ref().map(|name| name.as_str()))).collect();
+    assert_eq!(ids, [("1", Some("shop")), ("x", Some("other")), ("y", None)]);
+
+    // The same id in two shops: two products where the file says so, and never by accident.
+    let apart =
+        format!("a: {{ids: [{{source: shop, id: x}}], {gives}}}, b: {{ids: [{{source: other, id: x}}], {gives}}}");
+    assert_eq!(taken(&apart).unwrap().len(), 2);
+    for (wrong, why) in [
+        (format!("a: {{ids: [{{source: shop, id: x}}], {gives}}}, b: {{ids: [x], {gives}}}"), "mapped twice"),
+        (format!("a: {{source: other, ids: [{{source: shop, id: x}}], {gives}}}"), "counts in `other` only"),
+        (format!("a: {{ids: [{{source: shp, id: x}}], {gives}}}"), "no source `shp`"),
+        (format!("a: {{ids: [{{id: x}}], {gives}}}"), "key `source` is missing"),
+        (format!("a: {{ids: [{{source: shop, id: x, name: n}}], {gives}}}"), "unknown key `name`"),
+    ] {
+        let problems = taken(&wrong).unwrap_err();
+        assert!(problems.iter().any(|problem| problem.message.contains(why)), "{wrong}: {problems:#?}");
+    }
+}
+
+#[test]
+fn a_source_has_its_own_full_read_and_its_own_patience() {
+    let source = http(
+        "    kind: bitcart\n    url: https://api.example.com\n    read_timeout: 1h\n    get: {recheck_every: 6h}\n    expect: {canary: [a, 7]}\n",
+    );
+    assert_eq!((source.read_timeout, source.timeout), (SignedDuration::from_hours(1), SignedDuration::from_secs(30)));
+    assert_eq!(source.get.unwrap().recheck_every, Some(SignedDuration::from_hours(6)));
+    assert_eq!(source.expect.canary, ["a".into(), "7".into()]);
+    let text = SANDBOX.replace("{kind: sandbox}", "{kind: bitcart, url: 'https://a.example.com', full_read: 2d}");
+    let (config, _) = check(&format!("{text}products: {{a: {{entitlements: [{{role: r}}]}}}}\n")).unwrap();
+    assert_eq!(config.sources[0].full_read, Some(SignedDuration::from_hours(48)));
+}
+
+#[test]
+fn lines_in_the_file_replace_the_products_of_a_preset() {
+    let source = http(
+        "    kind: bitcart\n    url: https://api.example.com\n    map: {lines: {each: $.items, product: $.sku}}\n",
+    );
+    assert!(source.map.products.is_empty());
+    assert_eq!(source.map.lines.unwrap().product.len(), 1);
 }
 
 #[test]

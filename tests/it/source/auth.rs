@@ -135,6 +135,57 @@ async fn no_secret_comes_back_in_an_error() {
 }
 
 #[tokio::test]
+async fn a_secret_parameter_is_sent_and_shown_nowhere() {
+    let auth = "auth: {kind: query, param: access_token, value: hush+hush=1}";
+    let good = Line::json(
+        "/orders?offset=0&limit=2&access_token=hush%2Bhush%3D1",
+        json!({"orders": [order("a", 1)], "count": 1}),
+    );
+    let server = Replay::start(vec![good]).await;
+    assert_eq!(read(&shop(&server.url, auth), FULL).await.1.unwrap().orders, 1);
+
+    let unshown = |shown: &str| {
+        for secret in ["hush+hush", "hush%2Bhush", "access_token"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    };
+    // The server echoes the address, once as text and once in a redirect.
+    let target = "/orders?offset=0&limit=2&access_token=hush%2Bhush%3D1";
+    let echo = Line::answer("GET", target, 400, "text/plain", b"bad hush+hush=1 hush%2Bhush%3D1".to_vec());
+    let away = Line::json(target, json!({})).status(302).header("location", "/login?t=hush%2Bhush%3D1");
+    let cut = Line::answer("GET", target, 200, "application/json", b"{\"orders\": [".to_vec());
+    for line in [echo, away, cut] {
+        let server = Replay::start(vec![line]).await;
+        let source = shop(&server.url, auth);
+        let error = refused(&source, FULL).await;
+        unshown(&format!("{} {error:?}", chain(&error)));
+        assert!(!format!("{source:?}").contains("hush"), "the settings name the parameter, and not its value");
+    }
+    let nobody = shop("http://127.0.0.1:1", &format!("{auth}\ntimeout: 100ms"));
+    let error = refused(&nobody, FULL).await;
+    unshown(&format!("{} {error:?}", chain(&error)));
+}
+
+#[tokio::test]
+async fn a_secret_parameter_in_a_link_of_the_api_is_sent_once_and_not_shown() {
+    let yaml = "
+auth: {kind: query, param: access_token, value: hush-hush-1}
+list: {path: /sales, items: $.sales, paging: {kind: next_url, next: $.next}}
+map: {id: $.id, products: $.product, email: $.email}
+";
+    let link = "/sales?access_token=hush-hush-1&page_key=k2";
+    let server = Replay::start(vec![
+        Line::json("/sales?access_token=hush-hush-1", json!({"sales": [{"id": 1}], "next": link})),
+        Line::json("/sales?page_key=k2&access_token=hush-hush-1", json!({"error": "no"})),
+    ])
+    .await;
+    let error = refused(&source(http_source(yaml, &server.url)), FULL).await;
+    assert_eq!(server.targets()[1].matches("hush-hush-1").count(), 1);
+    assert!(chain(&error).contains("GET /sales?page_key=k2:"), "{}", chain(&error));
+    assert!(!format!("{error:?}").contains("hush-hush-1"));
+}
+
+#[tokio::test]
 async fn further_headers_are_sent() {
     let yaml = "
 headers: {accept-language: from-headers}

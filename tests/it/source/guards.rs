@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use entitled::source::{Read, Shrunk, SourceError};
+use entitled::http::BodyError;
+use entitled::source::{Lookup, Read, Shrunk, SourceError};
 use serde_json::json;
 
 use super::{FULL, chain, order, read, refused, shop, since, source};
@@ -153,16 +154,143 @@ async fn min_items_holds_from_the_first_read() {
 #[tokio::test]
 async fn a_link_to_another_origin_is_not_followed() {
     let elsewhere = Replay::start(vec![]).await;
-    let yaml = "
-list: {path: /orders, items: $.items, paging: {kind: next_url, next: $.next}}
-auth: {kind: bearer, token: tok-en-1234}
-map: {id: $.id, products: $.product, email: $.email}
-";
     let link = format!("{}/orders?after=2", elsewhere.url);
-    let server = Replay::start(vec![Line::json("/orders", json!({"items": [{"id": 1}], "next": link}))]).await;
-    let error = refused(&source(http_source(yaml, &server.url)), FULL).await;
-    assert!(matches!(&error, SourceError::ForeignLink { link, .. } if *link == elsewhere.url), "{error:?}");
-    assert_eq!(elsewhere.targets().len(), 0);
+    for paging in ["{kind: next_url, next: $.next}", "{kind: link_header}"] {
+        let yaml = format!(
+            "
+list: {{path: /orders, items: $.items, paging: {paging}}}
+auth: {{kind: bearer, token: tok-en-1234}}
+map: {{id: $.id, products: $.product, email: $.email}}
+"
+        );
+        let line = Line::json("/orders", json!({"items": [{"id": 1}], "next": link}));
+        let server = Replay::start(vec![line.header("link", &format!("<{link}>; rel=\"next\""))]).await;
+        let error = refused(&source(http_source(&yaml, &server.url)), FULL).await;
+        assert!(matches!(&error, SourceError::ForeignLink { link, .. } if *link == elsewhere.url), "{error:?}");
+        assert_eq!(elsewhere.targets().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn pages_that_lead_round_in_a_circle_are_an_error() {
+    let circle = |paging: &str| {
+        format!(
+            "
+list: {{path: /orders, items: $.items, paging: {paging}}}
+map: {{id: $.id, products: $.product, email: $.email}}
+max_pages: 50
+"
+        )
+    };
+    let page = |target: &str, id: u32, next: &str| {
+        Line::json(target, json!({"items": [{"id": id}], "next": next, "more": true}))
+    };
+    let cases = [
+        (
+            "{kind: token, param: p, next: $.next}",
+            vec![page("/orders", 1, "b"), page("/orders?p=b", 2, "c"), page("/orders?p=c", 3, "b")],
+        ),
+        ("{kind: next_url, next: $.next}", vec![page("/orders", 1, "/orders?p=b"), page("/orders?p=b", 2, "/orders")]),
+        // A server that does not know the cursor begins anew without a word.
+        (
+            "{kind: last_id, param: p, has_more: $.more}",
+            vec![page("/orders", 1, ""), page("/orders?p=1", 2, ""), page("/orders?p=2", 1, "")],
+        ),
+    ];
+    for (paging, lines) in cases {
+        let server = Replay::start(lines).await;
+        let error = refused(&source(http_source(&circle(paging), &server.url)), FULL).await;
+        assert!(matches!(error, SourceError::PageRepeats { .. }), "{paging}: {error:?}");
+        assert!(server.targets().len() <= 4, "{paging}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_must_be_there_and_is_not_refuses_the_read() {
+    let server = Replay::start(vec![Line::json(FIRST, json!({"orders": [order("a", 1)], "count": 1}))]).await;
+    assert!(read(&shop(&server.url, "expect: {canary: [a]}"), FULL).await.1.is_ok());
+    let error = refused(&shop(&server.url, "expect: {canary: [a, b]}"), FULL).await;
+    assert!(matches!(&error, SourceError::Shrunk(Shrunk::NoCanary { id }) if id == "b"), "{error:?}");
+    assert!(error.hint().unwrap().contains("expect.canary"));
+}
+
+#[tokio::test]
+async fn an_order_made_in_test_mode_is_counted_and_never_given() {
+    let live = "expect: {live: \"@.test == false\", total: required}";
+    let with = |id: &str, test: serde_json::Value| {
+        let mut order = order(id, 1);
+        order["test"] = test;
+        order
+    };
+    let orders = json!([with("real", json!(false)), with("trial", json!(true))]);
+    let server = Replay::start(vec![
+        Line::json(FIRST, json!({"orders": orders, "count": 3})),
+        Line::json(SECOND, json!({"orders": [order("silent", 1)], "count": 3})),
+        Line::json("/orders/trial", with("trial", json!(true))),
+    ])
+    .await;
+    let shop = shop(&server.url, live);
+    let (pages, report) = read(&shop, FULL).await;
+    let report = report.unwrap();
+    assert_eq!(super::ids(&pages), [["real"]]);
+    assert_eq!((report.orders, report.test_orders, report.total_claimed), (1, 2, Some(3)));
+    assert_eq!(shop.get(&"trial".into()).await.unwrap(), Lookup::TestMode);
+}
+
+#[tokio::test]
+async fn a_read_that_takes_too_long_ends_although_every_call_is_quick() {
+    let line = |n: u32| {
+        let orders = json!([order(&format!("a{n}"), 2), order(&format!("b{n}"), 1)]);
+        Line::json(&format!("/orders?offset={}&limit=2", n * 2), json!({"orders": orders}))
+    };
+    let server = Replay::start((0..100).map(line).collect()).await;
+    let error = refused(&shop(&server.url, "read_timeout: 300ms\nrate: 20"), FULL).await;
+    assert!(matches!(error, SourceError::TooSlow { .. }), "{error:?}");
+    assert!(error.hint().unwrap().contains("read_timeout"));
+    assert!(server.targets().len() < 20);
+}
+
+#[tokio::test]
+async fn a_small_answer_that_unfolds_without_end_is_cut_off_and_not_asked_for_again() {
+    let bomb = bomb(entitled::http::MAX_BODY + 1);
+    assert!(bomb.len() < 1 << 20, "{} bytes on the wire", bomb.len());
+    let (error, calls) =
+        answered(Line::answer("GET", FIRST, 200, "application/json", bomb).header("content-encoding", "gzip")).await;
+    assert!(matches!(error, SourceError::Body { source: BodyError::TooLong, .. }), "{error:?}");
+    assert_eq!(calls, 1);
+}
+
+/// Gzip of so many times the same byte: one literal, then copies of the 258 bytes before (RFC 1951, fixed codes).
+fn bomb(length: usize) -> Vec<u8> {
+    let mut bits = Bits(vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255], 0);
+    bits.push(0b1, 1);
+    bits.push(0b01, 2);
+    bits.code(0x30 + u32::from(b' '), 8);
+    for _ in 0..length.div_ceil(258) {
+        bits.code(0b1100_0101, 8);
+        bits.code(0, 5);
+    }
+    bits.0
+}
+
+/// Bytes, and how many bits of the last are taken.
+struct Bits(Vec<u8>, u32);
+
+impl Bits {
+    fn push(&mut self, value: u32, count: u32) {
+        for at in 0..count {
+            if self.1 == 0 {
+                self.0.push(0);
+            }
+            *self.0.last_mut().unwrap() |= ((value >> at & 1) as u8) << self.1;
+            self.1 = (self.1 + 1) % 8;
+        }
+    }
+
+    /// A Huffman code, which goes in from its highest bit.
+    fn code(&mut self, value: u32, count: u32) {
+        self.push(value.reverse_bits() >> (32 - count), count);
+    }
 }
 
 #[tokio::test]

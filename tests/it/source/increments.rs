@@ -114,3 +114,61 @@ async fn an_order_dated_in_the_future_does_not_carry_the_watermark_away() {
     let watermark = report.unwrap().watermark.unwrap();
     assert!(watermark > at(9) && watermark <= Timestamp::now(), "{watermark}");
 }
+
+#[tokio::test]
+async fn a_window_asks_at_every_poll_for_all_that_was_created_in_it() {
+    let window = "incremental: {kind: window, param: created, format: unix, window: 35d, overlap: 1h}";
+    let begun = Timestamp::now().as_second();
+    // The answer to whatever start is asked for, and to none.
+    let server = Replay::start(vec![Line::json("/orders?offset=0&limit=2", json!({"orders": [], "count": 0}))]).await;
+    let source = shop(&server.url, window);
+    let report = read(&source, FULL).await.1.unwrap();
+    let watermark = report.watermark.expect("nothing says when an order changed: the read itself does");
+    assert!((begun..=Timestamp::now().as_second()).contains(&watermark.as_second()), "{watermark}");
+
+    let _not_recorded = read(&source, since(30)).await;
+    let asked = server.targets();
+    let sent = asked[1].strip_prefix("/orders?created=").and_then(|rest| rest.split('&').next()).unwrap();
+    let back = begun - sent.parse::<i64>().unwrap();
+    let expected = 35 * 86_400 + 3_600;
+    assert!((expected - 60..=expected).contains(&back), "{back} seconds back, whatever the watermark was");
+}
+
+#[tokio::test]
+async fn changes_in_the_same_second_as_the_watermark_are_asked_for_again() {
+    // `b` changed in the second in which the read before saw `a`, after that read.
+    let filter = "incremental: {kind: filter, param: since, format: unix, overlap: 0}";
+    let target = format!("/orders?since={}&offset=0&limit=2", at(30).as_second());
+    let both = json!({"orders": [order("a", 30), order("b", 30)], "count": 2});
+    let rest = Line::json(&target.replace("offset=0", "offset=2"), json!({"orders": [], "count": 2}));
+    let server = Replay::start(vec![Line::json(&target, both), rest]).await;
+    let (pages, _) = read(&shop(&server.url, filter), since(30)).await;
+    assert_eq!(ids(&pages), [["a", "b"]]);
+
+    // A list that is walked back goes on through the whole second.
+    let walk = "incremental: {kind: walk_back, overlap: 0}";
+    let server = Replay::start(vec![
+        page(0, json!([order("a", 30), order("b", 30)])),
+        page(2, json!([order("c", 30), order("d", 29)])),
+        page(4, json!([order("e", 29), order("f", 29)])),
+    ])
+    .await;
+    let (pages, _) = read(&shop(&server.url, walk), since(30)).await;
+    assert_eq!(ids(&pages), [["a", "b"], ["c", "d"], ["e", "f"]]);
+}
+
+#[tokio::test]
+async fn a_filter_that_the_api_ignores_changes_nothing_but_how_much_is_read() {
+    // Medusa answers a parameter that it does not know with 200 and every order there is, refunded ones too.
+    let query = "list: {path: /orders, query: {status: paid}, items: $.orders, paging: {kind: none}}";
+    let yaml = super::SHOP.replace("list:\n  path: /orders\n  items: [$.orders, $.data]\n  total: $.count\n  paging: {kind: offset, param: offset, size_param: limit, size: 2}\n", &format!("{query}\nincremental: {{kind: filter, param: changed, format: unix, overlap: 0}}\n"));
+    let refunded = json!({"id": "old", "status": "refunded", "at": "2024-05-06T07:10:00Z", "products": ["p"]});
+    let target = format!("/orders?status=paid&changed={}", at(30).as_second());
+    let server = Replay::start(vec![Line::json(&target, json!({"orders": [refunded, order("new", 31)]}))]).await;
+    let (pages, report) =
+        read(&super::source(crate::support::preset::http_source(&yaml, &server.url)), since(30)).await;
+    let report = report.unwrap();
+    assert_eq!((report.scope, report.watermark), (Scope::Changes, Some(at(31))), "it is no full read all the same");
+    assert_eq!(pages[0][0].standing, entitled::model::Standing::Refunded, "the status is read here, never asked for");
+    assert_eq!(pages[0][1].standing, entitled::model::Standing::Paid);
+}

@@ -6,9 +6,12 @@ mod documented;
 mod file;
 mod guards;
 mod increments;
+mod lines;
 mod lookups;
 mod mapping;
+mod overlays;
 mod pages;
+mod rechecks;
 mod stripe;
 
 use std::error::Error;

@@ -209,7 +209,8 @@ async fn a_buyer_is_resolved_once_and_remembered() {
 async fn a_cursor_is_kept_for_each_source() {
     let home = Home::new();
     let store = home.store().await;
-    let cursor = Cursor { watermark: Some(at(5)), last_full_read: Some(at(4)), last_full_count: Some(3) };
+    let cursor =
+        Cursor { watermark: Some(at(5)), last_full_read: Some(at(4)), last_full_count: Some(3), reading: Some(-2) };
     store.set_cursor(&shop(), &Cursor::default()).await.unwrap();
     store.set_cursor(&shop(), &cursor).await.unwrap();
     assert_eq!(store.cursor(&shop()).await.unwrap(), Some(cursor));

@@ -108,6 +108,13 @@ impl Replay {
         Self { url, state }
     }
 
+    /// From now on these lines answer, and no request has been made yet.
+    pub(crate) fn now_answers(&self, lines: Vec<Line>) {
+        let mut state = self.state.lock().unwrap();
+        state.lines = lines.into_iter().map(|line| (line, false)).collect();
+        state.asked.clear();
+    }
+
     /// Every request so far, in order.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.state.lock().unwrap().asked.clone()

@@ -1,0 +1,96 @@
+//! What was bought: how many, and by line where the API tells lines apart.
+
+use entitled::model::{Item, Order, Standing};
+use entitled::source::MapError;
+use entitled::source::http::mapping::Mapper;
+use serde_json::{Value, json};
+
+use crate::support::preset::http_source;
+
+fn mapped(map: &str, raw: Value) -> Result<Order, MapError> {
+    let yaml = format!(
+        "\nlist: {{path: /, items: $, paging: {{kind: none}}}}\nmap: {{id: $.id, email: $.email, {map}}}\nstatus: [{{when: \"@.paid\", as: paid}}]\n"
+    );
+    let http = http_source(&yaml, "https://shop.example.com");
+    Mapper::new(&http.map, &http.status).order(raw).map_err(|(_, error)| error)
+}
+
+fn items(map: &str, raw: Value) -> Vec<(String, u32, Option<Standing>)> {
+    let order = mapped(map, raw).unwrap_or_else(|error| panic!("{map}: {error}"));
+    let item = |Item { product, quantity, standing }| (product.to_string(), quantity, standing);
+    order.items.into_iter().map(item).collect()
+}
+
+fn item(product: &str, quantity: u32, standing: Option<Standing>) -> (String, u32, Option<Standing>) {
+    (product.to_owned(), quantity, standing)
+}
+
+#[test]
+fn one_quantity_is_that_of_the_order_and_several_are_those_of_the_products() {
+    let whole = "products: $.product, quantity: $.quantity";
+    assert_eq!(items(whole, json!({"id": 1, "product": "a", "quantity": 3})), [item("a", 3, None)]);
+    assert_eq!(items(whole, json!({"id": 1, "product": "a", "quantity": "2"})), [item("a", 2, None)]);
+    for nothing in [json!({"id": 1, "product": "a"}), json!({"id": 1, "product": "a", "quantity": null})] {
+        assert_eq!(items(whole, nothing), [item("a", 1, None)]);
+    }
+    let each = "products: '$.items[*].product', quantity: '$.items[*].count'";
+    let line = |product, count: u32| json!({"product": product, "count": count});
+    let raw = json!({"id": 1, "items": [line(json!("a"), 2), line(json!(null), 5), line(json!("b"), 3)]});
+    assert_eq!(items(each, raw), [item("a", 2, None), item("b", 3, None)], "a product that is gone keeps its place");
+}
+
+#[test]
+fn a_quantity_that_fits_nothing_is_an_error() {
+    let each = "products: '$.items[*].product', quantity: '$.items[*].count'";
+    let raw = json!({"id": 1, "items": [{"product": "a", "count": 1}, {"product": "b", "count": 2}, {"product": "c"}]});
+    let error = mapped(each, raw).unwrap_err();
+    assert!(matches!(error, MapError::Quantities { quantities: 2, products: 3 }), "{error}");
+    let whole = "products: $.product, quantity: $.quantity";
+    for odd in [json!(1.5), json!(-1), json!("many"), json!({"n": 1})] {
+        let error = mapped(whole, json!({"id": 1, "product": "a", "quantity": odd})).unwrap_err();
+        assert!(matches!(error, MapError::Quantity { .. }), "{odd}: {error}");
+    }
+}
+
+const LINES: &str = "lines: {each: $.lines, product: [$.sku, $.product], quantity: $.left, status: [\
+    {when: \"@.refunded == true\", as: refunded}]}";
+
+#[test]
+fn lines_have_their_own_product_quantity_and_standing() {
+    let raw = json!({"id": 1, "lines": [
+        {"product": "a", "left": 2},
+        {"sku": "b", "product": "x", "refunded": true},
+        {"title": "shipping", "left": 1},
+        {"product": "c", "left": 0},
+    ]});
+    let expected = [
+        item("a", 2, None),
+        item("b", 1, Some(Standing::Refunded)),
+        // Nothing is left of it, which the API says.
+        item("c", 1, Some(Standing::Void)),
+    ];
+    assert_eq!(items(LINES, raw), expected);
+    assert_eq!(items(LINES, json!({"id": 1})), []);
+    assert_eq!(items(LINES, json!({"id": 1, "lines": []})), []);
+    let error = mapped(LINES, json!({"id": 1, "lines": ["a"]})).unwrap_err();
+    assert!(matches!(error, MapError::Line { .. }), "{error}");
+}
+
+#[test]
+fn a_subscription_has_the_end_of_its_paid_period() {
+    let http = http_source(
+        "
+list: {path: /, items: $, paging: {kind: none}}
+map: {id: $.id, email: $.email, products: $.plan, period_end: [$.ends_at, $.renews_at]}
+status: [{when: \"@.status == 'active'\", as: subscribed}]
+",
+        "https://shop.example.com",
+    );
+    let mapper = Mapper::new(&http.map, &http.status);
+    let active =
+        json!({"id": 1, "plan": "p", "status": "active", "renews_at": "2024-05-06T07:08:09Z", "ends_at": null});
+    let order = mapper.order(active).unwrap();
+    assert_eq!((order.standing, order.period_end), (Standing::Subscribed, "2024-05-06T07:08:09Z".parse().ok()));
+    let endless = mapper.order(json!({"id": 1, "plan": "p", "status": "active"})).unwrap();
+    assert_eq!(endless.standing_of(&endless.items[0]), Standing::Unknown);
+}
