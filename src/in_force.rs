@@ -42,6 +42,8 @@ pub struct InForce {
     pub reader: Reader,
     /// What products entitle to.
     pub catalog: Arc<Catalog>,
+    /// Where the simulators answer, where any part of this runs on them.
+    pub simulators: Option<Simulators>,
     /// The payment APIs.
     pub sources: Arc<[Source]>,
 }
@@ -115,7 +117,8 @@ pub async fn enter(config: Config, origin: Origin, simulators: Option<&Simulator
         return Err(EnterError::Names { file: origin.file, problems: resolved.problems });
     }
     let (config, catalog) = (Arc::new(config), Arc::new(resolved.catalog));
-    Ok(InForce { config, origin, client, reader, catalog, sources })
+    let simulators = simulators.filter(|_| needs_simulators(&config)).cloned();
+    Ok(InForce { config, origin, client, reader, catalog, simulators, sources })
 }
 
 impl InForce {

@@ -249,6 +249,18 @@ impl Explanation {
     pub const VERSION: u32 = 1;
 }
 
+impl TargetWhy {
+    /// Whether it has anything to do with the user: held, ours, or spoken of by an order.
+    pub fn concerns(&self) -> bool {
+        let silent = self.orders.is_empty()
+            && self.desired == Wanted::Nothing
+            && self.held == Presence::Absent
+            && self.owner == Owner::Nobody
+            && matches!(self.outcome, Outcome::Rests { .. });
+        !silent
+    }
+}
+
 /// Puts an explanation together.
 pub fn explain(facts: Facts<'_>) -> Explanation {
     let held = view::held(facts.plan, facts.catalog, facts.names, facts.config);

@@ -283,7 +283,7 @@ pub fn not_whole(target: &TargetView) -> String {
 }
 
 /// Whether a [`coverage`] leaves nothing to say.
-pub(super) fn is_known(coverage: &str) -> bool {
+pub fn is_known(coverage: &str) -> bool {
     coverage == WHOLE || coverage == ASKED
 }
 

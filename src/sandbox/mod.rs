@@ -7,6 +7,9 @@
 //! ```text
 //! GET, POST, DELETE /sandbox/faults                what goes wrong (both sides)
 //! POST   /sandbox/expire-tokens                    every token is expired from now on (both sides)
+//! GET    /sandbox/users                            accounts (Logto)
+//! GET    /sandbox/shop                             products, and the orders that changed last (shop)
+//! POST   /sandbox/orders                           somebody buys and pays: {product, email} (shop)
 //! POST   /sandbox/orders/{id}/{what}               pay, refund, partial-refund, expire, dispute, void (shop)
 //! DELETE /sandbox/orders/{id}                      the order vanishes (shop)
 //! GET    /sandbox/alive                            which process this is (both sides)

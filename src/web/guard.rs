@@ -50,11 +50,14 @@ pub enum Refused {
     Busy,
     /// It took too long.
     TooLong,
+    /// Nothing shows that it was sent from this page, or by a program rather than by another web site.
+    NotFromHere,
 }
 
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let (status, error, message, hint) = match self {
+impl Refused {
+    /// Its status, the word that programs go by, the sentence, and what would mend it.
+    pub(super) fn told(self) -> (StatusCode, &'static str, &'static str, &'static str) {
+        match self {
             Refused::NoToken => (
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
@@ -65,7 +68,7 @@ impl IntoResponse for Refused {
                 StatusCode::FORBIDDEN,
                 "no_token_set",
                 "this needs a token, and the daemon was started without one",
-                "set `ENTITLED_API_TOKEN` and start it again",
+                "set `ENTITLED_API_TOKEN` and start it again, or ask on its own machine by a name of that",
             ),
             Refused::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many", "too many requests", "ask less often"),
             Refused::Busy => {
@@ -74,12 +77,24 @@ impl IntoResponse for Refused {
             Refused::TooLong => {
                 (StatusCode::GATEWAY_TIMEOUT, "too_long", "the answer took too long", "ask again later")
             }
-        };
+            Refused::NotFromHere => (
+                StatusCode::FORBIDDEN,
+                "not_from_here",
+                "nothing shows that this was not sent by another web site",
+                "load the page again and press the button there; a program sends the header `X-Entitled: 1`",
+            ),
+        }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (status, error, message, hint) = self.told();
         let body = Json(json!({ "error": error, "message": message, "hint": hint }));
         match self {
             Refused::NoToken => (status, [(WWW_AUTHENTICATE, "Bearer")], body).into_response(),
             Refused::TooMany | Refused::Busy => (status, [("retry-after", "1")], body).into_response(),
-            Refused::NoTokenSet | Refused::TooLong => (status, body).into_response(),
+            Refused::NoTokenSet | Refused::TooLong | Refused::NotFromHere => (status, body).into_response(),
         }
     }
 }
@@ -106,7 +121,7 @@ impl App {
 }
 
 /// Whether a request was addressed to this machine and passed on by nobody.
-fn is_local(headers: &HeaderMap) -> bool {
+pub(super) fn is_local(headers: &HeaderMap) -> bool {
     let passed_on = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = match host.strip_prefix('[') {

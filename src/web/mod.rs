@@ -4,7 +4,10 @@
 //! GET  /healthz           alive
 //! GET  /readyz            ready, or why not                     src/web/health.rs
 //! GET  /metrics           Prometheus                            src/web/metrics.rs
-//!      /api/v1/*, /       joined in `router`, from an `App`
+//!      /api/v1/*          what the commands print, for programs src/web/api/
+//! GET  /, /users, ...     the page                              src/web/pages.rs, drawn by src/web/page/
+//! POST /actions, ...      its buttons                           src/web/forms.rs
+//! GET  /events            tells an open page of changes         src/web/events.rs
 //! ```
 //!
 //! It answers from what the loop has published ([`Reading`]) and from the store's readers, and asks for
@@ -13,11 +16,22 @@
 //!
 //! Every request is bounded: so many connections and requests at once, so many bytes, so many seconds, so
 //! many a second for each route ([`guard`]). Whoever reads from beyond this machine, and whoever writes from
-//! anywhere, shows `ENTITLED_API_TOKEN` ([`App::admit`]); webhooks show their signature instead.
+//! anywhere, shows `ENTITLED_API_TOKEN` ([`App::admit`]); webhooks show their signature instead. Where no token is
+//! set, whoever sits at this machine may write, and no web site in their browser ([`hand`]).
 
+mod act;
+pub mod api;
+mod ask;
+mod events;
+mod fault;
+mod forms;
 pub mod guard;
+pub mod hand;
 mod health;
 mod metrics;
+pub mod page;
+mod pages;
+mod playground;
 mod rate;
 mod serve;
 
@@ -27,9 +41,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 pub use guard::{Access, Refused};
+pub use hand::Keys;
 pub use metrics::exposition;
 pub use rate::Bucket;
 pub use serve::{BindError, Server, bind, keep};
@@ -49,12 +64,19 @@ struct Inner {
     nudge: Nudge,
     token: Option<Secret>,
     address: SocketAddr,
+    /// `None` where nothing can be written from the page.
+    keys: Option<Keys>,
+    /// Questions that cost Logto calls.
+    questions: Arc<Semaphore>,
+    /// Pages that are told of changes.
+    streams: Arc<Semaphore>,
 }
 
 impl App {
     /// A server at `address` that reads here, asks there, and lets in whoever shows `token`.
     pub fn new(reading: Reading, nudge: Nudge, token: Option<Secret>, address: SocketAddr) -> Self {
-        Self(Arc::new(Inner { reading, nudge, token, address }))
+        let (questions, streams) = (Arc::new(Semaphore::new(ask::AT_ONCE)), Arc::new(Semaphore::new(events::STREAMS)));
+        Self(Arc::new(Inner { reading, nudge, token, address, keys: Keys::fresh(), questions, streams }))
     }
 
     /// What the daemon says of itself now.
@@ -83,6 +105,26 @@ impl App {
         &self.0.reading.meter
     }
 
+    fn token(&self) -> Option<&Secret> {
+        self.0.token.as_ref()
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.address
+    }
+
+    fn keys(&self) -> Option<&Keys> {
+        self.0.keys.as_ref()
+    }
+
+    fn questions(&self) -> &Arc<Semaphore> {
+        &self.0.questions
+    }
+
+    fn streams(&self) -> &Arc<Semaphore> {
+        &self.0.streams
+    }
+
     fn now(&self) -> Timestamp {
         clock::now()
     }
@@ -95,6 +137,8 @@ pub fn router(app: &App) -> Router {
     let metrics = Router::new().route("/metrics", get(metrics::answer));
     let routes = Router::new()
         .merge(guard::limited(health, Bucket::new(50.0, 100)))
-        .merge(guard::limited(metrics, Bucket::new(10.0, 20)));
+        .merge(guard::limited(metrics, Bucket::new(10.0, 20)))
+        .merge(api::routes())
+        .merge(pages::routes());
     guard::bounded(routes).with_state(app.clone())
 }

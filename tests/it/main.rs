@@ -30,10 +30,12 @@ mod store;
 mod tidy;
 
 // The whole.
+mod browser;
 mod cases;
 mod commands;
 mod daemon;
 mod histories;
 mod kill;
+mod page;
 mod pass;
 mod web;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Explanation, OrderWhy, Outcome, Owner, TargetWhy, Wanted};
+use super::{Explanation, OrderWhy, Outcome, Owner, TargetWhy};
 use crate::render::{Color, words};
 use crate::world::Presence;
 
@@ -16,7 +16,7 @@ pub fn why_text(why: &Explanation, every: bool, color: Color) -> String {
     for one in &why.waiting {
         let _ = writeln!(out, "{} {}  {}: {}", color.paint("33", "?"), one.buyer, one.reason, one.lift);
     }
-    let (told, silent): (Vec<_>, Vec<_>) = why.targets.iter().partition(|target| every || concerns(target));
+    let (told, silent): (Vec<_>, Vec<_>) = why.targets.iter().partition(|target| every || target.concerns());
     for target in told {
         let _ = writeln!(out, "\n{}", color.paint("1", &target.target));
         for order in &target.orders {
@@ -49,15 +49,6 @@ fn who(why: &Explanation) -> String {
         Some(user) => format!("{user} {emails}"),
         None => emails,
     }
-}
-
-fn concerns(target: &TargetWhy) -> bool {
-    let silent = target.orders.is_empty()
-        && target.desired == Wanted::Nothing
-        && target.held == Presence::Absent
-        && target.owner == Owner::Nobody
-        && matches!(target.outcome, Outcome::Rests { .. });
-    !silent
 }
 
 /// `ord_1 of shop, paid 2026-10-15 -> Pro plan -> line 47 of entitlements.yaml@3895811`.

@@ -17,7 +17,7 @@ mod users;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::http::Method;
+use axum::http::StatusCode;
 use tokio::sync::Notify;
 
 use super::exchange::{Answer, Call};
@@ -26,6 +26,9 @@ use super::front::Side;
 use super::log::{Log, Seen};
 use crate::model::{OrganizationId, OrganizationRoleId, RoleId, UserId};
 use state::{NewUser, WhoGetsIt};
+
+/// So many accounts `/sandbox/users` lists.
+const MOST_USERS: usize = 200;
 pub(super) use state::{RoleKind, Tenant};
 pub(super) use token::ISSUER;
 
@@ -262,10 +265,18 @@ impl Side for LogtoSim {
     }
 
     fn sandbox(&self, call: &Call) -> Option<Answer> {
-        (call.method == Method::POST && call.path() == "/sandbox/expire-tokens").then(|| {
-            self.expire_tokens();
-            Answer::empty(axum::http::StatusCode::NO_CONTENT)
-        })
+        match (call.method.as_str(), call.path()) {
+            ("POST", "/sandbox/expire-tokens") => {
+                self.expire_tokens();
+                Some(Answer::empty(StatusCode::NO_CONTENT))
+            }
+            ("GET", "/sandbox/users") => {
+                let tenant = self.tenant();
+                let rows: Vec<_> = tenant.users().values().take(MOST_USERS).map(users::short).collect();
+                Some(Answer::json(StatusCode::OK, &rows.into()))
+            }
+            _ => None,
+        }
     }
 
     fn faults(&self) -> &Faults {

@@ -17,6 +17,11 @@ const SEARCHED: &[&str] = &["id", "primaryEmail", "primaryPhone", "username", "n
 /// What every user was created at while `ties` is on: in milliseconds.
 const TIED_AT: i64 = 1_795_326_798_539;
 
+/// A user as `/sandbox/users` has them.
+pub(super) fn short(user: &User) -> Value {
+    json!({ "id": user.id, "primaryEmail": user.email, "name": user.name })
+}
+
 pub(super) fn list(scene: &mut Scene<'_>) -> Outcome {
     let role = scene.call.param("excludeRoleId");
     let organization = scene.call.param("excludeOrganizationId");

@@ -11,6 +11,9 @@ use crate::sandbox::exchange::{Answer, Call};
 use crate::sandbox::faults::{Fault, Knobs};
 use crate::sandbox::token::{self, Claims, ClientAuth, LIFETIME, TokenCall};
 
+/// So many orders are in the inventory.
+const SHOWN: usize = 50;
+
 /// What every call may use.
 pub(super) struct Scene<'a> {
     pub(super) call: &'a Call,
@@ -69,6 +72,30 @@ fn merchant(scene: &mut Scene<'_>, method: &str, path: &[&str]) -> Answer {
         }
         _ => missing(),
     }
+}
+
+/// `GET /sandbox/shop`: what is for sale, and the orders that changed last. No fault befalls it.
+pub(super) fn inventory(shelf: &Shelf) -> Answer {
+    let products: Vec<Value> = shelf.products().map(|product| product.row()).collect();
+    let orders: Vec<Value> = shelf.latest().take(SHOWN).map(|order| order.row()).collect();
+    Answer::json(StatusCode::OK, &json!({ "products": products, "orders": orders }))
+}
+
+/// `POST /sandbox/orders`: somebody buys, and pays at once.
+pub(super) fn buy(shelf: &mut Shelf, body: &[u8]) -> Answer {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |key: &str| body[key].as_str().filter(|text| !text.is_empty());
+    let (Some(product), Some(email)) = (text("product"), text("email")) else {
+        return refused(StatusCode::BAD_REQUEST, "invalid_body", "product and email are required");
+    };
+    if shelf.product(product).is_none() {
+        return refused(StatusCode::NOT_FOUND, "not_found", &format!("there is no product {product}"));
+    }
+    let now = shelf.stamp();
+    let id = shelf.make_order_id();
+    let times = Times { created: now, paid: Some(now), updated: now };
+    shelf.add_order(id.clone(), &ProductId::from(product), Customer::from(email), "paid", times);
+    shelf.order(id.as_str()).map_or_else(missing, |order| Answer::json(StatusCode::OK, &order.row()))
 }
 
 /// `POST /sandbox/orders/{id}/{what}`: what the outside world does to an order.

@@ -220,6 +220,8 @@ impl Side for ShopSim {
         let segments = call.segments();
         let path: Vec<&str> = segments.iter().map(String::as_str).collect();
         match (call.method.as_str(), path.as_slice()) {
+            ("GET", ["sandbox", "shop"]) => Some(api::inventory(&self.shelf())),
+            ("POST", ["sandbox", "orders"]) => Some(self.change(|shelf| api::buy(shelf, &call.body))),
             ("POST", ["sandbox", "orders", id, what]) => self.change(|shelf| api::happen(shelf, id, what)),
             ("DELETE", ["sandbox", "orders", id]) => {
                 self.change(|shelf| shelf.remove_order(id)).then(|| Answer::empty(StatusCode::NO_CONTENT))

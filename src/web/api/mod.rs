@@ -1,0 +1,207 @@
+//! `/api/v1`: what the commands print, for programs.
+//!
+//! [`OPENAPI`] describes every call with an example of its answer; a test holds the two against each other and
+//! against real answers. Reading is admitted as [`App::admit`](super::App::admit) says, writing as
+//! [`hand`](super::hand) does. Errors are `{"error", "message", "hint"}`. No answer is longer than its `limit`
+//! lets it be.
+
+mod answers;
+
+use axum::Router;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Json, Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::act::{self, Through};
+use super::fault::Fault;
+use super::{App, Bucket, ask, guard};
+use crate::store::FreezeScope;
+
+/// The description of all of it, as OpenAPI 3.1.
+pub const OPENAPI: &str = include_str!("openapi.json");
+
+/// One call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// How it stands.
+    Status,
+    /// The last plan.
+    Plan,
+    /// The last passes.
+    Runs,
+    /// Why a user holds what they hold.
+    Why,
+    /// Who holds a target.
+    Holders,
+    /// Asks for a pass.
+    Reconcile,
+    /// Lets a held set through.
+    Approve,
+    /// Stops revocations, or every write.
+    Freeze,
+    /// Ends every freeze.
+    Unfreeze,
+    /// This description.
+    OpenApi,
+}
+
+impl Call {
+    /// Every call there is.
+    pub const ALL: [Self; 10] = [
+        Self::Status,
+        Self::Plan,
+        Self::Runs,
+        Self::Why,
+        Self::Holders,
+        Self::Reconcile,
+        Self::Approve,
+        Self::Freeze,
+        Self::Unfreeze,
+        Self::OpenApi,
+    ];
+
+    /// Its path.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Status => "/api/v1/status",
+            Self::Plan => "/api/v1/plan",
+            Self::Runs => "/api/v1/runs",
+            Self::Why => "/api/v1/users/{id}/why",
+            Self::Holders => "/api/v1/targets/{key}/holders",
+            Self::Reconcile => "/api/v1/reconcile",
+            Self::Approve => "/api/v1/approve",
+            Self::Freeze => "/api/v1/freeze",
+            Self::Unfreeze => "/api/v1/unfreeze",
+            Self::OpenApi => "/api/v1/openapi.json",
+        }
+    }
+
+    /// `get` or `post`: a call that only reads, or one that writes.
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Status | Self::Plan | Self::Runs | Self::Why | Self::Holders | Self::OpenApi => "get",
+            Self::Reconcile | Self::Approve | Self::Freeze | Self::Unfreeze => "post",
+        }
+    }
+
+    fn handler(self) -> MethodRouter<App> {
+        match self {
+            Self::Status => get(status),
+            Self::Plan => get(plan),
+            Self::Runs => get(runs),
+            Self::Why => get(why),
+            Self::Holders => get(holders),
+            Self::Reconcile => post(reconcile),
+            Self::Approve => post(approve),
+            Self::Freeze => post(freeze),
+            Self::Unfreeze => post(unfreeze),
+            Self::OpenApi => get(async || ([(CONTENT_TYPE, "application/json")], OPENAPI)),
+        }
+    }
+}
+
+/// Every call. Another path below is answered as a program expects it.
+pub(super) fn routes() -> Router<App> {
+    let calls = Call::ALL.into_iter().fold(Router::new(), |router, call| router.route(call.path(), call.handler()));
+    let missing = async || Fault::Missing("there is no such call; `/api/v1/openapi.json` has them all".to_owned());
+    guard::limited(calls.route("/api/{*rest}", axum::routing::any(missing)), Bucket::new(20.0, 60))
+}
+
+/// How many rows of each list an answer has at the most.
+#[derive(Deserialize)]
+struct Limit {
+    limit: Option<usize>,
+}
+
+impl Limit {
+    fn rows(&self) -> usize {
+        self.limit.unwrap_or(1_000).min(10_000)
+    }
+}
+
+type Answer = Result<Json<Value>, Fault>;
+
+async fn status(State(app): State<App>, headers: HeaderMap, Query(limit): Query<Limit>) -> Answer {
+    app.reads(&headers)?;
+    Ok(Json(answers::status(&app.status(), limit.rows())))
+}
+
+async fn plan(State(app): State<App>, headers: HeaderMap, Query(limit): Query<Limit>) -> Answer {
+    app.reads(&headers)?;
+    let status = app.status();
+    let planned = status.plan.as_deref().ok_or_else(|| Fault::Missing("nothing was planned so far".to_owned()))?;
+    Ok(Json(answers::plan(planned, limit.rows())))
+}
+
+async fn runs(State(app): State<App>, headers: HeaderMap) -> Answer {
+    app.reads(&headers)?;
+    Ok(Json(json!({ "runs": app.status().runs })))
+}
+
+async fn why(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Answer {
+    app.reads(&headers)?;
+    Ok(Json(answers::value(&ask::explained(&app, &id).await?)))
+}
+
+async fn holders(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Path(key): Path<String>,
+    Query(limit): Query<Limit>,
+) -> Answer {
+    app.reads(&headers)?;
+    Ok(Json(answers::holders(ask::holders(&app, &key).await?, limit.rows())))
+}
+
+async fn reconcile(State(app): State<App>, headers: HeaderMap) -> Response {
+    let asked = app.writes(&headers, None).map_err(Fault::from).and_then(|()| act::reconcile(&app));
+    match asked {
+        Ok(at) => (StatusCode::ACCEPTED, Json(json!({ "asked": at }))).into_response(),
+        Err(fault) => fault.into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Approve {
+    digest: String,
+    note: Option<String>,
+}
+
+async fn approve(State(app): State<App>, headers: HeaderMap, body: Result<Json<Approve>, JsonRejection>) -> Answer {
+    app.writes(&headers, None)?;
+    let Approve { digest, note } = read(body)?;
+    Ok(Json(answers::value(&act::approve(&app, &digest, note, Through::Api).await?)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Freeze {
+    #[serde(rename = "for")]
+    length: String,
+    reason: String,
+    #[serde(default)]
+    all: bool,
+}
+
+async fn freeze(State(app): State<App>, headers: HeaderMap, body: Result<Json<Freeze>, JsonRejection>) -> Answer {
+    app.writes(&headers, None)?;
+    let Freeze { length, reason, all } = read(body)?;
+    let scope = if all { FreezeScope::All } else { FreezeScope::Revocations };
+    let freeze = act::freeze(&app, &length, &reason, scope, Through::Api).await?;
+    Ok(Json(answers::freeze(&freeze)))
+}
+
+async fn unfreeze(State(app): State<App>, headers: HeaderMap) -> Answer {
+    app.writes(&headers, None)?;
+    Ok(Json(json!({ "ended": act::unfreeze(&app, Through::Api).await? })))
+}
+
+fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Fault> {
+    body.map(|Json(body)| body).map_err(|wrong| Fault::Wrong(wrong.body_text()))
+}
