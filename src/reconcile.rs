@@ -168,6 +168,10 @@ pub(crate) async fn see(eyes: Eyes<'_>, span: &Span, also: &BTreeSet<UserId>) ->
     let mut actual = scene.actual(&observed);
     let planner = |guard: &Guard| plan(scene.world(&wanted, &actual, guard));
     let (mut planned, approvals) = gated(eyes, &scene, &mut guard, planner).await?;
+    if matches!(span, Span::Quick(_)) && planned.takes() && has_found(eyes).await? {
+        // Whoever was found may be one from whom something would be taken, and their order may entitle to it.
+        return Box::pin(see(eyes, span, also)).await;
+    }
     if !planned.verify.is_empty() {
         guard.reread = reread(eyes, &planned.verify).await?;
         let holders = scene.holders(&planned.verify, &observed);
@@ -204,6 +208,15 @@ pub(crate) async fn buyers(eyes: Eyes<'_>, span: &Span) -> Result<Vec<StoredBuye
         return Ok(buyers);
     }
     Ok(eyes.store.buyers(&scope).await?)
+}
+
+/// Looks once more for the buyers who wait for an account: whether one of them has one now. A quick pass knows
+/// the orders of its own buyers only, and an order that is nobody's yet may entitle one of them.
+async fn has_found(eyes: Eyes<'_>) -> Result<bool, PassError> {
+    let waiting = eyes.store.buyers(&Scope::Buyers(eyes.store.waiting_buyers().await?)).await?;
+    let answers = directory::resolve(eyes.reader, &eyes.config.buyers, &waiting).await?;
+    eyes.store.resolve_buyers(&answers, eyes.now).await?;
+    Ok(answers.iter().any(|(_, answer)| matches!(answer, Resolution::User(_))))
 }
 
 fn users_of(buyers: &[StoredBuyer]) -> Vec<UserId> {
@@ -285,7 +298,7 @@ pub async fn act(
 fn mappings(catalog: &Catalog, wanted: impl Fn(TargetIx) -> bool) -> Vec<(String, String)> {
     let of_rule = |rule: &Rule| {
         let wanted = rule.entitlements.iter().filter(|entitlement| wanted(entitlement.target));
-        wanted.map(|entitlement| (rule.product.to_string(), catalog.target(entitlement.target).target.key())).collect()
+        wanted.map(|entitlement| (rule.key(), catalog.target(entitlement.target).target.key())).collect()
     };
     let all: BTreeSet<(String, String)> =
         catalog.products.iter().flat_map(|rule| -> Vec<_> { of_rule(rule) }).collect();

@@ -223,7 +223,11 @@ fn find(by_name: &ByName<'_>, product: &str, source: &str) -> Option<ProductIx> 
 }
 
 /// Marks the mappings that no full pass has settled yet, so that what they cause counts as a commit's doing.
+/// A ledger that has seen no full pass has seen no commit either.
 async fn note_new_mappings(eyes: Eyes<'_>, catalog: &mut Catalog) -> Result<(), StoreError> {
+    if eyes.store.last_full_pass().await?.is_none() {
+        return Ok(());
+    }
     let known: HashMap<(String, String), Option<u32>> = eyes
         .store
         .mappings()
@@ -236,8 +240,9 @@ async fn note_new_mappings(eyes: Eyes<'_>, catalog: &mut Catalog) -> Result<(), 
         .collect();
     let keys: Vec<String> = catalog.targets.iter().map(|entry| entry.target.key()).collect();
     for rule in &mut catalog.products {
+        let product = rule.key();
         for entitlement in &mut rule.entitlements {
-            let key = (rule.product.to_string(), keys[entitlement.target.at()].clone());
+            let key = (product.clone(), keys[entitlement.target.at()].clone());
             entitlement.new_since = known.get(&key).copied().unwrap_or(Some(seconds(eyes.now)));
         }
     }

@@ -83,7 +83,7 @@ impl Daemon {
     async fn orders_of(&self, users: &[UserId]) -> Result<Option<Vec<OrderKey>>, PassError> {
         let emails = self.in_force.reader.emails_of(users).await?;
         let emails: Vec<_> = emails.into_values().collect();
-        let buyers = self.store.buyers_like(users, &emails).await?;
+        let buyers = self.store.buyers_named(users, &emails).await?;
         if buyers.is_empty() && !self.store.ledger(Some(users)).await?.is_empty() {
             return Ok(None);
         }

@@ -138,6 +138,14 @@ impl Rule {
         }
     }
 
+    /// Names the product among all of the file: two shops may use the same id for different things.
+    pub fn key(&self) -> String {
+        match &self.source {
+            Some(source) => format!("{source}/{}", self.product),
+            None => self.product.to_string(),
+        }
+    }
+
     /// What an order of this product means while it stands so.
     pub fn verdict(&self, standing: Standing) -> Verdict {
         let by = |policy| match policy {

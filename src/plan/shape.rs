@@ -168,6 +168,12 @@ pub struct TargetTally {
 }
 
 impl Plan {
+    /// Whether anything would be taken from anybody, held or not.
+    pub fn takes(&self) -> bool {
+        let held = self.held.iter().map(|held| &held.action);
+        self.actions.iter().chain(held).any(|action| action.verb == Verb::Revoke)
+    }
+
     /// Whether there is nothing to do and nothing to write down.
     pub fn is_empty(&self) -> bool {
         self.actions.is_empty() && self.adopt.is_empty() && self.held.is_empty()

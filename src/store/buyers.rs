@@ -108,6 +108,13 @@ impl Store {
         rows.and_then(|rows| rows.iter().map(key).collect()).map_err(|error| self.fault(error))
     }
 
+    /// Every buyer who is nobody yet, or more than one, ascending.
+    pub async fn waiting_buyers(&self) -> Result<Vec<BuyerKey>, StoreError> {
+        let rows =
+            sqlx::query("SELECT key FROM buyers WHERE user IS NULL ORDER BY key").fetch_all(self.readers()).await;
+        rows.and_then(|rows| rows.iter().map(key).collect()).map_err(|error| self.fault(error))
+    }
+
     /// Every buyer whom a payment API calls by one of these ids or addresses, or who is known to be one of
     /// these users, ascending.
     pub async fn buyers_named(&self, users: &[UserId], emails: &[Email]) -> Result<Vec<BuyerKey>, StoreError> {
@@ -118,25 +125,6 @@ impl Store {
         )
         .bind(list(users))
         .bind(list(emails))
-        .fetch_all(self.readers())
-        .await;
-        rows.and_then(|rows| rows.iter().map(key).collect()).map_err(|error| self.fault(error))
-    }
-}
-
-impl Store {
-    /// Every buyer that is known to be one of these users, claims to be one, or gave one of these addresses,
-    /// ascending: whoever may be meant when one of them signs up, changes or goes.
-    pub async fn buyers_like(&self, users: &[UserId], emails: &[Email]) -> Result<Vec<BuyerKey>, StoreError> {
-        let emails: Vec<&str> = emails.iter().map(Email::as_str).collect();
-        let rows = sqlx::query(
-            "SELECT key FROM buyers
-             WHERE user IN (SELECT value FROM json_each(?1)) OR claimed IN (SELECT value FROM json_each(?1))
-                OR email IN (SELECT value FROM json_each(?2))
-             ORDER BY key",
-        )
-        .bind(list(users))
-        .bind(list(&emails))
         .fetch_all(self.readers())
         .await;
         rows.and_then(|rows| rows.iter().map(key).collect()).map_err(|error| self.fault(error))

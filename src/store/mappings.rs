@@ -12,7 +12,7 @@ use super::rows::{Sql, list, millis, text, time};
 /// A product of `entitlements.yaml` and a target that it leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
-    /// The product's key in the file.
+    /// The product, as [`Rule::key`](crate::model::Rule::key) names it.
     pub product: String,
     /// The key of the target.
     pub target: String,

@@ -6,7 +6,7 @@ use super::error::StoreError;
 use super::keys::{BuyerKey, ProductKey, Scope};
 use super::open::Store;
 use super::rows::{Sql, bundle, list, standing_of};
-use crate::model::{Catalog, OrderKey, ProductIx, Purchase, UserIx, Verdict};
+use crate::model::{Catalog, OrderKey, ProductIx, Purchase, Standing, UserIx, Verdict};
 
 /// So many orders are read at once.
 const PAGE: i64 = 8_192;
@@ -16,7 +16,7 @@ impl Store {
     ///
     /// Lines of one order that name the same product and stand alike are one purchase of their sum, up to
     /// 255. `at` is when the line ended where [`Rule::verdict`](crate::model::Rule::verdict) says that it
-    /// ends, and the end of the paid period where it lasts; else when it was paid, or last changed, or was
+    /// ends, and the end of the paid period where it entitles and has one; else when it was paid, or last changed, or was
     /// first seen, whichever is known first.
     pub async fn purchases(
         &self,
@@ -119,10 +119,11 @@ impl Fold<'_> {
         };
         let standing = standing_of(i64::from(standing))?;
         let order = OrderKey(order);
-        let millis = match self.catalog.rule(product).verdict(standing) {
-            Verdict::Ends => since,
-            Verdict::Lasts => paid_until.unwrap_or(since),
-            Verdict::Entitles | Verdict::Never | Verdict::Undecided => active,
+        let (standing, millis) = match (self.catalog.rule(product).verdict(standing), paid_until) {
+            (Verdict::Ends, _) => (standing, since),
+            // What a policy keeps of a subscription, or of a period that was paid, is kept as long as that is.
+            (Verdict::Lasts | Verdict::Entitles, Some(until)) => (Standing::Subscribed, until),
+            (Verdict::Lasts | Verdict::Entitles | Verdict::Never | Verdict::Undecided, _) => (standing, active),
         };
         let at = millis.div_euclid(1000);
         let twin = purchases

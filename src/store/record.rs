@@ -121,7 +121,7 @@ async fn record(
             .execute(&mut *connection)
             .await?;
     }
-    write_items(connection, &incoming, &products, &lines, now).await
+    write_items(connection, &incoming, &products, lines, now).await
 }
 
 /// One reading of each order: the last, unless it is older than the one before it.
@@ -366,7 +366,7 @@ async fn write_items(
     connection: &mut SqliteConnection,
     incoming: &[Incoming<'_>],
     products: &HashMap<&str, i64>,
-    lines: &Lines,
+    mut lines: Lines,
     now: i64,
 ) -> Sql<()> {
     let mut rows = Vec::with_capacity(incoming.len());
@@ -374,8 +374,12 @@ async fn write_items(
         for (line, item) in (0_i64..).zip(&order.items) {
             let product = products[item.product.as_str()];
             let standing = order.standing_of(item);
-            let before =
-                lines.get(&(*key, product)).and_then(|lines| lines.iter().copied().find(|(held, _)| *held == standing));
+            // Each line of before speaks for one line of now: of two that end one after the other, the second
+            // does not take over when the first has ended.
+            let before = lines.get_mut(&(*key, product)).and_then(|lines| {
+                let at = lines.iter().position(|(held, _)| *held == standing)?;
+                Some(lines.remove(at))
+            });
             rows.push((*key, line, product, item, standing, since(order, standing, before, now)));
         }
     }

@@ -1,14 +1,14 @@
 //! Nothing is taken without evidence, and what is taken names it.
 
-use entitled::model::Standing;
-use entitled::store::Verb;
+use entitled::model::{OrderId, Standing, UserId};
+use entitled::store::{Cause, Verb};
 use jiff::SignedDuration;
 
 use super::set;
 use crate::support::stage::{NO_LIMITS, PRODUCTS, Stage, file, matching, usual};
 
 /// So many buyers of the Pro product, granted, on a ledger that has seen a whole pass.
-async fn seasoned(yaml: &str, buyers: usize) -> (Stage, Vec<entitled::model::UserId>, Vec<entitled::model::OrderId>) {
+async fn seasoned(yaml: &str, buyers: usize) -> (Stage, Vec<UserId>, Vec<OrderId>) {
     let mut stage = Stage::of(yaml).await;
     let made = (0..buyers).map(|number| stage.buyer(&format!("buyer-{number}@example.com"), "prd_pro"));
     let (users, orders) = made.unzip();
@@ -248,6 +248,45 @@ async fn a_commit_that_gives_too_much_is_held_whole() {
     let (new, _) = stage.buyer("new@example.com", "prd_pro");
     let passed = stage.quick().await;
     assert_eq!(passed.changes(), [("grant", "role beta", &new), ("grant", "role paid-tier", &new)]);
+}
+
+#[tokio::test]
+async fn a_mapping_of_one_shop_is_new_although_another_shop_sells_the_same_id() {
+    let of = |products: &str| {
+        format!(
+            "version: 1\nlogto: {{endpoint: sandbox}}\nprune: owned\nlimits: {{config_grants: {{per_day: 0%, floor: 1}}}}\n\
+             sources:\n  a: {{kind: file, path: $FOLDER/a.yaml}}\n  b: {{kind: file, path: $FOLDER/b.yaml}}\n\
+             products:\n{products}"
+        )
+    };
+    let first = "  pro: {source: a, entitlements: [{role: paid-tier}]}\n";
+    let both = format!("{first}  other: {{source: b, ids: [pro], entitlements: [{{role: paid-tier}}]}}\n");
+    let mut stage = Stage::of(&of(first)).await;
+    let orders = |shop: &str, users: &[UserId]| {
+        let line = |user: &UserId| format!("- {{id: {user}, productId: pro, user: {{id: {user}}}, status: paid}}\n");
+        let lines: String = users.iter().map(line).collect();
+        std::fs::write(stage.folder.path().join(format!("{shop}.yaml")), lines).unwrap();
+    };
+    let users = stage.logto.add_users(5);
+    orders("a", &users[..2]);
+    orders("b", &users[2..]);
+    assert_eq!(stage.pass().await.changes().len(), 2);
+    stage.ahead = SignedDuration::from_secs(5);
+    stage.commit(&of(&both)).await.unwrap();
+    let passed = stage.pass().await;
+    assert_eq!(passed.changes(), []);
+    assert!(passed.held().len() == 3 && passed.held().iter().all(|held| held.0 == "OverLimit"), "{:?}", passed.held());
+}
+
+#[tokio::test]
+async fn a_first_pass_is_no_commit_however_long_the_read_before_it_took() {
+    let mut stage = Stage::usual().await;
+    stage.buyer("ann@example.com", "prd_pro");
+    stage.poll().await.unwrap();
+    stage.ahead = SignedDuration::from_mins(5);
+    let passed = stage.full().await;
+    assert!(passed.sight.view.changes[0].because.contains("paid for prd_pro"), "{:?}", passed.sight.view.changes);
+    assert_eq!(stage.history().await[0].cause, Some(Cause::Order));
 }
 
 #[tokio::test]

@@ -69,6 +69,23 @@ async fn two_accounts_are_one_again_when_one_changes_its_address() {
 }
 
 #[tokio::test]
+async fn a_quick_pass_takes_nothing_that_an_order_of_nobody_yet_entitles_to() {
+    let mut stage = Stage::usual().await;
+    let one = stage.logto.add_user("twin@example.com");
+    let other = stage.logto.add_user("TWIN@example.com");
+    stage.shop.buy(&"prd_pro".into(), "twin@example.com");
+    let by_id = stage.shop.buy(&"prd_pro".into(), &one);
+    assert_eq!(stage.pass().await.changes(), [("grant", "role paid-tier", &one)]);
+    // With the other account gone, the order that was nobody's is theirs, and no full pass has seen that yet.
+    stage.logto.delete_user(&other);
+    stage.shop.set_status(&by_id, "refunded");
+    let passed = stage.quick().await;
+    assert_eq!((passed.changes(), passed.held()), (vec![], vec![]));
+    assert_eq!(stage.holders("paid-tier"), set([&one]));
+    stage.is_settled().await;
+}
+
+#[tokio::test]
 async fn the_first_rule_that_answers_decides() {
     let mut stage = Stage::usual().await;
     let one = stage.logto.add_user("one@example.com");

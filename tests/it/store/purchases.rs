@@ -75,6 +75,9 @@ async fn a_subscription_counts_to_the_end_of_its_paid_period() {
     assert_eq!((first.at, first.seen, first.standing), (9_000, 5_000, Standing::Subscribed));
     let renewed = only(&store, &runs(18_000, 3_000), 5_001).await;
     assert_eq!((renewed.at, renewed.seen), (18_000, 5_000));
+    let partly = Order { standing: Standing::PartiallyRefunded, ..runs(18_000, 3_500) };
+    let kept = only(&store, &partly, 5_002).await;
+    assert_eq!((kept.at, kept.standing), (18_000, Standing::Subscribed), "kept, but not for ever");
     let open = Order { period_end: None, ..runs(0, 4_000) };
     let nobody_knows = only(&store, &open, 5_002).await;
     assert_eq!(nobody_knows.standing, Standing::Unknown);
@@ -123,6 +126,22 @@ async fn each_line_ends_when_it_ended_and_not_with_the_first() {
     store.record_orders(&shop(), &[order(3_000, gone, gone)], at(5_001)).await.unwrap();
     let ends: Vec<i64> = purchases(&store, &Scope::All).await.iter().map(|purchase| purchase.at).collect();
     assert_eq!(ends, [2_000, 3_000]);
+}
+
+#[tokio::test]
+async fn of_two_lines_for_one_product_the_second_ends_when_it_ends_and_not_with_the_first() {
+    let home = Home::new();
+    let store = home.store().await;
+    let line = |standing| Item { product: "pro".into(), quantity: 1, standing: Some(standing) };
+    let order = |second, one, other| Order {
+        items: vec![line(one), line(other)],
+        ..changed(&paid("o1", "u1", "pro"), Standing::PartiallyRefunded, second)
+    };
+    let (gone, kept) = (Standing::Refunded, Standing::Paid);
+    store.record_orders(&shop(), &[order(2_000, gone, kept)], at(5_000)).await.unwrap();
+    store.record_orders(&shop(), &[order(3_000, gone, gone)], at(5_001)).await.unwrap();
+    let ends: Vec<i64> = purchases(&store, &Scope::All).await.iter().map(|purchase| purchase.at).collect();
+    assert_eq!(ends, [3_000], "the later end of the two, so that no grace is cut short");
 }
 
 #[tokio::test]
