@@ -68,7 +68,7 @@ fn invalid(error: &ConfigError) -> Vec<Check> {
     let mend =
         error.hint().or_else(|| Some("mend the places shown above; `entitled check` shows them again".to_owned()));
     let mut checks = vec![Check::wrong(CONFIGURATION, "file", words::told(error), mend)];
-    let rest = ["Logto", "sources", "store", "file watching"];
+    let rest = ["Logto", "sources", "store", "file watching", "listener"];
     checks.extend(rest.map(|section| Check::not_tried(section, "all", "the configuration must be valid first")));
     checks
 }

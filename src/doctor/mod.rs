@@ -1,11 +1,13 @@
 //! Looks at everything that a daemon needs, and says of each thing whether it is well, or the cause and the mend.
 //!
-//! Flow: the configuration, the store, Logto and every source (at the same time), the watching of files. What
+//! Flow: the configuration, the store, Logto and every source (at the same time), the watching of files, the
+//! listener. What
 //! cannot be looked at since something before it is wrong is listed as not tried.
 //!
 //! Guarantees: writes neither to Logto nor to the store. It lays one file beside the configuration and one
 //! beside the store, each for a moment, since whether that works is what is asked.
 
+mod listener;
 mod logto;
 mod source;
 mod store;
@@ -56,6 +58,7 @@ pub async fn examine(patient: Patient<'_>) -> Vec<Check> {
     checks.extend(sources.into_iter().flatten());
     checks.extend(store);
     checks.extend(watching::examine(patient.file).await);
+    checks.extend(listener::examine(patient.config).await);
     checks
 }
 

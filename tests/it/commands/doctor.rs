@@ -41,6 +41,15 @@ impl Checkup {
     }
 }
 
+/// No address that somebody else on this machine may have.
+const QUIET: &str = "listen: off\nprune: owned";
+
+async fn quiet() -> Town {
+    let town = Town::demo().await;
+    town.edit("prune: owned", QUIET);
+    town
+}
+
 /// Whatever it finds, it has changed nothing.
 fn untouched(town: &Town) {
     assert_eq!(town.logto.writes(), []);
@@ -49,7 +58,7 @@ fn untouched(town: &Town) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_is_well_before_and_after_the_first_pass() {
-    let town = Town::demo().await;
+    let town = quiet().await;
     let before = Checkup::of(&town.home, 0);
     assert_eq!(before.wrongs(), 0);
     for name in ["reachable", "token", "scope", "Management API", "clock", "page", "names"] {
@@ -78,6 +87,7 @@ async fn everything_is_well_before_and_after_the_first_pass() {
 #[test]
 fn the_demo_is_well_and_its_text_says_so_line_by_line() {
     let home = Home::demo();
+    home.write("entitlements.yaml", &demo_file().replace("prune: owned", QUIET));
     let Ran { out, err, .. } = home.entitled(&["doctor"]).exits(0);
     assert_eq!(err, "");
     assert!(out.starts_with("configuration\n  ok     file"), "{out}");
@@ -88,7 +98,7 @@ fn the_demo_is_well_and_its_text_says_so_line_by_line() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_without_the_role_is_a_403_and_the_console_mends_it() {
-    let town = Town::demo().await.credentials(NOSCOPE_ID, APP_SECRET);
+    let town = quiet().await.credentials(NOSCOPE_ID, APP_SECRET);
     let checkup = Checkup::of(&town.home, 1);
     checkup.is("Logto", "token", "ok");
     checkup.wrong("Logto", "scope", "403", "Logto Management API access");
@@ -100,7 +110,7 @@ async fn an_application_without_the_role_is_a_403_and_the_console_mends_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_secret_is_told_and_not_shown() {
-    let town = Town::demo().await.credentials(APP_ID, "not-the-secret");
+    let town = quiet().await.credentials(APP_ID, "not-the-secret");
     let checkup = Checkup::of(&town.home, 1);
     checkup.is("Logto", "reachable", "ok");
     checkup.wrong("Logto", "token", APP_ID, "logto.app_secret");
@@ -111,7 +121,7 @@ async fn a_wrong_secret_is_told_and_not_shown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_token_of_the_shop() {
-    let mut town = Town::demo().await;
+    let mut town = quiet().await;
     town.home.set("SHOP_TOKEN", "not-the-token");
     let checkup = Checkup::of(&town.home, 1);
     checkup.is("source shop", "reachable", "ok");
@@ -122,7 +132,7 @@ async fn a_wrong_token_of_the_shop() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_ports_on_both_sides_are_told_in_one_run() {
-    let town = Town::demo().await;
+    let town = quiet().await;
     let (logto, shop) = (town.running.logto_url().to_owned(), town.running.shop_url().to_owned());
     // Bound and let go: nobody listens there.
     let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -137,7 +147,7 @@ async fn dead_ports_on_both_sides_are_told_in_one_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_role_is_a_404_with_its_place_and_the_nearest_name() {
-    let town = Town::demo().await;
+    let town = quiet().await;
     town.edit("- role: paid-tier                   # by name or by id", "- role: paid-teir");
     let checkup = Checkup::of(&town.home, 1);
     checkup.wrong("Logto", "names", "no role `paid-teir` (entitlements.yaml:", "did you mean `paid-tier`?");
@@ -147,7 +157,7 @@ async fn a_wrong_role_is_a_404_with_its_place_and_the_nearest_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clocks_that_are_apart() {
-    let town = Town::demo().await;
+    let town = quiet().await;
     town.logto.faults().date_skew(-400);
     town.shop.faults().date_skew(7 * 3600);
     let checkup = Checkup::of(&town.home, 1);
@@ -160,7 +170,7 @@ async fn clocks_that_are_apart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_a_proxy_instead_of_json() {
-    let town = Town::demo().await;
+    let town = quiet().await;
     town.logto.faults().add(Rule::new(Fault::Html).path("/api/"));
     town.shop.faults().add(Rule::new(Fault::Html));
     let checkup = Checkup::of(&town.home, 1);
@@ -174,14 +184,14 @@ async fn a_page_of_a_proxy_instead_of_json() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_of_the_list_that_is_not_found_by_its_id() {
-    let town = Town::demo().await;
+    let town = quiet().await;
     town.shop.faults().add(Rule::refuse(404).path("/api/merchant/orders/"));
     Checkup::of(&town.home, 1).wrong("source shop", "order by id", "not found by its id", "Unverified");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_status_that_no_rule_knows_is_counted() {
-    let town = Town::demo().await;
+    let town = quiet().await;
     town.shop.faults().add(Rule::new(Fault::UnknownStatus));
     let checkup = Checkup::of(&town.home, 0);
     let note = checkup.is("source shop", "page", "note");
@@ -192,7 +202,7 @@ async fn a_status_that_no_rule_knows_is_counted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_others_may_read_or_that_is_no_store() {
     use std::os::unix::fs::PermissionsExt as _;
-    let town = Town::demo().await;
+    let town = quiet().await;
     town.home.entitled(&["run", "--once"]).exits(0);
     let store = town.home.path("entitled.db");
     std::fs::set_permissions(&store, std::fs::Permissions::from_mode(0o644)).unwrap();
@@ -204,7 +214,7 @@ async fn a_store_that_others_may_read_or_that_is_no_store() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_writes_to_the_store_is_named() {
-    let town = Town::demo().await;
+    let town = quiet().await;
     town.home.entitled(&["run", "--once"]).exits(0);
     let lease = entitled::lease::take(&town.home.path("entitled.db")).unwrap().unwrap();
     let checkup = Checkup::of(&town.home, 0);
@@ -222,4 +232,18 @@ fn an_invalid_file_is_the_one_thing_that_is_told() {
     assert_eq!(checkup.wrongs(), 1);
     home.entitled(&["doctor"]).exits(1).complains(&["did you mean `prune`"]);
     assert_eq!(home.files(), ["entitlements.yaml"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_to_listen_on_is_free_or_a_daemons_or_somebody_elses() {
+    let town = quiet().await;
+    let logto = town.running.logto_url().trim_start_matches("http://").to_owned();
+    town.edit("listen: off", "listen: 127.0.0.1:0");
+    Checkup::of(&town.home, 0).is("listener", "address", "ok");
+    town.edit("listen: 127.0.0.1:0", &format!("listen: {logto}"));
+    Checkup::of(&town.home, 1).wrong("listener", "address", "no daemon answers there", "`listen`");
+    town.edit(&format!("listen: {logto}"), "listen: 0.0.0.0:0");
+    Checkup::of(&town.home, 1).wrong("listener", "token", "ENTITLED_API_TOKEN", "127.0.0.1");
+    town.edit("listen: 0.0.0.0:0", "listen: off");
+    Checkup::of(&town.home, 0).is("listener", "address", "note");
 }

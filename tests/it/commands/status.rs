@@ -1,5 +1,6 @@
 //! `entitled status`, where no daemon answers: what the store remembers.
 
+use entitled::status::{About, Duty, Mode, State, Status, Trouble};
 use serde_json::Value;
 
 use crate::support::binary::{Home, Town};
@@ -45,6 +46,35 @@ async fn whoever_answers_and_is_no_daemon_is_not_believed() {
     let ran = town.home.entitled(&["status"]).exits(0);
     assert!(ran.out.starts_with("Pending since "), "{}", ran.out);
     ran.complains(&["what answers at ", "401"]);
+}
+
+/// The daemon's own word goes before what the store remembers, and an `entitled approve` line is passed on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_listens_is_asked() {
+    let now = jiff::Timestamp::now();
+    let mut said = Status::starting(Mode::Live, now);
+    (said.state, said.duty) = (State::Degraded, Duty::Leader);
+    said.troubles.push(Trouble {
+        about: About::Source("shop".into()),
+        message: "the poll failed".to_owned(),
+        because: vec!["refused with 403".to_owned()],
+        hint: Some("check the token of the shop".to_owned()),
+        detail: None,
+        since: now,
+    });
+    let body = serde_json::to_string(&said).unwrap();
+    let app = axum::Router::new().route("/api/v1/status", axum::routing::get(async move || body));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let home = Home::demo();
+    let text = crate::support::binary::demo_file();
+    home.write("entitlements.yaml", &text.replace("prune: owned", &format!("listen: {address}\nprune: owned")));
+    let ran = home.entitled(&["status"]).exits(1);
+    assert!(ran.out.starts_with("Degraded since ") && ran.err.is_empty(), "{}{}", ran.out, ran.err);
+    for part in ["the poll failed: refused with 403", "hint: check the token of the shop"] {
+        assert!(ran.out.contains(part), "`{part}` is missing in\n{}", ran.out);
+    }
 }
 
 /// The demo, which asks no daemon that happens to run here.
