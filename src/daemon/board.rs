@@ -91,6 +91,11 @@ impl Board {
         (Self { draft, status, open, meter, aside: Aside::default(), held: BTreeMap::new() }, reading)
     }
 
+    /// When the last full pass succeeded.
+    pub(super) fn last_full_pass(&self) -> Option<Timestamp> {
+        self.draft.last_full_pass
+    }
+
     /// What was counted since the process started.
     pub fn meter(&self) -> &Arc<Meter> {
         &self.meter

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::trouble::{Trouble, trouble};
 use super::{Asked, Daemon, Wide};
@@ -20,6 +20,9 @@ use crate::store::StoreError;
 
 /// Sales that are waited for; beyond that, the times of some are not taken.
 const SALES: usize = 10_000;
+
+/// Between two full passes that hints have asked for; a tenth of the interval where that is less.
+const GAP: SignedDuration = SignedDuration::from_secs(10);
 
 /// Some changes of a pass were refused.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +41,9 @@ impl Daemon {
             self.board.hinted(source, now);
         }
         if asked.targets == Wide::All {
-            self.schedule.hurry_full_pass(now);
+            // A busy tenant may send such hints all the time, and a full pass is many calls.
+            let gap = (self.in_force.config.schedule.full_pass / 10).min(GAP);
+            self.schedule.hurry_full_pass(self.board.last_full_pass().map_or(now, |at| (at + gap).max(now)));
         }
         if asked.all_sources == Wide::All {
             self.schedule.hurry(now);

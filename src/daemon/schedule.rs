@@ -60,9 +60,9 @@ impl Schedule {
         self.polls.values_mut().for_each(|at| *at = now);
     }
 
-    /// Makes a full pass due.
-    pub fn hurry_full_pass(&mut self, now: Timestamp) {
-        self.full_pass = now;
+    /// Makes a full pass due at a time, if it is not due before.
+    pub fn hurry_full_pass(&mut self, at: Timestamp) {
+        self.full_pass = self.full_pass.min(at);
     }
 
     /// Makes one source due.

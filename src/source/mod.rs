@@ -13,6 +13,7 @@ pub mod presets;
 pub mod recording;
 mod stripe;
 mod time;
+pub mod webhook;
 pub mod trial;
 
 use std::path::Path;

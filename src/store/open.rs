@@ -29,13 +29,14 @@ pub struct Store {
 }
 
 /// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 6] = [
+const STEPS: [(i64, &str, &str); 7] = [
     (1, "orders", include_str!("migrations/0001_orders.sql")),
     (2, "ledger", include_str!("migrations/0002_ledger.sql")),
     (3, "runs", include_str!("migrations/0003_runs.sql")),
     (4, "safety", include_str!("migrations/0004_safety.sql")),
     (5, "subscriptions", include_str!("migrations/0005_subscriptions.sql")),
     (6, "marks", include_str!("migrations/0006_marks.sql")),
+    (7, "hooks", include_str!("migrations/0007_hooks.sql")),
 ];
 
 /// How long a writer waits for another process.

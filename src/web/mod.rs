@@ -8,6 +8,8 @@
 //! GET  /, /users, ...     the page                              src/web/pages.rs, drawn by src/web/page/
 //! POST /actions, ...      its buttons                           src/web/forms.rs
 //! GET  /events            tells an open page of changes         src/web/events.rs
+//! POST /hooks/{source}    an order may have changed             src/web/hooks.rs
+//! POST /hooks/logto       a user or a target has changed        src/web/hooks/logto.rs
 //! ```
 //!
 //! It answers from what the loop has published ([`Reading`]) and from the store's readers, and asks for
@@ -28,18 +30,20 @@ mod forms;
 pub mod guard;
 pub mod hand;
 mod health;
+mod hooks;
 mod metrics;
 pub mod page;
 mod pages;
 mod playground;
 mod rate;
+mod seen;
 mod serve;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
@@ -70,13 +74,15 @@ struct Inner {
     questions: Arc<Semaphore>,
     /// Pages that are told of changes.
     streams: Arc<Semaphore>,
+    hooks: hooks::Desk,
 }
 
 impl App {
     /// A server at `address` that reads here, asks there, and lets in whoever shows `token`.
     pub fn new(reading: Reading, nudge: Nudge, token: Option<Secret>, address: SocketAddr) -> Self {
+        let hooks = hooks::Desk::default();
         let (questions, streams) = (Arc::new(Semaphore::new(ask::AT_ONCE)), Arc::new(Semaphore::new(events::STREAMS)));
-        Self(Arc::new(Inner { reading, nudge, token, address, keys: Keys::fresh(), questions, streams }))
+        Self(Arc::new(Inner { reading, nudge, token, address, keys: Keys::fresh(), questions, streams, hooks }))
     }
 
     /// What the daemon says of itself now.
@@ -135,10 +141,13 @@ impl App {
 pub fn router(app: &App) -> Router {
     let health = Router::new().route("/healthz", get(health::alive)).route("/readyz", get(health::ready));
     let metrics = Router::new().route("/metrics", get(metrics::answer));
+    // These have buckets of their own: one for what is genuine and one for what is not.
+    let hooks = Router::new().route("/hooks/{source}", post(hooks::receive));
     let routes = Router::new()
         .merge(guard::limited(health, Bucket::new(50.0, 100)))
         .merge(guard::limited(metrics, Bucket::new(10.0, 20)))
         .merge(api::routes())
-        .merge(pages::routes());
+        .merge(pages::routes())
+        .merge(hooks);
     guard::bounded(routes).with_state(app.clone())
 }

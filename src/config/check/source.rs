@@ -32,6 +32,9 @@ impl Check<'_> {
                 self.error(entry.at, format!("`{}` is no name for a source", entry.key))
                     .help("use letters, digits, `-`, `_` and `.`");
             }
+            if entry.key == "logto" {
+                self.error(entry.at, "`logto` is no name for a source").help("`/hooks/logto` takes the webhooks of Logto");
+            }
             let Some(source) = self.source(entry) else { continue };
             if real && matches!(source.kind, SourceKind::Sandbox(_)) {
                 self.error(entry.at, "orders of the simulated shop meet a real Logto")

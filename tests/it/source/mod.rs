@@ -13,6 +13,7 @@ mod overlays;
 mod pages;
 mod rechecks;
 mod stripe;
+mod webhooks;
 
 use std::error::Error;
 
