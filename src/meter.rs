@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::reconcile::{Sight, Span};
+use crate::logto::{Client, Tally};
+use crate::reconcile::Span;
 use crate::report::{Came, Report};
 use crate::status::Pass;
 use crate::store::{Store, StoreError};
@@ -29,6 +30,8 @@ pub struct Counted {
     pub paid_to_granted: Histogram,
     /// Webhooks by where they came from and what was made of them.
     pub hooks: BTreeMap<(String, &'static str), u64>,
+    /// Calls to Logto by clients that are not in use any more.
+    pub logto: Tally,
     /// Rows of the ledger.
     pub ledger_rows: u64,
     /// Bytes of the store.
@@ -92,7 +95,7 @@ impl Meter {
     }
 
     /// A pass has ended.
-    pub(crate) fn passed(&self, span: &Span, _sight: &Sight, report: Option<&Report>) {
+    pub(crate) fn passed(&self, span: &Span, report: Option<&Report>) {
         let Some(report) = report else { return };
         let mut counted = self.lock();
         for line in &report.lines {
@@ -111,6 +114,11 @@ impl Meter {
             Span::Quick(_) => Pass::Quick,
         };
         counted.passes.entry(pass).or_default().observe(report.elapsed.as_secs_f64());
+    }
+
+    /// A client of Logto is not used any more: what it has counted still counts.
+    pub(crate) fn retire(&self, client: &Client) {
+        self.lock().logto.add(&client.tally());
     }
 
     /// How large the store is.

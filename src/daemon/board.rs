@@ -139,6 +139,11 @@ impl Board {
     /// A configuration has entered into force, or its names were resolved anew.
     pub(super) fn in_force(&mut self, in_force: &InForce, store: &Arc<Store>, now: Timestamp) {
         let InForce { config, origin, .. } = in_force;
+        if let Some(before) = self.open.borrow().as_ref().map(|open| &open.in_force.client)
+            && !before.is(&in_force.client)
+        {
+            self.meter.retire(before);
+        }
         let known = self.draft.config.as_ref().filter(|known| known.origin == *origin);
         self.draft.config = Some(ConfigInForce {
             origin: origin.clone(),
@@ -212,7 +217,7 @@ impl Board {
             self.held.len() as u64 + view.waiting.iter().filter(|one| one.is_held()).count() as u64;
         self.draft.held = Arc::new(self.held.values().cloned().collect());
         self.move_on(report);
-        self.meter.passed(span, sight, report);
+        self.meter.passed(span, report);
     }
 
     /// What was changed in Logto is true of the targets' figures without another walk.

@@ -15,6 +15,7 @@ mod forgotten;
 mod grant;
 mod read;
 mod send;
+mod tally;
 mod token;
 mod walk;
 mod wire;
@@ -29,6 +30,7 @@ pub use error::LogtoError;
 pub use examine::{Reached, SmallPage};
 pub use forgotten::name_forgotten;
 pub use read::Reader;
+pub use tally::Tally;
 pub use walk::{Found, MemberWalk, Progress, Walk};
 pub use write::{Outcome, Writer};
 
@@ -60,6 +62,16 @@ impl Client {
     /// HTTP requests sent so far: those for a token and those sent again included.
     pub fn calls(&self) -> u64 {
         self.core.calls()
+    }
+
+    /// The calls so far by route and status, and how long they have waited.
+    pub fn tally(&self) -> Tally {
+        self.core.tally()
+    }
+
+    /// Whether two clients are clones of one.
+    pub fn is(&self, other: &Client) -> bool {
+        Arc::ptr_eq(&self.core, &other.core)
     }
 
     /// How long calls have waited for their turn or for the next try, added up over all of them.

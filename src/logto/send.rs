@@ -5,7 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "an edge: measures how long calls take")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::curl;
 use super::error::LogtoError;
+use super::tally::Tally;
 use super::token::TokenSource;
 use super::wire;
 use crate::config::settings;
@@ -48,6 +49,7 @@ pub(super) struct Core {
     timeout: Duration,
     calls: AtomicU64,
     slept_us: AtomicU64,
+    tally: Mutex<Tally>,
 }
 
 /// One answer, whatever its status.
@@ -171,6 +173,7 @@ impl Core {
             timeout,
             calls: AtomicU64::new(0),
             slept_us: AtomicU64::new(0),
+            tally: Mutex::default(),
         }
     }
 
@@ -180,6 +183,15 @@ impl Core {
 
     pub(super) fn slept(&self) -> Duration {
         Duration::from_micros(self.slept_us.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Tally { slept: self.slept(), ..tally }
+    }
+
+    fn note(&self, method: &'static str, path: &str, status: Option<u16>) {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).note(method, path, status);
     }
 
     /// Waits, and counts it.
@@ -292,7 +304,9 @@ impl Core {
         if tracing::enabled!(tracing::Level::DEBUG) {
             tracing::debug!("{}", curl::line(&request));
         }
-        let response = self.http.execute(request).await.map_err(broken)?;
+        let sent = self.http.execute(request).await;
+        self.note(method, path, sent.as_ref().ok().map(|response| response.status().as_u16()));
+        let response = sent.map_err(broken)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         self.skew.note(&headers);
         let body = http::body(response).await;

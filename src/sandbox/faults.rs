@@ -23,6 +23,8 @@ pub struct Knobs {
     /// Logto: all users were made in the same millisecond, so that pages of users and of a role's
     /// holders repeat some rows and lose as many, while `Total-Number` and `search.id` stay right.
     pub ties: bool,
+    /// Shop: webhooks are lost on their way.
+    pub drop_hooks: bool,
     /// Shop: orders come as `{"<this>": [...], "total": n}` instead of as a bare array.
     pub envelope: Option<String>,
     /// Seconds by which the clock that stands in `Date` is ahead; negative where it is behind.
@@ -208,6 +210,11 @@ impl Faults {
     /// Lets walks over users and holders lose rows; see [`Knobs::ties`].
     pub fn ties(&self) {
         self.lock().ties = true;
+    }
+
+    /// Shop: loses every webhook from now on, or none any more.
+    pub fn drop_hooks(&self, drop: bool) {
+        self.lock().drop_hooks = drop;
     }
 
     /// Shop: wraps the list of orders; see [`Knobs::envelope`].

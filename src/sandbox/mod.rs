@@ -12,6 +12,7 @@
 //! POST   /sandbox/orders                           somebody buys and pays: {product, email} (shop)
 //! POST   /sandbox/orders/{id}/{what}               pay, refund, partial-refund, expire, dispute, void (shop)
 //! DELETE /sandbox/orders/{id}                      the order vanishes (shop)
+//! POST   /sandbox/hooks                            whom webhooks go to: a list of URLs (shop)
 //! GET    /sandbox/alive                            which process this is (both sides)
 //! ```
 
@@ -43,8 +44,8 @@ pub use logto::{APP_ID, APP_SECRET, LogtoSim, NOSCOPE_ID, RESOURCE};
 pub use persist::LoadError;
 pub use seed::{Seed, SeedError, SeedOrder, SeedOrganization, SeedOrganizationRole, SeedProduct, SeedRole, SeedUser};
 pub use shop::{
-    CLIENT_ID as SHOP_CLIENT_ID, CLIENT_SECRET as SHOP_CLIENT_SECRET, Counts, Customer, STATIC_TOKEN as SHOP_TOKEN,
-    ShopSim,
+    CLIENT_ID as SHOP_CLIENT_ID, CLIENT_SECRET as SHOP_CLIENT_SECRET, Counts, Customer, HOOK_SECRET,
+    STATIC_TOKEN as SHOP_TOKEN, ShopSim, hook_signature,
 };
 
 use logto::Tenant;

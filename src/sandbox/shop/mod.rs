@@ -4,6 +4,7 @@
 //! the fault knobs can vary.
 
 mod api;
+mod hooks;
 mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use super::front::Side;
 use super::log::{Log, Seen};
 use super::logto::LogtoSim;
 use crate::model::{OrderId, ProductId};
+pub use hooks::{HOOK_SECRET, signature as hook_signature};
 pub use state::Customer;
 pub(super) use state::Shelf;
 use state::{Product, Times};
@@ -44,6 +46,7 @@ struct Inner {
     log: Log,
     changed: Arc<Notify>,
     logto: LogtoSim,
+    hooks: hooks::Hooks,
 }
 
 /// How often a shop was asked what.
@@ -67,6 +70,7 @@ impl ShopSim {
             log: Log::default(),
             changed,
             logto,
+            hooks: hooks::Hooks::default(),
         }))
     }
 
@@ -188,7 +192,22 @@ impl ShopSim {
     fn change<T>(&self, change: impl FnOnce(&mut Shelf) -> T) -> T {
         let result = change(&mut self.shelf());
         self.0.changed.notify_one();
+        self.announce();
         result
+    }
+
+    /// Sends webhooks about orders to these URLs from now on, and to nobody else; see
+    /// [`Knobs::drop_hooks`](super::Knobs::drop_hooks).
+    pub fn send_hooks_to(&self, urls: Vec<String>) {
+        self.0.hooks.tell(urls);
+    }
+
+    /// Tells of everything that has happened to orders since the last time.
+    fn announce(&self) {
+        let events = self.shelf().take_events();
+        if !self.0.faults.knobs().drop_hooks {
+            self.0.hooks.send(events);
+        }
     }
 }
 
@@ -208,10 +227,10 @@ impl Side for ShopSim {
     fn answer(&self, call: &Call, fault: Option<Fault>) -> Answer {
         let knobs = self.0.faults.knobs();
         let logto_generation = self.0.logto.token_generation();
-        let shelf = &mut self.shelf();
-        let answer = api::answer(api::Scene { call, shelf, knobs: &knobs, fault, logto_generation });
+        let answer = api::answer(api::Scene { call, shelf: &mut self.shelf(), knobs: &knobs, fault, logto_generation });
         if is_write(call) {
             self.0.changed.notify_one();
+            self.announce();
         }
         answer
     }
@@ -226,6 +245,13 @@ impl Side for ShopSim {
             ("DELETE", ["sandbox", "orders", id]) => {
                 self.change(|shelf| shelf.remove_order(id)).then(|| Answer::empty(StatusCode::NO_CONTENT))
             }
+            ("POST", ["sandbox", "hooks"]) => Some(match serde_json::from_slice(&call.body) {
+                Ok(urls) => {
+                    self.send_hooks_to(urls);
+                    Answer::empty(StatusCode::NO_CONTENT)
+                }
+                Err(error) => Answer::text(StatusCode::BAD_REQUEST, &error.to_string()),
+            }),
             ("POST", ["sandbox", "expire-tokens"]) => {
                 self.expire_tokens();
                 Some(Answer::empty(StatusCode::NO_CONTENT))

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::hooks::Event;
 use crate::model::{OrderId, ProductId, UserId};
 use crate::sandbox::clock;
 
@@ -21,6 +22,9 @@ pub(in crate::sandbox) struct Shelf {
     orders: BTreeMap<OrderId, Order>,
     #[serde(skip)]
     latest: BTreeSet<(Reverse<i64>, OrderId)>,
+    /// What has happened and was not told yet.
+    #[serde(skip)]
+    events: Vec<Event>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -146,6 +150,10 @@ impl Shelf {
         };
         self.last_updated = self.last_updated.max(times.updated);
         self.latest.insert(order.key());
+        self.events.push(order.event("order.created"));
+        if status == "paid" {
+            self.events.push(order.event("order.paid"));
+        }
         self.orders.insert(id, order);
     }
 
@@ -160,7 +168,14 @@ impl Shelf {
             order.paid_at = Some(now);
         }
         self.latest.insert(order.key());
+        let told = ["paid", "expired"].contains(&status).then(|| order.event(&format!("order.{status}")));
+        self.events.extend(told);
         true
+    }
+
+    /// What has happened since the last time. There is no event for a refund.
+    pub(super) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
     }
 
     /// Makes an order vanish, as no payment API should. False where there is no such order.
@@ -187,6 +202,16 @@ impl Order {
         let mut row = self.public_row();
         row["user"] = user;
         row
+    }
+
+    /// What a webhook tells of it.
+    fn event(&self, name: &str) -> Event {
+        let row = self.row();
+        let body = json!({
+            "event": name, "orderId": self.id, "productId": self.product, "user": row["user"], "paidAt": row["paidAt"],
+            "amount": self.amount, "currency": self.currency, "txHash": row["txHash"],
+        });
+        Event { body }
     }
 
     /// An order as anybody sees it who knows its id.
