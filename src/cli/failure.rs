@@ -101,6 +101,7 @@ macro_rules! hinted {
 hinted! {
     crate::in_force::EnterError,
     crate::intake::IntakeError,
+    crate::logto::LogtoError,
     crate::reconcile::PassError,
     crate::sandbox::SandboxError,
     crate::store::StoreError,

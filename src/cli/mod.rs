@@ -11,6 +11,7 @@ mod failure;
 mod followers;
 mod freeze;
 mod history;
+mod hooks;
 mod ledger;
 mod open;
 mod person;
@@ -108,6 +109,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Care for the store: verify, rebuild, backup.
     Ledger(ledger::Args),
+    /// Set up webhooks that make it faster.
+    Hooks(hooks::Args),
     /// Check the configuration offline.
     Check(check::Args),
     /// Print the JSON Schema of the configuration.
@@ -182,6 +185,7 @@ async fn run_command() -> Exit {
         Command::Freeze(args) => freeze::run(&context, args).await,
         Command::Unfreeze => freeze::end(&context).await,
         Command::History(args) => history::run(&context, args).await,
+        Command::Hooks(args) => hooks::run(&context, args).await,
         Command::Adopt(args) => adopt::run(&context, args).await,
         Command::Release(args) => release::run(&context, args).await,
         Command::Undo(args) => undo::run(&context, args).await,

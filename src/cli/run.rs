@@ -1,18 +1,23 @@
 //! `entitled run`: the daemon.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use super::followers::Followers;
 use super::open::{Keep, Opened, invalid, open};
 use super::{Context, Exit, Failure, apply, plan, say};
 use crate::config::settings::Listen;
+use crate::config::source::{SourceKind, SourceSettings};
 use crate::daemon::{self, Board, Mode, Nudge, Pulse, Reading, Start, Stop, Stopper, presets};
+use crate::in_force::Simulators;
+use crate::model::SourceName;
 use crate::status::{About, Duty};
 use crate::web::{self, App};
-use crate::{clock, config, lease, render};
+use crate::{clock, config, http, lease, render};
 
 /// `entitled run`
 #[derive(Debug, clap::Args)]
@@ -42,8 +47,8 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     match (args.once, args.dry_run) {
         (true, true) => plan::show(context, plan::Output::Text).await,
         (true, false) => once(context, stop).await,
-        (false, true) => watch(context, Keep::Scratch, Mode::DryRun, args.listen, stop).await,
-        (false, false) => watch(context, Keep::Real, Mode::Live, args.listen, stop).await,
+        (false, true) => keep_watch(context, Keep::Scratch, Mode::DryRun, args.listen, stop).await,
+        (false, false) => keep_watch(context, Keep::Real, Mode::Live, args.listen, stop).await,
     }
 }
 
@@ -63,7 +68,7 @@ async fn once(context: &Context, mut stop: Stop) -> Result<Exit, Failure> {
     ended
 }
 
-async fn watch(
+async fn keep_watch(
     context: &Context,
     keep: Keep,
     mode: Mode,
@@ -73,7 +78,8 @@ async fn watch(
     let (mut board, reading) = Board::new(mode);
     let (nudge, nudges) = daemon::nudges();
     let followers = Followers::start(&reading, mode, &stop);
-    let server = serve(context, listen, &board, reading, nudge)?;
+    let (at, listening) = watch::channel(None);
+    let server = serve(context, listen, &board, reading, nudge, at)?;
     let opened = loop {
         let opened = tokio::select! {
             opened = open(context, keep) => opened,
@@ -103,12 +109,34 @@ async fn watch(
         Mode::DryRun => None,
     };
     let Opened { in_force, store, simulators, running } = opened;
+    let told = simulators.clone().map(|simulators| {
+        let of_sandbox = |source: &&SourceSettings| matches!(source.kind, SourceKind::Sandbox(_));
+        let sources = in_force.config.sources.iter().filter(of_sandbox).map(|source| source.name.clone()).collect();
+        AbortOnDrop(tokio::spawn(tell_simulators(simulators, sources, listening)))
+    });
     let (file, store, pulse) = (context.file.clone(), Arc::new(store), Pulse::default());
     daemon::run(Start { file, in_force, simulators, store, mode, pulse, board, nudges }, stop).await;
-    drop(server);
+    drop((server, told));
     drop(running);
     followers.end().await;
     Ok(Exit::Done)
+}
+
+/// Has the simulated shop send its webhooks here, as a person would set up in a real one.
+async fn tell_simulators(
+    simulators: Simulators,
+    sources: Vec<SourceName>,
+    mut listening: watch::Receiver<Option<SocketAddr>>,
+) {
+    let Ok(Some(mut address)) = listening.wait_for(Option::is_some).await.map(|address| *address) else { return };
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    let urls: Vec<String> = sources.iter().map(|source| format!("http://{address}/hooks/{source}")).collect();
+    let told = http::client(PATIENCE).post(format!("{}/sandbox/hooks", simulators.shop)).json(&urls).send().await;
+    if let Err(error) = told {
+        tracing::debug!(%error, "the simulated shop sends no webhooks");
+    }
 }
 
 /// Starts the server, unless it is off. It answers from the start on, also while Logto cannot be reached yet.
@@ -118,6 +146,7 @@ fn serve(
     board: &Board,
     reading: Reading,
     nudge: Nudge,
+    at: watch::Sender<Option<SocketAddr>>,
 ) -> Result<Option<AbortOnDrop>, Failure> {
     let config = config::load(&context.file, &presets()).map_err(|error| invalid(context, error))?.config;
     let (listen, token) = (listen.unwrap_or(config.listen), config.api_token);
@@ -130,7 +159,10 @@ fn serve(
     }
     let aside = board.aside();
     let task = tokio::spawn(async move {
-        let make = |address| App::new(reading.clone(), nudge.clone(), token.clone(), address);
+        let make = |address| {
+            at.send_replace(Some(address));
+            App::new(reading.clone(), nudge.clone(), token.clone(), address)
+        };
         let _server = web::keep(address, make, aside).await;
         std::future::pending::<()>().await;
     });

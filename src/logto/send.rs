@@ -5,11 +5,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "an edge: measures how long calls take")]
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_LANGUAGE, HeaderMap};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -129,8 +130,12 @@ impl WriteAccess {
         Self(core)
     }
 
-    pub(super) async fn post(&self, path: &str, body: &wire::Grants<'_>) -> Result<Reply, LogtoError> {
+    pub(super) async fn post(&self, path: &str, body: &impl Serialize) -> Result<Reply, LogtoError> {
         self.0.send("POST", path, Safety::Once, |http, url| http.post(url).json(body)).await
+    }
+
+    pub(super) async fn patch(&self, path: &str, body: &impl Serialize) -> Result<Reply, LogtoError> {
+        self.0.send("PATCH", path, Safety::Once, |http, url| http.patch(url).json(body)).await
     }
 
     pub(super) async fn delete(&self, path: &str) -> Result<Reply, LogtoError> {

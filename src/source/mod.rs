@@ -13,8 +13,8 @@ pub mod presets;
 pub mod recording;
 mod stripe;
 mod time;
-pub mod webhook;
 pub mod trial;
+pub mod webhook;
 
 use std::path::Path;
 

@@ -74,7 +74,9 @@ pub fn verify(webhook: &Webhook, headers: &HeaderMap, body: &[u8], now: Timestam
                 let tag = tag.ok_or_else(|| Refusal::Malformed(header.clone()))?;
                 matches(&key, &[body], &[tag])?;
             }
-            Scheme::Stripe => timed(&key, text(headers, header)?, header, (',', "t", "v1", b"."), body, *tolerance, now)?,
+            Scheme::Stripe => {
+                timed(&key, text(headers, header)?, header, (',', "t", "v1", b"."), body, *tolerance, now)?
+            }
             Scheme::Paddle => {
                 timed(&key, text(headers, header)?, header, (';', "ts", "h1", b":"), body, *tolerance, now)?;
             }

@@ -9,6 +9,8 @@
 
 mod logto;
 
+pub use logto::understood;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -72,7 +72,9 @@ fn targets(page: &mut Page, status: &Status) {
     let gauges: [(&str, &str, fn(&crate::render::TargetView) -> u64); 4] = [
         ("entitled_target_desired", "Users who should hold a target.", |target| target.desired),
         ("entitled_target_actual", "Users who hold a target.", |target| target.actual),
-        ("entitled_target_foreign", "Users who hold a target that is neither ours nor bought.", |target| target.foreign),
+        ("entitled_target_foreign", "Users who hold a target that is neither ours nor bought.", |target| {
+            target.foreign
+        }),
         ("entitled_target_kept", "Users who keep a target that nothing entitles to any more.", |target| target.kept),
     ];
     for (name, help, value) in gauges {
@@ -104,7 +106,11 @@ fn sources(page: &mut Page, status: &Status) {
     page.metric("entitled_source_up", Kind::Gauge, "1 where a source answered the last time.");
     for source in &status.sources {
         let fails = status.trouble(&About::Source(source.name.clone())).is_some();
-        page.line("entitled_source_up", &[("source", source.name.as_str())], flag(!fails && source.last_success.is_some()));
+        page.line(
+            "entitled_source_up",
+            &[("source", source.name.as_str())],
+            flag(!fails && source.last_success.is_some()),
+        );
     }
     page.metric("entitled_source_success_timestamp_seconds", Kind::Gauge, "When a source last answered well.");
     for source in &status.sources {
@@ -123,7 +129,11 @@ fn work(page: &mut Page, counted: &Counted) {
     for ((verb, outcome), count) in &counted.changes {
         page.line("entitled_changes_total", &[("verb", verb), ("outcome", outcome)], *count as f64);
     }
-    page.metric("entitled_failures_total", Kind::Counter, "Passes, polls and reloads that failed, by what it was about.");
+    page.metric(
+        "entitled_failures_total",
+        Kind::Counter,
+        "Passes, polls and reloads that failed, by what it was about.",
+    );
     for (about, count) in &counted.failures {
         page.line("entitled_failures_total", &[("about", about)], *count as f64);
     }

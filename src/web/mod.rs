@@ -49,6 +49,7 @@ use tokio::sync::{Semaphore, watch};
 
 pub use guard::{Access, Refused};
 pub use hand::Keys;
+pub use hooks::understood;
 pub use metrics::exposition;
 pub use rate::Bucket;
 pub use serve::{BindError, Server, bind, keep};

@@ -1,6 +1,9 @@
 //! The daemon's own server over real HTTP: what it says, whom it lets in, what it bears.
 
+mod deliveries;
 mod guard;
+mod hooks;
+mod metrics;
 
 use entitled::daemon::Mode;
 use entitled::secret::Secret;

@@ -33,7 +33,8 @@ impl Check<'_> {
                     .help("use letters, digits, `-`, `_` and `.`");
             }
             if entry.key == "logto" {
-                self.error(entry.at, "`logto` is no name for a source").help("`/hooks/logto` takes the webhooks of Logto");
+                self.error(entry.at, "`logto` is no name for a source")
+                    .help("`/hooks/logto` takes the webhooks of Logto");
             }
             let Some(source) = self.source(entry) else { continue };
             if real && matches!(source.kind, SourceKind::Sandbox(_)) {

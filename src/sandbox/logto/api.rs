@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 
 use super::input::BODY_LIMIT;
 use super::state::Tenant;
-use super::{organization_roles, organizations, refusal, roles, token, users};
+use super::{hooks, organization_roles, organizations, refusal, roles, token, users};
 use crate::sandbox::exchange::{Answer, Call};
 use crate::sandbox::faults::Knobs;
 use crate::sandbox::token::LIFETIME;
@@ -96,6 +96,11 @@ fn route(mut scene: Scene<'_>, method: &str, path: &[&str]) -> Outcome {
         ("DELETE", ["organizations", organization, "users", user, "roles", role]) => {
             organizations::take_role(scene, organization, user, role)
         }
+
+        ("GET", ["hooks"]) => hooks::list(scene),
+        ("POST", ["hooks"]) => hooks::create(scene),
+        ("PATCH", ["hooks", hook]) => hooks::change(scene, hook),
+        ("DELETE", ["hooks", hook]) => hooks::delete(scene, hook),
 
         ("GET", ["organization-roles"]) => organization_roles::list(scene),
         ("POST", ["organization-roles"]) => organization_roles::create(scene),

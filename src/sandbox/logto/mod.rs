@@ -3,6 +3,7 @@
 //! It answers as a real Logto 1.42 was seen to answer. What it does not simulate, it refuses.
 
 mod api;
+mod hooks;
 mod input;
 mod organization_roles;
 mod organizations;
@@ -247,9 +248,18 @@ impl LogtoSim {
         self.0.tenant.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Tells the webhooks of everything that has happened since the last time. Who did it is the caller's name.
+    fn announce(&self, user_agent: Option<&str>) {
+        let mut tenant = self.tenant();
+        for event in std::mem::take(&mut tenant.events) {
+            tenant.hooks.values().for_each(|hook| hook.send(&event, user_agent));
+        }
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut Tenant) -> T) -> T {
         let result = change(&mut self.tenant());
         self.0.changed.notify_one();
+        self.announce(None);
         result
     }
 }
@@ -260,6 +270,7 @@ impl Side for LogtoSim {
         let answer = api::answer(call, &mut self.tenant(), &knobs);
         if is_write(call) {
             self.0.changed.notify_one();
+            self.announce(call.header(axum::http::header::USER_AGENT));
         }
         answer
     }

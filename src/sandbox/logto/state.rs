@@ -6,9 +6,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::hooks::{Event, Hook};
 use crate::model::{OrganizationId, OrganizationRoleId, RoleId, UserId};
 use crate::sandbox::clock;
 
@@ -25,6 +26,11 @@ pub(in crate::sandbox) struct Tenant {
     roles: BTreeMap<RoleId, Role>,
     organizations: BTreeMap<OrganizationId, Organization>,
     organization_roles: BTreeMap<OrganizationRoleId, OrganizationRole>,
+    #[serde(default)]
+    pub(super) hooks: BTreeMap<String, Hook>,
+    /// What has happened and was not told yet.
+    #[serde(skip)]
+    pub(super) events: Vec<Event>,
     #[serde(skip)]
     newest: Newest,
     #[serde(skip)]
@@ -153,7 +159,7 @@ impl Tenant {
     }
 
     /// An id of so many characters of `[a-z0-9]`: the same tenant makes the same ids in the same order.
-    fn make_id(&mut self, length: usize) -> String {
+    pub(super) fn make_id(&mut self, length: usize) -> String {
         self.made += 1;
         let hash = Sha256::digest(format!("sandbox id {}", self.made));
         hash.iter()
@@ -231,7 +237,12 @@ impl Tenant {
         for role in defaults {
             self.grant(&id, &role);
         }
+        self.tell("User.Created", json!({ "data": { "id": id } }));
         id
+    }
+
+    fn tell(&mut self, name: &'static str, more: Value) {
+        self.events.push(Event { name, more });
     }
 
     /// Changes a user; the email only through [`set_email`](Self::set_email), which is indexed.
@@ -239,12 +250,14 @@ impl Tenant {
         if let Some(user) = self.users.get_mut(id) {
             change(user);
             user.updated_at = clock::now_ms().max(user.updated_at);
+            self.tell("User.Data.Updated", json!({ "params": { "userId": id } }));
         }
     }
 
     pub(super) fn set_email(&mut self, id: &str, email: Option<String>) {
         let Some(user) = self.users.get_mut(id) else { return };
         let old = std::mem::replace(&mut user.email, email.clone());
+        self.events.push(Event { name: "User.Data.Updated", more: json!({ "params": { "userId": id } }) });
         let id = user.id.clone();
         user.updated_at = clock::now_ms().max(user.updated_at);
         if let Some(same) = old.and_then(|old| self.by_email.get_mut(&old.to_lowercase())) {
@@ -257,8 +270,11 @@ impl Tenant {
 
     /// False where there is no such user.
     pub(super) fn delete_user(&mut self, id: &str) -> bool {
+        let told = self.events.len();
         self.set_email(id, None);
+        self.events.truncate(told);
         let Some(user) = self.users.remove(id) else { return false };
+        self.tell("User.Deleted", json!({ "params": { "userId": id }, "data": { "id": id } }));
         let key = user.key();
         self.newest.remove(&key);
         for role in &user.roles {
@@ -286,11 +302,13 @@ impl Tenant {
             holders: Newest::new(),
         };
         self.roles.insert(id.clone(), role);
+        self.tell("Role.Created", json!({ "data": { "id": id } }));
         id
     }
 
     pub(super) fn delete_role(&mut self, id: &str) -> bool {
         let Some(role) = self.roles.remove(id) else { return false };
+        self.events.push(Event { name: "Role.Deleted", more: json!({ "params": { "id": id } }) });
         for (_, user) in &role.holders {
             if let Some(user) = self.users.get_mut(user) {
                 user.roles.remove(&role.id);
@@ -325,11 +343,13 @@ impl Tenant {
             members: BTreeMap::new(),
         };
         self.organizations.insert(id.clone(), organization);
+        self.tell("Organization.Created", json!({ "data": { "id": id } }));
         id
     }
 
     pub(super) fn delete_organization(&mut self, id: &str) -> bool {
         let Some(organization) = self.organizations.remove(id) else { return false };
+        self.tell("Organization.Deleted", json!({ "params": { "id": id } }));
         for member in organization.members.keys() {
             if let Some(user) = self.users.get_mut(member) {
                 user.organizations.remove(&organization.id);
@@ -370,6 +390,8 @@ impl Tenant {
         };
         organization.members.entry(user.id.clone()).or_default();
         user.organizations.insert(organization.id.clone());
+        let more = json!({ "organizationId": organization.id, "addedUserIds": [user.id] });
+        self.tell("Organization.Membership.Updated", more);
     }
 
     /// Takes the organization roles too. False where it changed nothing.
@@ -378,7 +400,10 @@ impl Tenant {
         if let Some(user) = self.users.get_mut(user) {
             user.organizations.remove(&organization.id);
         }
-        organization.members.remove(user).is_some()
+        let gone = organization.members.remove(user).is_some();
+        let more = json!({ "organizationId": organization.id, "removedUserIds": [user] });
+        self.tell("Organization.Membership.Updated", more);
+        gone
     }
 
     /// Only members can have organization roles; for anybody else this changes nothing.

@@ -48,18 +48,15 @@ pub(super) async fn key(open: &Open) -> Option<Secret> {
         return Some(key.clone());
     }
     let stored = open.store.logto_hook().await;
-    stored.inspect_err(|error| tracing::warn!(%error, "the key of Logto's webhooks")).ok().flatten().map(|hook| hook.key)
+    stored
+        .inspect_err(|error| tracing::warn!(%error, "the key of Logto's webhooks"))
+        .ok()
+        .flatten()
+        .map(|hook| hook.key)
 }
 
 /// Verifies a delivery and asks the loop to look at what it is about.
-pub(super) fn take(
-    app: &App,
-    open: &Open,
-    line: &Line,
-    key: &Secret,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Outcome {
+pub(super) fn take(app: &App, open: &Open, line: &Line, key: &Secret, headers: &HeaderMap, body: &[u8]) -> Outcome {
     let sent = headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !is_hmac_hex(key, body, sent) {
         return line.refuse();
@@ -80,6 +77,14 @@ pub(super) fn take(
         }
         outcome => outcome,
     }
+}
+
+/// What a genuine delivery asks to be looked at, where no organization is managed. `None`: nothing.
+///
+/// # Errors
+/// Where it is no JSON.
+pub fn understood(body: &[u8]) -> Result<Option<Hint>, serde_json::Error> {
+    serde_json::from_slice::<Delivery>(body).map(|delivery| hint(&delivery, |_| false))
 }
 
 /// What is to be looked at. `manages`: whether an organization is one of ours. What this program has done
