@@ -2,6 +2,7 @@
 
 mod asking;
 mod doctor;
+mod hooks;
 mod recordings;
 mod refusals;
 mod sandbox;

@@ -49,7 +49,7 @@ impl Check<'_> {
         })
     }
 
-    /// `Some(None)` where the file does not give it: then the store may have it.
+    /// `Some(None)` where the file does not give it: then `entitled hooks logto` may have stored it.
     fn signing_key(&mut self, fields: Fields<'_>) -> Option<Option<Secret>> {
         let Some(entry) = fields.find("webhook") else { return Some(None) };
         let fields = self.fields(&entry.node, Some(entry.at), &shapes::LOGTO_WEBHOOK)?;
