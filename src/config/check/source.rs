@@ -116,7 +116,9 @@ impl Check<'_> {
         let full_read = node.get("full_read").map(|node| self.interval(node));
         let name = entry.key.as_str().into();
         let full_read = full_read.map_or(Some(None), |found| found.map(Some));
-        let (webhook, line) = (self.webhook(node), entry.at.line);
+        let is_file = matches!(kind, Some(SourceKind::File(_)));
+        let webhook = if is_file { Some(None) } else { self.webhook(node) };
+        let line = entry.at.line;
         Some(SourceSettings { name, line, poll: poll?, full_read: full_read?, kind: kind?, webhook: webhook? })
     }
 
