@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use super::{Access, App};
 use crate::logto::Tally;
 use crate::meter::{Counted, Histogram};
+use crate::render::TargetView;
 use crate::status::{About, Duty, State as Word, Status};
 
 pub(super) async fn answer(State(app): State<App>, headers: HeaderMap) -> Response {
@@ -68,8 +69,11 @@ fn state(page: &mut Page, status: &Status, now: Timestamp) {
     );
 }
 
+/// One figure of a target.
+type Figure = fn(&TargetView) -> u64;
+
 fn targets(page: &mut Page, status: &Status) {
-    let gauges: [(&str, &str, fn(&crate::render::TargetView) -> u64); 4] = [
+    let gauges: [(&str, &str, Figure); 4] = [
         ("entitled_target_desired", "Users who should hold a target.", |target| target.desired),
         ("entitled_target_actual", "Users who hold a target.", |target| target.actual),
         ("entitled_target_foreign", "Users who hold a target that is neither ours nor bought.", |target| {
