@@ -41,8 +41,10 @@ fn judged(webhook: &Webhook, headers: &[(&str, &str)], body: &str, after: i64) -
     verify(webhook, &sent(headers), body.as_bytes(), Timestamp::from_second(AT + after).unwrap())
 }
 
+type Headers = Vec<(&'static str, String)>;
+
 /// A scheme, its genuine headers, and whether it knows a time.
-fn all() -> Vec<(Webhook, Vec<(&'static str, String)>, bool)> {
+fn all() -> Vec<(Webhook, Headers, bool)> {
     let standard = vec![
         ("webhook-id", "msg_1".to_owned()),
         ("webhook-timestamp", AT.to_string()),
