@@ -172,7 +172,7 @@ async fn without_script_the_page_shows_and_does_the_same() {
     browser.open(&page).await;
     assert!(browser.holds("!document.documentElement.hasAttribute('data-linked')").await, "the script ran");
     let shown = "return [document.getElementById('state').dataset.state, \
-                 [...document.querySelectorAll('#state dd, #targets td, #targets th')].map((cell) => cell.textContent)];";
+                 [...document.querySelectorAll('#state dd, #targets td, #targets th')].map((one) => one.textContent)];";
     assert_eq!(browser.run(shown).await, scripted.run(shown).await);
     fill(&browser, "prd_01H9BETA", "judy@example.com").await;
     browser.click("#buy").await;

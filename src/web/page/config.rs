@@ -17,7 +17,11 @@ pub(super) fn config(frame: Frame<'_>) -> Markup {
                 None => p.none { "No configuration is in force yet." },
                 Some(config) => {
                     dl.facts {
-                        dt { "in force" } dd { code { (config.origin.short()) } " since " (clock(config.since)) ", " (when(config.since, frame.now)) }
+                        dt { "in force" }
+                        dd {
+                            code { (config.origin.short()) }
+                            " since " (clock(config.since)) ", " (when(config.since, frame.now))
+                        }
                         @if let Some(commit) = &config.origin.commit { dt { "commit" } dd { code.long { (commit) } } }
                         dt { "digest" } dd { code.long { (config.origin.digest) } }
                         dt { "products" } dd { (number(config.products)) }
@@ -28,7 +32,10 @@ pub(super) fn config(frame: Frame<'_>) -> Markup {
             }
             @if let Some(trouble) = broken {
                 article.card.is-bad {
-                    header.card-head { (parts::tag("is-bad", "not in force")) span.aside { "since " (clock(trouble.since)) } }
+                    header.card-head {
+                        (parts::tag("is-bad", "not in force"))
+                        span.aside { "since " (clock(trouble.since)) }
+                    }
                     p.strong { (ticked(&trouble.message)) }
                     @if let Some(detail) = &trouble.detail {
                         pre.detail tabindex="0" role="region" aria-label="Problems of the file" { (detail) }

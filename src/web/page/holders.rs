@@ -51,7 +51,8 @@ fn list(frame: Frame<'_>, all: &[Holder]) -> Markup {
                                 (Some(ours), _) => {
                                     "order " (ours.order) " of " (ours.source) " for " (ours.product)
                                     @if ours.line > 0 { " · line " (ours.line) }
-                                    " @" (ours.commit.get(..7).unwrap_or(&ours.commit)) " · " (when(ours.since, frame.now))
+                                    " @" (ours.commit.get(..7).unwrap_or(&ours.commit))
+                                    " · " (when(ours.since, frame.now))
                                 }
                                 (None, Some(order)) => { "order " (order) " explains it: the next pass adopts it" }
                                 (None, None) => "no order entitles to it",

@@ -44,7 +44,9 @@ pub fn person(frame: Frame<'_>, person: Person<'_>) -> String {
             @for target in &told { (one(frame, target, why)) }
             @if told.is_empty() { p.none { "No order speaks of them, and they hold no managed target." } }
             @for idle in &why.idle {
-                p.aside { "Order " (idle.order) " of " (idle.source) " is for " (idle.product) ", which gives nothing." }
+                p.aside {
+                    "Order " (idle.order) " of " (idle.source) " is for " (idle.product) ", which gives nothing."
+                }
             }
             @if !silent.is_empty() {
                 p.aside { (words::count(silent.len() as u64, "other target")) ": not held, and no order speaks of it." }
@@ -115,7 +117,9 @@ fn ours(frame: Frame<'_>, target: &TargetWhy) -> Markup {
                 "In the ledger since " (words::moment(ours.since)) " (" (when(ours.since, frame.now)) "), run "
                 a href={ "/runs/" (segment(&ours.run)) } { (ours.run) }
                 ", for order " (ours.order) " of " (ours.source) "."
-                @if ours.undone > 0 { " Taken away by somebody else " (words::count(u64::from(ours.undone), "time")) "." }
+                @if ours.undone > 0 {
+                    " Taken away by somebody else " (words::count(u64::from(ours.undone), "time")) "."
+                }
             }
         }
     }
@@ -126,7 +130,9 @@ fn outcome(outcome: &Outcome) -> Markup {
         p.outcome {
             span.arrow aria-hidden="true" { "→" } " "
             @match outcome {
-                Outcome::Does(change) => { "A pass would " strong { (change.action) } " it: " (ticked(&change.because)) }
+                Outcome::Does(change) => {
+                    "A pass would " strong { (change.action) } " it: " (ticked(&change.because))
+                }
                 Outcome::Holds(held) => {
                     "A pass would " strong { (held.change.action) } " it, and this is held: " (ticked(&held.reason))
                 }

@@ -10,7 +10,7 @@ use crate::status::{Mode, Planned};
 /// What waits for a person: by the set that one approval lets through, or by what else would lift it.
 pub(super) fn held(frame: Frame<'_>) -> Markup {
     let mut all: Vec<&HeldChange> = frame.status.held.iter().collect();
-    all.sort_by_key(|one| (&one.set, &one.hold, &one.reason, &one.lift));
+    all.sort_by_key(|one| alike(one));
     let buyers: Vec<&Waiting> =
         newest(frame).into_iter().flat_map(|planned| &planned.view.waiting).filter(|one| one.is_held()).collect();
     let number_held = all.len() + buyers.len();
@@ -19,13 +19,19 @@ pub(super) fn held(frame: Frame<'_>) -> Markup {
             @if number_held > 0 {
                 h2 { "Held " span.count { (number(number_held as u64)) } }
             }
-            @for set in all.chunk_by(|a, b| (&a.set, &a.hold, &a.reason, &a.lift) == (&b.set, &b.hold, &b.reason, &b.lift)) {
-                (held_set(frame, set))
-            }
+            @for set in all.chunk_by(|a, b| alike(a) == alike(b)).take(SETS) { (held_set(frame, set)) }
             @if !buyers.is_empty() { (people(&buyers)) }
         }
     }
 }
+
+/// What is held for one and the same reason, and what one approval lets through, stands together.
+fn alike(one: &HeldChange) -> (&Option<String>, &str, &str, &str) {
+    (&one.set, &one.hold, &one.reason, &one.lift)
+}
+
+/// So many held sets are shown; nobody reads more.
+const SETS: usize = 50;
 
 /// So many of a held set are shown at once; the rest is one press away.
 const FIRST: usize = 5;
@@ -51,8 +57,13 @@ fn held_set(frame: Frame<'_>, set: &[&HeldChange]) -> Markup {
                 div.approve {
                     (form(frame.hand, "/actions/approve", "line", &html! {
                         input type="hidden" name="digest" value=(digest);
-                        label.wide { span { "Note" } input name="note" maxlength="200" placeholder="why, for the audit trail"; }
-                        button.primary id={ "approve-" (digest) } { "Approve " (words::count(set.len() as u64, "change")) }
+                        label.wide {
+                            span { "Note" }
+                            input name="note" maxlength="200" placeholder="why, for the audit trail";
+                        }
+                        button.primary id={ "approve-" (digest) } {
+                            "Approve " (words::count(set.len() as u64, "change"))
+                        }
                     }))
                     @if frame.hand == Hand::Reads { p.aside { a href="/sign-in" { "Sign in" } " to approve it here." } }
                 }
@@ -80,7 +91,12 @@ pub(super) fn changes(frame: Frame<'_>) -> Markup {
             @if plans.is_empty() { p.none { "Nothing was planned so far." } }
             @for (at, (kind, planned)) in plans.into_iter().enumerate() {
                 @if at == 0 { div.plan { (one(frame, kind, planned)) } }
-                @else { details.plan { summary { "The last " (kind) ", " (when(planned.at, frame.now)) } (one(frame, kind, planned)) } }
+                @else {
+                    details.plan {
+                        summary { "The last " (kind) ", " (when(planned.at, frame.now)) }
+                        (one(frame, kind, planned))
+                    }
+                }
             }
         }
     }
@@ -97,8 +113,11 @@ fn one(frame: Frame<'_>, kind: &str, planned: &Planned) -> Markup {
         p.plan-head {
             "Of the last " (kind) " at " (clock(planned.at)) ", " (when(planned.at, frame.now)) ". "
             (words::outlook(view))
-            @if !view.in_sync() && frame.status.mode == Mode::DryRun { " Nothing of it is carried out." }
-            @if !view.in_sync() && frame.status.mode == Mode::Live && frame.status.figures.pending == 0 { " Carried out." }
+            @match frame.status.mode {
+                Mode::DryRun if !view.in_sync() => " Nothing of it is carried out.",
+                Mode::Live if !view.in_sync() && frame.status.figures.pending == 0 => " Carried out.",
+                _ => {}
+            }
         }
         @for of_target in all.chunk_by(|a, b| a.target_key == b.target_key) {
             h3 { (target(&of_target[0].target, &of_target[0].target_key)) }
@@ -137,7 +156,12 @@ fn sign(action: &str) -> Markup {
         "revoke" => ("−", "is-revoke"),
         _ => ("=", "is-adopt"),
     };
-    html! { span class={ "sign " (class) } title=(action) { span aria-hidden="true" { (sign) } span.unseen { (action) " " } } }
+    html! {
+        span class={ "sign " (class) } title=(action) {
+            span aria-hidden="true" { (sign) }
+            span.unseen { (action) " " }
+        }
+    }
 }
 
 /// Buyers who cannot be given anything yet.

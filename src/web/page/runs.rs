@@ -77,10 +77,11 @@ pub fn run(frame: Frame<'_>, id: &str, run: Option<&RunStatus>, rows: &[AuditRow
             h1 { "Run " code { (clean(id)) } }
             @if let Some(run) = run {
                 p.says {
-                    "A " (run.kind.word()) " pass at " (words::moment(run.started)) ", by " code { (run.config.get(..7).unwrap_or(&run.config)) } "."
+                    "A " (run.kind.word()) " pass at " (words::moment(run.started)) ", by "
+                    code { (run.config.get(..7).unwrap_or(&run.config)) } "."
                     @if let Some(end) = &run.end {
-                        " " (words::count(end.done, "change")) " made, " (number(end.held)) " held, " (number(end.failed)) " failed, with "
-                        (words::count(end.calls, "call")) " to Logto in " (took(end.elapsed_ms)) "."
+                        " " (words::count(end.done, "change")) " made, " (number(end.held)) " held, "
+                        (number(end.failed)) " failed, with " (words::count(end.calls, "call")) " to Logto in " (took(end.elapsed_ms)) "."
                     }
                 }
             }
@@ -127,7 +128,9 @@ fn audit(row: &AuditRow, now: Timestamp) -> Markup {
                     @if let Some(note) = &row.note { "· " (clean(note)) }
                 }
                 p.aside {
-                    @if let Some(run) = &row.run { "run " a href={ "/runs/" (segment(run.as_str())) } { (clean(run.as_str())) } }
+                    @if let Some(run) = &row.run {
+                        "run " a href={ "/runs/" (segment(run.as_str())) } { (clean(run.as_str())) }
+                    }
                     @if let Some(who) = &row.who { "by " (clean(who)) }
                 }
             }

@@ -92,12 +92,20 @@ pub(super) fn panel(frame: Frame<'_>, sandbox: &Sandbox) -> Markup {
     html! {
         section #sandbox.playground aria-labelledby="sandbox-title" {
             h2 #sandbox-title { "Try it" }
-            p.aside { "Logto and the shop are simulated here. Buy, refund, or break something, and see what follows above and below." }
+            p.aside {
+                "Logto and the shop are simulated here. Buy, refund, or break something, and see what follows above and below."
+            }
             (form(frame.hand, "/sandbox/buy", "line buy", &html! {
-                label { span { "Product" } select name="product" {
-                    @for product in &sandbox.products { option value=(product.id) { (product.name) ", " (product.price) } }
-                } }
-                label.wide { span { "Buyer" } input #buyer type="email" name="email" required list="buyers" value=[sandbox.buyers.first()]; }
+                label {
+                    span { "Product" }
+                    select name="product" {
+                        @for one in &sandbox.products { option value=(one.id) { (one.name) ", " (one.price) } }
+                    }
+                }
+                label.wide {
+                    span { "Buyer" }
+                    input #buyer type="email" name="email" required list="buyers" value=[sandbox.buyers.first()];
+                }
                 datalist #buyers { @for email in &sandbox.buyers { option value=(email) {} } }
                 button.primary #buy { "Buy" }
             }))
@@ -121,9 +129,13 @@ fn orders(frame: Frame<'_>, sandbox: &Sandbox) -> Markup {
                         (form(frame.hand, "/sandbox/order", "line", &html! {
                             input type="hidden" name="order" value=(order.id);
                             @if order.status == "paid" || order.status == "disputed" {
-                                button name="what" value="refund" id={ "refund-" (order.id) } { "Refund" span.unseen { " " (order.id) } }
+                                button name="what" value="refund" id={ "refund-" (order.id) } {
+                                    "Refund" span.unseen { " " (order.id) }
+                                }
                             } @else if order.status != "refunded" {
-                                button name="what" value="pay" id={ "pay-" (order.id) } { "Pay" span.unseen { " " (order.id) } }
+                                button name="what" value="pay" id={ "pay-" (order.id) } {
+                                    "Pay" span.unseen { " " (order.id) }
+                                }
                             }
                         }))
                     }
@@ -140,7 +152,9 @@ fn breaks(frame: Frame<'_>, sandbox: &Sandbox) -> Markup {
             (form(frame.hand, "/sandbox/break", "line", &html! {
                 @for one in Break::ALL {
                     @let broken = sandbox.broken.contains(&one);
-                    button name="what" value=(one.word()) id={ "break-" (one.word()) } aria-pressed=(broken) { (one.title()) }
+                    button name="what" value=(one.word()) id={ "break-" (one.word()) } aria-pressed=(broken) {
+                        (one.title())
+                    }
                 }
                 button.plain #mend name="what" value="nothing" disabled[sandbox.broken.is_empty()] { "Mend everything" }
             }))

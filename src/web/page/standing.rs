@@ -10,12 +10,13 @@ use crate::status::{About, Duty, Mode, State, Status, Trouble};
 /// The state in one word, since when, what it means, and the figures it follows from.
 pub(super) fn state(frame: Frame<'_>) -> Markup {
     let status = frame.status;
+    let (class, word) = (class(status.state), status.state.word());
     html! {
-        section #state.state.(class(status.state)) data-live data-state=(status.state.word()) aria-labelledby="state-word" {
+        section #state.state.(class) data-live data-state=(word) aria-labelledby="state-word" {
             div.state-head {
                 (glyph(status.state))
                 div {
-                    h1 #state-word { (status.state.word()) }
+                    h1 #state-word { (word) }
                     p.since { "since " (clock(status.since)) ", " (when(status.since, frame.now)) }
                 }
             }
@@ -82,11 +83,15 @@ fn glyph(state: State) -> Markup {
         State::Held => r#"<circle cx="24" cy="24" r="20"/><path d="M19 16v16M29 16v16"/>"#,
         State::Degraded => r#"<path d="M24 5L45 42H3z"/><path d="M24 19v10M24 35v.5"/>"#,
         State::Frozen => {
-            r#"<path d="M24 4v40M6.7 14l34.6 20M41.300 14L6.700 34M19 7l5 5 5-5M19 41l5-5 5 5M5.500 20l6.800-1.800L10.500 11.400M42.500 28l-6.800 1.800 1.800 6.800M42.500 20l-6.800-1.800 1.800-6.800M5.500 28l6.800 1.800-1.800 6.800"/>"#
+            r#"<path d="M24 4v40M6.7 14l34.6 20M41.3 14L6.7 34"/>
+               <path d="M19 7l5 5 5-5M19 41l5-5 5 5M5.5 20l6.8-1.8-1.8-6.8M42.5 28l-6.8 1.8 1.8 6.8"/>
+               <path d="M42.5 20l-6.8-1.8 1.8-6.8M5.5 28l6.8 1.8-1.8 6.8"/>"#
         }
     };
     html! {
-        svg.glyph viewBox="0 0 48 48" width="48" height="48" aria-hidden="true" focusable="false" { (PreEscaped(shape)) }
+        svg.glyph viewBox="0 0 48 48" width="48" height="48" aria-hidden="true" focusable="false" {
+            (PreEscaped(shape))
+        }
     }
 }
 
@@ -156,7 +161,7 @@ pub(super) fn actions(frame: Frame<'_>) -> Markup {
     let pass = html! { button { "Look at everything now" } };
     let unfreeze = html! { button.primary { "Unfreeze" } };
     let freeze = html! {
-        label { span { "For" } input name="for" value="2h" required size="6" pattern="[0-9]+(ms|s|m|h|d|w)" title="30m, 24h, 7d"; }
+        label { span { "For" } input name="for" value="2h" required size="6" title="30m, 24h, 7d"; }
         label.wide { span { "Reason" } input name="reason" required maxlength="200"; }
         label.check { input type="checkbox" name="all" value="yes"; span { "every write, and not revocations alone" } }
         button { "Freeze" }

@@ -42,7 +42,10 @@ fn row(one: &TargetView) -> Markup {
             td.n { (number(one.actual)) }
             td.n.(zero(one.foreign)) { (number(one.foreign)) }
             td.n.(zero(one.kept)) { (number(one.kept)) }
-            td { @if words::is_known(&one.coverage) { span.aside { (one.coverage) } } @else { (parts::tag("is-bad", &one.coverage)) } }
+            td {
+                @if words::is_known(&one.coverage) { span.aside { (one.coverage) } }
+                @else { (parts::tag("is-bad", &one.coverage)) }
+            }
         }
     }
 }
@@ -73,7 +76,10 @@ pub(super) fn sources(frame: Frame<'_>) -> Markup {
                             @for one in &status.sources {
                                 @let trouble = status.trouble(&About::Source(one.name.clone()));
                                 tr {
-                                    th scope="row" { (one.name) @if trouble.is_some() { " " (parts::tag("is-bad", "fails")) } }
+                                    th scope="row" {
+                                        (one.name)
+                                        @if trouble.is_some() { " " (parts::tag("is-bad", "fails")) }
+                                    }
                                     td.n { (number(one.orders)) }
                                     td { (when_known(one.last_success, frame.now)) }
                                     td { (when_known(one.next_poll, frame.now)) }

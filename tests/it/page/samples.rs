@@ -171,7 +171,8 @@ pub(crate) fn degraded() -> Status {
             because: vec!["2 problems in `entitlements.yaml`".to_owned()],
             hint: None,
             detail: Some(
-                "error: unknown key `entitlement`\n  --> entitlements.yaml:47:5\n   |\n47 |     entitlement:\n   |     ^^^^^^^^^^^ did you mean `entitlements`?\n"
+                "error: unknown key `entitlement`\n  --> entitlements.yaml:47:5\n   |\n47 |     entitlement:\n   |     \
+                 ^^^^^^^^^^^ did you mean `entitlements`?\n"
                     .to_owned(),
             ),
             since: before(95),
