@@ -101,3 +101,27 @@ async fn next(follow: &mut watch::Receiver<Arc<Status>>, last: &Status) -> Optio
     let news = News::of(last, &status);
     Some((status, news))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::*;
+    use crate::status::{Mode, SourceStatus, State};
+
+    #[test]
+    fn what_was_only_said_again_is_no_news() {
+        let now = Timestamp::UNIX_EPOCH;
+        let (name, orders) = ("shop".into(), 0);
+        let (last_poll, last_success, last_error, next_poll, last_hint) = (Some(now), None, None, None, None);
+        let source = SourceStatus { name, last_poll, last_success, last_error, next_poll, orders, last_hint };
+        let old = Status { sources: vec![source], ..Status::starting(Mode::Live, now) };
+        let later = now + SignedDuration::from_secs(1);
+        assert_eq!(News::of(&old, &Status { at: later, next_full_pass: Some(later), ..old.clone() }), News::Nothing);
+        let mut polled = old.clone();
+        polled.sources[0].last_poll = Some(later);
+        assert_eq!(News::of(&old, &polled), News::Poll);
+        assert_eq!(News::of(&old, &Status { state: State::InSync, ..polled.clone() }), News::Change);
+        assert_eq!(News::of(&old, &Status { last_full_pass: Some(later), ..old.clone() }), News::Change);
+    }
+}
