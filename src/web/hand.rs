@@ -2,8 +2,8 @@
 //!
 //! A browser sends a form to any address that any site names, cookies included. So a form is heeded only if it
 //! carries a value that no other site can read, and if the browser says, where it says anything, that it was sent
-//! from here ([`same_origin`]). The API takes a header in place of the value: a site that sets one of its own
-//! must ask first, and is never told yes.
+//! from here. The API takes a header in place of the value: a site that sets one of its own must ask first, and is
+//! never told yes.
 //!
 //! Where a token is set, a person signs in with it. The cookie that they get is no token: it is made from one
 //! and from a key that ends with the process.

@@ -1,4 +1,4 @@
-//! The pages by their paths. Each reads a value, draws it ([`page`](super::page)) and sends it under a policy that
+//! The pages by their paths. Each reads a value, draws it ([`page`]) and sends it under a policy that
 //! lets a browser run nothing and load nothing but what stands here.
 
 use axum::Router;
