@@ -237,7 +237,7 @@ fn over_limit(bound: Bound, over: &Over, change: &Change, causes: &str, approve:
     let Over { wanted, spent, allowed, owned } = over;
     (
         format!(
-            "{wanted} {what} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned when those began); {causes}"
+            "{wanted} {what} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned a day ago); {causes}"
         ),
         format!("check that this is meant; then {approve}raise `{key}` in the file, or wait until the day has passed"),
     )

@@ -7,25 +7,13 @@ mod driver;
 use driver::{Browser, Script};
 
 use crate::support::binary::demo_file;
-use crate::support::program::{Program, Started, until};
-
-/// Where a started program listens.
-async fn address(daemon: &Started) -> String {
-    let said = || {
-        let log = daemon.stderr();
-        let start = log.find("listening on http://")? + "listening on ".len();
-        let end = start + log[start..].find('"')?;
-        Some(log[start..end].to_owned())
-    };
-    until("the program says where it listens", || said().is_some()).await;
-    said().unwrap()
-}
+use crate::support::program::{Program, Started};
 
 /// A program on the sandbox, and where its page is.
 async fn daemon() -> (Program, Started, String) {
     let program = Program::new(&demo_file());
     let daemon = program.start(&["run", "--listen", "127.0.0.1:0"]);
-    let address = address(&daemon).await;
+    let address = daemon.address().await;
     (program, daemon, address)
 }
 

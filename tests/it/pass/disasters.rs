@@ -59,7 +59,7 @@ async fn a_commit_that_drops_nine_of_ten_products_takes_nothing() {
     says(
         &shown(&passed),
         &[
-            "OverLimit: 18 revocations in total wanted, 0 made in the last 24 hours, 5 allowed (20 owned when those began)",
+            "OverLimit: 18 revocations in total wanted, 0 made in the last 24 hours, 5 allowed (20 owned a day ago)",
             "; caused by prd_1, prd_2, prd_3, prd_4, prd_5 and 4 more in ",
             &stage.in_force.origin.short(),
             &format!("hint: check that this is meant; then `entitled approve {digest}` lets exactly this set through"),

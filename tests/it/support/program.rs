@@ -121,6 +121,25 @@ impl Started {
         self.child.id()
     }
 
+    /// Where it says that it listens.
+    pub(crate) async fn address(&self) -> String {
+        let said = || {
+            let log = self.stderr();
+            let start = log.find("listening on http://")? + "listening on ".len();
+            let end = start + log[start..].find('"')?;
+            Some(log[start..end].to_owned())
+        };
+        until("the program says where it listens", || said().is_some()).await;
+        said().unwrap()
+    }
+
+    /// How much memory it has in use, in bytes, by Linux's word.
+    pub(crate) fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<usize>().ok()).unwrap_or(0) * 1024
+    }
+
     pub(crate) fn stdout(&self) -> String {
         std::fs::read_to_string(log(&self.folder, "stdout", self.number)).unwrap()
     }
