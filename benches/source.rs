@@ -53,7 +53,7 @@ fn order(number: u32) -> Value {
         "email": format!("buyer-{}@example.com", number / 10),
         "metadata": {"logto_user_id": format!("user{:08}", number / 10)},
         "status": "pending",
-        "payment_status": if number % 50 == 0 { "refunded" } else { "captured" },
+        "payment_status": if number.is_multiple_of(50) { "refunded" } else { "captured" },
         "created_at": "2026-11-22T05:54:12.342Z",
         "updated_at": "2026-11-22T05:54:17.005Z",
         "canceled_at": null,
