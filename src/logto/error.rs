@@ -270,12 +270,12 @@ impl LogtoError {
             Self::SearchIgnored { .. } => "upgrade Logto: 1.42 is known to have it".to_owned(),
             Self::MachineRole { .. } => "choose a role of the type `User`".to_owned(),
             Self::Unsteady { .. } => "try again when nobody edits it".to_owned(),
-            Self::NoToken { .. }
-            | Self::Refused { .. }
-            | Self::Server { .. }
-            | Self::Dropped { .. }
-            | Self::Body { .. }
-            | Self::NotMember { .. } => return None,
+            Self::Dropped { .. } | Self::Body { .. } | Self::Server { .. } => {
+                "nothing to do if Logto is soon well again: the next pass asks anew; if it stays, look at Logto and at \
+                 what stands in front of it"
+                    .to_owned()
+            }
+            Self::NoToken { .. } | Self::Refused { .. } | Self::NotMember { .. } => return None,
         };
         Some(text)
     }

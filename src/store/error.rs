@@ -97,6 +97,9 @@ impl StoreError {
             Self::Exists { .. } => "give a name that is free; nothing is overwritten".to_owned(),
             Self::Busy { .. } => "another process is writing to it: wait for it to end, or stop it".to_owned(),
             Self::Full { .. } => "free some space; nothing was half written".to_owned(),
+            Self::Sql { source, .. } if primary_code(source) == Some(IO) => {
+                "look at the disk, and at how much of it this user may use; nothing was half written".to_owned()
+            }
             Self::Migrate { .. } | Self::Sql { .. } => return None,
         })
     }
@@ -117,6 +120,7 @@ impl StoreError {
 
 const BUSY: u32 = 5;
 const LOCKED: u32 = 6;
+const IO: u32 = 10;
 const CORRUPT: u32 = 11;
 const FULL: u32 = 13;
 pub(super) const CANNOT_OPEN: u32 = 14;

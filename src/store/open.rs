@@ -39,6 +39,9 @@ const STEPS: [(i64, &str, &str); 7] = [
     (7, "hooks", include_str!("migrations/0007_hooks.sql")),
 ];
 
+/// Takes the place of the one writer at once, and not with the first write.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -104,7 +107,21 @@ impl Store {
 
     /// A transaction that may write, from its first statement on.
     pub(super) async fn begin(&self) -> Result<SqliteTransaction<'static>, StoreError> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| self.fault(error))
+        let begun = match self.writer.begin_with(BEGIN).await {
+            // On a full disk SQLite takes a transaction back by itself, and sqlx believes that it is still in it:
+            // that connection never writes again.
+            Err(sqlx::Error::InvalidSavePointStatement) => self.begin_anew().await,
+            begun => begun,
+        };
+        begun.map_err(|error| self.fault(error))
+    }
+
+    async fn begin_anew(&self) -> Sql<SqliteTransaction<'static>> {
+        let stuck = self.writer.acquire().await?;
+        if let Err(error) = stuck.close().await {
+            tracing::debug!(%error, "a connection to the store did not close in order");
+        }
+        self.writer.begin_with(BEGIN).await
     }
 
     /// Commits `transaction` if `outcome` is good; else it is rolled back.

@@ -2,6 +2,7 @@
 
 mod files;
 mod notices;
+mod outages;
 mod process;
 mod service_manager;
 

@@ -400,7 +400,11 @@ fn token(state: &mut State, headers: &HeaderMap, body: &[u8]) -> Response {
         (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
     };
     let expected = |app: &str, secret: &str| {
-        let request = reqwest::Client::new().get("http://localhost").basic_auth(app, Some(secret)).build().unwrap();
+        let request = entitled::http::client(std::time::Duration::from_secs(5))
+            .get("http://localhost")
+            .basic_auth(app, Some(secret))
+            .build()
+            .unwrap();
         headers.get("authorization") == request.headers().get("authorization")
     };
     if value("grant_type") != Some("client_credentials") || value("scope") != Some("all") {

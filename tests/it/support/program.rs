@@ -20,6 +20,16 @@ pub(crate) async fn until(what: &str, mut predicate: impl FnMut() -> bool) {
     assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "waited in vain: {what}");
 }
 
+/// The same for a predicate that waits itself.
+pub(crate) async fn until_async(what: &str, predicate: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !predicate().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "waited in vain: {what}");
+}
+
 /// A folder with an `entitlements.yaml`, its `.env` and its store.
 pub(crate) struct Program {
     pub(crate) folder: TempDir,
@@ -74,13 +84,20 @@ impl Program {
 
     /// The same with these variables, and no others.
     pub(crate) fn start_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Started {
+        self.spawn(Command::new(env!("CARGO_BIN_EXE_entitled")).args(args).env_clear().envs(variables.iter().copied()))
+    }
+
+    /// Starts it so that a file which may not grow any more is an error, and no signal that ends it.
+    pub(crate) fn start_where_files_may_be_bounded(&self, args: &[&str]) -> Started {
+        let script = "trap '' XFSZ; exec \"$0\" \"$@\"";
+        self.spawn(Command::new("/bin/sh").args(["-c", script, env!("CARGO_BIN_EXE_entitled")]).args(args).env_clear())
+    }
+
+    fn spawn(&self, command: &mut Command) -> Started {
         let folder = self.folder.path().to_owned();
         let number = std::fs::read_dir(&folder).unwrap().count();
         let output = |name: &str| Stdio::from(std::fs::File::create(log(&folder, name, number)).unwrap());
-        let child = Command::new(env!("CARGO_BIN_EXE_entitled"))
-            .args(args)
-            .env_clear()
-            .envs(variables.iter().copied())
+        let child = command
             .current_dir(&folder)
             .stdin(Stdio::null())
             .stdout(output("stdout"))

@@ -136,7 +136,7 @@ async fn a_flood_of_forged_webhooks_causes_no_read_and_no_pass_and_keeps_no_genu
 async fn a_flood_of_forged_webhooks_leaves_the_memory_bounded() {
     let program = Program::new(&demo_file());
     let daemon = program.start(&["run", "--listen", "127.0.0.1:0"]);
-    let (address, client) = (daemon.address().await, reqwest::Client::new());
+    let (address, client) = (daemon.address().await, entitled::http::client(Duration::from_secs(10)));
     until("the first pass is over", || daemon.stderr().contains("20 done")).await;
     let url = format!("{address}/hooks/shop");
     let flood = |deliveries: std::ops::Range<u32>| {
