@@ -2,6 +2,8 @@
 //!
 //! Other crates speak from `warn` up only: what a TLS or SQL library says at `trace` is not ours to vouch for.
 
+mod text;
+
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
@@ -44,6 +46,6 @@ pub fn start(directives: &str, format: LogFormat, color: Color) {
     let _already_started = if json {
         builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
     } else {
-        builder.with_target(false).with_ansi(color == Color::Ansi).try_init()
+        builder.with_ansi(false).event_format(text::Text(color)).try_init()
     };
 }

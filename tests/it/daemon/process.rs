@@ -59,6 +59,32 @@ async fn ends(started: Started) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_for_people_says_each_thing_once_and_what_mends_it_on_a_line_of_its_own() {
+    let world = World::new("").await;
+    let ann = world.buyer("ann@example.com");
+    let order = world.shop.orders()[0].clone();
+    let daemon = world.program.start(&["run", "--log-format", "text"]);
+    world.granted(&ann).await;
+    let deed = format!("INFO  grant role paid-tier to {ann}: {order} paid for prd_pro (line ");
+    until("it is told", || daemon.stderr().contains(&deed)).await;
+    let log = daemon.stderr();
+    let line = log.lines().find(|line| line.contains(&deed)).unwrap();
+    assert_eq!((line.matches(ann.as_str()).count(), line.matches(order.as_str()).count()), (1, 1), "{line}");
+    assert!(!line.contains("action=") && !line.contains("run="), "{line}");
+
+    world.shop.faults().refuse_next(1_000_000, 403);
+    until("the shop is blamed", || {
+        daemon.stderr().contains("ERROR the poll failed: source `shop` could not be read: ")
+    })
+    .await;
+    until("the mend follows", || {
+        daemon.stderr().lines().any(|line| line.trim_start().starts_with("hint: the credentials are known"))
+    })
+    .await;
+    ends(daemon).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_ends_a_daemon_that_has_nothing_to_do() {
     let world = World::new("").await;
     let ann = world.buyer("ann@example.com");
