@@ -6,10 +6,8 @@
 //!
 //! Exit codes: 0 nothing is wrong, 1 something is.
 
-use clap::ValueEnum;
-
 use super::open::{load, simulate};
-use super::{Context, Exit, Failure, say};
+use super::{Context, Exit, Failure, Output, say};
 use crate::checkup::Check;
 use crate::clock;
 use crate::config::{self, ConfigError};
@@ -23,15 +21,6 @@ pub(super) struct Args {
     /// The form.
     #[arg(long, short, value_name = "FORM", default_value = "text")]
     output: Output,
-}
-
-/// The form of a checkup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// A line for each check, and its mend below it.
-    Text,
-    /// A list of checks.
-    Json,
 }
 
 /// Looks, and prints what it found.

@@ -5,10 +5,8 @@
 //!
 //! Exit codes: 0 printed, 1 nobody is known by that address, or the store cannot be used.
 
-use clap::ValueEnum;
-
 use super::open::load;
-use super::{Context, Exit, Failure, person, say};
+use super::{Context, Exit, Failure, Output, person, say};
 use crate::render::{table, words};
 use crate::store::{AuditRow, Store};
 use crate::terminal::clean;
@@ -22,15 +20,6 @@ pub(super) struct Args {
     /// The form.
     #[arg(long, short, value_name = "FORM", default_value = "text")]
     output: Output,
-}
-
-/// The form of a trail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// Aligned lines, oldest first.
-    Text,
-    /// A list, oldest first.
-    Json,
 }
 
 /// Prints the trail, oldest first.

@@ -9,11 +9,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use jiff::Timestamp;
 
 use super::open::load;
-use super::{Context, Exit, Failure, say};
+use super::{Context, Exit, Failure, Output, say};
 use crate::config::settings::{Config, Listen};
 use crate::daemon::{frozen, run_status};
 use crate::secret::Secret;
@@ -27,15 +26,6 @@ pub(super) struct Args {
     /// The form.
     #[arg(long, short, value_name = "FORM", default_value = "text")]
     output: Output,
-}
-
-/// The form of a status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people.
-    Text,
-    /// As the daemon's API gives it.
-    Json,
 }
 
 /// For the daemon's answer: it is on this machine, or near.

@@ -9,8 +9,7 @@ use std::collections::BTreeSet;
 
 use super::open::{Keep, open};
 use super::progress::Bars;
-use super::why::Output;
-use super::{Context, Exit, Failure, person, say};
+use super::{Context, Exit, Failure, Output, person, say};
 use crate::clock;
 use crate::holders::who_has;
 use crate::intake::Breadth;

@@ -5,10 +5,8 @@
 //!
 //! Exit codes: 0 explained, 1 nobody is known by that name, or something could not be read.
 
-use clap::ValueEnum;
-
 use super::open::{Keep, open};
-use super::{Context, Exit, Failure, person, say};
+use super::{Context, Exit, Failure, Output, person, say};
 use crate::clock;
 use crate::intake::Breadth;
 use crate::render::{self, Explanation};
@@ -28,15 +26,6 @@ pub(super) struct Args {
     /// The form.
     #[arg(long, short, value_name = "FORM", default_value = "text")]
     output: Output,
-}
-
-/// The form of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Output {
-    /// For a terminal.
-    Text,
-    /// For programs.
-    Json,
 }
 
 /// Looks and explains.

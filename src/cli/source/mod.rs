@@ -6,7 +6,7 @@ mod test;
 
 use clap::Subcommand;
 
-use super::{Context, Exit, Failure, say};
+use super::{Context, Exit, Failure, Output, say};
 
 /// `entitled source`
 #[derive(Debug, clap::Args)]

@@ -8,9 +8,7 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
-
-use super::{Context, Exit, Failure, say};
+use super::{Context, Exit, Failure, Output, say};
 use crate::cli::open::{load, simulate, state_beside};
 use crate::config::settings::Config;
 use crate::config::source::{SourceKind, SourceSettings};
@@ -43,15 +41,6 @@ pub(super) struct Args {
     /// How much of the list is recorded.
     #[arg(long, value_name = "N", default_value_t = 100, requires = "record")]
     pages: u32,
-}
-
-/// The form of what was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// For people.
-    Text,
-    /// All of it, with every order of the page.
-    Json,
 }
 
 /// Reads, and prints.
