@@ -1,6 +1,7 @@
 //! A headless Chromium, driven over the WebDriver protocol (W3C) by Debian's `chromedriver`.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -173,9 +174,22 @@ impl Browser {
     }
 }
 
+impl Browser {
+    /// Asks the driver to end the browser and waits until it has. Without the runtime, which may be ending too.
+    fn end_session(&self) -> std::io::Result<()> {
+        let (host, path) = self.session.trim_start_matches("http://").split_once('/').unwrap_or_default();
+        let mut driver = TcpStream::connect(host)?;
+        driver.set_read_timeout(Some(PATIENCE))?;
+        write!(driver, "DELETE /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+        // It answers when the browser is gone, and keeps the connection.
+        driver.read(&mut [0; 512]).map(drop)
+    }
+}
+
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver ends its browser with it.
+        // The session goes first, and its browser with it: one that is busy outlives a driver that just ends.
+        let _gone_meanwhile = self.end_session();
         let _gone_meanwhile = Command::new("kill").args(["-s", "TERM", &self.driver.id().to_string()]).status();
         for _ in 0..200 {
             if self.driver.try_wait().is_ok_and(|ended| ended.is_some()) {
