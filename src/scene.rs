@@ -50,6 +50,8 @@ pub struct Scene {
     pub catalog: Catalog,
     /// The users of this pass.
     pub roster: Roster,
+    /// Whether the ledger has seen a whole pass.
+    age: LedgerAge,
     ours: Ours,
     scope: Scope,
     /// The product of each product row of the store.
@@ -73,7 +75,14 @@ impl Scene {
         let owners = ledger.iter().map(|row| &row.grant.user);
         let roster: Roster =
             holders.chain(owners).chain(buyers.iter().filter_map(StoredBuyer::user)).cloned().collect();
-        note_new_mappings(eyes, &mut catalog).await?;
+        let age = match eyes.store.last_full_pass().await? {
+            Some(_) => LedgerAge::Seasoned,
+            None => LedgerAge::Fresh,
+        };
+        // A ledger that has seen no full pass has seen no commit either.
+        if age == LedgerAge::Seasoned {
+            note_new_mappings(eyes, &mut catalog).await?;
+        }
         let by_name = products_by_name(&catalog);
         let find = |product: &str, source: &str| find(&by_name, product, source);
         let product_ix = product_ix(eyes.store, &catalog).await?;
@@ -85,7 +94,7 @@ impl Scene {
         };
         drop(by_name);
         let freeze = eyes.store.frozen(eyes.now).await?.map(freeze_view);
-        Ok(Self { catalog, roster, ours, scope, product_ix, user_ix, freeze })
+        Ok(Self { catalog, roster, age, ours, scope, product_ix, user_ix, freeze })
     }
 
     /// What should be, by the orders that the store has now.
@@ -151,10 +160,6 @@ impl Scene {
         let mut protected: Vec<UserIx> = by_email.chain(by_id).collect();
         protected.sort_unstable();
         protected.dedup();
-        let ledger = match eyes.store.last_full_pass().await? {
-            Some(_) => LedgerAge::Seasoned,
-            None => LedgerAge::Fresh,
-        };
         // A product that any source may sell is blind when one source is.
         let unread = |source: &Option<SourceName>| match source {
             Some(source) => eyes.unread.contains(source),
@@ -168,7 +173,7 @@ impl Scene {
             freeze: self.freeze.as_ref().map_or(Freeze::Nothing, |freeze| freeze.stops),
             flapping: self.cells(&flapping),
             released: self.cells(&eyes.store.released().await?),
-            ..Guard::new(eyes.config.prune, eyes.config.limits.clone(), ledger)
+            ..Guard::new(eyes.config.prune, eyes.config.limits.clone(), self.age)
         })
     }
 
@@ -223,11 +228,7 @@ fn find(by_name: &ByName<'_>, product: &str, source: &str) -> Option<ProductIx> 
 }
 
 /// Marks the mappings that no full pass has settled yet, so that what they cause counts as a commit's doing.
-/// A ledger that has seen no full pass has seen no commit either.
 async fn note_new_mappings(eyes: Eyes<'_>, catalog: &mut Catalog) -> Result<(), StoreError> {
-    if eyes.store.last_full_pass().await?.is_none() {
-        return Ok(());
-    }
     let known: HashMap<(String, String), Option<u32>> = eyes
         .store
         .mappings()

@@ -7,7 +7,7 @@
 
 use super::open::load;
 use super::{Context, Exit, Failure, Output, person, say};
-use crate::render::{table, words};
+use crate::render::{json, table, words};
 use crate::store::{AuditRow, Store};
 use crate::terminal::clean;
 
@@ -29,7 +29,7 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let user = person::user(&store, &args.user).await?;
     let rows = store.history(&user).await?;
     say(&match args.output {
-        Output::Json => serde_json::to_string_pretty(&rows).expect("a trail is plain data") + "\n",
+        Output::Json => json(&rows),
         Output::Text if rows.is_empty() => {
             format!("Nothing has ever happened to a grant of {}.\n", clean(user.as_str()))
         }

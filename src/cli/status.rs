@@ -50,7 +50,7 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     };
     say(&match args.output {
         Output::Text => render::status(&status, now, context.color),
-        Output::Json => serde_json::to_string_pretty(&status).expect("a status is plain data") + "\n",
+        Output::Json => render::json(&status),
     })?;
     Ok(match status.state {
         State::InSync | State::Pending => Exit::Done,

@@ -13,8 +13,8 @@ use crate::cli::open::{load, simulate, state_beside};
 use crate::config::settings::Config;
 use crate::config::source::{SourceKind, SourceSettings};
 use crate::in_force::set_up;
-use crate::render::table;
 use crate::render::words::count;
+use crate::render::{json, table};
 use crate::source::recording::RecordingError;
 use crate::source::trial::{Again, Follows, Sorted, Trial};
 use crate::source::{Read, Source, Step};
@@ -71,7 +71,7 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         Failure::new(error, hint)
     })?;
     say(&match args.output {
-        Output::Json => serde_json::to_string_pretty(&trial).expect("what was found is plain data") + "\n",
+        Output::Json => json(&trial),
         Output::Text => text(&trial),
     })?;
     if let Some(folder) = &args.record {
