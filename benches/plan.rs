@@ -9,12 +9,12 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group};
-use entitled::config::settings::{Limit, Limits};
 use entitled::desired::{Desired, State, desired};
 use entitled::model::{
     Catalog, Entitlement, OrderKey, Ownership, Policy, ProductIx, Prune, Purchase, Rule, Standing, Target, TargetEntry,
     TargetIx, UserIx,
 };
+use entitled::model::{Limit, Limits};
 use entitled::plan::{Plan, World, plan};
 use entitled::world::{Actual, Coverage, Guard, Holding, LedgerAge, Ours, Owned, Tally};
 use jiff::SignedDuration;

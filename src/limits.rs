@@ -2,7 +2,7 @@
 //!
 //! What is over a limit is held whole, never trimmed to fit: nobody could say which half was right.
 
-use crate::config::settings::Limit;
+use crate::model::Limit;
 
 /// A limit that would be passed, with the numbers that say so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::settings::Limits;
+use crate::model::Limits;
 use crate::model::{OrderKey, Ownership, ProductIx, Prune, TargetIx, UserIx, Verb};
 
 /// Every grant on a managed target that Logto holds, by target, in the order of the catalog's targets.

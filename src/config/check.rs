@@ -30,8 +30,9 @@ use self::fields::{Fields, Resolved};
 pub use self::value::duration;
 use super::diagnostic::{Diagnostic, Origin, Place, Severity};
 use super::raw::{self, Node};
-use super::settings::{Buyers, Config, Limit, Limits, Matching, Protect, Schedule};
+use super::settings::{Buyers, Config, Matching, Schedule};
 use crate::model::{Email, Prune, UserId};
+use crate::model::{Limit, Limits, Protect};
 
 /// What `${NAME}` and `${file:PATH}` stand for.
 pub trait Env {

@@ -10,7 +10,8 @@ use super::read::{Reader, RoleField};
 use super::send::Query;
 use super::wire::{self, RoleType};
 use crate::config::nearest;
-use crate::config::settings::{Product, Protect, Wanted, WantedTarget};
+use crate::config::settings::{Product, Wanted, WantedTarget};
+use crate::model::Protect;
 use crate::model::{Catalog, Entitlement, OrganizationId, Rule, Target, TargetEntry, TargetIx};
 
 /// How many names a message lists.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::error::LogtoError;
 use super::read::{Reader, RoleField};
-use crate::config::settings::Protect;
+use crate::model::Protect;
 use crate::model::{OrganizationId, Target, TargetEntry};
 
 /// Names `targets` as the file would. Asks nothing where there are none; else one call for all roles, one for

@@ -185,14 +185,3 @@ pub enum Policy {
     /// It is taken back.
     Revoke,
 }
-
-/// How much `entitled` takes away. It has no default: the file must say it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Prune {
-    /// Only adds.
-    Never,
-    /// Takes back what the ledger owns and nothing entitles any more.
-    Owned,
-    /// Makes each managed target hold exactly the buyers, minus `protect`.
-    Exclusive,
-}

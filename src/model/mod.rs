@@ -6,15 +6,17 @@ mod buyer;
 mod catalog;
 mod ids;
 mod order;
+mod policy;
 mod purchase;
 mod target;
 
 pub use buyer::{Buyer, Email, Resolution};
-pub use catalog::{Catalog, Entitlement, Policy, Prune, Rule, TargetEntry, Verdict};
+pub use catalog::{Catalog, Entitlement, Policy, Rule, TargetEntry, Verdict};
 pub use ids::{
     OrderId, OrderKey, OrganizationId, OrganizationRoleId, ProductId, ProductIx, RoleId, RunId, SourceName, TargetIx,
     UserId, UserIx,
 };
 pub use order::{Item, Order, Standing};
+pub use policy::{Limit, Limits, Protect, Prune};
 pub use purchase::Purchase;
 pub use target::{Grant, Ownership, Target, TargetKind, Verb};

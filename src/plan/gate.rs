@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Bound, Cause, Doubt, Held, Hold, Plan, Verb, World, line};
-use crate::config::settings::Limit;
 use crate::desired::{Ending, Past};
 use crate::limits::{self, Over};
+use crate::model::Limit;
 use crate::model::{OrderKey, Target, TargetIx, UserIx};
 use crate::world::{LedgerAge, Presence, Reread, Tally};
 

@@ -1,9 +1,9 @@
 //! Every small world of one role, and every small world of one organization with a role in it: the
 //! promises hold in each of them.
 
-use entitled::config::settings::{Limit, Limits};
 use entitled::desired::{Claim, Desired, Ending, FOREVER, Origin, Past, State};
 use entitled::model::{Catalog, OrderKey, Ownership, ProductIx, Prune, Target, UserIx};
+use entitled::model::{Limit, Limits};
 use entitled::plan::{Hold, Plan, Verb, World, plan};
 use entitled::world::{Actual, Coverage, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
 

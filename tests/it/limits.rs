@@ -1,7 +1,7 @@
 //! The count behind every limit.
 
-use entitled::config::settings::Limit;
 use entitled::limits::{Over, allowed, over};
+use entitled::model::Limit;
 
 fn limit(percent: f64, floor: u32) -> Limit {
     Limit { percent, floor }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use entitled::config::settings::Limit;
 use entitled::desired::{Ending, Origin, State};
+use entitled::model::Limit;
 use entitled::model::{Ownership, Prune, TargetIx};
 use entitled::plan::{Bound, Cause, Hold, Plan, Verb};
 use entitled::world::{Coverage, LedgerAge};

@@ -4,10 +4,10 @@ mod undo;
 
 use std::collections::BTreeSet;
 
-use entitled::config::settings::{Limit, Limits};
 use entitled::desired::{Ending, desired};
 use entitled::limits::Over;
 use entitled::model::{Catalog, OrderKey, Ownership, ProductIx, Prune, Purchase, Standing, Target, TargetIx, UserIx};
+use entitled::model::{Limit, Limits};
 use entitled::plan::{Bound, Cause, Doubt, Gap, Hold, Plan, Verb, World, plan};
 use entitled::world::{Actual, Coverage, Freeze, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
 

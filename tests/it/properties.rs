@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use entitled::config::settings::{Limit, Limits};
 use entitled::desired::{Desired, desired};
 use entitled::model::{
     Catalog, OrderKey, Ownership, Policy, ProductIx, Prune, Purchase, Rule, Standing, TargetIx, UserIx, Verdict,
 };
+use entitled::model::{Limit, Limits};
 use entitled::plan::{Action, Plan, Verb, World, plan};
 use entitled::world::{Actual, Coverage, Freeze, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
 use proptest::prelude::*;

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use entitled::config::settings::{self, LogtoEndpoint, Protect};
+use entitled::config::settings::{self, LogtoEndpoint};
 use entitled::logto::{Client, Found, LogtoError, Outcome, resolve};
+use entitled::model::Protect;
 use entitled::model::{Email, Target, UserId};
 use entitled::sandbox::{self, APP_ID, APP_SECRET, Fault, LogtoSim, NOSCOPE_ID, Options, RESOURCE, Rule};
 use entitled::secret::Secret;

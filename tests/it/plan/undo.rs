@@ -1,7 +1,7 @@
 //! Taking a pass back: an inverse is a plan like any other, and only of what is ours.
 
-use entitled::config::settings::Limit;
 use entitled::desired::desired;
+use entitled::model::Limit;
 use entitled::model::{OrderKey, ProductIx, Standing, TargetIx, UserIx, Verb};
 use entitled::plan::{Bound, Cause, Gap, Hold, Inverse, Plan, World, undo};
 use entitled::world::{Coverage, Freeze};

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use entitled::config::settings::Limit;
 use entitled::desired::{Ending, Origin, State};
 use entitled::limits::Over;
+use entitled::model::Limit;
 use entitled::model::{Prune, TargetIx};
 use entitled::plan::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, Verb, World, plan};
 use entitled::world::{Coverage, Freeze, LedgerAge, Reread};
