@@ -4,7 +4,11 @@
 //! one of them could rewrite a line that was printed before, or the very plan that somebody is asked to
 //! approve. Pure; prints nothing itself.
 
+mod style;
+
 use std::borrow::Cow;
+
+pub use style::Color;
 
 /// One line without control characters and without the marks that turn the direction of writing or are not
 /// seen at all. Line feeds and tabs become spaces, the rest `�`.

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use crate::daemon::trouble;
-use crate::render::Color;
 use crate::status::{About, Trouble};
+use crate::terminal::Color;
 use crate::terminal::clean;
 
 /// An error with its mend.

@@ -18,9 +18,10 @@ use crate::intake::Breadth;
 use crate::model::Grant;
 use crate::rebuild::Rebuild;
 use crate::reconcile::Sight;
+use crate::render;
 use crate::render::words::count;
-use crate::render::{self, Color};
 use crate::store::{Store, Verified};
+use crate::terminal::Color;
 use crate::terminal::clean;
 
 /// `entitled ledger`

@@ -34,8 +34,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub use failure::Failure;
 
-use crate::render::Color;
 use crate::telemetry::{self, LogFormat};
+use crate::terminal::Color;
 
 /// Keeps the roles and memberships of a Logto tenant equal to what was paid for.
 #[derive(Debug, Parser)]

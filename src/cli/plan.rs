@@ -6,6 +6,7 @@ use super::open::{Keep, open};
 use super::{Context, Exit, Failure, say};
 use crate::clock;
 use crate::render::{self, View};
+use crate::terminal::Color;
 
 /// `entitled plan`
 #[derive(Debug, clap::Args)]
@@ -33,7 +34,7 @@ pub(super) enum Output {
 
 impl Output {
     /// The plan in this form.
-    pub(super) fn of(self, view: &View, color: render::Color) -> String {
+    pub(super) fn of(self, view: &View, color: Color) -> String {
         match self {
             Output::Text => render::text(view, color),
             Output::Diff => render::diff(view),

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use crate::terminal::{clean, width};
+use crate::terminal::{Color, clean, width};
 
 /// A stretch of text in the file or in a preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,16 +111,6 @@ impl Diagnostic {
         self
     }
 }
-
-/// Whether the rendering uses ANSI colours. `NO_COLOR` is the caller's to look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Color {
-    /// Text only.
-    Plain,
-    /// ANSI escapes.
-    Ansi,
-}
-
 /// The diagnostics as text, in the order given, separated by blank lines. `text` is the file's text, and
 /// `file` is how to name it.
 pub fn render(diagnostics: &[Diagnostic], text: &str, file: &str, color: Color) -> String {
@@ -333,10 +323,7 @@ impl Paint {
             Tone::Gutter => "1;34",
             Tone::Strong => "1",
         };
-        match self.0 {
-            Color::Plain => text.to_owned(),
-            Color::Ansi => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-        }
+        self.0.paint(code, text)
     }
 }
 

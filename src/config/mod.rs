@@ -21,11 +21,12 @@ use std::path::{Path, PathBuf};
 
 pub use self::check::{Env, Presets, check_text, duration};
 pub use self::commit::commit_of;
-pub use self::diagnostic::{Color, Diagnostic, Severity, render};
+pub use self::diagnostic::{Diagnostic, Severity, render};
 pub use self::names::{Unresolved, render_names};
 pub use self::schema::schema;
 pub use self::settings::Config;
 pub use self::suggest::nearest;
+use crate::terminal::Color;
 
 /// A file that was taken.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! What a pass did, for the log: one line for each change, with what a search would go by, and the figures.
 
-use crate::render::{self, Change, Color, words};
+use crate::render::{self, Change, words};
 use crate::report::{Came, Report};
+use crate::terminal::Color;
 
 /// More changes that went well than these are only told at debug: a first pass may make a hundred thousand.
 const SHOWN: usize = 200;

@@ -43,10 +43,11 @@ use crate::in_force::{InForce, Simulators};
 use crate::intake::{Breadth, IntakeError, intake, recheck};
 use crate::model::{OrderKey, SourceName};
 use crate::reconcile::{PassError, Sight, Span, act, look};
-use crate::render::{self, Color};
+use crate::render;
 use crate::source::presets::PRESETS;
 use crate::status::{About, Duty};
 use crate::store::Store;
+use crate::terminal::Color;
 
 /// What the loop starts from.
 #[derive(Debug)]

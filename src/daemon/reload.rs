@@ -9,8 +9,9 @@ use crate::clock;
 use crate::config;
 use crate::config::source::SourceKind;
 use crate::in_force::{EnterError, InForce, enter};
-use crate::render::{Color, Origin};
+use crate::render::Origin;
 use crate::status::About;
+use crate::terminal::Color;
 
 /// What reading the file again came to.
 #[derive(PartialEq, Eq)]

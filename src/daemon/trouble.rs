@@ -9,8 +9,8 @@ use crate::config::ConfigError;
 use crate::in_force::EnterError;
 use crate::intake::IntakeError;
 use crate::reconcile::PassError;
-use crate::render::Color;
 use crate::status::{self, About};
+use crate::terminal::Color;
 use crate::terminal::clean;
 
 /// See the module.

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::text::padded;
-use super::{Color, words};
+use super::words;
 use crate::checkup::{Check, Outcome};
+use crate::terminal::Color;
 use crate::terminal::{clean, width};
 
 /// One line for each check under the name of its section, its mend below it, and what it comes to.

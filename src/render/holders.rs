@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::view::Origin;
 use super::why::{Mine, Owner};
-use super::{Color, table, words};
+use super::{table, words};
 use crate::model::UserId;
+use crate::terminal::Color;
 
 /// Who holds one target: what `who-has --output json` prints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

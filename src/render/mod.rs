@@ -31,18 +31,6 @@ pub use view::{
 };
 pub use why::{Explanation, Facts, Idle, Mine, OrderWhy, Outcome, Owner, Paid, TargetWhy, Wanted, explain, why_text};
 
-pub use crate::config::Color;
-
-impl Color {
-    /// `text` in the colour of an ANSI code: `32` green, `31` red, `33` yellow, `36` cyan, `2` dim, `1` bold.
-    pub fn paint(self, code: &str, text: &str) -> String {
-        match self {
-            Color::Ansi => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-            Color::Plain => text.to_owned(),
-        }
-    }
-}
-
 /// A [`View`], an [`Explanation`] or another document of this module as JSON: one key per line, ending in a
 /// line feed.
 pub fn json(document: &impl serde::Serialize) -> String {

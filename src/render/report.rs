@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::text::{LINES, who};
-use super::{Color, words};
+use super::words;
 use crate::report::{Came, Report};
+use crate::terminal::Color;
 use crate::terminal::clean;
 
 /// What came of each action, failures and surprises to the last one, then the figures: done, already so,

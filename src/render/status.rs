@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use super::table;
 use super::text::{LINES, who};
-use super::{Color, words};
+use super::words;
 use crate::status::{Pass, RunStatus, State, Status};
+use crate::terminal::Color;
 use crate::terminal::clean;
 
 /// So many passes are shown.

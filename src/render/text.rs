@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::view::{Change, View, Waiting};
-use super::{Color, words};
+use super::words;
+use crate::terminal::Color;
 use crate::terminal::width;
 
 /// At the most so many lines of one kind are printed; the rest is counted. JSON has them all.

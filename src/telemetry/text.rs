@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::clock;
-use crate::render::Color;
+use crate::terminal::Color;
 use crate::terminal::clean;
 
 /// Writes such lines.

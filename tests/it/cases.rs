@@ -14,9 +14,10 @@ use entitled::daemon::{Stop, presets};
 use entitled::in_force::{Simulators, enter};
 use entitled::intake::{Breadth, intake};
 use entitled::reconcile::{Sight, Span, act, look};
-use entitled::render::{self, Color, Origin};
+use entitled::render::{self, Origin};
 use entitled::sandbox::{self, Options, Running, Seed};
 use entitled::store::Store;
+use entitled::terminal::Color;
 use jiff::Timestamp;
 use serde::Deserialize;
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use entitled::config::{Color, Config, ConfigError, Diagnostic, Env, Presets, check_text, load, render};
+use entitled::config::{Config, ConfigError, Diagnostic, Env, Presets, check_text, load, render};
+use entitled::terminal::Color;
 
 mod examples;
 mod limits;

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{Explanation, OrderWhy, Outcome, Owner, TargetWhy};
-use crate::render::{Color, words};
+use crate::render::words;
+use crate::terminal::Color;
 use crate::world::Presence;
 
 /// Who it is about, then target by target: the orders, what Logto has, whose it is, and what a pass would do.

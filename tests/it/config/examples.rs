@@ -31,7 +31,12 @@ fn every_example_is_taken_without_a_warning() {
             Ok((_, warnings)) => assert_eq!(warnings, [], "{}", file.display()),
             Err(problems) => panic!(
                 "{}",
-                entitled::config::render(&problems, &text, &file.display().to_string(), entitled::config::Color::Plain)
+                entitled::config::render(
+                    &problems,
+                    &text,
+                    &file.display().to_string(),
+                    entitled::terminal::Color::Plain
+                )
             ),
         }
     }

@@ -3,7 +3,8 @@
 use entitled::holders::who_has;
 use entitled::model::{Email, UserId};
 use entitled::reconcile::Span;
-use entitled::render::{Color, Explanation, Outcome, Owner, TargetWhy, Wanted, holders_text, why_text};
+use entitled::render::{Explanation, Outcome, Owner, TargetWhy, Wanted, holders_text, why_text};
+use entitled::terminal::Color;
 use entitled::why::{Whom, WhyError, why};
 use entitled::world::Presence;
 use jiff::SignedDuration;

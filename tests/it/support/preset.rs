@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use entitled::config::source::{HttpSource, SourceKind, SourceSettings};
-use entitled::config::{Color, Env, Presets, check_text, render};
+use entitled::config::{Env, Presets, check_text, render};
 use entitled::model::SourceName;
 use entitled::source::presets::PRESETS;
+use entitled::terminal::Color;
 use jiff::SignedDuration;
 
 /// Keys whose value must be a reference in a file.

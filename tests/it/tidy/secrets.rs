@@ -10,13 +10,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, Uri};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use entitled::config::{self, Color};
+use entitled::config;
 use entitled::daemon::presets;
 use entitled::in_force::{Simulators, enter};
 use entitled::logto::Client;
 use entitled::render::Origin;
 use entitled::sandbox::{APP_ID, APP_SECRET, SHOP_TOKEN};
 use entitled::source::Source;
+use entitled::terminal::Color;
 use serde_json::Value;
 
 use crate::support::binary::{Home, Town, file_for};

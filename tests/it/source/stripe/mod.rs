@@ -14,9 +14,10 @@ mod subscriptions;
 
 use std::path::Path;
 
-use entitled::config::{Color, Env, Presets, check_text, render};
+use entitled::config::{Env, Presets, check_text, render};
 use entitled::model::{Order, Standing};
 use entitled::source::{Lookup, ReadReport, Source};
+use entitled::terminal::Color;
 use jiff::Timestamp;
 
 use super::{FULL, read};
