@@ -20,7 +20,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::SourceName;
+use crate::model::{SourceName, State};
 use crate::render::{HeldChange, Origin, TargetView, View};
 
 /// See the module. Everything but the two plans is in its JSON.
@@ -67,21 +67,6 @@ pub struct Status {
     /// That of the last quick pass.
     #[serde(skip)]
     pub quick_plan: Option<Arc<Planned>>,
-}
-
-/// In one word; see the module for what goes before what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum State {
-    /// Logto holds what was paid for.
-    InSync,
-    /// Changes are planned that are not made yet, or nothing was looked at so far.
-    Pending,
-    /// Some changes wait for a person.
-    Held,
-    /// Something does not work.
-    Degraded,
-    /// A person has stopped revocations or every write.
-    Frozen,
 }
 
 /// Whether a daemon works or stands by.
@@ -355,22 +340,6 @@ fn shared<S: serde::Serializer>(held: &Arc<Vec<HeldChange>>, to: S) -> Result<S:
 
 fn unshared<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Arc<Vec<HeldChange>>, D::Error> {
     Vec::deserialize(from).map(Arc::new)
-}
-
-impl State {
-    /// Every state, best first.
-    pub const ALL: [State; 5] = [State::InSync, State::Pending, State::Held, State::Degraded, State::Frozen];
-
-    /// The word in every output: `InSync`, `Pending`, `Held`, `Degraded`, `Frozen`.
-    pub fn word(self) -> &'static str {
-        match self {
-            State::InSync => "InSync",
-            State::Pending => "Pending",
-            State::Held => "Held",
-            State::Degraded => "Degraded",
-            State::Frozen => "Frozen",
-        }
-    }
 }
 
 impl Duty {

@@ -15,8 +15,9 @@ use super::open::load;
 use super::{Context, Exit, Failure, Output, say};
 use crate::config::settings::{Config, Listen};
 use crate::daemon::{frozen, run_status};
+use crate::model::State;
 use crate::secret::Secret;
-use crate::status::{ConfigInForce, Duty, Figures, Mode, Pass, RunStatus, SourceStatus, State, Status};
+use crate::status::{ConfigInForce, Duty, Figures, Mode, Pass, RunStatus, SourceStatus, Status};
 use crate::store::Store;
 use crate::{clock, http, lease, render};
 

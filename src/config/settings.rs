@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use jiff::SignedDuration;
 
 use super::source::SourceSettings;
+use crate::model::State;
 use crate::model::{Email, Limits, Policy, ProductId, Protect, Prune, SourceName, UserId};
 use crate::secret::Secret;
-use crate::status::State;
 
 /// `entitlements.yaml` after all checks.
 #[derive(Clone, Debug)]

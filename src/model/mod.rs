@@ -4,6 +4,7 @@
 
 mod buyer;
 mod catalog;
+mod health;
 mod ids;
 mod order;
 mod policy;
@@ -12,6 +13,7 @@ mod target;
 
 pub use buyer::{Buyer, Email, Resolution};
 pub use catalog::{Catalog, Entitlement, Policy, Rule, TargetEntry, Verdict};
+pub use health::State;
 pub use ids::{
     OrderId, OrderKey, OrganizationId, OrganizationRoleId, ProductId, ProductIx, RoleId, RunId, SourceName, TargetIx,
     UserId, UserIx,

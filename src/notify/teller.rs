@@ -3,8 +3,9 @@
 //! `Pending` comes and goes with every sale, so it counts as a state only to a receiver that asks for it; to
 //! all others it is as if the state before went on. A process that starts in order says nothing.
 
+use crate::model::State;
 use crate::render::Notice;
-use crate::status::{Duty, State, Status};
+use crate::status::{Duty, Status};
 
 /// Remembers what one receiver knows.
 #[derive(Clone, Debug)]

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::text::who;
 use super::words;
-use crate::status::{Figures, Frozen, State, Status, Trouble};
+use crate::model::State;
+use crate::status::{Figures, Frozen, Status, Trouble};
 use crate::terminal::clean;
 
 /// So many troubles and holds are told one by one.

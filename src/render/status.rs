@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::table;
 use super::text::{LINES, who};
 use super::words;
-use crate::status::{Pass, RunStatus, State, Status};
+use crate::model::State;
+use crate::status::{Pass, RunStatus, Status};
 use crate::terminal::Color;
 use crate::terminal::clean;
 

@@ -107,7 +107,8 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
 
     use super::*;
-    use crate::status::{Mode, SourceStatus, State};
+    use crate::model::State;
+    use crate::status::{Mode, SourceStatus};
 
     #[test]
     fn what_was_only_said_again_is_no_news() {

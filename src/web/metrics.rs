@@ -14,8 +14,9 @@ use jiff::Timestamp;
 use super::{Access, App};
 use crate::logto::Tally;
 use crate::meter::{Counted, Histogram};
+use crate::model::State as Word;
 use crate::render::TargetView;
-use crate::status::{About, Duty, State as Word, Status};
+use crate::status::{About, Duty, Status};
 
 pub(super) async fn answer(State(app): State<App>, headers: HeaderMap) -> Response {
     if let Err(refused) = app.admit(&headers, Access::Read) {

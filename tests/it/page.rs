@@ -5,8 +5,9 @@ mod over_http;
 pub(crate) mod samples;
 pub(crate) mod schema;
 
+use entitled::model::State;
 use entitled::model::UserId;
-use entitled::status::{Mode, Planned, State, Status};
+use entitled::status::{Mode, Planned, Status};
 use entitled::web::page::{Break, Frame, Hand, Order, Product, Sandbox, Session, overview, refused, sign_in};
 
 const WRITES: Hand<'static> = Hand::Writes { form: "form-token", session: Session::Open };

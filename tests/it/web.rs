@@ -6,8 +6,8 @@ mod hooks;
 mod metrics;
 
 use entitled::daemon::Mode;
+use entitled::model::State;
 use entitled::secret::Secret;
-use entitled::status::State;
 use entitled::web::{App, Server, bind};
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ use super::value::{Address, BadAddress};
 use super::{Check, shapes};
 use crate::config::raw::{Entry, Node};
 use crate::config::settings::{Notify, NotifyFormat};
-use crate::status::State;
+use crate::model::State;
 
 /// `Pending` comes and goes with every sale.
 const MOST: [State; 4] = [State::InSync, State::Held, State::Degraded, State::Frozen];

@@ -4,8 +4,9 @@ use maud::{Markup, PreEscaped, html};
 
 use super::parts::{self, clock, form, number, ticked, when};
 use super::{Frame, Hand};
+use crate::model::State;
 use crate::render::words;
-use crate::status::{About, Duty, Mode, State, Status, Trouble};
+use crate::status::{About, Duty, Mode, Status, Trouble};
 
 /// The state in one word, since when, what it means, and the figures it follows from.
 pub(super) fn state(frame: Frame<'_>) -> Markup {

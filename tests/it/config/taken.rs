@@ -2,8 +2,8 @@
 
 use entitled::config::settings::{LogtoEndpoint, Matching, NotifyFormat, WantedTarget};
 use entitled::config::source::{Auth, Incremental, PagedBy, Paging, SourceKind, TotalCheck};
+use entitled::model::State;
 use entitled::model::{Policy, Prune};
-use entitled::status::State;
 use jiff::SignedDuration;
 
 use super::check;

@@ -37,7 +37,7 @@ impl Receiver {
     }
 
     fn notice(&self, format: NotifyFormat) -> Notify {
-        use status::State::{Degraded, Frozen, Held, InSync};
+        use entitled::model::State::{Degraded, Frozen, Held, InSync};
         let url = Secret::new(self.url.clone());
         Notify { url, host: "127.0.0.1".to_owned(), format, on: vec![InSync, Held, Degraded, Frozen] }
     }
@@ -70,7 +70,7 @@ async fn many_passes_in_one_state_are_one_notice() {
         until("it goes on polling", || polls() > before + number).await;
     };
     let state = || live.reading.status.borrow().state;
-    until("it is in sync", || state() == status::State::InSync).await;
+    until("it is in sync", || state() == entitled::model::State::InSync).await;
     more_polls(5).await;
     assert_eq!(receiver.taken(), Vec::<Value>::new(), "that it started well is no news");
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use entitled::model::State;
 use entitled::model::UserId;
 use entitled::render::{Change, HeldChange, Origin, Summary, TargetView, View, Waiting};
 use entitled::status::{
-    About, ConfigInForce, Duty, Figures, Frozen, Mode, Pass, Planned, RunEnded, RunStatus, SourceStatus, State, Status,
+    About, ConfigInForce, Duty, Figures, Frozen, Mode, Pass, Planned, RunEnded, RunStatus, SourceStatus, Status,
     Trouble,
 };
 use jiff::{SignedDuration, Timestamp};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use entitled::daemon::Mode;
+use entitled::model::State;
 use entitled::model::{OrderId, UserId};
 use entitled::sandbox::{HOOK_SECRET, hook_signature};
-use entitled::status::State;
 use entitled::store::LogtoHook;
 use futures_util::{StreamExt as _, stream};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entitled::status::State;
+use entitled::model::State;
 
 use super::{Web, state};
 use crate::daemon::{Live, RARELY};
