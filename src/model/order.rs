@@ -126,3 +126,25 @@ impl Item {
         Self { product, quantity: 1, standing: None }
     }
 }
+
+/// What one item of an overlay says of an order, by its state now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The place of the overlay in the file, from 0.
+    pub overlay: u16,
+    /// The item's own id.
+    pub item: String,
+    /// The order it is about.
+    pub order: OrderId,
+    /// What it makes of it; nothing where no rule fits, or the first that does says `paid`.
+    pub forced: Option<Forced>,
+}
+
+/// A standing that an overlay forces on an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forced {
+    /// Never one that entitles without any policy.
+    pub standing: Standing,
+    /// Since when, where the item tells.
+    pub ended_at: Option<Timestamp>,
+}

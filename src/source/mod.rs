@@ -21,12 +21,12 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use crate::config::source::{SourceKind, SourceSettings};
-use crate::model::{Order, OrderId, SourceName};
+use crate::model::{Mark, Order, OrderId, SourceName};
 
 pub use error::{FileError, MapError, SourceError};
 use expect::present;
 pub use expect::{Shrunk, believable};
-pub use overlay::{Forced, Mark, force};
+pub use overlay::force;
 use recording::RecordingError;
 use trial::{Again, Follows, Trial};
 

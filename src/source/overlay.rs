@@ -3,7 +3,7 @@
 //! # The flow
 //! Some payment APIs never touch an order again: a refunded transaction of Paddle "remains unchanged", and
 //! the refund is an adjustment of its own. So a source may have **overlays**, further lists whose items
-//! point at an order; what one item says is a [`Mark`].
+//! point at an order; what one item says is a [`Mark`](crate::model::Mark).
 //! 1. A read walks every overlay before the list of orders. One that cannot be read ends the whole read:
 //!    it is never taken for "no refunds".
 //! 2. Each page of marks is kept in the store under the id of its item, and the orders of those marks that
@@ -22,31 +22,7 @@
 //!   next read that lists it, at the latest the full one.
 //! - A list that comes up empty takes back no refund.
 
-use jiff::Timestamp;
-
-use crate::model::{Order, OrderId, Standing};
-
-/// What one item of an overlay says of an order, by its state now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// The place of the overlay in the file, from 0.
-    pub overlay: u16,
-    /// The item's own id.
-    pub item: String,
-    /// The order it is about.
-    pub order: OrderId,
-    /// What it makes of it; nothing where no rule fits, or the first that does says `paid`.
-    pub forced: Option<Forced>,
-}
-
-/// A standing that an overlay forces on an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forced {
-    /// Never one that entitles without any policy.
-    pub standing: Standing,
-    /// Since when, where the item tells.
-    pub ended_at: Option<Timestamp>,
-}
+use crate::model::{Forced, Order, Standing};
 
 /// Puts marks on an order: of all that is said, the gravest holds, and of two alike the later end.
 pub fn force(order: &mut Order, marks: &[Forced]) {

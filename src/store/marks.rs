@@ -10,8 +10,8 @@ use super::error::StoreError;
 use super::open::Store;
 use super::record::source_key;
 use super::rows::{Sql, list, millis, standing, text, time};
+use crate::model::{Forced, Mark};
 use crate::model::{OrderId, SourceName};
-use crate::source::{Forced, Mark};
 
 /// What is said of some orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -10,9 +10,10 @@ use super::mapping::{alone, first, latest, ruled, text};
 use super::paging::{Next, PageFacts, Pager};
 use super::{Http, Page, item_error};
 use crate::config::source::{OrderRef, Overlay, TotalCheck};
+use crate::model::{Forced, Mark};
 use crate::model::{OrderId, Standing};
 use crate::source::call::answer::listed;
-use crate::source::{Forced, MapError, Mark, SourceError};
+use crate::source::{MapError, SourceError};
 
 /// How far a walk over one overlay is.
 #[derive(Debug)]

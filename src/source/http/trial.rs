@@ -11,10 +11,11 @@ use super::overlay::OverlayWalk;
 use super::page::Page;
 use super::paging::{Next, PageFacts, Pager};
 use crate::config::source::{HttpSource, Incremental, Map};
+use crate::model::Forced;
 use crate::model::{Order, OrderId, Standing};
 use crate::source::call::answer::begins;
 use crate::source::trial::{Again, Field, Follows, Looked, OverlayTrial, Sorted, Trial, Unreadable};
-use crate::source::{Forced, SourceError, force};
+use crate::source::{SourceError, force};
 
 /// Orders that are shown field by field.
 const SHOWN: usize = 3;

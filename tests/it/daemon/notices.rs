@@ -10,7 +10,6 @@ use entitled::daemon;
 use entitled::notify::{Delivery, tell};
 use entitled::sandbox::Rule;
 use entitled::secret::Secret;
-use entitled::status;
 use serde_json::Value;
 
 use super::{ALWAYS, Live};

@@ -8,9 +8,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use entitled::config::source::{HttpSource, Incremental, PagedBy};
+use entitled::model::Forced;
 use entitled::model::{Item, Order, OrderId, Standing};
 use entitled::source::presets::PRESETS;
-use entitled::source::{Forced, Lookup, Read, Source, Step, force};
+use entitled::source::{Lookup, Read, Source, Step, force};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
