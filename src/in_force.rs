@@ -15,7 +15,6 @@ use crate::model::{Catalog, SourceName};
 use crate::observe::Progress;
 use crate::reconcile::Eyes;
 use crate::render::Origin;
-use crate::sandbox::SHOP_TOKEN;
 use crate::secret::Secret;
 use crate::source::{Source, SourceError};
 use crate::store::Store;
@@ -27,6 +26,8 @@ pub struct Simulators {
     pub logto: String,
     /// The simulated shop.
     pub shop: String,
+    /// The token that it takes. No secret: it opens nothing but a simulation.
+    pub shop_token: String,
 }
 
 /// A configuration in force. Cheap to clone.
@@ -158,8 +159,9 @@ impl InForce {
 pub fn set_up(settings: &SourceSettings, simulators: Option<&Simulators>) -> Result<Source, EnterError> {
     let mut settings = settings.clone();
     if let SourceKind::Sandbox(http) = &mut settings.kind {
-        http.base_url.clone_from(&simulators.ok_or(EnterError::NoSimulators)?.shop);
-        http.auth = Auth::Bearer(Secret::new(SHOP_TOKEN.to_owned()));
+        let simulators = simulators.ok_or(EnterError::NoSimulators)?;
+        http.base_url.clone_from(&simulators.shop);
+        http.auth = Auth::Bearer(Secret::new(simulators.shop_token.clone()));
     }
     Source::new(&settings).map_err(|error| EnterError::Source { name: settings.name, source: Box::new(error) })
 }

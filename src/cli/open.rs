@@ -17,7 +17,7 @@ use crate::intake::{Breadth, intake};
 use crate::lease;
 use crate::reconcile::{Sight, Span, look};
 use crate::render::Origin;
-use crate::sandbox::{self, Running, Seed};
+use crate::sandbox::{self, Running, SHOP_TOKEN, Seed};
 use crate::store::{self, Store};
 
 /// Which store a command works on.
@@ -119,7 +119,11 @@ pub(super) async fn simulate(
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let options = sandbox::Options { logto: anywhere, shop: anywhere, state, seed: Some(Seed::demo()) };
     let running = sandbox::start(options).await?;
-    let simulators = Simulators { logto: running.logto_url().to_owned(), shop: running.shop_url().to_owned() };
+    let simulators = Simulators {
+        logto: running.logto_url().to_owned(),
+        shop: running.shop_url().to_owned(),
+        shop_token: SHOP_TOKEN.to_owned(),
+    };
     Ok((Some(running), Some(simulators)))
 }
 

@@ -15,7 +15,7 @@ use entitled::in_force::{Simulators, enter};
 use entitled::intake::{Breadth, intake};
 use entitled::reconcile::{Sight, Span, act, look};
 use entitled::render::{self, Origin};
-use entitled::sandbox::{self, Options, Running, Seed};
+use entitled::sandbox::{self, Options, Running, SHOP_TOKEN, Seed};
 use entitled::store::Store;
 use entitled::terminal::Color;
 use jiff::Timestamp;
@@ -96,8 +96,11 @@ impl Stage {
             .unwrap_or_else(|error| panic!("{}: {error}\n{}", case.display(), error.render(Color::Plain)));
         let origin =
             Origin { file: "entitlements.yaml".to_owned(), digest: loaded.config.digest.clone(), commit: None };
-        let simulators =
-            Simulators { logto: self.running.logto_url().to_owned(), shop: self.running.shop_url().to_owned() };
+        let simulators = Simulators {
+            logto: self.running.logto_url().to_owned(),
+            shop: self.running.shop_url().to_owned(),
+            shop_token: SHOP_TOKEN.to_owned(),
+        };
         let store = Store::open(&loaded.config.store).await.unwrap();
         let in_force = enter(loaded.config, origin, Some(&simulators)).await.unwrap();
         for source in in_force.sources.iter() {

@@ -80,7 +80,11 @@ pub(super) fn check(yaml: &str) -> Result<Config, String> {
 async fn enforce(yaml: &str, running: &Running) -> Result<InForce, EnterError> {
     let config = check(yaml).unwrap();
     let origin = Origin { file: "entitlements.yaml".to_owned(), digest: config.digest.clone(), commit: None };
-    let simulators = Simulators { logto: running.logto_url().to_owned(), shop: running.shop_url().to_owned() };
+    let simulators = Simulators {
+        logto: running.logto_url().to_owned(),
+        shop: running.shop_url().to_owned(),
+        shop_token: SHOP_TOKEN.to_owned(),
+    };
     enter(config, origin, Some(&simulators)).await
 }
 

@@ -281,7 +281,11 @@ pub(crate) fn furnish(logto: &LogtoSim) {
 }
 
 fn simulators(running: &Running) -> Simulators {
-    Simulators { logto: running.logto_url().to_owned(), shop: running.shop_url().to_owned() }
+    Simulators {
+        logto: running.logto_url().to_owned(),
+        shop: running.shop_url().to_owned(),
+        shop_token: SHOP_TOKEN.to_owned(),
+    }
 }
 
 async fn in_force(running: &Running, folder: &TempDir, yaml: &str) -> Result<InForce, EnterError> {

@@ -205,8 +205,11 @@ async fn nothing_shows_a_secret_when_it_is_debugged() {
     .unwrap();
     std::fs::write(&file, text(town.running.logto_url(), "T_REAL")).unwrap();
     let loaded = config::load(&file, &presets()).unwrap_or_else(|error| panic!("{}", error.render(Color::Plain)));
-    let simulators =
-        Simulators { logto: town.running.logto_url().to_owned(), shop: town.running.shop_url().to_owned() };
+    let simulators = Simulators {
+        logto: town.running.logto_url().to_owned(),
+        shop: town.running.shop_url().to_owned(),
+        shop_token: SHOP_TOKEN.to_owned(),
+    };
     let in_force = enter(loaded.config, Origin::default(), Some(&simulators)).await.unwrap();
     secrets.insert(APP_SECRET.to_owned());
     silent(&secrets, &format!("{in_force:?}{in_force:#?}"), "InForce");
