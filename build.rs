@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 fn main() -> std::io::Result<()> {
-    const FOLDER: &str = "src/source/presets";
+    const FOLDER: &str = "src/config/presets";
     println!("cargo::rerun-if-changed={FOLDER}");
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let mut files: Vec<PathBuf> =

@@ -9,14 +9,13 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group};
-use entitled::desired::{Desired, State, desired};
 use entitled::model::{
-    Catalog, Entitlement, OrderKey, Ownership, Policy, ProductIx, Prune, Purchase, Rule, Standing, Target, TargetEntry,
-    TargetIx, UserIx,
+    Catalog, Entitlement, Limit, Limits, OrderKey, Ownership, Policy, ProductIx, Prune, Purchase, Rule, Standing,
+    Target, TargetEntry, TargetIx, UserIx,
 };
-use entitled::model::{Limit, Limits};
-use entitled::plan::{Plan, World, plan};
-use entitled::world::{Actual, Coverage, Guard, Holding, LedgerAge, Ours, Owned, Tally};
+use entitled::planner::desired::{Desired, State, desired};
+use entitled::planner::input::{Actual, Coverage, Guard, Holding, LedgerAge, Ours, Owned, Tally};
+use entitled::planner::{Plan, World, plan};
 use jiff::SignedDuration;
 
 const ORDERS: u32 = 1_000_000;
@@ -138,7 +137,7 @@ fn measure() {
         (peak - before) as f64 / 1024.0,
         mib(std::mem::size_of_val(&purchases[..])),
         mib(inputs),
-        mib(claims * size_of::<entitled::desired::Claim>()),
+        mib(claims * size_of::<entitled::planner::desired::Claim>()),
         mib(std::mem::size_of_val(&desired.ended[..])),
         plan.actions.len(),
         plan.held.len(),

@@ -12,11 +12,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use criterion::{BatchSize, Criterion, criterion_group};
-use entitled::config::source::SourceKind;
-use entitled::config::source::SourceSettings;
+use entitled::config::presets::PRESETS;
+use entitled::config::settings::source::{SourceKind, SourceSettings};
 use entitled::config::{Env, Presets, check_text};
 use entitled::source::http::mapping::Mapper;
-use entitled::source::presets::PRESETS;
 use entitled::source::{Read, Source, Step};
 use serde_json::{Value, json};
 

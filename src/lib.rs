@@ -1,44 +1,50 @@
 //! `entitled` keeps what people may do in a [Logto](https://logto.io) tenant equal to what they paid for.
 //!
+//! The library is the program taken apart for its tests and benches: it is internal, and promises no stable API.
+//!
 //! # The flow
 //! One way; the loop closes only through the outside world.
 //! ```text
 //! entitlements.yaml -> raw -> Config ---------------+
 //! payment API -> orders -> store -------------------+-> desired() -> Desired --+
-//! Logto -> users by id or email -> directory -------+                          +-> plan() -> Plan -> render
+//! Logto -> users by id or email -> directory -------+                          +-> plan() -> Plan -> report
 //! Logto -> holders of managed targets -> Actual ------------------------------+            |
-//! ledger -> what is ours -----------------------------------------------------+            +-> apply() -> Report
+//! ledger -> what is ours -----------------------------------------------------+            +-> apply() -> Logto
 //! ```
 //!
 //! # The map, in reading order
-//! | module | what it is for |
+//! A folder imports only what stands above it in this list. [`model`], [`planner`], [`text`] and [`report`] reach
+//! nothing outside the process, and `now` is an argument there; `tests/it/layers.rs` holds both.
+//!
+//! | folder | what it is for |
 //! | --- | --- |
-//! | [`model`] | the nouns: ids, orders, standings, buyers, targets, grants |
-//! | [`config`] | `entitlements.yaml`: read, resolved, checked, every problem at once |
-//! | [`desired`] | orders + catalog + now -> every claim on every target. Pure |
-//! | [`world`], [`roster`] | what the planner sees: who holds what, how well that is known, what is ours; users by rank. Pure |
-//! | [`mod@plan`], [`limits`], [`approval`] | the gap, what may be done about it, why the rest is held, and how a held set is named. Pure |
-//! | [`report`], [`checkup`] | what came of a plan, action by action; what a checkup found. Pure |
-//! | [`render`] | plan and report as text, diff, JSON, Markdown; every sentence a user reads. Pure |
-//! | [`terminal`] | text from outside made safe, and its width. Pure |
-//! | [`logto`] | the Management API: a reader, and a writer that a dry run never gets |
-//! | [`source`] | payment APIs as data, and orders from a file |
-//! | [`store`] | the mirror of orders, the directory of buyers, the ledger, runs, the audit trail |
-//! | [`intake`], [`directory`], [`observe`] | the three ways in: orders, buyers, holders |
-//! | [`apply`] | the one way out: journal, call, journal |
-//! | [`reconcile`], [`scene`] | one pass, top to bottom, and what it knows meanwhile |
-//! | [`undo`], [`mod@why`], [`holders`], [`rebuild`] | a run taken back; one user and one target explained; the ledger made anew |
-//! | [`in_force`], [`daemon`] | the configuration in force, and the loop |
-//! | [`status`], [`meter`] | what the loop says of itself, pure, and what it counts |
-//! | [`web`] | health, metrics, webhooks, the API and the page: all of it reads the status |
+//! | [`model`] | the nouns: ids, orders, standings, buyers, targets, grants, the catalog, what a policy allows. Pure |
+//! | [`planner`] | the decisions: what follows from orders, the gap to what is held, the limits and every other reason to hold. Pure |
+//! | [`secret`], [`clock`], [`shutdown`] | what hides in every output, what the time is, the wish to end |
+//! | [`text`] | text from outside made safe, its width, colour. Pure |
+//! | [`logging`] | log lines, for people and for machines |
+//! | [`config`] | `entitlements.yaml`: read, resolved, checked, every problem at once; presets of payment APIs in `config/presets/*.yaml` |
+//! | [`http`] | what every outgoing call shares: the client, its pace, the skew of clocks |
+//! | [`store`] | the mirror of orders, the directory of buyers, the ledger, runs, the audit trail, the lease |
+//! | [`logto`] | the Management API: a reader, and in `logto::write` the writer that a dry run never gets |
+//! | [`source`] | payment APIs as data, Stripe, orders from a file |
+//! | [`report`] | the documents (plan, run, status, explanation) and their text, diff, JSON, Markdown; `report::messages` has the sentences. Pure |
+//! | [`pass`] | one pass: observe, plan, apply, record |
+//! | [`daemon`] | the loop: what wakes it, what it publishes, who is told |
 //! | [`doctor`] | looks at everything that a daemon needs, and says what is wrong |
-//! | [`cli`] | the commands, one file each |
 //! | [`sandbox`] | a simulated Logto and a simulated shop over real HTTP |
-//! | [`http`], [`secret`], [`telemetry`], [`clock`], [`lease`] | what the edges share |
+//! | [`web`] | health, metrics, webhooks, the API and the page: all of it reads the status |
+//! | [`cli`] | the commands, one file each |
+//!
+//! # Where is ...?
+//! - A limit: the count in `planner::limits`, what is done about it in `planner::gates`.
+//! - The way of a webhook: `web::hooks` verifies it, `daemon::trigger` wakes the loop, `daemon::hints` has the order
+//!   read again, `pass` grants.
+//! - The only code that may write to Logto: `pass::apply`, by the [`logto::Writer`].
+//! - A new payment API: one YAML file in `config/presets/`.
+//! - A sentence that a user reads: `report::messages` for plans and reports; the `hint()` beside an error for its mend.
 //!
 //! # The invariants
-//! - Dependencies point down the table's first half only: the pure modules never import an edge, and `now`
-//!   is an argument. `.clippy.toml` makes that a lint, `tests/it/tidy.rs` a test.
 //! - Observe, plan and apply are three things. The plan is a plain value; no choice is left for apply.
 //! - A revocation needs positive evidence. Nothing that is missing is evidence.
 //! - Whatever a person compares comes in a fixed order: the same input gives the same bytes.
@@ -50,43 +56,38 @@
 //! **coverage** is how well that is known. The **ledger** remembers which grants are ours, `granted` or
 //! `adopted`; all others are foreign. A **plan** holds **actions** and, with a reason each, **holds**.
 
-pub mod apply;
-pub mod approval;
-pub mod checkup;
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod daemon;
-pub mod desired;
-pub mod directory;
-pub mod doctor;
-pub mod holders;
-pub mod http;
-pub mod in_force;
-pub mod intake;
-pub mod lease;
-pub mod limits;
-pub mod logto;
-pub mod meter;
 pub mod model;
-pub mod notify;
-pub mod observe;
-pub mod plan;
-pub mod rebuild;
-pub mod reconcile;
-pub mod render;
-pub mod report;
-pub mod roster;
-pub mod sandbox;
-pub mod scene;
+
+pub mod planner;
+
+pub mod clock;
 pub mod secret;
-pub mod service_manager;
-pub mod source;
-pub mod status;
+pub mod shutdown;
+
+pub mod text;
+
+pub mod logging;
+
+pub mod config;
+
+pub mod http;
+
 pub mod store;
-pub mod telemetry;
-pub mod terminal;
-pub mod undo;
+
+pub mod logto;
+
+pub mod source;
+
+pub mod report;
+
+pub mod pass;
+
+pub mod daemon;
+
+pub mod doctor;
+
+pub mod sandbox;
+
 pub mod web;
-pub mod why;
-pub mod world;
+
+pub mod cli;

@@ -2,40 +2,23 @@
 //!
 //! Data goes to stdout, everything else to stderr. Exit codes are in [`Exit`].
 
-mod adopt;
-mod apply;
-mod approve;
-mod check;
-mod doctor;
-mod failure;
-mod followers;
-mod freeze;
-mod history;
-mod hooks;
-mod ledger;
-mod open;
-mod person;
-mod plan;
+mod background;
+mod bootstrap;
+mod commands;
+mod error;
+mod lookup;
 mod progress;
-mod release;
-mod run;
-mod sandbox;
-mod schema;
-mod source;
-mod status;
-mod undo;
-mod who_has;
-mod why;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub use failure::Failure;
+pub use error::Failure;
 
-use crate::telemetry::{self, LogFormat};
-use crate::terminal::Color;
+use crate::logging;
+use crate::logging::LogFormat;
+use crate::text::Color;
 
 /// Keeps the roles and memberships of a Logto tenant equal to what was paid for.
 #[derive(Debug, Parser)]
@@ -59,7 +42,7 @@ struct Global {
     /// What to log: error, warn, info, debug, trace, or directives as in RUST_LOG.
     #[arg(
         long, global = true, value_name = "LEVEL", env = "ENTITLED_LOG", default_value = "info",
-        value_parser = telemetry::filter
+        value_parser = logging::filter
     )]
     log: String,
     /// The form of log lines: text on a terminal and JSON elsewhere, unless said.
@@ -80,45 +63,45 @@ enum ColorWhen {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the daemon: poll, compare, close the difference, for ever or once.
-    Run(run::Args),
+    Run(crate::cli::commands::run::Args),
     /// Show what would be done, and do nothing.
-    Plan(plan::Args),
+    Plan(crate::cli::commands::plan::Args),
     /// Show what would be done, ask, and do it.
-    Apply(apply::Args),
+    Apply(crate::cli::commands::apply::Args),
     /// Explain one user: which orders give what, until when, and what a pass would do.
-    Why(why::Args),
+    Why(crate::cli::commands::why::Args),
     /// Show who holds a target, whose each grant is, and the order behind it.
-    WhoHas(who_has::Args),
+    WhoHas(crate::cli::commands::who_has::Args),
     /// Let one held set through, once, within 24 hours.
-    Approve(approve::Args),
+    Approve(crate::cli::commands::approve::Args),
     /// Take nothing away for a time, or write nothing at all.
-    Freeze(freeze::Args),
+    Freeze(crate::cli::commands::freeze::Args),
     /// End every freeze.
     Unfreeze,
     /// Show everything that ever happened to a user's grants.
-    History(history::Args),
+    History(crate::cli::commands::history::Args),
     /// Make a grant ours that was given by hand.
-    Adopt(adopt::Args),
+    Adopt(crate::cli::commands::adopt::Args),
     /// Give a grant up without taking it from anybody.
-    Release(release::Args),
+    Release(crate::cli::commands::release::Args),
     /// Take back what one run did.
-    Undo(undo::Args),
+    Undo(crate::cli::commands::undo::Args),
     /// Say in one word how it stands, and since when.
-    Status(status::Args),
+    Status(crate::cli::commands::status::Args),
     /// Look at everything that a daemon needs: every line is ok, or the cause and the mend.
-    Doctor(doctor::Args),
+    Doctor(crate::cli::commands::doctor::Args),
     /// Care for the store: verify, rebuild, backup.
-    Ledger(ledger::Args),
+    Ledger(crate::cli::commands::ledger::Args),
     /// Set up webhooks that make it faster.
-    Hooks(hooks::Args),
+    Hooks(crate::cli::commands::hooks::Args),
     /// Check the configuration offline.
-    Check(check::Args),
+    Check(crate::cli::commands::check::Args),
     /// Print the JSON Schema of the configuration.
     Schema,
     /// Look at payment APIs: the presets, and what a source really says.
-    Source(source::Args),
+    Source(crate::cli::commands::source::Args),
     /// Serve a simulated Logto and a simulated shop, to try things out.
-    Sandbox(sandbox::Args),
+    Sandbox(crate::cli::commands::sandbox::Args),
 }
 
 /// The form of an answer.
@@ -183,28 +166,28 @@ async fn run_command() -> Exit {
         color: color.on(std::io::stdout().is_terminal()),
         notes: color.on(std::io::stderr().is_terminal()),
     };
-    telemetry::start(&log, log_format, context.notes);
+    logging::start(&log, log_format, context.notes);
     let outcome = match cli.command {
-        Command::Run(args) => run::run(&context, args).await,
-        Command::Plan(args) => plan::run(&context, args).await,
-        Command::Apply(args) => apply::run(&context, args).await,
-        Command::Why(args) => why::run(&context, args).await,
-        Command::WhoHas(args) => who_has::run(&context, args).await,
-        Command::Approve(args) => approve::run(&context, args).await,
-        Command::Freeze(args) => freeze::run(&context, args).await,
-        Command::Unfreeze => freeze::end(&context).await,
-        Command::History(args) => history::run(&context, args).await,
-        Command::Hooks(args) => hooks::run(&context, args).await,
-        Command::Adopt(args) => adopt::run(&context, args).await,
-        Command::Release(args) => release::run(&context, args).await,
-        Command::Undo(args) => undo::run(&context, args).await,
-        Command::Status(args) => status::run(&context, args).await,
-        Command::Doctor(args) => doctor::run(&context, args).await,
-        Command::Ledger(args) => ledger::run(&context, args).await,
-        Command::Check(args) => check::run(&context, args),
-        Command::Schema => schema::run(),
-        Command::Source(args) => source::run(&context, args).await,
-        Command::Sandbox(args) => sandbox::run(&context, args).await,
+        Command::Run(args) => crate::cli::commands::run::run(&context, args).await,
+        Command::Plan(args) => crate::cli::commands::plan::run(&context, args).await,
+        Command::Apply(args) => crate::cli::commands::apply::run(&context, args).await,
+        Command::Why(args) => crate::cli::commands::why::run(&context, args).await,
+        Command::WhoHas(args) => crate::cli::commands::who_has::run(&context, args).await,
+        Command::Approve(args) => crate::cli::commands::approve::run(&context, args).await,
+        Command::Freeze(args) => crate::cli::commands::freeze::run(&context, args).await,
+        Command::Unfreeze => crate::cli::commands::freeze::end(&context).await,
+        Command::History(args) => crate::cli::commands::history::run(&context, args).await,
+        Command::Hooks(args) => crate::cli::commands::hooks::run(&context, args).await,
+        Command::Adopt(args) => crate::cli::commands::adopt::run(&context, args).await,
+        Command::Release(args) => crate::cli::commands::release::run(&context, args).await,
+        Command::Undo(args) => crate::cli::commands::undo::run(&context, args).await,
+        Command::Status(args) => crate::cli::commands::status::run(&context, args).await,
+        Command::Doctor(args) => crate::cli::commands::doctor::run(&context, args).await,
+        Command::Ledger(args) => crate::cli::commands::ledger::run(&context, args).await,
+        Command::Check(args) => crate::cli::commands::check::run(&context, args),
+        Command::Schema => crate::cli::commands::schema::run(),
+        Command::Source(args) => crate::cli::commands::source::run(&context, args).await,
+        Command::Sandbox(args) => crate::cli::commands::sandbox::run(&context, args).await,
     };
     outcome.unwrap_or_else(|failure| {
         eprint!("{}", failure.render(context.notes));

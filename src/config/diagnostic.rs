@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use crate::terminal::{Color, clean, width};
+use crate::text::{Color, clean, width};
 
 /// A stretch of text in the file or in a preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,25 +8,24 @@ pub mod check;
 mod commit;
 pub mod diagnostic;
 mod names;
+pub mod presets;
 pub mod raw;
-pub mod schema;
 pub mod settings;
-pub mod source;
+pub mod spec;
 mod suggest;
 
 use std::collections::HashMap;
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 pub use self::check::{Env, Presets, check_text, duration};
 pub use self::commit::commit_of;
 pub use self::diagnostic::{Diagnostic, Severity, render};
 pub use self::names::{Unresolved, render_names};
-pub use self::schema::schema;
 pub use self::settings::Config;
+pub use self::spec::schema;
 pub use self::suggest::nearest;
-use crate::terminal::Color;
+use crate::text::Color;
 
 /// A file that was taken.
 #[derive(Debug)]

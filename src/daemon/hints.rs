@@ -11,11 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::trouble::{Trouble, trouble};
 use super::{Asked, Daemon, Wide};
 use crate::clock;
-use crate::intake::{self, Hinted, IntakeError};
 use crate::model::{OrderKey, UserId};
-use crate::reconcile::{PassError, Sight, Span};
-use crate::report::{Came, Report};
-use crate::status::About;
+use crate::pass::ingest::{Hinted, IntakeError};
+use crate::pass::{PassError, Sight, Span, ingest};
+use crate::report::run::{Came, Report};
+use crate::report::status::About;
 use crate::store::StoreError;
 
 /// Sales that are waited for; beyond that, the times of some are not taken.
@@ -59,7 +59,7 @@ impl Daemon {
         for (name, id) in orders {
             let sources = self.in_force.sources.clone();
             let Some(source) = sources.iter().find(|source| *source.name() == name) else { continue };
-            match intake::hinted(source, &self.store, &id, now).await {
+            match ingest::hinted(source, &self.store, &id, now).await {
                 Ok(Hinted::Read(changed)) => touched.extend(changed),
                 Ok(Hinted::Unsupported) => self.schedule.hurry_source(&name, now),
                 // The poll, which is due in any case, says whether that is a trouble.

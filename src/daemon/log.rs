@@ -1,8 +1,9 @@
 //! What a pass did, for the log: one line for each change, with what a search would go by, and the figures.
 
-use crate::render::{self, Change, words};
-use crate::report::{Came, Report};
-use crate::terminal::Color;
+use crate::report;
+use crate::report::run::{Came, Report};
+use crate::report::{Change, messages};
+use crate::text::Color;
 
 /// More changes that went well than these are only told at debug: a first pass may make a hundred thousand.
 const SHOWN: usize = 200;
@@ -13,7 +14,7 @@ pub(super) fn pass(report: &Report) {
     for line in &report.lines {
         let Change { action, user, target, order, source, product, because, .. } = &line.change;
         let (order, source, product) = (order.as_deref(), source.as_deref(), product.as_deref());
-        let deed = words::deed(&line.change, user.as_str());
+        let deed = messages::deed(&line.change, user.as_str());
         macro_rules! told {
             ($level:ident, $($what:tt)*) => {
                 tracing::$level!(action, %user, on = target, order, source, product, because, $($what)*)
@@ -33,7 +34,7 @@ pub(super) fn pass(report: &Report) {
             Came::Failed(error) => told!(warn, error, "{deed} failed"),
         }
     }
-    let figures = render::report(report, Color::Plain);
+    let figures = report::report(report, Color::Plain);
     let figures = figures.lines().next_back().unwrap_or_default();
     if report.is_quiet() {
         tracing::debug!("{figures}");

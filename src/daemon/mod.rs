@@ -7,13 +7,15 @@
 //! The configuration in force is the last one that was valid and whose names all resolved. A broken file,
 //! a missing one, or one that Logto does not bear out changes nothing but what is reported.
 
-mod board;
 mod hints;
 mod log;
-mod nudge;
+pub mod metrics;
+pub mod notify;
+mod publisher;
 mod reload;
 mod schedule;
-mod stop;
+pub mod systemd;
+mod trigger;
 mod trouble;
 mod watch;
 
@@ -26,28 +28,27 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{self, Signal, SignalKind};
 use tracing::Instrument as _;
 
-pub use board::{Aside, Board, Open, Reading, frozen, run_status};
-pub use nudge::{Asked, Hint, LONGEST, Nudge, Nudges, SETTLE, Wide, nudges};
+use crate::shutdown::Stop;
+pub use publisher::{Aside, Board, Open, Reading, frozen, run_status};
 pub use schedule::Schedule;
-pub use stop::{Stop, Stopper, stop};
+pub use trigger::{Asked, Hint, LONGEST, Nudge, Nudges, SETTLE, Wide, nudges};
 pub(crate) use trouble::trouble;
 pub use watch::{Content, Pulse, Watch};
 
-pub use crate::status::Mode;
+pub use crate::report::status::Mode;
 
 use self::reload::watched;
 use self::trouble::Trouble;
-use crate::clock;
 use crate::config::Presets;
-use crate::in_force::{InForce, Simulators};
-use crate::intake::{Breadth, IntakeError, intake, recheck};
+use crate::config::presets::PRESETS;
 use crate::model::{OrderKey, SourceName};
-use crate::reconcile::{PassError, Sight, Span, act, look};
-use crate::render;
-use crate::source::presets::PRESETS;
-use crate::status::{About, Duty};
+use crate::pass::active::{InForce, Simulators};
+use crate::pass::ingest::{Breadth, IntakeError, intake, recheck};
+use crate::pass::{PassError, Sight, Span, act, look};
+use crate::report::status::{About, Duty};
 use crate::store::Store;
-use crate::terminal::Color;
+use crate::text::Color;
+use crate::{clock, report};
 
 /// What the loop starts from.
 #[derive(Debug)]
@@ -298,7 +299,7 @@ impl Daemon {
 
     /// Prints a plan that differs from the one before.
     fn show(&mut self, sight: &Sight) {
-        let text = render::text(&sight.view, Color::Plain);
+        let text = report::text(&sight.view, Color::Plain);
         if self.shown.as_ref() != Some(&text) {
             println!("{text}");
             self.shown = Some(text);

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::trouble::{Trouble, trouble};
 use super::{Content, Daemon, If, Reload, Schedule, Watch, presets};
-use crate::clock;
-use crate::config;
-use crate::config::source::SourceKind;
-use crate::in_force::{EnterError, InForce, enter};
-use crate::render::Origin;
-use crate::status::About;
-use crate::terminal::Color;
+use crate::config::settings::source::SourceKind;
+use crate::pass::active::{EnterError, InForce, enter};
+use crate::report::Origin;
+use crate::report::status::About;
+use crate::text::Color;
+use crate::{clock, config};
 
 /// What reading the file again came to.
 #[derive(PartialEq, Eq)]

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use super::Board;
 use crate::config::ConfigError;
-use crate::in_force::EnterError;
-use crate::intake::IntakeError;
-use crate::reconcile::PassError;
-use crate::status::{self, About};
-use crate::terminal::Color;
-use crate::terminal::clean;
+use crate::pass::PassError;
+use crate::pass::active::EnterError;
+use crate::pass::ingest::IntakeError;
+use crate::report::status;
+use crate::report::status::About;
+use crate::text::{Color, clean};
 
 /// See the module.
 #[derive(Debug, thiserror::Error)]

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use crate::checkup::Check;
 use crate::config::settings::{Config, Listen};
 use crate::http;
+use crate::report::checkup::Check;
 
 const SECTION: &str = "listener";
 const ADDRESS: &str = "address";

@@ -4,10 +4,11 @@
 //! since a name or id of the file is not in the tenant; and a buyer whose token is older than the role.
 
 use super::{Patient, clock};
-use crate::checkup::Check;
 use crate::config::settings::LogtoEndpoint;
 use crate::logto::{Client, LogtoError, Reached, Reader, resolve};
-use crate::render::words::{self, told};
+use crate::report::checkup::Check;
+use crate::report::messages;
+use crate::report::messages::told;
 
 const REACHABLE: &str = "reachable";
 const TOKEN: &str = "token";
@@ -44,7 +45,7 @@ pub(super) async fn examine(patient: Patient<'_>, grants: u64) -> Vec<Check> {
         checks.push(Check::note(
             section,
             "tokens of buyers",
-            format!("{} in force; a buyer's token that is older than the role does not hold it", words::count(grants, "grant")),
+            format!("{} in force; a buyer's token that is older than the role does not hold it", messages::count(grants, "grant")),
             Some(
                 "who still lacks access signs in again, or the app calls `clearAccessToken` and `getAccessToken` of the SDK"
                     .to_owned(),
@@ -77,13 +78,13 @@ fn steps(section: &str, app: &str, failed: Option<&LogtoError>) -> Vec<Check> {
 async fn page(section: &str, reader: &Reader) -> Check {
     match reader.small_page().await {
         Ok(page) if page.agrees() => {
-            let users = words::count(page.total, "user");
+            let users = messages::count(page.total, "user");
             Check::ok(section, PAGE, format!("{} of {users}, as `Total-Number` says", page.rows))
         }
         Ok(page) => Check::wrong(
             section,
             PAGE,
-            format!("a page of two has {}, and `Total-Number` is {}", words::count(page.rows, "user"), page.total),
+            format!("a page of two has {}, and `Total-Number` is {}", messages::count(page.rows, "user"), page.total),
             Some("look for a proxy or a cache in front of Logto that changes queries or headers".to_owned()),
         ),
         Err(error) => Check::wrong(section, PAGE, told(&error), error.hint()),
@@ -96,7 +97,7 @@ async fn names(section: &str, Patient { config, origin, .. }: Patient<'_>, reade
         Err(error) => return vec![Check::wrong(section, NAMES, told(&error), error.hint())],
     };
     if resolved.problems.is_empty() {
-        let targets = words::count(resolved.catalog.targets.len() as u64, "target");
+        let targets = messages::count(resolved.catalog.targets.len() as u64, "target");
         return vec![Check::ok(section, NAMES, format!("all resolve, to {targets}"))];
     }
     let wrong = resolved.problems.into_iter().map(|problem| {

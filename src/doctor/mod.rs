@@ -11,17 +11,17 @@ mod listener;
 mod logto;
 mod source;
 mod store;
-mod watching;
+mod watch;
 
 use std::path::Path;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::checkup::Check;
 use crate::config::settings::Config;
-use crate::in_force::Simulators;
-use crate::render::{Origin, words};
+use crate::pass::active::Simulators;
+use crate::report::checkup::Check;
+use crate::report::{Origin, messages};
 
 /// The section that a configuration's checks stand in.
 pub const CONFIGURATION: &str = "configuration";
@@ -57,7 +57,7 @@ pub async fn examine(patient: Patient<'_>) -> Vec<Check> {
     checks.extend(logto);
     checks.extend(sources.into_iter().flatten());
     checks.extend(store);
-    checks.extend(watching::examine(patient.file).await);
+    checks.extend(watch::examine(patient.file).await);
     checks.extend(listener::examine(patient.config).await);
     checks
 }
@@ -66,8 +66,8 @@ fn configuration(Patient { config, origin, .. }: Patient<'_>) -> Vec<Check> {
     let valid = format!(
         "{} is valid: {}, {}",
         origin.file,
-        words::count(config.products.len() as u64, "product"),
-        words::count(config.sources.len() as u64, "source"),
+        messages::count(config.products.len() as u64, "product"),
+        messages::count(config.sources.len() as u64, "source"),
     );
     let commit = match &origin.commit {
         Some(commit) => Check::ok(CONFIGURATION, "commit", commit),
@@ -89,7 +89,7 @@ fn clock(section: &str, skew: Option<SignedDuration>) -> Check {
         Some(ahead) if ahead.abs() <= GRAIN => Check::ok(section, name, "that of this machine, to the second"),
         Some(ahead) => {
             let (apart, side) = (ahead.abs(), if ahead.is_positive() { "ahead of" } else { "behind" });
-            let says = format!("{} {side} that of this machine", words::length(apart));
+            let says = format!("{} {side} that of this machine", messages::length(apart));
             if apart <= SKEW {
                 return Check::ok(section, name, says);
             }

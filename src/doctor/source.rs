@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 
 use super::clock;
-use crate::checkup::Check;
-use crate::config::source::SourceSettings;
-use crate::in_force::{Simulators, set_up};
+use crate::config::settings::source::SourceSettings;
 use crate::model::{Order, Standing};
-use crate::render::words::{self, told};
+use crate::pass::active::{Simulators, set_up};
+use crate::report::checkup::Check;
+use crate::report::messages;
+use crate::report::messages::told;
 use crate::source::{Lookup, Read, Source, SourceError, Step};
 
 const REACHABLE: &str = "reachable";
@@ -88,7 +89,7 @@ fn mapped(section: &str, orders: &[Order]) -> Check {
     }
     let unknown = standings.get(&Standing::Unknown).copied().unwrap_or_default();
     let figures: Vec<String> = standings.iter().map(|(standing, count)| format!("{count} {standing}")).collect();
-    let found = format!("{}: {}", words::count(orders.len() as u64, "order"), figures.join(", "));
+    let found = format!("{}: {}", messages::count(orders.len() as u64, "order"), figures.join(", "));
     if unknown == 0 {
         return Check::ok(section, PAGE, found);
     }

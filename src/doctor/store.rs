@@ -9,10 +9,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::checkup::Check;
-use crate::lease;
-use crate::render::words::{self, told};
-use crate::store::{FreezeScope, Store, StoreError};
+use crate::report::checkup::Check;
+use crate::report::messages;
+use crate::report::messages::told;
+use crate::store::{FreezeScope, Store, StoreError, lease};
 
 const SECTION: &str = "store";
 const OPENS: &str = "opens";
@@ -41,7 +41,7 @@ pub(super) async fn examine(path: &Path, now: Timestamp) -> (Vec<Check>, Known) 
             Err(error) => checks.push(Check::wrong(SECTION, OPENS, told(&error), error.hint())),
         }
         checks.push(writable(path));
-        checks.push(Check::ok(SECTION, SIZE, words::bytes(file.len())));
+        checks.push(Check::ok(SECTION, SIZE, messages::bytes(file.len())));
         checks.push(mode(path, &file));
     } else {
         let path = path.display();
@@ -63,7 +63,7 @@ async fn contents(path: &Path, now: Timestamp) -> Result<(Vec<Check>, u64), Stor
         Some(at) => format!("the last full pass ended {at:.0}"),
         None => "no full pass has ended yet".to_owned(),
     };
-    let owned = words::count(grants, "grant");
+    let owned = messages::count(grants, "grant");
     let mut checks = vec![Check::ok(SECTION, OPENS, format!("its schema is known; {owned} in the ledger; {passed}"))];
     if let Some(freeze) = copy.frozen(now).await? {
         let what = match freeze.scope {

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::LogtoError;
 use super::read::{Reader, RoleField};
-use super::send::Query;
-use super::wire::{self, RoleType};
+use super::transport::Query;
+use super::wire;
+use super::wire::RoleType;
 use crate::config::nearest;
 use crate::config::settings::{Product, Wanted, WantedTarget};
-use crate::model::Protect;
-use crate::model::{Catalog, Entitlement, OrganizationId, Rule, Target, TargetEntry, TargetIx};
+use crate::model::{Catalog, Entitlement, OrganizationId, Protect, Rule, Target, TargetEntry, TargetIx};
 
 /// How many names a message lists.
 const LISTED: usize = 10;

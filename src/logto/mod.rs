@@ -10,15 +10,14 @@
 mod catalog;
 mod curl;
 mod error;
-mod examine;
-mod forgotten;
-mod grant;
-mod hooks;
+mod orphans;
+mod paging;
+mod probe;
 mod read;
-mod send;
-mod tally;
+mod stats;
 mod token;
-mod walk;
+mod transport;
+mod webhooks;
 mod wire;
 mod write;
 
@@ -28,12 +27,12 @@ use std::time::Duration;
 
 pub use catalog::{Problem, Resolved, resolve};
 pub use error::LogtoError;
-pub use examine::{Reached, SmallPage};
-pub use forgotten::name_forgotten;
-pub use hooks::{EVENTS as HOOK_EVENTS, Hook, Was};
+pub use orphans::name_forgotten;
+pub use paging::{Found, MemberWalk, Progress, Walk};
+pub use probe::{Reached, SmallPage};
 pub use read::Reader;
-pub use tally::Tally;
-pub use walk::{Found, MemberWalk, Progress, Walk};
+pub use stats::Tally;
+pub use webhooks::{EVENTS as HOOK_EVENTS, Hook, Was};
 pub use write::{Outcome, Writer};
 
 use crate::config::settings;
@@ -41,24 +40,24 @@ use crate::config::settings;
 /// One Logto tenant. Clones share the token, the connections, the pace and the counters.
 #[derive(Clone)]
 pub struct Client {
-    core: Arc<send::Core>,
+    core: Arc<transport::Core>,
 }
 
 impl Client {
     /// A client for the origin `endpoint_url` (which `settings.endpoint` only names where it is no sandbox).
     /// Sends nothing yet.
     pub fn new(endpoint_url: &str, settings: &settings::Logto) -> Self {
-        Self { core: Arc::new(send::Core::new(endpoint_url, settings)) }
+        Self { core: Arc::new(transport::Core::new(endpoint_url, settings)) }
     }
 
     /// The way to ask.
     pub fn reader(&self) -> Reader {
-        Reader::new(send::ReadAccess::new(self.core.clone()))
+        Reader::new(transport::ReadAccess::new(self.core.clone()))
     }
 
     /// The way to change.
     pub fn writer(&self) -> Writer {
-        Writer::new(send::WriteAccess::new(self.core.clone()), self.reader())
+        Writer::new(transport::WriteAccess::new(self.core.clone()), self.reader())
     }
 
     /// HTTP requests sent so far: those for a token and those sent again included.

@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::LogtoError;
-use super::send::{Query, ReadAccess, Reply};
-use super::walk::{self, Found, MemberWalk, PAGE, Progress, Rows, Walk};
-use super::wire;
+use super::paging::{Found, MemberWalk, PAGE, Progress, Rows, Walk};
+use super::transport::{Query, ReadAccess, Reply};
+use super::{paging, wire};
 use crate::model::{Email, OrganizationId, OrganizationRoleId, RoleId, Target, UserId};
 
 /// The most bytes of values in one question, their names aside: Logto's limit for a whole head is
@@ -59,7 +59,7 @@ impl Reader {
     /// `GET /api/roles/{id}/users`
     pub async fn role_holders(&self, role: &RoleId, progress: Progress<'_>) -> Result<Found<Walk>, LogtoError> {
         let Some(path) = role_users(role) else { return Ok(Found::Missing) };
-        let read = walk::rows::<wire::User>(&self.access, &path, &Query::new(), progress).await?;
+        let read = paging::rows::<wire::User>(&self.access, &path, &Query::new(), progress).await?;
         Ok(Found::from(read).map(|Rows { rows, total, total_at_end }| {
             let mut ids: Vec<UserId> = rows.into_iter().map(|user| user.id).collect();
             ids.sort_unstable();
@@ -80,7 +80,7 @@ impl Reader {
     ) -> Result<Found<MemberWalk>, LogtoError> {
         let Some(id) = segment(organization.as_str()) else { return Ok(Found::Missing) };
         let path = format!("/api/organizations/{id}/users");
-        let Some(read) = walk::rows::<wire::Member>(&self.access, &path, &Query::new(), progress).await? else {
+        let Some(read) = paging::rows::<wire::Member>(&self.access, &path, &Query::new(), progress).await? else {
             return Ok(Found::Missing);
         };
         if read.rows.is_empty() && !self.organization_exists(organization).await? {
@@ -177,7 +177,7 @@ impl Reader {
                     continue;
                 }
                 query.retain(|(name, _)| !name.starts_with("page"));
-                users = walk::every(&self.access, path, &query, |user: &wire::User| user.id.clone()).await?;
+                users = paging::every(&self.access, path, &query, |user: &wire::User| user.id.clone()).await?;
             }
             for user in users {
                 // Logto may fold letters that we do not; such a user is nobody we asked for.
@@ -290,7 +290,7 @@ impl Reader {
         for some in small_enough(values.iter().copied().filter(|value| sendable(value)).collect()) {
             let mut query = vec![(mode, "exact".to_owned()), ("isCaseSensitive", "true".to_owned())];
             query.extend(some.into_iter().map(|value| (search, value.to_owned())));
-            roles.extend(walk::every(&self.access, "/api/roles", &query, |role: &wire::Role| role.id.clone()).await?);
+            roles.extend(paging::every(&self.access, "/api/roles", &query, |role: &wire::Role| role.id.clone()).await?);
         }
         Ok(roles)
     }
@@ -298,12 +298,12 @@ impl Reader {
     /// The organizations whose name or id contains `text`, whatever its case.
     pub(super) async fn organizations_like(&self, text: &str) -> Result<Vec<wire::Organization>, LogtoError> {
         let query = vec![("q", text.to_owned())];
-        walk::every(&self.access, "/api/organizations", &query, |found: &wire::Organization| found.id.clone()).await
+        paging::every(&self.access, "/api/organizations", &query, |found: &wire::Organization| found.id.clone()).await
     }
 
     pub(super) async fn organization_roles(&self) -> Result<Vec<wire::OrganizationRole>, LogtoError> {
         let path = "/api/organization-roles";
-        walk::every(&self.access, path, &Query::new(), |role: &wire::OrganizationRole| role.id.clone()).await
+        paging::every(&self.access, path, &Query::new(), |role: &wire::OrganizationRole| role.id.clone()).await
     }
 
     /// Names to choose from, for a message: not all of them where there are very many.

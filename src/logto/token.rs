@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::error::LogtoError;
-use super::send::{Core, Raw};
+use super::transport::{Core, Raw};
 use super::wire;
 use crate::secret::Secret;
 

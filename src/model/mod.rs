@@ -10,6 +10,7 @@ mod order;
 mod policy;
 mod purchase;
 mod target;
+pub mod users;
 
 pub use buyer::{Buyer, Email, Resolution};
 pub use catalog::{Catalog, Entitlement, Policy, Rule, TargetEntry, Verdict};

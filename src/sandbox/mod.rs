@@ -19,21 +19,20 @@
 mod clock;
 mod exchange;
 mod faults;
-mod front;
 mod log;
 mod logto;
 mod persist;
 mod seed;
+mod serve;
 mod shop;
 mod token;
 mod wire;
 
-use std::fmt;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
@@ -268,14 +267,14 @@ async fn serve(options: &Options, path: Option<&Path>) -> Result<Running, Sandbo
     };
     let (stop, stopped) = watch::channel(false);
     let servers = vec![
-        front::serve(logto_listener, Arc::new(logto.clone()), live.nonce.clone(), stopped.clone()),
-        front::serve(shop_listener, Arc::new(shop.clone()), live.nonce.clone(), stopped),
+        serve::serve(logto_listener, Arc::new(logto.clone()), live.nonce.clone(), stopped.clone()),
+        serve::serve(shop_listener, Arc::new(shop.clone()), live.nonce.clone(), stopped),
     ];
     Ok(Running { live, own: Some(Own { handles: Handles { logto, shop }, stop, servers, keeping }) })
 }
 
 async fn bind(address: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAddr), SandboxError> {
-    front::bind(address).await.map_err(|source| SandboxError::Bind { address, source })
+    serve::bind(address).await.map_err(|source| SandboxError::Bind { address, source })
 }
 
 impl Running {

@@ -3,32 +3,31 @@
 //! Decides nothing about access, stores nothing, and never takes an answer it could not read whole for
 //! "there are no orders". It writes to no payment API.
 
-mod call;
+mod adjustments;
+mod client;
 mod error;
-mod expect;
 mod file;
 pub mod http;
-mod overlay;
-pub mod presets;
+mod plausibility;
+pub mod probe;
 pub mod recording;
 mod stripe;
 mod time;
-pub mod trial;
 pub mod webhook;
 
 use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::config::source::{SourceKind, SourceSettings};
+use crate::config::settings::source::{SourceKind, SourceSettings};
 use crate::model::{Mark, Order, OrderId, SourceName};
 
+pub use adjustments::force;
 pub use error::{FileError, MapError, SourceError};
-use expect::present;
-pub use expect::{Shrunk, believable};
-pub use overlay::force;
+use plausibility::present;
+pub use plausibility::{Shrunk, believable};
+use probe::{Again, Follows, Trial};
 use recording::RecordingError;
-use trial::{Again, Follows, Trial};
 
 /// One payment API, ready to be read. Cheap to keep, meant to be shared: its token and its pace are one
 /// for all calls.

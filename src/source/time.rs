@@ -5,7 +5,7 @@
 use jiff::civil::{Date, DateTime};
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::config::source::TimeFormat;
+use crate::config::settings::source::TimeFormat;
 
 /// Numbers above this are milliseconds: as seconds they would lie after the year 5138.
 const SECONDS_END: f64 = 1e11;

@@ -21,7 +21,7 @@ use ring::hmac;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use crate::config::source::{DeliveryId, Scheme, Signature, Webhook};
+use crate::config::settings::source::{DeliveryId, Scheme, Signature, Webhook};
 use crate::model::OrderId;
 use crate::secret::Secret;
 

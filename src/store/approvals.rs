@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
-use super::audit::{self, Actor, Verb};
+use super::audit;
+use super::audit::{Actor, Verb};
+use super::codec::{Sql, list, millis, text, text_or_null, time};
 use super::error::StoreError;
 use super::open::Store;
-use super::rows::{Sql, list, millis, text, text_or_null, time};
 use crate::model::RunId;
 
 /// A held set that a person let through.

@@ -5,10 +5,10 @@
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
+use super::codec::{Sql, list, millis, small, text, text_or_null, time_or_null};
 use super::error::{StoreError, unreadable};
 use super::keys::{BuyerKey, Scope};
 use super::open::Store;
-use super::rows::{Sql, list, millis, small, text, text_or_null, time_or_null};
 use crate::model::{Buyer, Email, OrderKey, Resolution, UserId};
 
 /// A buyer as the store has it.

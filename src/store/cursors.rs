@@ -4,9 +4,9 @@
 
 use jiff::Timestamp;
 
+use super::codec::{Sql, count, millis, time_or_null};
 use super::error::StoreError;
 use super::open::Store;
-use super::rows::{Sql, count, millis, time_or_null};
 use crate::model::SourceName;
 
 /// How far a source was read.
@@ -50,7 +50,7 @@ impl Store {
     pub async fn set_cursor(&self, source: &SourceName, cursor: &Cursor) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let outcome: Sql<()> = async {
-            let source = super::record::source_key(&mut transaction, source).await?;
+            let source = super::import::source_key(&mut transaction, source).await?;
             sqlx::query(
                 "INSERT INTO cursors (source, watermark, last_full_read, last_full_count, reading)
                  VALUES (?1, ?2, ?3, ?4, ?5)

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
-use super::audit::{self, Actor, Verb};
+use super::audit;
+use super::audit::{Actor, Verb};
+use super::codec::{Sql, millis, text, time};
 use super::error::{StoreError, unreadable};
 use super::open::Store;
-use super::rows::{Sql, millis, text, time};
 
 /// What a freeze stops. The later is the stronger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

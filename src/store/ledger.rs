@@ -11,9 +11,9 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::audit::{Actor, Verb};
+use super::codec::{Sql, count, int, list, millis, small, small_or_null, text, time};
 use super::error::{StoreError, unreadable};
 use super::open::Store;
-use super::rows::{Sql, count, int, list, millis, small, small_or_null, text, time};
 use crate::model::{Grant, OrderId, OrderKey, Ownership, ProductId, RunId, SourceName, Target, UserId};
 
 /// A grant that is ours, and what caused it.

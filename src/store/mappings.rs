@@ -5,9 +5,9 @@
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
+use super::codec::{Sql, list, millis, text, time};
 use super::error::StoreError;
 use super::open::Store;
-use super::rows::{Sql, list, millis, text, time};
 
 /// A product of `entitlements.yaml` and a target that it leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,9 +13,9 @@ use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqlStr, Sqlite, SqliteConnection, SqlitePool, SqliteTransaction};
 
+use super::codec::Sql;
 use super::error::StoreError;
-use super::rows::Sql;
-use super::scratch::ScratchDir;
+use super::snapshot::ScratchDir;
 
 /// The store. Cheap to share by reference; readers never wait for the writer.
 #[derive(Debug)]

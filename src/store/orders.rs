@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::buyers::buyer;
+use super::codec;
+use super::codec::{Sql, count, int, list, small, text, text_or_null, time, time_or_null};
 use super::error::StoreError;
 use super::keys::{BuyerKey, ProductKey};
 use super::open::Store;
-use super::rows::{self, Sql, count, int, list, small, text, text_or_null, time, time_or_null};
 use crate::model::{Item, Order, OrderId, OrderKey, ProductId, SourceName, Standing};
 
 /// An order as the store has it.
@@ -81,7 +82,7 @@ impl Store {
         .bind(source.as_str().to_owned())
         .fetch_all(self.readers())
         .await
-        .and_then(|rows| rows.iter().map(|row| Ok((rows::standing(row, 0)?, count(int(row, 1)?)))).collect())
+        .and_then(|rows| rows.iter().map(|row| Ok((codec::standing(row, 0)?, count(int(row, 1)?)))).collect())
         .map_err(|error| self.fault(error))
     }
 
@@ -141,7 +142,7 @@ impl Store {
             items.entry(small(row, 0)?).or_default().push(Item {
                 product: text(row, 1)?.into(),
                 quantity: small(row, 2)?,
-                standing: rows::standing_or_null(row, 3)?,
+                standing: codec::standing_or_null(row, 3)?,
             });
         }
         heads
@@ -155,7 +156,7 @@ impl Store {
                         id: text(row, 2)?.into(),
                         buyer: buyer(text(row, 3)?, text(row, 4)?)?,
                         items: items.remove(&key).unwrap_or_default(),
-                        standing: rows::standing(row, 5)?,
+                        standing: codec::standing(row, 5)?,
                         status: text_or_null(row, 6)?.map(str::to_owned),
                         paid_at: time_or_null(row, 7)?,
                         updated_at: time_or_null(row, 8)?,

@@ -2,10 +2,10 @@
 //!
 //! Never holds much more than its result.
 
+use super::codec::{Sql, bundle, list, standing_of};
 use super::error::StoreError;
 use super::keys::{BuyerKey, ProductKey, Scope};
 use super::open::Store;
-use super::rows::{Sql, bundle, list, standing_of};
 use crate::model::{Catalog, OrderKey, ProductIx, Purchase, Standing, UserIx, Verdict};
 
 /// So many orders are read at once.

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 
+use super::codec::{Sql, count, millis, text, text_or_null, time, time_or_null};
 use super::error::{StoreError, unreadable};
 use super::open::Store;
-use super::rows::{Sql, count, millis, text, text_or_null, time, time_or_null};
 use crate::model::RunId;
 
 /// A pass that begins.

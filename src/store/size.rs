@@ -1,8 +1,8 @@
 //! How large the store is.
 
+use super::codec::count;
 use super::error::StoreError;
 use super::open::Store;
-use super::rows::count;
 
 impl Store {
     /// Rows of the ledger, and bytes of the file without its log.

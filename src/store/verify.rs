@@ -5,10 +5,10 @@
 use sqlx::{Connection as _, SqliteConnection};
 use std::path::Path;
 
+use super::codec::{Sql, count, text};
 use super::error::StoreError;
-use super::open::{self, Store};
-use super::rows::{Sql, count, text};
-use super::scratch;
+use super::open::Store;
+use super::{open, snapshot};
 
 /// How much a store that is whole has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Store {
     pub async fn verify(path: &Path) -> Result<Verified, StoreError> {
         let fault = |error| StoreError::of(path, error);
         let damaged = |what| StoreError::Damaged { path: path.to_owned(), what };
-        let mut connection = scratch::connect(path).await.map_err(fault)?;
+        let mut connection = snapshot::connect(path).await.map_err(fault)?;
         let verdict = match open::judge(path, &mut connection, false).await {
             Ok(()) => file(&mut connection).await.map_err(fault),
             Err(refused) => Err(refused),

@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::{App, Refused};
-use crate::status::{Duty, Status};
+use crate::report::status::{Duty, Status};
 
 /// So many pages are told at the same time.
 pub(super) const STREAMS: usize = 32;
@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
     use crate::model::State;
-    use crate::status::{Mode, SourceStatus};
+    use crate::report::status::{Mode, SourceStatus};
 
     #[test]
     fn what_was_only_said_again_is_no_news() {

@@ -7,10 +7,10 @@ use axum::response::Response;
 use axum::routing::post;
 use serde::Deserialize;
 
-use super::act::{self, Through};
-use super::fault::Fault;
-use super::pages::{refusal, see};
-use super::{App, playground};
+use super::actions::Through;
+use super::error::Fault;
+use super::page::routes::{refusal, see};
+use super::{App, actions, sandbox};
 use crate::store::FreezeScope;
 
 /// What came of a form.
@@ -120,38 +120,38 @@ pub(super) fn routes() -> Router<App> {
 }
 
 async fn approve(State(app): State<App>, headers: HeaderMap, Form(sent): Form<Approve>) -> Response {
-    let doing = async { act::approve(&app, &sent.digest, sent.note, Through::Page).await.map(drop) };
+    let doing = async { actions::approve(&app, &sent.digest, sent.note, Through::Page).await.map(drop) };
     done(&app, &headers, &sent.form, Did::Approve, doing).await
 }
 
 async fn freeze(State(app): State<App>, headers: HeaderMap, Form(sent): Form<Freeze>) -> Response {
     let scope = if sent.all.is_some() { FreezeScope::All } else { FreezeScope::Revocations };
-    let doing = async { act::freeze(&app, sent.length.trim(), &sent.reason, scope, Through::Page).await.map(drop) };
+    let doing = async { actions::freeze(&app, sent.length.trim(), &sent.reason, scope, Through::Page).await.map(drop) };
     done(&app, &headers, &sent.form, Did::Freeze, doing).await
 }
 
 async fn unfreeze(State(app): State<App>, headers: HeaderMap, Form(sent): Form<Sent>) -> Response {
-    let doing = async { act::unfreeze(&app, Through::Page).await.map(drop) };
+    let doing = async { actions::unfreeze(&app, Through::Page).await.map(drop) };
     done(&app, &headers, &sent.form, Did::Unfreeze, doing).await
 }
 
 async fn reconcile(State(app): State<App>, headers: HeaderMap, Form(sent): Form<Sent>) -> Response {
-    let doing = async { act::reconcile(&app).map(drop) };
+    let doing = async { actions::reconcile(&app).map(drop) };
     done(&app, &headers, &sent.form, Did::Reconcile, doing).await
 }
 
 async fn buy(State(app): State<App>, headers: HeaderMap, Form(sent): Form<Buy>) -> Response {
-    let doing = async { playground::buy(&app, &sent.product, &sent.email).await };
+    let doing = async { sandbox::buy(&app, &sent.product, &sent.email).await };
     done(&app, &headers, &sent.form, Did::Buy, doing).await
 }
 
 async fn order(State(app): State<App>, headers: HeaderMap, Form(sent): Form<Order>) -> Response {
-    let doing = async { playground::change(&app, &sent.order, &sent.what).await };
+    let doing = async { sandbox::change(&app, &sent.order, &sent.what).await };
     done(&app, &headers, &sent.form, Did::Order, doing).await
 }
 
 async fn break_something(State(app): State<App>, headers: HeaderMap, Form(sent): Form<Break>) -> Response {
-    let doing = async { playground::break_something(&app, &sent.what).await };
+    let doing = async { sandbox::break_something(&app, &sent.what).await };
     done(&app, &headers, &sent.form, Did::Break, doing).await
 }
 

@@ -12,11 +12,11 @@ use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 
 use super::{Access, App};
+use crate::daemon::metrics::{Counted, Histogram};
 use crate::logto::Tally;
-use crate::meter::{Counted, Histogram};
 use crate::model::State as Word;
-use crate::render::TargetView;
-use crate::status::{About, Duty, Status};
+use crate::report::TargetView;
+use crate::report::status::{About, Duty, Status};
 
 pub(super) async fn answer(State(app): State<App>, headers: HeaderMap) -> Response {
     if let Err(refused) = app.admit(&headers, Access::Read) {

@@ -19,25 +19,23 @@
 //! Every request is bounded: so many connections and requests at once, so many bytes, so many seconds, so
 //! many a second for each route ([`guard`]). Whoever reads from beyond this machine, and whoever writes from
 //! anywhere, shows `ENTITLED_API_TOKEN` ([`App::admit`]); webhooks show their signature instead. Where no token is
-//! set, whoever sits at this machine may write, and no web site in their browser ([`hand`]).
+//! set, whoever sits at this machine may write, and no web site in their browser ([`session`]).
 
-mod act;
+mod actions;
 pub mod api;
-mod ask;
+mod error;
 mod events;
-mod fault;
 mod forms;
 pub mod guard;
-pub mod hand;
 mod health;
 mod hooks;
 mod metrics;
 pub mod page;
-mod pages;
-mod playground;
-mod rate;
-mod seen;
+mod queries;
+mod rate_limit;
+mod sandbox;
 mod serve;
+pub mod session;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -48,17 +46,17 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
 pub use guard::{Access, Refused};
-pub use hand::Keys;
 pub use hooks::understood;
 pub use metrics::exposition;
-pub use rate::Bucket;
+pub use rate_limit::Bucket;
 pub use serve::{BindError, Server, bind, keep};
+pub use session::Keys;
 
 use crate::clock;
+use crate::daemon::metrics::Meter;
 use crate::daemon::{Nudge, Open, Reading};
-use crate::meter::Meter;
+use crate::report::status::Status;
 use crate::secret::Secret;
-use crate::status::Status;
 
 /// What every handler may use. Cheap to clone.
 #[derive(Clone)]
@@ -82,7 +80,8 @@ impl App {
     /// A server at `address` that reads here, asks there, and lets in whoever shows `token`.
     pub fn new(reading: Reading, nudge: Nudge, token: Option<Secret>, address: SocketAddr) -> Self {
         let hooks = hooks::Desk::default();
-        let (questions, streams) = (Arc::new(Semaphore::new(ask::AT_ONCE)), Arc::new(Semaphore::new(events::STREAMS)));
+        let (questions, streams) =
+            (Arc::new(Semaphore::new(queries::AT_ONCE)), Arc::new(Semaphore::new(events::STREAMS)));
         Self(Arc::new(Inner { reading, nudge, token, address, keys: Keys::fresh(), questions, streams, hooks }))
     }
 
@@ -148,7 +147,7 @@ pub fn router(app: &App) -> Router {
         .merge(guard::limited(health, Bucket::new(50.0, 100)))
         .merge(guard::limited(metrics, Bucket::new(10.0, 20)))
         .merge(api::routes())
-        .merge(pages::routes())
+        .merge(crate::web::page::routes::routes())
         .merge(hooks);
     guard::bounded(routes).with_state(app.clone())
 }

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use super::{App, router};
 use crate::clock;
 use crate::daemon::{Aside, trouble};
-use crate::status::About;
+use crate::report::status::About;
 
 /// Connections at the same time; further ones wait to be accepted.
 const CONNECTIONS: usize = 256;

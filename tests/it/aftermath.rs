@@ -1,8 +1,8 @@
 //! The world after a plan was carried out.
 
 use entitled::model::Ownership;
-use entitled::plan::{Action, Cause, Plan, Verb, World, plan};
-use entitled::world::{Actual, Ours, Owned};
+use entitled::planner::input::{Actual, Ours, Owned};
+use entitled::planner::{Action, Cause, Plan, Verb, World, plan};
 
 pub(crate) fn insert<T: Ord>(sorted: &mut Vec<T>, one: T) {
     if let Err(at) = sorted.binary_search(&one) {

@@ -4,10 +4,9 @@
 
 mod driver;
 
-use driver::{Browser, Script};
-
 use crate::support::binary::demo_file;
 use crate::support::program::{Program, Started};
+use driver::{Browser, Script};
 
 /// A program on the sandbox, and where its page is.
 async fn daemon() -> (Program, Started, String) {

@@ -9,15 +9,16 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use entitled::config;
-use entitled::daemon::{Stop, presets};
-use entitled::in_force::{Simulators, enter};
-use entitled::intake::{Breadth, intake};
-use entitled::reconcile::{Sight, Span, act, look};
-use entitled::render::{self, Origin};
-use entitled::sandbox::{self, Options, Running, SHOP_TOKEN, Seed};
+use entitled::daemon::presets;
+use entitled::pass::active::{Simulators, enter};
+use entitled::pass::ingest::{Breadth, intake};
+use entitled::pass::{Sight, Span, act, look};
+use entitled::report::Origin;
+use entitled::sandbox::{Options, Running, SHOP_TOKEN, Seed};
+use entitled::shutdown::Stop;
 use entitled::store::Store;
-use entitled::terminal::Color;
+use entitled::text::Color;
+use entitled::{config, report, sandbox};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -71,7 +72,7 @@ async fn play(folder: &Path) -> [String; 3] {
             }
         }
         let view = stage.step(*now, folder).await;
-        let forms = [render::text(&view, Color::Plain), render::diff(&view), render::markdown(&view)];
+        let forms = [report::text(&view, Color::Plain), report::diff(&view), report::markdown(&view)];
         for (all, form) in shown.iter_mut().zip(forms) {
             if case.steps.len() > 1 {
                 let gap = if number > 1 { "\n" } else { "" };
@@ -90,7 +91,7 @@ struct Stage {
 
 impl Stage {
     /// Plans, carries out, and sees that nothing is left to do.
-    async fn step(&self, now: Timestamp, case: &Path) -> render::View {
+    async fn step(&self, now: Timestamp, case: &Path) -> report::View {
         let file = self.home.path().join("entitlements.yaml");
         let loaded = config::load(&file, &presets())
             .unwrap_or_else(|error| panic!("{}: {error}\n{}", case.display(), error.render(Color::Plain)));
@@ -119,7 +120,7 @@ impl Stage {
         // What a fresh ledger holds, the first pass lets go; all else is done in one.
         if !first.view.held.iter().any(|held| held.hold == "FreshLedger") {
             let left = sight().await.view;
-            assert!(left.in_sync(), "{}: not done in one pass\n{}", case.display(), render::text(&left, Color::Plain));
+            assert!(left.in_sync(), "{}: not done in one pass\n{}", case.display(), report::text(&left, Color::Plain));
         }
         store.close().await;
         first.view

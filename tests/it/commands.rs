@@ -178,7 +178,7 @@ async fn apply_refuses_a_plan_that_is_no_longer_true() {
 #[test]
 fn a_second_writer_is_told_who_writes() {
     let home = Home::demo();
-    let _held = entitled::lease::take(&home.path("entitled.db")).unwrap().unwrap();
+    let _held = entitled::store::lease::take(&home.path("entitled.db")).unwrap().unwrap();
     let ran = home.entitled(&["apply", "--yes"]).exits(1);
     ran.complains(&[&format!("process {}", std::process::id()), "\nhint: "]);
     home.entitled(&["plan", "--exit-code"]).exits(2);

@@ -1,13 +1,13 @@
 //! The file: what is refused and how it is said, what is taken and what it becomes.
 
-use std::path::Path;
-
-use entitled::config::{Config, ConfigError, Diagnostic, Env, Presets, check_text, load, render};
-use entitled::terminal::Color;
-
 mod examples;
 mod limits;
 mod taken;
+
+use std::path::Path;
+
+use entitled::config::{Config, ConfigError, Diagnostic, Env, Presets, check_text, load, render};
+use entitled::text::Color;
 
 /// What the files under test refer to.
 pub(crate) struct Fixed;

@@ -12,13 +12,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use entitled::config;
-use entitled::daemon::{self, Board, Mode, Nudge, Pulse, Reading, Start, Stopper, presets};
-use entitled::in_force::enter;
+use entitled::daemon::{Board, Mode, Nudge, Pulse, Reading, Start, presets};
 use entitled::model::UserId;
-use entitled::render::Origin;
+use entitled::pass::active::enter;
+use entitled::report::Origin;
 use entitled::sandbox::{Handles, LogtoSim, Options, Running, ShopSim, start};
+use entitled::shutdown::Stopper;
 use entitled::store::Store;
+use entitled::{config, daemon};
 
 use crate::support::program::{Program, addresses, until};
 use crate::support::stage::{NO_LIMITS, PRODUCTS, furnish, matching};
@@ -132,7 +133,7 @@ impl Prepared {
     pub(crate) fn run(self, pulse: Pulse, mode: Mode) -> Live {
         let Self { running, logto, shop, program, head, store } = self;
         let file = program.file();
-        let (stopper, stop) = daemon::stop();
+        let (stopper, stop) = entitled::shutdown::stop();
         let (board, reading) = Board::new(mode);
         let (nudge, nudges) = daemon::nudges();
         let thread = std::thread::spawn(move || {
@@ -149,7 +150,7 @@ impl Prepared {
     }
 }
 
-async fn in_force(file: &Path) -> entitled::in_force::InForce {
+async fn in_force(file: &Path) -> entitled::pass::active::InForce {
     let loaded = config::load(file, &presets()).unwrap();
     let digest = loaded.config.digest.clone();
     let origin = Origin { file: "entitlements.yaml".to_owned(), digest, commit: config::commit_of(file) };

@@ -1,10 +1,10 @@
 //! What follows from orders, one rule at a time.
 
-use entitled::desired::{Claim, Desired, Ending, FOREVER, Origin, State, desired, statements};
 use entitled::model::{
     Buyer, Catalog, Item, Order, OrderId, OrderKey, Policy, ProductIx, Purchase, Rule, Standing, TargetIx, UserIx,
     Verdict,
 };
+use entitled::planner::desired::{Claim, Desired, Ending, FOREVER, Origin, State, desired, statements};
 use jiff::Timestamp;
 
 use crate::worlds::{DAY, catalog, days, purchase, role, rule};

@@ -1,11 +1,10 @@
 //! Every small world of one role, and every small world of one organization with a role in it: the
 //! promises hold in each of them.
 
-use entitled::desired::{Claim, Desired, Ending, FOREVER, Origin, Past, State};
-use entitled::model::{Catalog, OrderKey, Ownership, ProductIx, Prune, Target, UserIx};
-use entitled::model::{Limit, Limits};
-use entitled::plan::{Hold, Plan, Verb, World, plan};
-use entitled::world::{Actual, Coverage, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
+use entitled::model::{Catalog, Limit, Limits, OrderKey, Ownership, ProductIx, Prune, Target, UserIx};
+use entitled::planner::desired::{Claim, Desired, Ending, FOREVER, Origin, Past, State};
+use entitled::planner::input::{Actual, Coverage, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
+use entitled::planner::{Hold, Plan, Verb, World, plan};
 
 use crate::worlds::{catalog, membership, organization_role, role, rule};
 use crate::{aftermath, promises};

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use entitled::desired::{Claim, Ending, Past, State};
 use entitled::model::{Target, TargetIx, UserIx};
-use entitled::plan::{Action, Plan, Verb, World};
-use entitled::world::{Coverage, Owned, Reread};
+use entitled::planner::desired::{Claim, Ending, Past, State};
+use entitled::planner::input::{Coverage, Owned, Reread};
+use entitled::planner::{Action, Plan, Verb, World};
 
 pub(crate) type Cell = (TargetIx, UserIx);
 

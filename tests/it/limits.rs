@@ -1,7 +1,7 @@
 //! The count behind every limit.
 
-use entitled::limits::{Over, allowed, over};
 use entitled::model::Limit;
+use entitled::planner::limits::{Over, allowed, over};
 
 fn limit(percent: f64, floor: u32) -> Limit {
     Limit { percent, floor }

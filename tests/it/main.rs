@@ -5,37 +5,32 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it did not expect should panic")]
 #![expect(clippy::disallowed_methods, reason = "tests write the files that they read, and look at the clock")]
 
-mod support;
-
 mod aftermath;
-mod facts;
-mod promises;
-mod worlds;
-
-mod desired;
-mod limits;
-mod nouns;
-
-mod exhaustive;
-mod pairs;
-mod plan;
-mod properties;
-
-mod config;
-mod logto;
-mod sandbox;
-mod source;
-mod store;
-
-mod tidy;
-
-// The whole.
 mod browser;
 mod cases;
 mod commands;
+mod config;
 mod daemon;
+mod desired;
+mod exhaustive;
+mod facts;
 mod histories;
 mod kill;
+mod limits;
+mod logto;
+mod nouns;
 mod page;
+mod pairs;
 mod pass;
+mod plan;
+mod promises;
+mod properties;
+mod sandbox;
+mod source;
+mod store;
+mod support;
+mod tidy;
 mod web;
+mod worlds;
+
+// The whole.

@@ -5,9 +5,8 @@ mod over_http;
 pub(crate) mod samples;
 pub(crate) mod schema;
 
-use entitled::model::State;
-use entitled::model::UserId;
-use entitled::status::{Mode, Planned, Status};
+use entitled::model::{State, UserId};
+use entitled::report::status::{Mode, Planned, Status};
 use entitled::web::page::{Break, Frame, Hand, Order, Product, Sandbox, Session, overview, refused, sign_in};
 
 const WRITES: Hand<'static> = Hand::Writes { form: "form-token", session: Session::Open };

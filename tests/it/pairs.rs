@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use entitled::desired::{Ending, Origin, State};
-use entitled::model::Limit;
-use entitled::model::{Ownership, Prune, TargetIx};
-use entitled::plan::{Bound, Cause, Hold, Plan, Verb};
-use entitled::world::{Coverage, LedgerAge};
+use entitled::model::{Limit, Ownership, Prune, TargetIx};
+use entitled::planner::desired::{Ending, Origin, State};
+use entitled::planner::input::{Coverage, LedgerAge};
+use entitled::planner::{Bound, Cause, Hold, Plan, Verb};
 
 use crate::exhaustive::{Cell, Frame, Owner, Shop, Small, floor, judged};
 use crate::worlds::role;
@@ -29,7 +28,7 @@ const FOREIGN: Cell = Cell { held: true, ..BARE };
 const LIMITS: [Limit; 6] = [floor(0), floor(1), floor(2), floor(3), floor(4), Limit { percent: 50.0, floor: 0 }];
 
 fn counted(plan: &Plan, verb: Verb, cause: impl Fn(Cause) -> bool, target: u16) -> u64 {
-    let is = |action: &&entitled::plan::Action| {
+    let is = |action: &&entitled::planner::Action| {
         action.verb == verb && cause(action.why.cause) && action.target == TargetIx(target)
     };
     plan.actions.iter().filter(is).count() as u64

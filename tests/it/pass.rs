@@ -14,8 +14,8 @@ mod why;
 use std::collections::BTreeSet;
 
 use entitled::model::{Ownership, UserId};
-use entitled::reconcile::Span;
-use entitled::report::Came;
+use entitled::pass::Span;
+use entitled::report::run::Came;
 use entitled::store::Verb;
 
 use crate::support::stage::{NO_LIMITS, PRODUCTS, Stage, file, matching};

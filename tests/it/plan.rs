@@ -4,12 +4,13 @@ mod undo;
 
 use std::collections::BTreeSet;
 
-use entitled::desired::{Ending, desired};
-use entitled::limits::Over;
-use entitled::model::{Catalog, OrderKey, Ownership, ProductIx, Prune, Purchase, Standing, Target, TargetIx, UserIx};
-use entitled::model::{Limit, Limits};
-use entitled::plan::{Bound, Cause, Doubt, Gap, Hold, Plan, Verb, World, plan};
-use entitled::world::{Actual, Coverage, Freeze, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
+use entitled::model::{
+    Catalog, Limit, Limits, OrderKey, Ownership, ProductIx, Prune, Purchase, Standing, Target, TargetIx, UserIx,
+};
+use entitled::planner::desired::{Ending, desired};
+use entitled::planner::input::{Actual, Coverage, Freeze, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
+use entitled::planner::limits::Over;
+use entitled::planner::{Bound, Cause, Doubt, Gap, Hold, Plan, Verb, World, plan};
 
 use crate::promises;
 use crate::worlds::{DAY, catalog, days, membership, organization_role, purchase, role, rule};
@@ -71,7 +72,7 @@ fn actions(plan: &Plan) -> Vec<(Verb, u16, u32)> {
 }
 
 fn holds(plan: &Plan) -> Vec<(Verb, u16, u32, Hold)> {
-    let of = |held: &entitled::plan::Held| (held.action.verb, held.action.target.0, held.action.user.0, held.hold);
+    let of = |held: &entitled::planner::Held| (held.action.verb, held.action.target.0, held.action.user.0, held.hold);
     plan.held.iter().map(of).collect()
 }
 

@@ -4,7 +4,7 @@
 mod of_a_plan;
 
 use entitled::model::{OrderId, UserId};
-use entitled::reconcile::Span;
+use entitled::pass::Span;
 use entitled::sandbox::{APP_SECRET, Fault, Rule, SHOP_TOKEN};
 use entitled::store::Verb;
 use jiff::SignedDuration;

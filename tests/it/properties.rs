@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use entitled::desired::{Desired, desired};
 use entitled::model::{
-    Catalog, OrderKey, Ownership, Policy, ProductIx, Prune, Purchase, Rule, Standing, TargetIx, UserIx, Verdict,
+    Catalog, Limit, Limits, OrderKey, Ownership, Policy, ProductIx, Prune, Purchase, Rule, Standing, TargetIx, UserIx,
+    Verdict,
 };
-use entitled::model::{Limit, Limits};
-use entitled::plan::{Action, Plan, Verb, World, plan};
-use entitled::world::{Actual, Coverage, Freeze, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
+use entitled::planner::desired::{Desired, desired};
+use entitled::planner::input::{Actual, Coverage, Freeze, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
+use entitled::planner::{Action, Plan, Verb, World, plan};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, RngSeed, TestRunner};

@@ -4,7 +4,7 @@
 use super::fields::Fields;
 use super::{Check, shapes};
 use crate::config::raw::{Entry, Node};
-use crate::config::source::Auth;
+use crate::config::settings::source::Auth;
 
 impl Check<'_> {
     pub(super) fn auth(&mut self, entry: &Entry) -> Option<Auth> {

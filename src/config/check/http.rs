@@ -7,7 +7,7 @@ use super::list::OVERLAP;
 use super::{Check, shapes};
 use crate::config::diagnostic::Place;
 use crate::config::raw::{Entry, Node, Value};
-use crate::config::source::{Auth, Expect, HttpSource, Incremental, TotalCheck};
+use crate::config::settings::source::{Auth, Expect, HttpSource, Incremental, TotalCheck};
 use crate::model::Standing;
 
 /// How long a whole read may take where the file does not say.

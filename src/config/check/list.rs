@@ -6,7 +6,7 @@ use serde_json_path::JsonPath;
 use super::fields::Fields;
 use super::{Check, shapes};
 use crate::config::raw::{Entry, Node};
-use crate::config::source::{GetById, Incremental, ItemsPath, List, PagedBy, Paging, TimeFormat};
+use crate::config::settings::source::{GetById, Incremental, ItemsPath, List, PagedBy, Paging, TimeFormat};
 
 /// How far before the watermark an increment starts where the file does not say.
 pub(super) const OVERLAP: SignedDuration = SignedDuration::from_mins(10);

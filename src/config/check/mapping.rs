@@ -6,7 +6,7 @@ use super::fields::{Fields, inside};
 use super::{Check, shapes};
 use crate::config::diagnostic::{Origin, Place};
 use crate::config::raw::{Entry, Node, Value};
-use crate::config::source::{Lines, Map, StatusRule};
+use crate::config::settings::source::{Lines, Map, StatusRule};
 use crate::model::Standing;
 
 // The parser's own words speak of brackets that a filter does not have.

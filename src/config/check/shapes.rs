@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_schema_and_the_check_know_the_same_keys() {
-        let schema = crate::config::schema::schema();
+        let schema = crate::config::spec::schema();
         let single = [
             &FILE,
             &LOGTO,

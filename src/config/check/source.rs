@@ -5,9 +5,10 @@ use jiff::SignedDuration;
 use super::fields::list;
 use super::{Check, shapes};
 use crate::config::diagnostic::{Origin, Place};
-use crate::config::raw::{self, Entry, Node, Value};
+use crate::config::raw;
+use crate::config::raw::{Entry, Node, Value};
+use crate::config::settings::source::{SourceKind, SourceSettings};
 use crate::config::settings::{Logto, LogtoEndpoint};
-use crate::config::source::{SourceKind, SourceSettings};
 use crate::config::suggest::nearest;
 
 /// Between two polls where the file does not say.

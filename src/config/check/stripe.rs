@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::fields::{Fields, list};
 use super::{Check, shapes};
 use crate::config::raw::{Entry, Node};
-use crate::config::source::{Expect, StripeMode, StripePart, StripeProducts, StripeSource};
+use crate::config::settings::source::{Expect, StripeMode, StripePart, StripeProducts, StripeSource};
 use crate::secret::Secret;
 
 /// Where Stripe is (<https://docs.stripe.com/api>).

@@ -10,7 +10,7 @@ use super::fields::Fields;
 use super::{Check, shapes};
 use crate::config::diagnostic::Origin;
 use crate::config::raw::{Entry, Node, Value};
-use crate::config::source::{DeliveryId, Scheme, Signature, Webhook};
+use crate::config::settings::source::{DeliveryId, Scheme, Signature, Webhook};
 use crate::secret::Secret;
 
 /// How far a signed time may lie from now where the file does not say: what Stripe and Standard Webhooks take.

@@ -23,8 +23,8 @@ use tokio::sync::Notify;
 
 use super::exchange::{Answer, Call};
 use super::faults::{Fault, Faults, is_write};
-use super::front::Side;
 use super::log::{Log, Seen};
+use super::serve::Side;
 use crate::model::{OrganizationId, OrganizationRoleId, RoleId, UserId};
 use state::{NewUser, WhoGetsIt};
 

@@ -15,9 +15,9 @@ use tokio::sync::Notify;
 
 use super::exchange::{Answer, Call};
 use super::faults::{Fault, Faults, is_write};
-use super::front::Side;
 use super::log::{Log, Seen};
 use super::logto::LogtoSim;
+use super::serve::Side;
 use crate::model::{OrderId, ProductId};
 pub use hooks::{HOOK_SECRET, signature as hook_signature};
 pub use state::Customer;

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use crate::config::source::{Lines, Map, StatusRule};
+use crate::config::settings::source::{Lines, Map, StatusRule};
 use crate::model::{Buyer, Email, Item, Order, OrderId, ProductId, Standing, UserId};
-use crate::source::call::answer::{begins, listed};
+use crate::source::client::response::{begins, listed};
 use crate::source::{MapError, time};
 
 /// The paths of one source, ready to be used on any number of orders.

@@ -2,12 +2,12 @@
 //!
 //! Asks with `GET` only, at one origin only, and follows no redirect: the credentials go nowhere else.
 
+mod adjustments;
 pub mod mapping;
-mod overlay;
 mod page;
 mod paging;
+mod probe;
 mod read;
-mod trial;
 
 use std::path::Path;
 
@@ -15,10 +15,10 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::call::{Caller, answer, call, segment};
+use super::client::{Caller, call, response, segment};
 use super::recording::{Recording, RecordingError};
 use super::{Lookup, MapError, SourceError};
-use crate::config::source::{HttpSource, Incremental};
+use crate::config::settings::source::{HttpSource, Incremental};
 use crate::model::OrderId;
 use mapping::Mapper;
 use page::Page;
@@ -93,8 +93,8 @@ impl Http {
             return Ok(Lookup::Missing);
         }
         let mut answer = reply.success(&call)?.json(&call)?;
-        let raw = answer::take(&mut answer, get.item.iter(), Value::is_object)
-            .ok_or_else(|| answer::nothing_at(&call, get.item.iter(), &answer))?;
+        let raw = response::take(&mut answer, get.item.iter(), Value::is_object)
+            .ok_or_else(|| response::nothing_at(&call, get.item.iter(), &answer))?;
         let list = mapping::alone(raw);
         let order = self.mapper.order_in(&list).map_err(|error| item_error(&call, 1, error))?;
         if order.id != *id {

@@ -6,9 +6,9 @@ use serde_json_path::JsonPath;
 
 use super::Http;
 use super::paging::Pager;
-use crate::config::source::{List, PagedBy};
+use crate::config::settings::source::{List, PagedBy};
 use crate::source::SourceError;
-use crate::source::call::{answer, call};
+use crate::source::client::{call, response};
 
 /// The answer to one page.
 pub(super) struct Page {
@@ -47,9 +47,9 @@ impl Http {
             _ => None,
         };
         let paths = || list.items.iter().map(|path| &path.0);
-        match answer::take(&mut answer, paths(), Value::is_array) {
+        match response::take(&mut answer, paths(), Value::is_array) {
             Some(Value::Array(items)) => Ok(Page { call, url, items, total, next, more }),
-            _ => Err(answer::nothing_at(&call, paths(), &answer)),
+            _ => Err(response::nothing_at(&call, paths(), &answer)),
         }
     }
 }

@@ -9,9 +9,9 @@ use std::collections::HashSet;
 use reqwest::Url;
 use serde_json::Value;
 
-use crate::config::source::{PagedBy, Paging};
+use crate::config::settings::source::{PagedBy, Paging};
 use crate::source::SourceError;
-use crate::source::call::answer::begins;
+use crate::source::client::response::begins;
 
 /// Where a walk over the pages stands.
 #[derive(Debug)]

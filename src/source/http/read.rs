@@ -11,10 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::overlay::OverlayWalk;
+use super::adjustments::OverlayWalk;
 use super::paging::{Next, PageFacts, Pager};
 use super::{Http, Page, item_error, mapping};
-use crate::config::source::{Incremental, TotalCheck};
+use crate::config::settings::source::{Incremental, TotalCheck};
 use crate::model::{Order, OrderId, Standing};
 use crate::source::{Read, ReadReport, Scope, SourceError, Step, believable, present, time};
 

@@ -15,7 +15,7 @@ use serde_json::{Map as JsonMap, Value};
 use serde_json_path::JsonPath;
 
 use super::ORIGIN;
-use crate::config::source::{HttpSource, List, OrderRef, Overlay, PagedBy, StatusRule};
+use crate::config::settings::source::{HttpSource, List, OrderRef, Overlay, PagedBy, StatusRule};
 use crate::secret::Secret;
 use crate::source::http::mapping::status_words;
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::wire::Identified;
 use super::{Stripe, query};
 use crate::source::SourceError;
-use crate::source::call::{answer, call};
+use crate::source::client::{call, response};
 
 /// The most that Stripe gives at once.
 const PAGE: u32 = 100;
@@ -78,7 +78,7 @@ impl Walk {
         let mut answer = stripe.fetch(url).await?.success(&call)?.json(&call)?;
         let has_more = answer.get("has_more").and_then(Value::as_bool);
         let (Some(Value::Array(items)), Some(has_more)) = (answer.get_mut("data").map(Value::take), has_more) else {
-            return Err(answer::lacks(&call, "`$.data` with `$.has_more`".to_owned(), &answer));
+            return Err(response::lacks(&call, "`$.data` with `$.has_more`".to_owned(), &answer));
         };
         self.pages += 1;
         self.ended = !has_more;

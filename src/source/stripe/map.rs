@@ -5,9 +5,10 @@
 
 use jiff::Timestamp;
 
-use super::wire::SubscriptionItem;
-use super::wire::{Charge, Customer, Dispute, Intent, LineItem, Metadata, Price, Refund, Session, Subscription};
-use crate::config::source::StripeProducts;
+use super::wire::{
+    Charge, Customer, Dispute, Intent, LineItem, Metadata, Price, Refund, Session, Subscription, SubscriptionItem,
+};
+use crate::config::settings::source::StripeProducts;
 use crate::model::{Buyer, Email, Item, Order, OrderId, ProductId, Standing, UserId};
 
 /// The key of a Payment Intent's metadata that makes it an order, and says of what.

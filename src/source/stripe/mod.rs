@@ -18,10 +18,10 @@ use self::list::Walk;
 use self::map::{Paid, Rules};
 use self::read::Recent;
 use self::wire::{Dispute, Intent, Invoice, InvoicePayment, LineItem, Ref, Session, Subscription, SubscriptionItem};
-use super::call::answer::Reply;
-use super::call::{Caller, call, segment};
+use super::client::response::Reply;
+use super::client::{Caller, call, segment};
 use super::{Lookup, MapError, SourceError};
-use crate::config::source::{Auth, StripeMode, StripePart, StripeSource};
+use crate::config::settings::source::{Auth, StripeMode, StripePart, StripeSource};
 use crate::model::{Order, OrderId};
 pub(super) use read::Reading;
 

@@ -20,7 +20,7 @@ use super::{
     DISPUTES, EVENTS, INTENTS, INVOICE_PAYMENTS, REFUNDS, SESSIONS, SUBSCRIPTIONS, Stripe, WITH_INTENT, WITH_SESSION,
     WITH_SUBSCRIPTION,
 };
-use crate::config::source::StripePart;
+use crate::config::settings::source::StripePart;
 use crate::model::{Order, OrderId};
 use crate::source::{Read, ReadReport, Scope, SourceError, Step, believable, present};
 

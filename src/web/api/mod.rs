@@ -2,10 +2,10 @@
 //!
 //! [`OPENAPI`] describes every call with an example of its answer; a test holds the two against each other and
 //! against real answers. Reading is admitted as [`App::admit`](super::App::admit) says, writing as
-//! [`hand`](super::hand) does. Errors are `{"error", "message", "hint"}`. No answer is longer than its `limit`
+//! [`hand`](super::session) does. Errors are `{"error", "message", "hint"}`. No answer is longer than its `limit`
 //! lets it be.
 
-mod answers;
+mod responses;
 
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
@@ -17,9 +17,9 @@ use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::act::{self, Through};
-use super::fault::Fault;
-use super::{App, Bucket, ask, guard};
+use super::actions::Through;
+use super::error::Fault;
+use super::{App, Bucket, actions, guard, queries};
 use crate::store::FreezeScope;
 
 /// The description of all of it, as OpenAPI 3.1.
@@ -128,14 +128,14 @@ type Answer = Result<Json<Value>, Fault>;
 
 async fn status(State(app): State<App>, headers: HeaderMap, Query(limit): Query<Limit>) -> Answer {
     app.reads(&headers)?;
-    Ok(Json(answers::status(&app.status(), limit.rows())))
+    Ok(Json(responses::status(&app.status(), limit.rows())))
 }
 
 async fn plan(State(app): State<App>, headers: HeaderMap, Query(limit): Query<Limit>) -> Answer {
     app.reads(&headers)?;
     let status = app.status();
     let planned = status.plan.as_deref().ok_or_else(|| Fault::Missing("nothing was planned so far".to_owned()))?;
-    Ok(Json(answers::plan(planned, limit.rows())))
+    Ok(Json(responses::plan(planned, limit.rows())))
 }
 
 async fn runs(State(app): State<App>, headers: HeaderMap) -> Answer {
@@ -145,7 +145,7 @@ async fn runs(State(app): State<App>, headers: HeaderMap) -> Answer {
 
 async fn why(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Answer {
     app.reads(&headers)?;
-    Ok(Json(answers::value(&ask::explained(&app, &id).await?)))
+    Ok(Json(responses::value(&queries::explained(&app, &id).await?)))
 }
 
 async fn holders(
@@ -155,11 +155,11 @@ async fn holders(
     Query(limit): Query<Limit>,
 ) -> Answer {
     app.reads(&headers)?;
-    Ok(Json(answers::holders(ask::holders(&app, &key).await?, limit.rows())))
+    Ok(Json(responses::holders(queries::holders(&app, &key).await?, limit.rows())))
 }
 
 async fn reconcile(State(app): State<App>, headers: HeaderMap) -> Response {
-    let asked = app.writes(&headers, None).map_err(Fault::from).and_then(|()| act::reconcile(&app));
+    let asked = app.writes(&headers, None).map_err(Fault::from).and_then(|()| actions::reconcile(&app));
     match asked {
         Ok(at) => (StatusCode::ACCEPTED, Json(json!({ "asked": at }))).into_response(),
         Err(fault) => fault.into_response(),
@@ -176,7 +176,7 @@ struct Approve {
 async fn approve(State(app): State<App>, headers: HeaderMap, body: Result<Json<Approve>, JsonRejection>) -> Answer {
     app.writes(&headers, None)?;
     let Approve { digest, note } = read(body)?;
-    Ok(Json(answers::value(&act::approve(&app, &digest, note, Through::Api).await?)))
+    Ok(Json(responses::value(&actions::approve(&app, &digest, note, Through::Api).await?)))
 }
 
 #[derive(Deserialize)]
@@ -193,13 +193,13 @@ async fn freeze(State(app): State<App>, headers: HeaderMap, body: Result<Json<Fr
     app.writes(&headers, None)?;
     let Freeze { length, reason, all } = read(body)?;
     let scope = if all { FreezeScope::All } else { FreezeScope::Revocations };
-    let freeze = act::freeze(&app, &length, &reason, scope, Through::Api).await?;
-    Ok(Json(answers::freeze(&freeze)))
+    let freeze = actions::freeze(&app, &length, &reason, scope, Through::Api).await?;
+    Ok(Json(responses::freeze(&freeze)))
 }
 
 async fn unfreeze(State(app): State<App>, headers: HeaderMap) -> Answer {
     app.writes(&headers, None)?;
-    Ok(Json(json!({ "ended": act::unfreeze(&app, Through::Api).await? })))
+    Ok(Json(json!({ "ended": actions::unfreeze(&app, Through::Api).await? })))
 }
 
 fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Fault> {

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::Frame;
-use super::parts::{self, clock, number, ticked, when};
-use crate::status::About;
+use super::parts::{clock, number, ticked, when};
+use super::{Frame, parts};
+use crate::report::status::About;
 
 /// The file, its commit, its digest; and its problems, each with its line.
 pub(super) fn config(frame: Frame<'_>) -> Markup {

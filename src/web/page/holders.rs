@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::parts::{self, number, when, who};
-use super::{Frame, ROWS, shell};
-use crate::render::{Holder, Holders, Owner, words};
+use super::parts::{number, when, who};
+use super::{Frame, ROWS, parts, shell};
+use crate::report::{Holder, Holders, Owner, messages};
 
 /// Everybody who holds a target.
 pub fn holders(frame: Frame<'_>, all: &Holders) -> String {
@@ -14,13 +14,13 @@ pub fn holders(frame: Frame<'_>, all: &Holders) -> String {
             p.crumb { a href="/#targets" { "Targets" } }
             h1 { (all.target) }
             p.says {
-                (words::count(all.holders.len() as u64, "holder")) ": " (number(of(Owner::Granted))) " granted, "
+                (messages::count(all.holders.len() as u64, "holder")) ": " (number(of(Owner::Granted))) " granted, "
                 (number(of(Owner::Adopted))) " adopted, " (number(of(Owner::Foreign))) " foreign"
                 @if of(Owner::Released) > 0 { ", " (number(of(Owner::Released))) " released" }
                 "."
             }
             p.aside { code { (all.target_key) } }
-            @if !words::is_known(&all.coverage) {
+            @if !messages::is_known(&all.coverage) {
                 p.hint { "This was not read whole (" (all.coverage) "): some may be missing here." }
             }
         }

@@ -1,7 +1,7 @@
 //! The page as HTML: values in, text out.
 //!
-//! Pure. Everything shown comes from the values that the commands print too ([`Status`], [`View`](crate::render::View),
-//! [`Explanation`](crate::render::Explanation), [`Holders`](crate::render::Holders)): nothing is decided here, and
+//! Pure. Everything shown comes from the values that the commands print too ([`Status`], [`View`](crate::report::View),
+//! [`Explanation`](crate::report::Explanation), [`Holders`](crate::report::Holders)): nothing is decided here, and
 //! `now` is an argument. The templates escape whatever they are given, so that a product may be called anything.
 //!
 //! Works without script: every button is a form, and a reload shows how things stand. `page.js` makes it live
@@ -10,23 +10,23 @@
 
 mod config;
 mod holders;
-mod parts;
-mod person;
+pub(super) mod parts;
 mod plan;
+pub(crate) mod routes;
 mod runs;
-mod sandbox;
-mod standing;
+mod status;
 mod targets;
+mod user;
 
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
-use crate::status::{Mode, Status};
+use crate::report::status::{Mode, Status};
 
+pub use crate::web::sandbox::page::{Break, Order, Product, Sandbox};
 pub use holders::holders;
-pub use person::{Person, person};
 pub use runs::run;
-pub use sandbox::{Break, Order, Product, Sandbox};
+pub use user::{Person, person};
 
 /// The style sheet.
 pub const CSS: &str = include_str!("page.css");
@@ -78,9 +78,9 @@ pub enum Session {
 pub fn overview(frame: Frame<'_>, sandbox: Option<&Sandbox>) -> String {
     let status = frame.status;
     let body = html! {
-        (standing::state(frame))
-        (standing::troubles(frame))
-        @if let Some(sandbox) = sandbox { (sandbox::panel(frame, sandbox)) }
+        (status::state(frame))
+        (status::troubles(frame))
+        @if let Some(sandbox) = sandbox { (crate::web::sandbox::page::panel(frame, sandbox)) }
         (plan::held(frame))
         (plan::changes(frame))
         (plan::waiting(frame))
@@ -88,7 +88,7 @@ pub fn overview(frame: Frame<'_>, sandbox: Option<&Sandbox>) -> String {
         (targets::sources(frame))
         (runs::runs(frame))
         (config::config(frame))
-        (standing::actions(frame))
+        (status::actions(frame))
     };
     shell(frame, status.state.word(), &body)
 }

@@ -4,25 +4,25 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::{Hand, ROWS};
-use crate::render::words;
+use crate::report::messages;
 
 /// `12 min ago`, `in 40 s`, with the whole time for those who point at it. The script keeps it true.
-pub(super) fn when(at: Timestamp, now: Timestamp) -> Markup {
-    html! { time datetime=(at.to_string()) title=(words::moment(at)) { (distance(at, now)) } }
+pub(in crate::web) fn when(at: Timestamp, now: Timestamp) -> Markup {
+    html! { time datetime=(at.to_string()) title=(messages::moment(at)) { (distance(at, now)) } }
 }
 
 /// [`when`], or a dash.
-pub(super) fn when_known(at: Option<Timestamp>, now: Timestamp) -> Markup {
+pub(in crate::web) fn when_known(at: Option<Timestamp>, now: Timestamp) -> Markup {
     html! { @if let Some(at) = at { (when(at, now)) } @else { span.none { "never" } } }
 }
 
 /// `09:14:02 UTC`.
-pub(super) fn clock(at: Timestamp) -> String {
+pub(in crate::web) fn clock(at: Timestamp) -> String {
     at.strftime("%H:%M:%S UTC").to_string()
 }
 
 /// In one figure, as a person would say it. `page.js` says the same.
-pub(super) fn distance(at: Timestamp, now: Timestamp) -> String {
+pub(in crate::web) fn distance(at: Timestamp, now: Timestamp) -> String {
     let seconds = now.duration_since(at).as_secs();
     let far = match seconds.unsigned_abs() {
         0..=1 => return "now".to_owned(),
@@ -35,7 +35,7 @@ pub(super) fn distance(at: Timestamp, now: Timestamp) -> String {
 }
 
 /// Text in which backticks mark code, as every message of ours has it.
-pub(super) fn ticked(text: &str) -> Markup {
+pub(in crate::web) fn ticked(text: &str) -> Markup {
     html! {
         @for (at, part) in text.split('`').enumerate() {
             @if at % 2 == 1 { code { (part) } } @else { (part) }
@@ -44,7 +44,7 @@ pub(super) fn ticked(text: &str) -> Markup {
 }
 
 /// A user as a link to their page, with their address.
-pub(super) fn who(user: &str, email: Option<&str>) -> Markup {
+pub(in crate::web) fn who(user: &str, email: Option<&str>) -> Markup {
     html! {
         a.user href=(user_path(user)) { (user) }
         @if let Some(email) = email { " " span.email { (email) } }
@@ -52,23 +52,23 @@ pub(super) fn who(user: &str, email: Option<&str>) -> Markup {
 }
 
 /// A target as a link to its page.
-pub(super) fn target(name: &str, key: &str) -> Markup {
+pub(in crate::web) fn target(name: &str, key: &str) -> Markup {
     html! { a.target href=(target_path(key)) { (name) } }
 }
 
 /// The page of a user.
-pub(super) fn user_path(user: &str) -> String {
+pub(in crate::web) fn user_path(user: &str) -> String {
     format!("/users/{}", segment(user))
 }
 
 /// The page of a target. Its key has slashes, and so has its address.
-pub(super) fn target_path(key: &str) -> String {
+pub(in crate::web) fn target_path(key: &str) -> String {
     let parts: Vec<String> = key.split('/').map(segment).collect();
     format!("/targets/{}", parts.join("/"))
 }
 
 /// One part of a path, whatever stands in it. A part that is only dots would be read as a folder.
-pub(super) fn segment(text: &str) -> String {
+pub(in crate::web) fn segment(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let dots = text.bytes().all(|byte| byte == b'.');
     for byte in text.bytes() {
@@ -82,12 +82,12 @@ pub(super) fn segment(text: &str) -> String {
 }
 
 /// A word in a box: the name of a hold, an outcome.
-pub(super) fn tag(kind: &str, word: &str) -> Markup {
+pub(in crate::web) fn tag(kind: &str, word: &str) -> Markup {
     html! { span class={ "tag " (kind) } { (word) } }
 }
 
 /// What is beyond the rows that are shown. `command`: what prints them all.
-pub(super) fn more(all: usize, command: &str) -> Markup {
+pub(in crate::web) fn more(all: usize, command: &str) -> Markup {
     html! {
         @if all > ROWS {
             p.more { "and " (all - ROWS) " more: " (ticked(command)) }
@@ -96,12 +96,12 @@ pub(super) fn more(all: usize, command: &str) -> Markup {
 }
 
 /// What shows that a form was sent from this page.
-pub(super) fn form_token(form: &str) -> Markup {
+pub(in crate::web) fn form_token(form: &str) -> Markup {
     html! { input type="hidden" name="form" value=(form); }
 }
 
 /// A form of this page; nothing for those who may only look.
-pub(super) fn form(hand: Hand<'_>, action: &str, class: &str, body: &Markup) -> Markup {
+pub(in crate::web) fn form(hand: Hand<'_>, action: &str, class: &str, body: &Markup) -> Markup {
     html! {
         @if let Hand::Writes { form, .. } = hand {
             form method="post" action=(action) class=(class) data-live-form {
@@ -113,7 +113,7 @@ pub(super) fn form(hand: Hand<'_>, action: &str, class: &str, body: &Markup) -> 
 }
 
 /// A number with thin spaces between its thousands.
-pub(super) fn number(n: u64) -> String {
+pub(in crate::web) fn number(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3 * 3);
     for (at, digit) in digits.chars().enumerate() {

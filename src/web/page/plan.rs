@@ -2,10 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::parts::{self, clock, form, more, number, target, ticked, when, who};
-use super::{Frame, Hand, ROWS};
-use crate::render::{Change, HeldChange, Waiting, words};
-use crate::status::{Mode, Planned};
+use super::parts::{clock, form, more, number, target, ticked, when, who};
+use super::{Frame, Hand, ROWS, parts};
+use crate::report::status::{Mode, Planned};
+use crate::report::{Change, HeldChange, Waiting, messages};
 
 /// What waits for a person: by the set that one approval lets through, or by what else would lift it.
 pub(super) fn held(frame: Frame<'_>) -> Markup {
@@ -38,7 +38,7 @@ const FIRST: usize = 5;
 
 fn held_set(frame: Frame<'_>, set: &[&HeldChange]) -> Markup {
     let first = set[0];
-    let what = format!("{} to {}", words::count(set.len() as u64, "change"), first.change.action);
+    let what = format!("{} to {}", messages::count(set.len() as u64, "change"), first.change.action);
     let rows = |some: &[&HeldChange]| html! { ul.changes { @for one in some { (line(&one.change, Shows::Target)) } } };
     html! {
         article.card.is-held {
@@ -62,7 +62,7 @@ fn held_set(frame: Frame<'_>, set: &[&HeldChange]) -> Markup {
                             input name="note" maxlength="200" placeholder="why, for the audit trail";
                         }
                         button.primary id={ "approve-" (digest) } {
-                            "Approve " (words::count(set.len() as u64, "change"))
+                            "Approve " (messages::count(set.len() as u64, "change"))
                         }
                     }))
                     @if frame.hand == Hand::Reads { p.aside { a href="/sign-in" { "Sign in" } " to approve it here." } }
@@ -112,7 +112,7 @@ fn one(frame: Frame<'_>, kind: &str, planned: &Planned) -> Markup {
     html! {
         p.plan-head {
             "Of the last " (kind) " at " (clock(planned.at)) ", " (when(planned.at, frame.now)) ". "
-            (words::outlook(view))
+            (messages::outlook(view))
             @match frame.status.mode {
                 Mode::DryRun if !view.in_sync() => " Nothing of it is carried out.",
                 Mode::Live if !view.in_sync() && frame.status.figures.pending == 0 => " Carried out.",

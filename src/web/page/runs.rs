@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::parts::{self, clock, number, segment, when};
-use super::{Frame, ROWS, shell};
-use crate::render::words;
-use crate::status::RunStatus;
+use super::parts::{clock, number, segment, when};
+use super::{Frame, ROWS, parts, shell};
+use crate::report::messages;
+use crate::report::status::RunStatus;
 use crate::store::AuditRow;
-use crate::terminal::clean;
+use crate::text::clean;
 
 /// The last passes, newest first.
 pub(super) fn runs(frame: Frame<'_>) -> Markup {
@@ -77,11 +77,11 @@ pub fn run(frame: Frame<'_>, id: &str, run: Option<&RunStatus>, rows: &[AuditRow
             h1 { "Run " code { (clean(id)) } }
             @if let Some(run) = run {
                 p.says {
-                    "A " (run.kind.word()) " pass at " (words::moment(run.started)) ", by "
+                    "A " (run.kind.word()) " pass at " (messages::moment(run.started)) ", by "
                     code { (run.config.get(..7).unwrap_or(&run.config)) } "."
                     @if let Some(end) = &run.end {
-                        " " (words::count(end.done, "change")) " made, " (number(end.held)) " held, "
-                        (number(end.failed)) " failed, with " (words::count(end.calls, "call")) " to Logto in " (took(end.elapsed_ms)) "."
+                        " " (messages::count(end.done, "change")) " made, " (number(end.held)) " held, "
+                        (number(end.failed)) " failed, with " (messages::count(end.calls, "call")) " to Logto in " (took(end.elapsed_ms)) "."
                     }
                 }
             }

@@ -2,10 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::parts::{self, number, target, ticked, when_known};
-use super::{Frame, ROWS};
-use crate::render::{TargetView, words};
-use crate::status::{About, Status};
+use super::parts::{number, target, ticked, when_known};
+use super::{Frame, ROWS, parts};
+use crate::report::status::{About, Status};
+use crate::report::{TargetView, messages};
 
 /// One line for each target.
 pub(super) fn targets(status: &Status) -> Markup {
@@ -43,7 +43,7 @@ fn row(one: &TargetView) -> Markup {
             td.n.(zero(one.foreign)) { (number(one.foreign)) }
             td.n.(zero(one.kept)) { (number(one.kept)) }
             td {
-                @if words::is_known(&one.coverage) { span.aside { (one.coverage) } }
+                @if messages::is_known(&one.coverage) { span.aside { (one.coverage) } }
                 @else { (parts::tag("is-bad", &one.coverage)) }
             }
         }

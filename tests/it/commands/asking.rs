@@ -62,7 +62,7 @@ fn the_ledger_is_verified_copied_and_made_anew() {
     let ran = home.entitled(&["ledger", "rebuild"]).exits(1).complains(&["`--yes`"]);
     assert!(ran.out.contains("Rebuild: 21 to adopt, 0 to close."), "{}", ran.out);
     {
-        let _held = entitled::lease::take(&home.path("entitled.db")).unwrap().unwrap();
+        let _held = entitled::store::lease::take(&home.path("entitled.db")).unwrap().unwrap();
         home.entitled(&["ledger", "rebuild", "--yes"]).exits(1).complains(&["another `entitled` writes to this store"]);
     }
     let ran = home.entitled(&["ledger", "rebuild", "--yes"]).exits(0);

@@ -216,7 +216,7 @@ async fn a_store_that_others_may_read_or_that_is_no_store() {
 async fn whoever_writes_to_the_store_is_named() {
     let town = quiet().await;
     town.home.entitled(&["run", "--once"]).exits(0);
-    let lease = entitled::lease::take(&town.home.path("entitled.db")).unwrap().unwrap();
+    let lease = entitled::store::lease::take(&town.home.path("entitled.db")).unwrap().unwrap();
     let checkup = Checkup::of(&town.home, 0);
     let writer = checkup.is("store", "writer", "ok")["found"].as_str().unwrap();
     assert!(writer.contains(&format!("process {}", std::process::id())), "{writer}");

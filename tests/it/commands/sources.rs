@@ -1,8 +1,8 @@
 //! `entitled source`: presets listed and shown, and a source tried out.
 
-use entitled::config::source::{HttpSource, SourceKind};
+use entitled::config::presets::{Heading, PRESETS, text};
+use entitled::config::settings::source::{HttpSource, SourceKind};
 use entitled::config::{Env, Presets, check_text};
-use entitled::source::presets::{Heading, PRESETS, text};
 use serde_json::{Value, json};
 
 use crate::support::binary::{Home, demo_file};

@@ -1,7 +1,7 @@
 //! `entitled status`, where no daemon answers: what the store remembers.
 
 use entitled::model::State;
-use entitled::status::{About, Duty, Mode, Status, Trouble};
+use entitled::report::status::{About, Duty, Mode, Status, Trouble};
 use serde_json::Value;
 
 use crate::support::binary::{Home, Town};

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use entitled::config::{Presets, check_text, schema::schema};
-use entitled::source::presets::PRESETS;
+use entitled::config::presets::PRESETS;
+use entitled::config::spec::schema;
+use entitled::config::{Presets, check_text};
 use serde_json::Value;
 
 use super::{Fixed, presets};
@@ -31,12 +32,7 @@ fn every_example_is_taken_without_a_warning() {
             Ok((_, warnings)) => assert_eq!(warnings, [], "{}", file.display()),
             Err(problems) => panic!(
                 "{}",
-                entitled::config::render(
-                    &problems,
-                    &text,
-                    &file.display().to_string(),
-                    entitled::terminal::Color::Plain
-                )
+                entitled::config::render(&problems, &text, &file.display().to_string(), entitled::text::Color::Plain)
             ),
         }
     }

@@ -65,7 +65,7 @@ fn any_cut_of_a_file_is_refused_or_taken_but_never_panics() {
     for (at, _) in text.char_indices() {
         if let Err(problems) = check(&text[..at]) {
             assert!(!problems.is_empty());
-            let shown = entitled::config::render(&problems, &text[..at], "f", entitled::terminal::Color::Plain);
+            let shown = entitled::config::render(&problems, &text[..at], "f", entitled::text::Color::Plain);
             assert!(!shown.contains("s3cr3t"));
         }
     }

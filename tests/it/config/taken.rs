@@ -1,16 +1,15 @@
 //! What a good file becomes.
 
+use entitled::config::settings::source::{Auth, Incremental, PagedBy, Paging, SourceKind, TotalCheck};
 use entitled::config::settings::{LogtoEndpoint, Matching, NotifyFormat, WantedTarget};
-use entitled::config::source::{Auth, Incremental, PagedBy, Paging, SourceKind, TotalCheck};
-use entitled::model::State;
-use entitled::model::{Policy, Prune};
+use entitled::model::{Policy, Prune, State};
 use jiff::SignedDuration;
 
 use super::check;
 
 const SANDBOX: &str = "version: 1\nlogto: {endpoint: sandbox}\nsources: {shop: {kind: sandbox}}\nprune: owned\n";
 
-fn http(text: &str) -> entitled::config::source::HttpSource {
+fn http(text: &str) -> entitled::config::settings::source::HttpSource {
     let text = format!(
         "version: 1\nlogto: {{endpoint: sandbox}}\nprune: owned\nproducts: {{a: {{entitlements: [{{role: r}}]}}}}\nsources:\n  shop:\n{text}"
     );

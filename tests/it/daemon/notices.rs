@@ -6,8 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use entitled::config::settings::{Notify, NotifyFormat};
-use entitled::daemon;
-use entitled::notify::{Delivery, tell};
+use entitled::daemon::notify::{Delivery, tell};
 use entitled::sandbox::Rule;
 use entitled::secret::Secret;
 use serde_json::Value;
@@ -55,7 +54,7 @@ async fn many_passes_in_one_state_are_one_notice() {
         let counted = counted.clone();
         move |delivery| counted.lock().unwrap().push(delivery)
     };
-    let (stopper, stop) = daemon::stop();
+    let (stopper, stop) = entitled::shutdown::stop();
     let telling = tokio::spawn(tell(
         receiver.notice(NotifyFormat::Json),
         live.reading.status.clone(),

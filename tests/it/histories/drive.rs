@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entitled::daemon::Stop;
-use entitled::intake::{Breadth, intake};
-use entitled::model::{self, Buyer, Email, Prune, Standing, Target, UserId};
-use entitled::plan::{Hold, Verb};
-use entitled::reconcile::{Sight, Span, act, look};
+use entitled::model;
+use entitled::model::{Buyer, Email, Prune, Standing, Target, UserId};
+use entitled::pass::ingest::{Breadth, intake};
+use entitled::pass::{Sight, Span, act, look};
+use entitled::planner::{Hold, Verb};
 use entitled::sandbox::{APP_SECRET, Faults, Knobs, SHOP_TOKEN};
+use entitled::shutdown::Stop;
 use jiff::{SignedDuration, Timestamp};
 
 use super::catalogs::{PRODUCTS, Shop, Thing};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use entitled::model::{Prune, UserId};
-use entitled::plan::{Hold, Verb};
+use entitled::planner::{Hold, Verb};
 use entitled::store;
 
 use super::catalogs::{THINGS, Thing};

@@ -1,7 +1,7 @@
 //! What happens outside between two passes, done to the simulators and told to the model.
 
-use entitled::in_force::EnterError;
 use entitled::model::Target;
+use entitled::pass::active::EnterError;
 use entitled::sandbox::Customer;
 use jiff::SignedDuration;
 use proptest::sample::Index;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entitled::model::{Prune, UserId};
-use entitled::plan::{Bound, Doubt, Gap, Hold, Verb};
-use entitled::reconcile::{Sight, Span};
+use entitled::pass::{Sight, Span};
+use entitled::planner::{Bound, Doubt, Gap, Hold, Verb};
 use jiff::SignedDuration;
 
 use super::catalogs::{THINGS, Thing};
@@ -46,7 +46,7 @@ impl World {
             let entitles = |thing: Thing| {
                 order.surely_entitles(&self.rules, thing, self.at()) && self.known_target(thing).is_some()
             };
-            let asked = |one: &entitled::render::Waiting| one.reason == "Ambiguous" && one.buyer.contains(&address);
+            let asked = |one: &entitled::report::Waiting| one.reason == "Ambiguous" && one.buyer.contains(&address);
             if THINGS.into_iter().any(entitles) && !sight.view.waiting.iter().any(asked) {
                 return Err(format!("nobody asks whose this is: {order:?}\n{:?}", sight.view.waiting));
             }

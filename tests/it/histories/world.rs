@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use entitled::config::presets::PRESETS;
 use entitled::config::settings::Config;
 use entitled::config::{Env, Presets, check_text};
-use entitled::in_force::{EnterError, InForce, Simulators, enter};
 use entitled::model::{OrderKey, SourceName, Target, UserId};
-use entitled::render::Origin;
+use entitled::pass::active::{EnterError, InForce, Simulators, enter};
+use entitled::report::Origin;
 use entitled::sandbox::{Handles, LogtoSim, Options, Running, SHOP_TOKEN, ShopSim, start};
-use entitled::source::presets::PRESETS;
 use entitled::store::Store;
 use jiff::Timestamp;
 

@@ -1,6 +1,6 @@
 //! Names of the file and what they stand for.
 
-use super::*;
+use crate::logto::*;
 
 #[tokio::test]
 async fn names_and_ids_resolve_and_an_organization_role_brings_the_membership() {

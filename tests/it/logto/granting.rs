@@ -1,6 +1,6 @@
 //! Grants and revocations: what one bad user, one bad answer or one bad server costs.
 
-use super::*;
+use crate::logto::*;
 
 #[tokio::test]
 async fn a_thousand_users_are_granted_a_role_in_ten_calls() {

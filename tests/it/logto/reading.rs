@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::*;
+use crate::logto::*;
 
 #[tokio::test]
 async fn a_thousand_holders_are_read_in_ten_calls() {

@@ -1,6 +1,6 @@
 //! The token: fetched once, replaced in time, and each refusal explained.
 
-use super::*;
+use crate::logto::*;
 
 #[tokio::test]
 async fn twenty_first_calls_fetch_one_token() {

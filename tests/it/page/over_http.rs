@@ -5,10 +5,10 @@ mod api;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use entitled::daemon::metrics::Meter;
 use entitled::daemon::{Nudges, Open, Reading, nudges};
-use entitled::meter::Meter;
+use entitled::report::status::Status;
 use entitled::secret::Secret;
-use entitled::status::Status;
 use entitled::web::{App, Server, bind};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -234,7 +234,7 @@ async fn an_open_page_is_told_of_a_change() {
     assert!(third.contains("event: poll"), "{third}");
     // The end of the daemon ends the stream.
     let mut ending = samples::in_sync();
-    ending.duty = entitled::status::Duty::Stopping;
+    ending.duty = entitled::report::status::Duty::Stopping;
     desk.status.send_replace(Arc::new(ending));
     assert_eq!(told().await, None);
 }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use entitled::model::State;
-use entitled::model::UserId;
-use entitled::render::{Change, HeldChange, Origin, Summary, TargetView, View, Waiting};
-use entitled::status::{
+use entitled::model::{State, UserId};
+use entitled::report::status::{
     About, ConfigInForce, Duty, Figures, Frozen, Mode, Pass, Planned, RunEnded, RunStatus, SourceStatus, Status,
     Trouble,
 };
+use entitled::report::{Change, HeldChange, Origin, Summary, TargetView, View, Waiting};
 use jiff::{SignedDuration, Timestamp};
 
 /// When all of it was said.

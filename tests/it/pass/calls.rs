@@ -32,14 +32,13 @@ async fn one_dead_user_among_a_hundred_costs_a_handful() {
         stage.buyer(&format!("buyer-{number}@example.com"), "prd_pro");
     }
     stage.poll().await.unwrap();
-    let span = entitled::reconcile::Span::Full;
+    let span = entitled::pass::Span::Full;
     let sight = stage.look(&span).await.unwrap();
     let dead = sight.view.changes[42].user.clone();
     stage.logto.delete_user(&dead);
     stage.logto.clear_requests();
-    let (writer, stop, now) = (stage.in_force.client.writer(), entitled::daemon::Stop::never(), stage.now());
-    let report =
-        entitled::reconcile::act(&stage.in_force, &stage.store, &writer, &sight, &span, now, &stop).await.unwrap();
+    let (writer, stop, now) = (stage.in_force.client.writer(), entitled::shutdown::Stop::never(), stage.now());
+    let report = entitled::pass::act(&stage.in_force, &stage.store, &writer, &sight, &span, now, &stop).await.unwrap();
     assert_eq!((report.figures().done, report.figures().failed), (99, 1));
     assert_eq!(report.gone, [dead].into());
     let calls = stage.logto.requests().len();

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use entitled::model::UserId;
-use entitled::render::text;
+use entitled::report::text;
 use entitled::sandbox::{Fault, Rule};
-use entitled::terminal::Color;
+use entitled::text::Color;
 use jiff::SignedDuration;
 
 use crate::support::binary::Town;

@@ -72,7 +72,7 @@ async fn an_order_that_changes_its_mind_while_it_is_read_again_keeps_its_grant()
     stage.shop.set_status(&orders[0], "refunded");
     let touched = stage.poll().await.unwrap();
     stage.shop.set_status(&orders[0], "paid");
-    let passed = stage.over(&entitled::reconcile::Span::Quick(touched)).await;
+    let passed = stage.over(&entitled::pass::Span::Quick(touched)).await;
     assert_eq!((passed.changes(), passed.held()), (vec![], vec![]));
     assert_eq!(stage.holders("paid-tier"), set([&users[0]]));
 }

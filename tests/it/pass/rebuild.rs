@@ -1,8 +1,8 @@
 //! A ledger made anew from orders and Logto: it knows more, and takes nothing from anybody.
 
 use entitled::model::{Ownership, UserId};
-use entitled::rebuild::Rebuild;
-use entitled::reconcile::Span;
+use entitled::pass::Span;
+use entitled::pass::rebuild::Rebuild;
 use entitled::store::Verb;
 
 use super::set;

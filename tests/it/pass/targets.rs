@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use entitled::in_force::EnterError;
 use entitled::model::UserId;
-use entitled::report::Came;
+use entitled::pass::active::EnterError;
+use entitled::report::run::Came;
 use entitled::sandbox::{Fault, Rule};
 
 use super::set;
@@ -135,14 +135,13 @@ async fn a_role_that_goes_between_looking_and_acting_is_said_to_be_gone() {
     let (ann, _) = stage.buyer("ann@example.com", "prd_pro");
     let (ben, _) = stage.buyer("ben@example.com", "prd_team");
     stage.poll().await.unwrap();
-    let span = entitled::reconcile::Span::Full;
+    let span = entitled::pass::Span::Full;
     let sight = stage.look(&span).await.unwrap();
     stage.logto.delete_role(&stage.logto.role("paid-tier").unwrap());
     let writer = stage.in_force.client.writer();
-    let stop = entitled::daemon::Stop::never();
+    let stop = entitled::shutdown::Stop::never();
     let now = stage.now();
-    let report =
-        entitled::reconcile::act(&stage.in_force, &stage.store, &writer, &sight, &span, now, &stop).await.unwrap();
+    let report = entitled::pass::act(&stage.in_force, &stage.store, &writer, &sight, &span, now, &stop).await.unwrap();
     let gone: Vec<_> = report.lines.iter().filter(|line| matches!(line.came, Came::Gone(_))).collect();
     assert!(gone.len() == 1 && gone[0].change.user == ann, "{report:?}");
     assert_eq!(stage.acme(), [(ben, vec!["member"])].into());
@@ -159,7 +158,7 @@ async fn a_logto_that_cannot_be_read_holds_what_it_may_hold() {
     for fault in [Fault::Refuse, Fault::Html, Fault::HalfJson, Fault::Truncate] {
         stage.logto.faults().add(Rule::new(fault).path(&format!("/api/roles/{role}/users")));
         stage.poll().await.unwrap();
-        match stage.look(&entitled::reconcile::Span::Full).await {
+        match stage.look(&entitled::pass::Span::Full).await {
             Ok(sight) => {
                 assert_eq!(sight.view.changes, [], "{fault:?}");
                 assert!(!sight.troubles.is_empty(), "{fault:?}");

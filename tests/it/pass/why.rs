@@ -1,12 +1,12 @@
 //! Why somebody holds something, and who holds it: what is explained is what a pass then does.
 
-use entitled::holders::who_has;
 use entitled::model::{Email, UserId};
-use entitled::reconcile::Span;
-use entitled::render::{Explanation, Outcome, Owner, TargetWhy, Wanted, holders_text, why_text};
-use entitled::terminal::Color;
-use entitled::why::{Whom, WhyError, why};
-use entitled::world::Presence;
+use entitled::pass::Span;
+use entitled::pass::explain::{Whom, WhyError, why};
+use entitled::pass::holders::who_has;
+use entitled::planner::input::Presence;
+use entitled::report::{Explanation, Outcome, Owner, TargetWhy, Wanted, holders_text, why_text};
+use entitled::text::Color;
 use jiff::SignedDuration;
 
 use crate::support::stage::{NO_LIMITS, PRODUCTS, Stage, file, usual};

@@ -1,10 +1,9 @@
 //! Taking a pass back: an inverse is a plan like any other, and only of what is ours.
 
-use entitled::desired::desired;
-use entitled::model::Limit;
-use entitled::model::{OrderKey, ProductIx, Standing, TargetIx, UserIx, Verb};
-use entitled::plan::{Bound, Cause, Gap, Hold, Inverse, Plan, World, undo};
-use entitled::world::{Coverage, Freeze};
+use entitled::model::{Limit, OrderKey, ProductIx, Standing, TargetIx, UserIx, Verb};
+use entitled::planner::desired::desired;
+use entitled::planner::input::{Coverage, Freeze};
+use entitled::planner::{Bound, Cause, Gap, Hold, Inverse, Plan, World, undo};
 
 use super::{DAY, NOW, Scene, actions, holds, one_role};
 use crate::worlds::purchase;

@@ -4,12 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use entitled::desired::{Ending, Origin, State};
-use entitled::limits::Over;
-use entitled::model::Limit;
-use entitled::model::{Prune, TargetIx};
-use entitled::plan::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, Verb, World, plan};
-use entitled::world::{Coverage, Freeze, LedgerAge, Reread};
+use entitled::model::{Limit, Prune, TargetIx};
+use entitled::planner::desired::{Ending, Origin, State};
+use entitled::planner::input::{Coverage, Freeze, LedgerAge, Reread};
+use entitled::planner::limits::Over;
+use entitled::planner::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, Verb, World, plan};
 
 use crate::aftermath::insert;
 use crate::facts::{

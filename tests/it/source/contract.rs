@@ -5,9 +5,10 @@
 
 use std::path::PathBuf;
 
-use entitled::config::source::{HttpSource, PagedBy, Paging};
+use entitled::config::presets;
+use entitled::config::settings::source::{HttpSource, PagedBy, Paging};
 use entitled::model::{OrderId, Standing};
-use entitled::source::{Lookup, Read, Shrunk, SourceError, presets};
+use entitled::source::{Lookup, Read, Shrunk, SourceError};
 use jiff::SignedDuration;
 
 use super::{FULL, ids, read, refused, source};
@@ -136,7 +137,7 @@ async fn contract_bitcart_traps_are_never_a_shop_without_orders() {
         matches!(&error, SourceError::Denied { said, .. } if said == "Could not validate credentials"),
         "{error:?}"
     );
-    anonymous.auth = entitled::config::source::Auth::None;
+    anonymous.auth = entitled::config::settings::source::Auth::None;
     let error = refused(&source(anonymous), FULL).await;
     assert!(matches!(&error, SourceError::Denied { said, .. } if said == "Not authenticated"), "{error:?}");
     assert!(error.hint().unwrap().contains("sends no credentials"));
@@ -211,7 +212,7 @@ async fn contract_medusa_refusals_and_ignored_filters() {
     let error = refused(&source(http.clone()), FULL).await;
     assert!(matches!(error, SourceError::Denied { .. }), "{error:?}");
     assert!(error.to_string().contains("HTTP Basic"), "{error}");
-    http.auth = entitled::config::source::Auth::None;
+    http.auth = entitled::config::settings::source::Auth::None;
     assert!(matches!(refused(&source(http), FULL).await, SourceError::Denied { .. }));
 
     // The server ignores a filter on the status: all seven come, each with its own standing.

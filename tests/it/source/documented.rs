@@ -7,10 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use entitled::config::source::{HttpSource, Incremental, PagedBy};
-use entitled::model::Forced;
-use entitled::model::{Item, Order, OrderId, Standing};
-use entitled::source::presets::PRESETS;
+use entitled::config::presets::PRESETS;
+use entitled::config::settings::source::{HttpSource, Incremental, PagedBy};
+use entitled::model::{Forced, Item, Order, OrderId, Standing};
 use entitled::source::{Lookup, Read, Source, Step, force};
 use jiff::Timestamp;
 use serde::Deserialize;

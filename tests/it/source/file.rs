@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use entitled::config::source::{SourceKind, SourceSettings};
+use entitled::config::settings::source::{SourceKind, SourceSettings};
 use entitled::model::{Order, Standing};
 use entitled::source::{Lookup, Read, Source};
 use jiff::SignedDuration;

@@ -1,8 +1,8 @@
 //! From the JSON of an order, and the presets that say where things stand in it.
 
+use entitled::config::presets;
 use entitled::model::{Email, Order, Standing};
 use entitled::source::http::mapping::Mapper;
-use entitled::source::presets;
 use serde_json::{Value, json};
 
 use super::{FULL, read, source};

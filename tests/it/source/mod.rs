@@ -17,7 +17,7 @@ mod webhooks;
 
 use std::error::Error;
 
-use entitled::config::source::{HttpSource, SourceSettings};
+use entitled::config::settings::source::{HttpSource, SourceSettings};
 use entitled::model::Order;
 use entitled::source::{Read, ReadReport, Source, SourceError, Step};
 use jiff::Timestamp;

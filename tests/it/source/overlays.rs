@@ -1,10 +1,10 @@
 //! Refunds and disputes that never touch the row of the order: they are found, kept, and given back.
 
-use entitled::intake::{Breadth, IntakeError, Taken, intake, reread};
 use entitled::model::{Order, Standing};
+use entitled::pass::ingest::{Breadth, IntakeError, Taken, intake, reread};
+use entitled::planner::input::Reread;
 use entitled::source::{Source, SourceError};
 use entitled::store::{Store, StoredOrder};
-use entitled::world::Reread;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;

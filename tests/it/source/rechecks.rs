@@ -1,7 +1,7 @@
 //! Orders that back grants are asked for again by id, in turn, whatever the list says.
 
-use entitled::intake::{Breadth, intake, recheck};
 use entitled::model::{Grant, OrderId, Ownership, Standing, Target};
+use entitled::pass::ingest::{Breadth, intake, recheck};
 use entitled::source::Source;
 use entitled::store::{Cause, LedgerRow, Store};
 use jiff::{SignedDuration, Timestamp};

@@ -1,6 +1,6 @@
 //! Signatures of every scheme, against values that were computed apart from this program.
 
-use entitled::config::source::{DeliveryId, Scheme, Signature, Webhook};
+use entitled::config::settings::source::{DeliveryId, Scheme, Signature, Webhook};
 use entitled::secret::Secret;
 use entitled::source::webhook::{Refusal, Verified, verify};
 use jiff::{SignedDuration, Timestamp};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use entitled::config::source::{HttpSource, SourceKind, SourceSettings};
+use entitled::config::presets::PRESETS;
+use entitled::config::settings::source::{HttpSource, SourceKind, SourceSettings};
 use entitled::config::{Env, Presets, check_text, render};
 use entitled::model::SourceName;
-use entitled::source::presets::PRESETS;
-use entitled::terminal::Color;
+use entitled::text::Color;
 use jiff::SignedDuration;
 
 /// Keys whose value must be a reference in a file.

@@ -4,14 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entitled::config::check::{Env, check_text};
-use entitled::daemon::{Stop, presets};
-use entitled::in_force::{EnterError, InForce, Simulators, enter};
-use entitled::intake::{Breadth, IntakeError, intake};
+use entitled::daemon::presets;
 use entitled::model::{OrderId, OrderKey, OrganizationId, Resolution, SourceName, Target, UserId};
-use entitled::reconcile::{PassError, Sight, Span, act, look};
-use entitled::render::Origin;
-use entitled::report::{Came, Report};
+use entitled::pass::active::{EnterError, InForce, Simulators, enter};
+use entitled::pass::ingest::{Breadth, IntakeError, intake};
+use entitled::pass::{PassError, Sight, Span, act, look};
+use entitled::report::Origin;
+use entitled::report::run::{Came, Report};
 use entitled::sandbox::{Handles, LogtoSim, Options, Running, SHOP_TOKEN, Seen, ShopSim, start};
+use entitled::shutdown::Stop;
 use entitled::store::{AuditRow, Scope, Store};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;

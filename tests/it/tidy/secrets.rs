@@ -12,12 +12,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use entitled::config;
 use entitled::daemon::presets;
-use entitled::in_force::{Simulators, enter};
 use entitled::logto::Client;
-use entitled::render::Origin;
+use entitled::pass::active::{Simulators, enter};
+use entitled::report::Origin;
 use entitled::sandbox::{APP_ID, APP_SECRET, SHOP_TOKEN};
 use entitled::source::Source;
-use entitled::terminal::Color;
+use entitled::text::Color;
 use serde_json::Value;
 
 use crate::support::binary::{Home, Town, file_for};

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use entitled::daemon::Mode;
-use entitled::model::State;
-use entitled::model::{OrderId, UserId};
+use entitled::model::{OrderId, State, UserId};
 use entitled::sandbox::{HOOK_SECRET, hook_signature};
 use entitled::store::LogtoHook;
 use futures_util::{StreamExt as _, stream};
@@ -54,7 +53,7 @@ fn reads(live: &Live) -> usize {
 }
 
 fn passes(live: &Live) -> u64 {
-    live.reading.meter.counted().passes.values().map(entitled::meter::Histogram::count).sum()
+    live.reading.meter.counted().passes.values().map(entitled::daemon::metrics::Histogram::count).sum()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use entitled::source::SourceError;
 use serde_json::{Value, json};
 
-use super::super::{FULL, chain, refused};
 use super::account::Account;
 use super::objects::{DAY, bought, session};
 use super::{KEY, stripe, with_key};
+use crate::source::{FULL, chain, refused};
 use crate::support::replay::{Line, Replay};
 
 const EVENTS: &str = "/v1/events?limit=1";

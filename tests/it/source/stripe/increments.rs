@@ -5,10 +5,10 @@ use entitled::source::{Read, ReadReport, Scope, Source};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::super::read;
 use super::account::Account;
 use super::objects::{HOUR, MONTH, bought, charge, contest, customer, give_back, intent, session, subscribed};
 use super::{at, everything, stripe};
+use crate::source::read;
 
 fn now() -> i64 {
     Timestamp::now().as_second()

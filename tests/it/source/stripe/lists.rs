@@ -5,10 +5,10 @@ use entitled::source::{Lookup, Read, Scope};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::super::read;
 use super::account::Account;
 use super::objects::{DAY, HOUR, bought, line, subscribed};
 use super::{at, everything, stripe};
+use crate::source::read;
 
 #[tokio::test]
 async fn every_page_of_every_list_is_read_once() {

@@ -11,8 +11,8 @@ use entitled::source::{Lookup, Read, Scope, Source, Step};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::super::{FULL, read};
 use super::{everything, with_key};
+use crate::source::{FULL, read};
 
 const KEY: &str = "sk_test_localstripe";
 

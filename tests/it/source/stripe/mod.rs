@@ -7,7 +7,6 @@ mod guards;
 mod increments;
 mod lists;
 mod localstripe;
-
 mod objects;
 mod standings;
 mod subscriptions;
@@ -17,7 +16,7 @@ use std::path::Path;
 use entitled::config::{Env, Presets, check_text, render};
 use entitled::model::{Order, Standing};
 use entitled::source::{Lookup, ReadReport, Source};
-use entitled::terminal::Color;
+use entitled::text::Color;
 use jiff::Timestamp;
 
 use super::{FULL, read};

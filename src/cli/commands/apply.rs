@@ -1,0 +1,117 @@
+//! `entitled apply`: plans, shows, asks, carries out.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use crate::cli::bootstrap::{Keep, Opened, open};
+use crate::cli::{Context, Exit, Failure, say};
+use crate::pass::{Sight, Span, act};
+use crate::report::View;
+use crate::shutdown::Stop;
+use crate::store::lease;
+use crate::store::lease::Lease;
+use crate::{clock, config, report};
+
+/// `entitled apply`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A plan saved with `plan --output json`: carried out exactly, or refused because the world has moved.
+    #[arg(value_name = "PLAN")]
+    plan: Option<PathBuf>,
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// Plans, shows, asks, carries out.
+pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
+    let saved = args.plan.as_deref().map(saved).transpose()?;
+    let opened = open(context, Keep::Real).await?;
+    let _lease = take(&opened)?;
+    let sight = opened.look(clock::now()).await?;
+    // Who saved a plan has seen it, and it is carried out as it was seen or not at all.
+    let agreed = args.yes || saved.is_some();
+    if let Some(saved) = saved {
+        same(&saved, &sight.view)?;
+    }
+    say(&report::text(&sight.view, context.color))?;
+    if !sight.view.in_sync() && !agreed && !asked()? {
+        return Ok(Exit::Pending);
+    }
+    let ended = carry_out(context, &opened, &sight, &Stop::never()).await;
+    opened.store.close().await;
+    ended
+}
+
+/// The lease on the store, or a refusal that says who holds it.
+pub(crate) fn take(opened: &Opened) -> Result<Lease, Failure> {
+    lease::take(&opened.in_force.config.store)?.map_err(|holder| {
+        Failure::plain(
+            format!("another `entitled` writes to this store: {holder}"),
+            "stop it first, or let it do the work: it makes the same plan",
+        )
+    })
+}
+
+/// Does what the plan says, records it, prints the report.
+pub(crate) async fn carry_out(context: &Context, opened: &Opened, sight: &Sight, stop: &Stop) -> Result<Exit, Failure> {
+    carry_out_over(context, opened, sight, &Span::Full, stop).await
+}
+
+/// The same for a plan that is recorded as one over `span`.
+pub(crate) async fn carry_out_over(
+    context: &Context,
+    opened: &Opened,
+    sight: &Sight,
+    span: &Span,
+    stop: &Stop,
+) -> Result<Exit, Failure> {
+    let writer = opened.in_force.client.writer();
+    let report = act(&opened.in_force, &opened.store, &writer, sight, span, clock::now(), stop).await?;
+    say(&report::report(&report, context.color))?;
+    Ok(if report.figures().failed > 0 || report.stopped > 0 {
+        Exit::Failed
+    } else if report.held > 0 {
+        Exit::Held
+    } else {
+        Exit::Done
+    })
+}
+
+fn saved(path: &std::path::Path) -> Result<View, Failure> {
+    let unusable = |why: String| {
+        Failure::plain(
+            format!("`{}` is not a saved plan: {why}", path.display()),
+            "save one with `entitled plan --output json > PLAN`",
+        )
+    };
+    let text = config::read_text(path).map_err(|error| unusable(error.to_string()))?;
+    let view: View = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+    if view.version != View::VERSION {
+        return Err(unusable(format!("its version is {}, and this program writes {}", view.version, View::VERSION)));
+    }
+    Ok(view)
+}
+
+/// A saved plan is carried out only where planning again says exactly the same.
+fn same(saved: &View, now: &View) -> Result<(), Failure> {
+    if (&saved.changes, &saved.adoptions) == (&now.changes, &now.adoptions) {
+        return Ok(());
+    }
+    Err(Failure::plain(
+        "the world has moved since this plan was saved: planning again gives another one",
+        "look at it with `entitled plan`, and save it anew if it is right",
+    ))
+}
+
+/// Whether the person at the terminal agrees.
+pub(crate) fn asked() -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::plain("nobody is here to be asked", "say `--yes` to carry the plan out without asking"));
+    }
+    eprint!("Carry this out? [y/N] ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,75 @@
+//! `entitled freeze` and `entitled unfreeze`: nothing is taken away, or nothing is written at all, for a time.
+//!
+//! Flow: checks the file for where the store lies, writes the freeze down or ends it, says what is in force.
+//! Asks neither Logto nor a payment API, so it works when they do not. A daemon heeds it from its next pass on.
+//!
+//! Exit codes: 0 done, 1 the file or the store cannot be used, 64 no duration.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::cli::bootstrap::load;
+use crate::cli::{Context, Exit, Failure, lookup, say};
+use crate::pass::snapshot::freeze_view;
+use crate::report::messages;
+use crate::store::{Freeze, FreezeScope, Store};
+use crate::{clock, config};
+
+/// `entitled freeze`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How long: 30m, 24h, 7d. It ends by itself.
+    #[arg(long = "for", value_name = "DURATION", value_parser = length)]
+    length: SignedDuration,
+    /// Why: every plan shows it.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Give nothing either: nothing at all is written to Logto.
+    #[arg(long)]
+    all: bool,
+}
+
+fn length(text: &str) -> Result<SignedDuration, String> {
+    match config::duration(text)? {
+        SignedDuration::ZERO => Err("a freeze must be longer than zero".to_owned()),
+        length => Ok(length),
+    }
+}
+
+/// Begins one.
+pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
+    let store = store(context).await?;
+    let now = clock::now();
+    let scope = if args.all { FreezeScope::All } else { FreezeScope::Revocations };
+    let freeze = Freeze { scope, since: now, until: now + args.length, reason: args.reason, who: lookup::who() };
+    store.freeze(&freeze).await?;
+    say(&in_force(&store, now).await?)?;
+    store.close().await;
+    Ok(Exit::Done)
+}
+
+/// Ends all that are in force.
+pub(crate) async fn end(context: &Context) -> Result<Exit, Failure> {
+    let store = store(context).await?;
+    let now = clock::now();
+    let ended = store.unfreeze(&lookup::who(), now).await?;
+    let ended =
+        if ended == 0 { String::new() } else { format!("{} ended.\n", messages::count(ended as u64, "freeze")) };
+    say(&format!("{ended}{}", in_force(&store, now).await?))?;
+    store.close().await;
+    Ok(Exit::Done)
+}
+
+async fn store(context: &Context) -> Result<Store, Failure> {
+    let (config, ..) = load(context)?;
+    Ok(Store::open(&config.store).await?)
+}
+
+async fn in_force(store: &Store, now: Timestamp) -> Result<String, Failure> {
+    Ok(match store.frozen(now).await? {
+        Some(freeze) => {
+            let told = messages::frozen(&freeze_view(freeze));
+            format!("Frozen: {told}.\nFrom the next pass on. `entitled unfreeze` ends it.\n")
+        }
+        None => "Nothing is frozen.\n".to_owned(),
+    })
+}

@@ -1,0 +1,67 @@
+//! `entitled plan`: observes and shows.
+
+use clap::ValueEnum;
+
+use crate::cli::bootstrap::{Keep, open};
+use crate::cli::{Context, Exit, Failure, say};
+use crate::report::View;
+use crate::text::Color;
+use crate::{clock, report};
+
+/// `entitled plan`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The form of the plan. `json` is also what `apply` takes.
+    #[arg(long, short, value_name = "FORM", default_value = "text")]
+    output: Output,
+    /// Exit with 2 if anything is to be done, with 3 if only holds are left.
+    #[arg(long)]
+    exit_code: bool,
+}
+
+/// The form of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For a terminal.
+    Text,
+    /// A unified diff of actual against desired.
+    Diff,
+    /// For programs.
+    Json,
+    /// For a comment on a pull request.
+    Markdown,
+}
+
+impl Output {
+    /// The plan in this form.
+    pub(crate) fn of(self, view: &View, color: Color) -> String {
+        match self {
+            Output::Text => report::text(view, color),
+            Output::Diff => report::diff(view),
+            Output::Json => report::json(view),
+            Output::Markdown => report::markdown(view),
+        }
+    }
+}
+
+/// Shows the plan. Neither Logto nor the store is changed.
+pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
+    let view = observe(context).await?;
+    say(&args.output.of(&view, context.color))?;
+    Ok(match args.exit_code {
+        true if !view.in_sync() => Exit::Pending,
+        true if view.summary.held > 0 => Exit::Held,
+        true | false => Exit::Done,
+    })
+}
+
+/// What `run --dry-run --once` does: the plan, without an opinion on it.
+pub(crate) async fn show(context: &Context, output: Output) -> Result<Exit, Failure> {
+    say(&output.of(&observe(context).await?, context.color))?;
+    Ok(Exit::Done)
+}
+
+async fn observe(context: &Context) -> Result<View, Failure> {
+    let opened = open(context, Keep::Scratch).await?;
+    Ok(opened.look(clock::now()).await?.view)
+}

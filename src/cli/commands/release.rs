@@ -1,0 +1,44 @@
+//! `entitled release`: gives a grant up without taking it from anybody.
+//!
+//! Flow: resolves the names, removes the grant from the ledger, remembers that it was released, so that no
+//! pass adopts it again. Logto is read for the names only. Works beside a running daemon.
+//!
+//! Exit codes: 0 released, 1 the target is not known.
+
+use crate::cli::bootstrap::{Keep, Opened, open};
+use crate::cli::{Context, Exit, Failure, lookup, say};
+use crate::clock;
+use crate::model::Grant;
+use crate::pass::snapshot::widen;
+use crate::text::clean;
+
+/// `entitled release`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    grant: lookup::Named,
+    /// Why, for the audit trail.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// Removes it from the ledger.
+pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
+    let opened = open(context, Keep::Real).await?;
+    let Opened { in_force, store, .. } = &opened;
+    let user = lookup::user(store, &args.grant.user).await?;
+    let ours = store.ledger(Some(std::slice::from_ref(&user))).await?;
+    // What the file gives no more may still be ours.
+    let catalog = widen(&in_force.catalog, &ours, &in_force.config.protect.roles);
+    let (target, name) = lookup::target(&catalog, &args.grant.target)?;
+    let shown = clean(user.as_str()).into_owned();
+    let grant = Grant { user, target };
+    let was_ours = ours.iter().any(|row| row.grant == grant);
+    store.release(&lookup::who(), &[grant], &args.reason, clock::now()).await?;
+    let before = if was_ours { "is released: it is ours no more" } else { "was not ours, and stays so" };
+    say(&format!(
+        "{name} of {shown} {before}.\nWhoever holds it keeps it; no pass takes it away or adopts it, \
+         until `entitled adopt` says otherwise.\n"
+    ))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,200 @@
+//! `entitled run`: the daemon.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{apply, plan};
+use crate::cli::background::Followers;
+use crate::cli::bootstrap::{Keep, Opened, invalid, open};
+use crate::cli::{Context, Exit, Failure, say};
+use crate::config::settings::Listen;
+use crate::config::settings::source::{SourceKind, SourceSettings};
+use crate::daemon::{Board, Mode, Nudge, Pulse, Reading, Start, presets};
+use crate::model::SourceName;
+use crate::pass::active::Simulators;
+use crate::report::status::{About, Duty};
+use crate::shutdown::{Stop, Stopper};
+use crate::store::lease;
+use crate::web::App;
+use crate::{clock, config, daemon, http, report, web};
+
+/// `entitled run`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Show what would be done, and do nothing: neither Logto nor the store is written to.
+    #[arg(long)]
+    dry_run: bool,
+    /// One full pass, then exit.
+    #[arg(long)]
+    once: bool,
+    /// Where to listen for webhooks, and to show itself: an address, or `off`. Instead of `listen` in the file.
+    #[arg(long, value_name = "ADDR", conflicts_with = "once", value_parser = listen)]
+    listen: Option<Listen>,
+}
+
+fn listen(text: &str) -> Result<Listen, String> {
+    Listen::parse(text).ok_or_else(|| "expected an address with a port such as `127.0.0.1:8787`, or `off`".to_owned())
+}
+
+/// How long a daemon that cannot start yet waits before it tries again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Runs until SIGTERM or SIGINT, or for one pass.
+pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
+    let (stopper, stop) = crate::shutdown::stop();
+    tokio::spawn(hear(stopper));
+    match (args.once, args.dry_run) {
+        (true, true) => plan::show(context, plan::Output::Text).await,
+        (true, false) => once(context, stop).await,
+        (false, true) => keep_watch(context, Keep::Scratch, Mode::DryRun, args.listen, stop).await,
+        (false, false) => keep_watch(context, Keep::Real, Mode::Live, args.listen, stop).await,
+    }
+}
+
+async fn once(context: &Context, mut stop: Stop) -> Result<Exit, Failure> {
+    let opened = tokio::select! {
+        opened = open(context, Keep::Real) => opened?,
+        () = stop.wait() => return Ok(Exit::Failed),
+    };
+    let _lease = apply::take(&opened)?;
+    let sight = tokio::select! {
+        sight = opened.look(clock::now()) => sight?,
+        () = stop.wait() => return Ok(Exit::Failed),
+    };
+    say(&report::text(&sight.view, context.color))?;
+    let ended = apply::carry_out(context, &opened, &sight, &stop).await;
+    opened.store.close().await;
+    ended
+}
+
+async fn keep_watch(
+    context: &Context,
+    keep: Keep,
+    mode: Mode,
+    listen: Option<Listen>,
+    mut stop: Stop,
+) -> Result<Exit, Failure> {
+    let (mut board, reading) = Board::new(mode);
+    let (nudge, nudges) = daemon::nudges();
+    let followers = Followers::start(&reading, mode, &stop);
+    let (at, listening) = watch::channel(None);
+    let server = serve(context, listen, &board, reading, nudge, at)?;
+    let opened = loop {
+        let opened = tokio::select! {
+            opened = open(context, keep) => opened,
+            () = stop.wait() => return Ok(Exit::Done),
+        };
+        match opened {
+            Err(failure) if failure.may_pass() => {
+                eprint!("{}", failure.render(context.notes));
+                board.trouble(failure.trouble(About::Logto, clock::now()));
+                tracing::warn!(seconds = PATIENCE.as_secs(), "not started yet; trying again");
+                tokio::select! {
+                    () = tokio::time::sleep(PATIENCE) => {}
+                    () = stop.wait() => return Ok(Exit::Done),
+                }
+            }
+            opened => break opened?,
+        }
+    };
+    board.works(&About::Logto);
+    let store = opened.in_force.config.store.clone();
+    let standing_by = |holder: &str| board.duty(Duty::Standby { holder: holder.to_owned() });
+    let _lease = match mode {
+        Mode::Live => match lease::wait(&store, &mut stop, standing_by).await? {
+            Some(lease) => Some(lease),
+            None => return Ok(Exit::Done),
+        },
+        Mode::DryRun => None,
+    };
+    let Opened { in_force, store, simulators, running } = opened;
+    let told = simulators.clone().map(|simulators| {
+        let of_sandbox = |source: &&SourceSettings| matches!(source.kind, SourceKind::Sandbox(_));
+        let sources = in_force.config.sources.iter().filter(of_sandbox).map(|source| source.name.clone()).collect();
+        AbortOnDrop(tokio::spawn(tell_simulators(simulators, sources, listening)))
+    });
+    let (file, store, pulse) = (context.file.clone(), Arc::new(store), Pulse::default());
+    daemon::run(Start { file, in_force, simulators, store, mode, pulse, board, nudges }, stop).await;
+    drop((server, told));
+    drop(running);
+    followers.end().await;
+    Ok(Exit::Done)
+}
+
+/// Has the simulated shop send its webhooks here, as a person would set up in a real one.
+async fn tell_simulators(
+    simulators: Simulators,
+    sources: Vec<SourceName>,
+    mut listening: watch::Receiver<Option<SocketAddr>>,
+) {
+    let Ok(Some(mut address)) = listening.wait_for(Option::is_some).await.map(|address| *address) else { return };
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    let urls: Vec<String> = sources.iter().map(|source| format!("http://{address}/hooks/{source}")).collect();
+    let told = http::client(PATIENCE).post(format!("{}/sandbox/hooks", simulators.shop)).json(&urls).send().await;
+    if let Err(error) = told {
+        tracing::debug!(%error, "the simulated shop sends no webhooks");
+    }
+}
+
+/// Starts the server, unless it is off. It answers from the start on, also while Logto cannot be reached yet.
+fn serve(
+    context: &Context,
+    listen: Option<Listen>,
+    board: &Board,
+    reading: Reading,
+    nudge: Nudge,
+    at: watch::Sender<Option<SocketAddr>>,
+) -> Result<Option<AbortOnDrop>, Failure> {
+    let config = config::load(&context.file, &presets()).map_err(|error| invalid(context, error))?.config;
+    let (listen, token) = (listen.unwrap_or(config.listen), config.api_token);
+    let Listen::At(address) = listen else { return Ok(None) };
+    if token.is_none() && !address.ip().is_loopback() {
+        return Err(Failure::plain(
+            format!("`{address}` can be reached from other machines, and `ENTITLED_API_TOKEN` is not set"),
+            "set `ENTITLED_API_TOKEN` to a long random text, or listen on 127.0.0.1 behind a proxy",
+        ));
+    }
+    let aside = board.aside();
+    let task = tokio::spawn(async move {
+        let make = |address| {
+            at.send_replace(Some(address));
+            App::new(reading.clone(), nudge.clone(), token.clone(), address)
+        };
+        let _server = web::keep(address, make, aside).await;
+        std::future::pending::<()>().await;
+    });
+    Ok(Some(AbortOnDrop(task)))
+}
+
+/// A task that ends with whoever started it.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// SIGTERM or SIGINT asks for the end; a second one does not wait for it.
+async fn hear(stopper: Stopper) {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return;
+    };
+    for asked in 0.. {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        if asked > 0 {
+            std::process::exit(Exit::Failed as i32);
+        }
+        tracing::info!("ending after what is in flight; once more to end at once");
+        stopper.stop();
+    }
+}

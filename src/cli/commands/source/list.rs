@@ -1,0 +1,35 @@
+//! `entitled source list`: the presets, one line each, and the sources of the file. Asks nobody.
+
+use super::{Context, Exit, Failure, say};
+use crate::cli::bootstrap::{file_name, load};
+use crate::config::presets::{Heading, PRESETS};
+use crate::config::settings::source::{SourceKind, SourceSettings};
+use crate::report::table;
+
+/// Prints the presets first: whoever has no file yet needs them most.
+pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
+    let presets = PRESETS.map(|(name, text)| vec![format!("  {name}"), Heading::of(text).title.to_owned()]);
+    say(&format!("presets\n{}", table(&presets)))?;
+    let file = file_name(&context.file);
+    if !context.file.exists() {
+        eprintln!("there is no `{file}` here, so these are all");
+        return Ok(Exit::Done);
+    }
+    let (config, ..) = load(context)?;
+    let sources: Vec<Vec<String>> = config.sources.iter().map(row).collect();
+    say(&format!("\nsources of {file}\n{}", table(&sources)))?;
+    Ok(Exit::Done)
+}
+
+fn row(source: &SourceSettings) -> Vec<String> {
+    let from = match &source.kind {
+        SourceKind::Sandbox(_) => "the simulated shop".to_owned(),
+        SourceKind::File(path) => path.display().to_string(),
+        SourceKind::Http(http) if http.recorded.is_some() => {
+            http.recorded.as_ref().map(|folder| format!("recorded in {}", folder.display())).unwrap_or_default()
+        }
+        SourceKind::Http(http) => format!("{}{}", http.base_url, http.list.path),
+        SourceKind::Stripe(stripe) => stripe.base_url.clone(),
+    };
+    vec![format!("  {}", source.name), from, format!("every {:#}", source.poll), format!("line {}", source.line)]
+}

@@ -1,0 +1,152 @@
+//! `entitled status`: how it stands in one word and since when, each source, each target, the last passes, what
+//! is frozen, what is held with the command that lets it through.
+//!
+//! Flow: asks the daemon where one listens; else reads what the store remembers, and says so. Asks neither Logto
+//! nor a payment API, and writes nothing.
+//!
+//! Exit codes: 0 in sync or pending, 1 something does not work or the status cannot be had, 3 something is held.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::cli::bootstrap::load;
+use crate::cli::{Context, Exit, Failure, Output, say};
+use crate::config::settings::{Config, Listen};
+use crate::daemon::{frozen, run_status};
+use crate::model::State;
+use crate::report::status::{ConfigInForce, Duty, Figures, Mode, Pass, RunStatus, SourceStatus, Status};
+use crate::secret::Secret;
+use crate::store::{Store, lease};
+use crate::{clock, http, report};
+
+/// `entitled status`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The form.
+    #[arg(long, short, value_name = "FORM", default_value = "text")]
+    output: Output,
+}
+
+/// For the daemon's answer: it is on this machine, or near.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// So many passes are looked at.
+const RUNS: u32 = 30;
+
+/// Asks, or reads, and prints.
+pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
+    let (config, origin, _) = load(context)?;
+    let now = clock::now();
+    let status = match ask(&config).await {
+        Ok(status) => status,
+        Err(why) => {
+            let holder = lease::holder(&config.store).ok().flatten();
+            let writes =
+                holder.map_or_else(|| "nobody writes to it".to_owned(), |holder| format!("{holder} writes to it"));
+            eprintln!("{}: {why}; this is what the store remembers, and {writes}", context.notes.paint("1;33", "note"));
+            remembered(&config, origin, now).await?
+        }
+    };
+    say(&match args.output {
+        Output::Text => report::status(&status, now, context.color),
+        Output::Json => report::json(&status),
+    })?;
+    Ok(match status.state {
+        State::InSync | State::Pending => Exit::Done,
+        State::Held | State::Frozen => Exit::Held,
+        State::Degraded => Exit::Failed,
+    })
+}
+
+/// What the daemon that listens says. `Err`: why none did.
+async fn ask(config: &Config) -> Result<Status, String> {
+    let Listen::At(address) = config.listen else { return Err("`listen` is off".to_owned()) };
+    let address = reachable(address);
+    let mut request = http::client(PATIENCE).get(format!("http://{address}/api/v1/status"));
+    if let Some(token) = &config.api_token {
+        request = request.bearer_auth(Secret::expose(token));
+    }
+    let answer = request.send().await.map_err(|_| format!("no daemon answers at {address}"))?;
+    if !answer.status().is_success() {
+        return Err(format!("what answers at {address} says {}", answer.status()));
+    }
+    let body = http::body(answer).await.map_err(|error| error.to_string())?;
+    let status: Status =
+        serde_json::from_slice(&body).map_err(|_| format!("what answers at {address} is no daemon of this version"))?;
+    Ok(status)
+}
+
+/// Where one that listens on every address is found from here.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+/// What the store says: the freeze, the passes, how far each source was read. What is planned and held only a
+/// pass knows.
+async fn remembered(config: &Config, origin: report::Origin, now: Timestamp) -> Result<Status, Failure> {
+    let store = Store::scratch(&config.store).await?;
+    let mut status = Status::starting(Mode::Live, now);
+    status.duty = Duty::Stopping;
+    status.freeze = store.frozen(now).await?.map(frozen);
+    status.runs = store.runs(RUNS).await?.into_iter().map(run_status).collect();
+    status.last_full_pass = store.last_full_pass().await?;
+    status.config = Some(ConfigInForce {
+        origin,
+        since: now,
+        products: config.products.len() as u64,
+        full_pass_seconds: config.schedule.full_pass.unsigned_abs().as_secs(),
+    });
+    for source in &config.sources {
+        let cursor = store.cursor(&source.name).await?;
+        status.sources.push(SourceStatus {
+            name: source.name.clone(),
+            last_poll: None,
+            last_success: cursor.and_then(|cursor| cursor.last_full_read),
+            last_error: None,
+            next_poll: None,
+            orders: store.order_count(&source.name).await?,
+            last_hint: None,
+        });
+    }
+    store.close().await;
+    let (state, since) = judged(&status, now);
+    (status.state, status.since) = (state, since);
+    let held = status.runs.iter().find_map(|run| run.end.as_ref().map(|end| end.held)).unwrap_or_default();
+    status.figures = Figures { held, ..Figures::default() };
+    Ok(status)
+}
+
+/// The state that the passes on record tell, and since when they tell it.
+fn judged(status: &Status, now: Timestamp) -> (State, Timestamp) {
+    if let Some(freeze) = &status.freeze {
+        return (State::Frozen, freeze.since);
+    }
+    let mut told = status.runs.iter().filter_map(|run| state_of(run).map(|state| (state, run.started)));
+    let Some((state, mut since)) = told.next() else { return (State::Pending, now) };
+    for (earlier, started) in told {
+        if earlier != state {
+            break;
+        }
+        since = started;
+    }
+    (state, since)
+}
+
+/// How a pass left it. A quick one that held nothing tells of its own users only.
+fn state_of(run: &RunStatus) -> Option<State> {
+    match &run.end {
+        None => None,
+        Some(end) if !end.succeeded || end.failed > 0 => Some(State::Degraded),
+        Some(end) if end.held > 0 => Some(State::Held),
+        Some(_) if run.kind == Pass::Full => Some(State::InSync),
+        Some(_) => None,
+    }
+}

@@ -1,0 +1,75 @@
+//! `entitled undo`: takes back what one run did.
+//!
+//! Flow: reads the sources, looks at every target, plans the inverse of the run from the audit trail, shows
+//! it, asks, carries it out. It goes through the same limits and holds as any plan, and needs the lease.
+//!
+//! Exit codes: 0 done or nothing left to take back, 1 no such run or something failed, 2 declined, 3 something
+//! is held.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::apply;
+use crate::cli::bootstrap::{Keep, Opened, open};
+use crate::cli::{Context, Exit, Failure, say};
+use crate::model::RunId;
+use crate::pass::Span;
+use crate::pass::ingest::Breadth;
+use crate::pass::undo::{LookBack, look_back};
+use crate::shutdown::Stop;
+use crate::text::clean;
+use crate::{clock, report};
+
+/// `entitled undo`
+#[derive(Debug, clap::Args)]
+#[command(after_help = AGAIN)]
+pub(crate) struct Args {
+    /// The run, as `history` names it.
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+const AGAIN: &str = "The next pass does it all again, unless the file or the orders have changed by then, or \
+    `entitled freeze --all` is in force. Nothing is written while that freeze is in force, so undo first. \
+    What is held over a limit: `entitled approve DIGEST --undo RUN`, then the same undo once more.";
+
+/// Plans the inverse, shows it, asks, carries it out.
+pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
+    let opened = open(context, Keep::Real).await?;
+    let _lease = apply::take(&opened)?;
+    let back = look(&opened, &args.run, clock::now()).await?;
+    for grant in &back.lost {
+        let (target, user) = (clean(&grant.target.unnamed()).into_owned(), clean(grant.user.as_str()).into_owned());
+        eprintln!("warning: {target} of {user} cannot be given back: the order behind it is not known any more");
+    }
+    let sight = back.sight;
+    say(&report::text(&sight.view, context.color))?;
+    if !sight.view.in_sync() {
+        say(&format!("{AGAIN}\n"))?;
+        if !args.yes && !apply::asked()? {
+            return Ok(Exit::Pending);
+        }
+    }
+    // Recorded as a pass over some users: it settles no mapping, and does not season a new ledger.
+    apply::carry_out_over(context, &opened, &sight, &Span::Quick(Vec::new()), &Stop::never()).await
+}
+
+/// Reads every source, then looks back at a run; refuses one that changed nothing.
+pub(crate) async fn look(opened: &Opened, run: &str, now: Timestamp) -> Result<LookBack, Failure> {
+    opened.read(Breadth::Changes, now).await?;
+    let unread = BTreeSet::new();
+    let silent = |_: &str, _, _| {};
+    let eyes = opened.in_force.eyes(&opened.store, &unread, &silent, now);
+    let back = look_back(eyes, &RunId::from(run)).await?;
+    if back.changed == 0 {
+        return Err(Failure::plain(
+            format!("no run `{}` is known to have changed anything", run),
+            "`entitled history USER` names the run of each change",
+        ));
+    }
+    Ok(back)
+}

@@ -1,0 +1,48 @@
+//! `entitled who-has`: who holds a target now, whose each grant is, and the order behind it.
+//!
+//! Flow: reads the sources, walks that one target in Logto, puts the ledger beside it; on a copy of the store.
+//! Changes nothing.
+//!
+//! Exit codes: 0 shown, 1 no such target, or something could not be read.
+
+use std::collections::BTreeSet;
+
+use crate::cli::bootstrap::{Keep, open};
+use crate::cli::progress::Bars;
+use crate::cli::{Context, Exit, Failure, Output, lookup, say};
+use crate::pass::holders::who_has;
+use crate::pass::ingest::Breadth;
+use crate::pass::snapshot::widen;
+use crate::{clock, report};
+
+/// `entitled who-has`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// As the file names it: role paid-tier, organization acme, organization acme role member; or its key.
+    #[arg(value_name = "TARGET", required = true, num_args = 1..)]
+    target: Vec<String>,
+    /// The form.
+    #[arg(long, short, value_name = "FORM", default_value = "text")]
+    output: Output,
+}
+
+/// Walks one target and shows who holds it.
+pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
+    let opened = open(context, Keep::Scratch).await?;
+    let now = clock::now();
+    opened.read(Breadth::Changes, now).await?;
+    // What the file gives no more may still be ours.
+    let ledger = opened.store.ledger(None).await?;
+    let catalog = widen(&opened.in_force.catalog, &ledger, &opened.in_force.config.protect.roles);
+    let (target, _) = lookup::target(&catalog, &args.target)?;
+    let bars = Bars::default();
+    let unread = BTreeSet::new();
+    let report = |target: &str, done, total| bars.report(target, done, total);
+    let holders = who_has(opened.in_force.eyes(&opened.store, &unread, &report, now), &target).await?;
+    let holders = holders.expect("it was found in the same catalog");
+    say(&match args.output {
+        Output::Text => report::holders_text(&holders, context.color),
+        Output::Json => report::json(&holders),
+    })?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,61 @@
+//! `entitled why`: order -> product -> line -> commit -> action, for one user.
+//!
+//! Flow: reads the sources and looks as `plan` does, on a copy of the store, but for one user; where a limit
+//! counts what becomes of others too, at everybody. Changes nothing.
+//!
+//! Exit codes: 0 explained, 1 nobody is known by that name, or something could not be read.
+
+use crate::cli::bootstrap::{Keep, open};
+use crate::cli::{Context, Exit, Failure, Output, lookup, say};
+use crate::pass::explain::{Whom, why};
+use crate::pass::ingest::Breadth;
+use crate::report::Explanation;
+use crate::text::clean;
+use crate::{clock, report};
+
+/// `entitled why`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A user id, or an address that an order or an account has.
+    #[arg(value_name = "USER")]
+    user: String,
+    /// Only this one, as the file names it: role paid-tier, organization acme, organization acme role member; or
+    /// its key.
+    #[arg(value_name = "TARGET", num_args = 0..)]
+    target: Vec<String>,
+    /// The form.
+    #[arg(long, short, value_name = "FORM", default_value = "text")]
+    output: Output,
+}
+
+/// Looks and explains.
+pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
+    let whom = Whom::parse(&args.user).ok_or_else(|| {
+        Failure::plain(
+            format!("`{}` is neither a user id nor an address", clean(&args.user)),
+            "give the id of the user, as Logto's console shows it, or the address of an order",
+        )
+    })?;
+    let opened = open(context, Keep::Scratch).await?;
+    let now = clock::now();
+    opened.read(Breadth::Changes, now).await?;
+    let unread = std::collections::BTreeSet::new();
+    let silent = |_: &str, _, _| {};
+    let mut explained = why(opened.in_force.eyes(&opened.store, &unread, &silent, now), &whom).await?;
+    if !args.target.is_empty() {
+        only(&mut explained, &args.target)?;
+    }
+    say(&match args.output {
+        Output::Text => report::why_text(&explained, !args.target.is_empty(), context.color),
+        Output::Json => report::json(&explained),
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Leaves one target.
+fn only(explained: &mut Explanation, words: &[String]) -> Result<(), Failure> {
+    let names = explained.targets.iter().map(|one| (one.target.as_str(), one.target_key.as_str()));
+    let at = lookup::place(&words.join(" "), names)?;
+    explained.targets = vec![explained.targets.swap_remove(at)];
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! Why a command failed, as the edge prints it: the chain of causes, then what to do.
+
+use std::error::Error;
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use crate::daemon::trouble;
+use crate::report::status::{About, Trouble};
+use crate::text::{Color, clean};
+
+/// An error with its mend.
+#[derive(Debug)]
+pub struct Failure {
+    error: Box<dyn Error + Send + Sync>,
+    hint: Option<String>,
+    /// Already rendered for people: diagnostics of the configuration.
+    body: Option<String>,
+    outlook: Outlook,
+}
+
+/// Whether waiting may mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outlook {
+    /// Somebody has to do something.
+    Stays,
+    /// A server does not answer; it may come back.
+    MayPass,
+}
+
+impl Failure {
+    /// Takes an error and what would mend it.
+    pub fn new(error: impl Error + Send + Sync + 'static, hint: Option<String>) -> Self {
+        Self { error: error.into(), hint, body: None, outlook: Outlook::Stays }
+    }
+
+    /// A plain sentence and what would mend it.
+    pub fn plain(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { error: message.into().into(), hint: Some(hint.into()), body: None, outlook: Outlook::Stays }
+    }
+
+    /// Prints `body` before the error.
+    pub fn with_body(mut self, body: String) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// Says that waiting may mend it.
+    pub fn passing(mut self) -> Self {
+        self.outlook = Outlook::MayPass;
+        self
+    }
+
+    /// Whether waiting may mend it: a daemon then waits instead of giving up.
+    pub fn may_pass(&self) -> bool {
+        self.outlook == Outlook::MayPass
+    }
+
+    /// As the daemon says it of itself.
+    pub(super) fn trouble(&self, about: About, now: Timestamp) -> Trouble {
+        trouble(about, self.error.as_ref(), self.hint.clone(), now)
+    }
+
+    /// `error: ...`, a line for each cause that says something new, and `hint: ...`.
+    pub fn render(&self, color: Color) -> String {
+        let mut out = self.body.clone().unwrap_or_default();
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        let _ = writeln!(out, "{}: {}", color.paint("1;31", "error"), clean(&self.error.to_string()));
+        let mut told = self.error.to_string();
+        let mut cause = self.error.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !told.contains(&text) {
+                let _ = writeln!(out, "  {}: {}", color.paint("31", "because"), clean(&text));
+                told = text;
+            }
+            cause = error.source();
+        }
+        if let Some(hint) = &self.hint {
+            let _ = writeln!(out, "{}: {}", color.paint("1;36", "hint"), clean(hint));
+        }
+        out
+    }
+}
+
+/// Errors that carry their own hint become failures by `?`.
+macro_rules! hinted {
+    ($($error:ty),* $(,)?) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                let hint = error.hint();
+                Self::new(error, hint)
+            }
+        }
+    )*};
+}
+
+hinted! {
+    crate::pass::active::EnterError,
+    crate::pass::ingest::IntakeError,
+    crate::logto::LogtoError,
+    crate::pass::PassError,
+    crate::sandbox::SandboxError,
+    crate::store::StoreError,
+    crate::pass::explain::WhyError,
+}
+
+macro_rules! plain {
+    ($($error:ty),* $(,)?) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::new(error, None)
+            }
+        }
+    )*};
+}
+
+plain! {
+    crate::sandbox::SeedError,
+    crate::source::recording::RecordingError,
+    crate::store::lease::LeaseError,
+    std::io::Error,
+}

@@ -1,0 +1,328 @@
+//! The JSON Schema of `entitlements.yaml`, which editors read through `# yaml-language-server: $schema=`.
+//!
+//! Describes the file and never reads it: these types mirror the YAML for the schema's sake, and a test
+//! holds their keys against those that [`check`](super::check) knows.
+
+pub mod source;
+pub mod stripe;
+pub mod webhook;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+
+/// The schema, JSON Schema 2020-12.
+pub fn schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(File);
+    schema.insert("title".to_owned(), "entitlements.yaml".into());
+    schema.to_value()
+}
+
+macro_rules! scalars {
+    ($($(#[$doc:meta])* $name:ident = $schema:tt;)*) => {$(
+        $(#[$doc])*
+        #[derive(Serialize)]
+        pub struct $name(String);
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )*};
+}
+
+scalars! {
+    /// A text that may look like a number or a truth value to YAML.
+    Name = {
+        "description": "A name. It is taken as written: `no`, `012` and `1.10` are names too.",
+        "type": ["string", "number", "boolean"]
+    };
+    /// See `check::value::duration`.
+    Duration = {
+        "description": "A duration: `30s`, `10m`, `24h`, `365d`, `2w`, or a sum such as `1h30m`.",
+        "type": ["string", "integer"],
+        "pattern": "^\\s*(0|([0-9]+ *(ms|s|m|h|d|w) *)+)\\s*$|\\$\\{",
+        "examples": ["30s", "10m", "24h", "365d"]
+    };
+    /// See `check::value::percent`.
+    Percent = {
+        "description": "A percentage from `0%` to `100%`.",
+        "type": "string",
+        "pattern": "^[0-9]+(\\.[0-9]+)? *%$|\\$\\{",
+        "examples": ["10%"]
+    };
+    /// A number, or a reference to one.
+    Number = {
+        "description": "A number, or a reference to one.",
+        "anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "\\$\\{"}]
+    };
+    /// A reference to a secret.
+    Secret = {
+        "description": "A reference to a secret: `${NAME}` or `${file:PATH}`. A secret that is written out is refused.",
+        "type": "string",
+        "pattern": "\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}|\\$\\{file:[^}]+\\}|^$",
+        "examples": ["${LOGTO_M2M_APP_SECRET}", "${file:/run/secrets/logto}"]
+    };
+    /// The version of the format.
+    Version = {"description": "The version of this format.", "const": 1};
+}
+
+/// Products, and what a Logto user may do who paid for them.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// The version of this format: 1.
+    pub version: Version,
+    /// How to reach Logto.
+    pub logto: Logto,
+    /// The payment APIs, each under a name of your choice.
+    pub sources: BTreeMap<String, source::AnySource>,
+    /// How a buyer becomes a Logto user.
+    pub buyers: Option<Buyers>,
+    /// When everything is looked at again.
+    pub schedule: Option<Schedule>,
+    /// Whether anything is ever taken away. It has no default.
+    pub prune: Prune,
+    /// How much may happen at once. What exceeds it is held until approved.
+    pub limits: Option<Limits>,
+    /// Who and what is never touched.
+    pub protect: Option<Protect>,
+    /// The database file, relative to this file. Default: `entitled.db`.
+    pub store: Option<String>,
+    /// Where `entitled run` listens for webhooks and shows itself: an address, or `off`. Beyond this machine
+    /// only with `ENTITLED_API_TOKEN` set. Default: `127.0.0.1:8787`.
+    pub listen: Option<String>,
+    /// Who is told of a change of state: once for each change, never once per pass.
+    pub notify: Option<Vec<Notify>>,
+    /// What each product gives, under its id in the payment API, or under any name with `ids`.
+    pub products: BTreeMap<String, Product>,
+}
+
+/// How to reach Logto.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Logto {
+    /// The address of Logto without a path, or `sandbox` for the built-in simulator.
+    pub endpoint: String,
+    /// The id of a machine-to-machine application that may call the Management API.
+    pub app_id: Option<Name>,
+    /// Its secret.
+    pub app_secret: Option<Secret>,
+    /// The resource indicator of the Management API. Default: `https://default.logto.app/api`, and on
+    /// Logto Cloud `https://<tenant>.logto.app/api`.
+    pub resource: Option<String>,
+    /// Calls a second. Default: 18 on Logto Cloud, else without a cap.
+    pub rate: Option<Number>,
+    /// Calls in flight at once, 1 to 32. Default: 4.
+    pub concurrency: Option<Number>,
+    /// Users per write, 1 to 1,000. Default: 100.
+    pub batch: Option<Number>,
+    /// How long one call may take. Default: `30s`.
+    pub timeout: Option<Duration>,
+    /// Its webhooks, which only make things faster.
+    pub webhook: Option<LogtoWebhook>,
+}
+
+/// The webhooks of Logto.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogtoWebhook {
+    /// The key that Logto shows for the webhook.
+    pub signing_key: Secret,
+}
+
+/// How a buyer becomes a Logto user.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Buyers {
+    /// Tried in this order; the first that answers decides. Default: `[user_id, binding, email]`.
+    pub r#match: Option<Vec<Matching>>,
+    /// Buyers whose email in the shop is not that of their account.
+    pub bindings: Option<Vec<Binding>>,
+}
+
+/// One way of finding the user of a buyer.
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Matching {
+    /// The Logto user id in the order.
+    UserId,
+    /// The list `bindings`.
+    Binding,
+    /// The email in the order against the primary email in Logto.
+    Email,
+}
+
+/// A buyer's email and the user it stands for.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binding {
+    /// The email in the order.
+    pub email: String,
+    /// The id of the Logto user.
+    pub user: Name,
+}
+
+/// When everything is looked at again.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// Between two passes over every target. Default: `10m`.
+    pub full_pass: Option<Duration>,
+    /// Between two reads of all orders. Default: `24h`.
+    pub full_read: Option<Duration>,
+}
+
+/// Whether anything is ever taken away.
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prune {
+    /// Only grant.
+    Never,
+    /// Also revoke what entitled granted or adopted and nothing entitles any more.
+    Owned,
+    /// Make each managed target hold exactly the buyers, minus `protect`.
+    Exclusive,
+}
+
+/// How much may happen at once.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Revocations, per target and in total. Default: `{per_day: 10%, floor: 5}`.
+    pub revocations: Option<Limit>,
+    /// Grants that a change of this file causes. Default: `{per_day: 20%, floor: 50}`.
+    pub config_grants: Option<Limit>,
+}
+
+/// The larger of the two, in any 24 hours.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// Percent of the owned grants.
+    pub per_day: Option<Percent>,
+    /// Always allowed.
+    pub floor: Option<Number>,
+}
+
+/// Who and what is never touched.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Protect {
+    /// Email addresses; `*` stands for any part.
+    pub emails: Option<Vec<String>>,
+    /// Ids of Logto users.
+    pub users: Option<Vec<Name>>,
+    /// Roles by name or id, which no product may give.
+    pub roles: Option<Vec<Name>>,
+}
+
+/// Somebody who is told of a change of state.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notify {
+    /// The address that notices are posted to. Whoever knows it can post there, so it is a secret.
+    pub url: Secret,
+    /// `json`, the whole notice, or `slack`, `{"text": ...}` as Slack takes it. Default: `json`.
+    pub format: Option<NotifyFormat>,
+    /// Of which states. Default: all but `Pending`, which comes and goes with every sale.
+    pub on: Option<Vec<State>>,
+}
+
+/// The language of a notice.
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotifyFormat {
+    /// The whole notice.
+    Json,
+    /// `{"text": ...}`.
+    Slack,
+}
+
+/// The state in one word.
+#[derive(JsonSchema, Serialize)]
+pub enum State {
+    /// Logto holds what was paid for.
+    InSync,
+    /// Changes are planned that are not made yet.
+    Pending,
+    /// Some changes wait for a person.
+    Held,
+    /// Something does not work.
+    Degraded,
+    /// A person has stopped revocations or every write.
+    Frozen,
+}
+
+/// What a product gives, and what ends it.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Product {
+    /// Its name for people.
+    pub name: Option<Name>,
+    /// Its ids in the payment API, where the key is not the id.
+    pub ids: Option<Vec<ProductRef>>,
+    /// The only source in which it counts.
+    pub source: Option<Name>,
+    /// What it gives.
+    pub entitlements: Vec<Entitlement>,
+    /// How long a purchase lasts. Absent: for ever.
+    pub valid_for: Option<Duration>,
+    /// How much longer it is kept after a refund or an expiry. Default: `0`.
+    pub grace: Option<Duration>,
+    /// What a full refund does. Default: `revoke`.
+    pub on_refund: Option<Policy>,
+    /// What a partial refund does. Default: `keep`.
+    pub on_partial_refund: Option<Policy>,
+    /// What a dispute does. Default: `keep`.
+    pub on_dispute: Option<Policy>,
+}
+
+/// An id of a product.
+#[derive(JsonSchema, Serialize)]
+#[serde(untagged)]
+pub enum ProductRef {
+    /// In any source, or in that of the product.
+    Anywhere(Name),
+    /// In one source.
+    In(SoldAs),
+}
+
+/// A product in one source.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SoldAs {
+    /// The source.
+    pub source: Name,
+    /// The id there.
+    pub id: Name,
+}
+
+/// What a change of an order does to what was bought.
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// The buyer keeps it.
+    Keep,
+    /// It is taken back.
+    Revoke,
+}
+
+/// `role`, `roles`, or `organization` with the `roles` in it.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entitlement {
+    /// One role, by name or by id.
+    pub role: Option<Name>,
+    /// Several roles; with `organization`, roles inside it.
+    pub roles: Option<Vec<Name>>,
+    /// Membership of an organization, by name or by id.
+    pub organization: Option<Name>,
+}

@@ -1,0 +1,328 @@
+//! Where the loop says what it does: fills in the [`Status`] and shares it at every change.
+//!
+//! Decides nothing. Whoever reads it holds a receiver and never keeps the loop waiting.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::Schedule;
+use super::metrics::Meter;
+use crate::model::{SourceName, UserId};
+use crate::pass::active::InForce;
+use crate::pass::{Sight, Span};
+use crate::report::run::{Came, Report};
+use crate::report::status::{
+    About, ConfigInForce, Duty, Figures, Frozen, Mode, Pass, Planned, RunEnded, RunStatus, SourceStatus, Status,
+    Trouble,
+};
+use crate::report::{HeldChange, TargetView, View};
+use crate::store::{Outcome, RunKind, RunRow, Store, StoreError};
+use crate::{clock, store};
+
+/// So many passes are shown.
+const RUNS: u32 = 30;
+
+/// What the loop works on, once it has opened it: for whoever answers questions beside it. Reading only.
+#[derive(Clone, Debug)]
+pub struct Open {
+    /// The configuration in force, its catalog, and the way to read Logto.
+    pub in_force: InForce,
+    /// What is known. Its readers never wait for the loop.
+    pub store: Arc<Store>,
+}
+
+/// Reads what a [`Board`] says. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The newest status, and every change of it.
+    pub status: watch::Receiver<Arc<Status>>,
+    /// What the loop works on; `None` until it has opened it.
+    pub open: watch::Receiver<Option<Arc<Open>>>,
+    /// What was counted since the process started.
+    pub meter: Arc<Meter>,
+}
+
+/// Where those say what does not work who run beside the loop: it is shown with the loop's own troubles from
+/// the next turn on. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Aside(Arc<Mutex<BTreeMap<About, Trouble>>>);
+
+impl Aside {
+    /// Something does not work. The same trouble as before keeps its beginning.
+    pub fn trouble(&self, trouble: Trouble) {
+        let mut troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = troubles.get(&trouble.about).map_or(trouble.since, |known| known.since);
+        troubles.insert(trouble.about.clone(), Trouble { since, ..trouble });
+    }
+
+    /// It works again.
+    pub fn works(&self, about: &About) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(about);
+    }
+
+    fn all(&self) -> Vec<Trouble> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Board {
+    draft: Status,
+    status: watch::Sender<Arc<Status>>,
+    open: watch::Sender<Option<Arc<Open>>>,
+    meter: Arc<Meter>,
+    aside: Aside,
+    /// Holds by action, user and target, so that a quick pass replaces those of its own users only.
+    held: BTreeMap<(String, UserId, String), HeldChange>,
+}
+
+impl Board {
+    /// A board that says "starting", and how to read it.
+    pub fn new(mode: Mode) -> (Self, Reading) {
+        let draft = Status::starting(mode, clock::now());
+        let (status, status_of) = watch::channel(Arc::new(draft.clone()));
+        let (open, open_of) = watch::channel(None);
+        let meter = Arc::<Meter>::default();
+        let reading = Reading { status: status_of, open: open_of, meter: Arc::clone(&meter) };
+        (Self { draft, status, open, meter, aside: Aside::default(), held: BTreeMap::new() }, reading)
+    }
+
+    /// When the last full pass succeeded.
+    pub(super) fn last_full_pass(&self) -> Option<Timestamp> {
+        self.draft.last_full_pass
+    }
+
+    /// What was counted since the process started.
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
+    /// Where others say what does not work.
+    pub fn aside(&self) -> Aside {
+        self.aside.clone()
+    }
+
+    /// Says how it stands between working and standing by.
+    pub fn duty(&mut self, duty: Duty) {
+        self.draft.duty = duty;
+        self.publish();
+    }
+
+    /// Something does not work. The same trouble as before keeps its beginning.
+    pub fn trouble(&mut self, trouble: Trouble) {
+        let troubles = &mut self.draft.troubles;
+        match troubles.iter_mut().find(|known| known.about == trouble.about) {
+            Some(known) => *known = Trouble { since: known.since, ..trouble },
+            None => troubles.push(trouble),
+        }
+        self.publish();
+    }
+
+    /// It works again.
+    pub fn works(&mut self, about: &About) {
+        let before = self.draft.troubles.len();
+        self.draft.troubles.retain(|trouble| trouble.about != *about);
+        if self.draft.troubles.len() != before {
+            self.publish();
+        }
+    }
+
+    /// A full pass begins to say anew which targets cannot be read.
+    pub(super) fn targets_work(&mut self) {
+        self.draft.troubles.retain(|trouble| !matches!(trouble.about, About::Target(_)));
+    }
+
+    /// A configuration has entered into force, or its names were resolved anew.
+    pub(super) fn in_force(&mut self, in_force: &InForce, store: &Arc<Store>, now: Timestamp) {
+        let InForce { config, origin, .. } = in_force;
+        if let Some(before) = self.open.borrow().as_ref().map(|open| &open.in_force.client)
+            && !before.is(&in_force.client)
+        {
+            self.meter.retire(before);
+        }
+        let known = self.draft.config.as_ref().filter(|known| known.origin == *origin);
+        self.draft.config = Some(ConfigInForce {
+            origin: origin.clone(),
+            since: known.map_or(now, |known| known.since),
+            products: config.products.len() as u64,
+            full_pass_seconds: config.schedule.full_pass.unsigned_abs().as_secs(),
+        });
+        let known: BTreeMap<SourceName, SourceStatus> =
+            self.draft.sources.drain(..).map(|source| (source.name.clone(), source)).collect();
+        self.draft.sources = config
+            .sources
+            .iter()
+            .map(|source| known.get(&source.name).cloned().unwrap_or_else(|| unasked(source.name.clone())))
+            .collect();
+        let named = |about: &About| match about {
+            About::Source(name) => config.sources.iter().any(|source| source.name == *name),
+            _ => true,
+        };
+        self.draft.troubles.retain(|trouble| named(&trouble.about));
+        self.open.send_replace(Some(Arc::new(Open { in_force: in_force.clone(), store: Arc::clone(store) })));
+        self.publish();
+    }
+
+    /// A source was asked. `Err`: what it failed with.
+    pub(super) fn polled(&mut self, name: &SourceName, outcome: Result<u64, &Trouble>, now: Timestamp) {
+        let Some(source) = self.draft.sources.iter_mut().find(|source| source.name == *name) else { return };
+        source.last_poll = Some(now);
+        match outcome {
+            Ok(orders) => {
+                source.last_success = Some(now);
+                source.orders = orders;
+            }
+            Err(trouble) => source.last_error = Some(trouble.line()),
+        }
+    }
+
+    /// A hint about a source was taken.
+    pub(super) fn hinted(&mut self, name: &SourceName, now: Timestamp) {
+        if let Some(source) = self.draft.sources.iter_mut().find(|source| source.name == *name) {
+            source.last_hint = Some(now);
+        }
+    }
+
+    /// A pass has looked; `report` is what came of it, where anything was to come of it.
+    pub(super) fn passed(&mut self, span: &Span, sight: &Sight, report: Option<&Report>, now: Timestamp) {
+        let view = &sight.view;
+        let planned = Some(Arc::new(Planned { view: view.clone(), at: now }));
+        let held = view.held.iter().map(|held| {
+            let change = &held.change;
+            ((change.action.clone(), change.user.clone(), change.target_key.clone()), held.clone())
+        });
+        match span {
+            Span::Full => {
+                self.held = held.collect();
+                self.draft.targets = view.targets.clone();
+                self.draft.figures = figures(view);
+                self.draft.plan = planned;
+                if sight.troubles.is_empty() {
+                    self.draft.last_full_pass = Some(now);
+                }
+            }
+            Span::Quick(_) => {
+                self.held.retain(|(_, user, _), _| sight.roster.ix(user).is_none());
+                self.held.extend(held);
+                self.draft.figures.pending = 0;
+                self.draft.quick_plan = planned;
+            }
+        }
+        self.draft.figures.pending += unmade(view, report);
+        self.draft.figures.held =
+            self.held.len() as u64 + view.waiting.iter().filter(|one| one.is_held()).count() as u64;
+        self.draft.held = Arc::new(self.held.values().cloned().collect());
+        self.move_on(report);
+        self.meter.passed(span, report);
+    }
+
+    /// What was changed in Logto is true of the targets' figures without another walk.
+    fn move_on(&mut self, report: Option<&Report>) {
+        for line in report.into_iter().flat_map(|report| &report.lines) {
+            if line.came != Came::Done {
+                continue;
+            }
+            let target = |one: &&mut TargetView| one.key == line.change.target_key;
+            let Some(target) = self.draft.targets.iter_mut().find(target) else { continue };
+            match line.change.action.as_str() {
+                "grant" => target.actual += 1,
+                _ => target.actual = target.actual.saturating_sub(1),
+            }
+        }
+    }
+
+    /// When what is due next.
+    pub(super) fn scheduled(&mut self, schedule: &Schedule) {
+        self.draft.next_full_pass = Some(schedule.full_pass());
+        self.draft.next_change = schedule.change();
+        for source in &mut self.draft.sources {
+            source.next_poll = schedule.poll(&source.name);
+        }
+    }
+
+    /// What the store says besides: the freeze in force, the passes that are written down.
+    pub(super) async fn look_up(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        self.draft.freeze = store.frozen(now).await?.map(frozen);
+        self.draft.runs = store.runs(RUNS).await?.into_iter().map(run_status).collect();
+        if self.draft.last_full_pass.is_none() {
+            self.draft.last_full_pass = store.last_full_pass().await?;
+        }
+        self.meter.store(store).await
+    }
+
+    /// Shares what is known now.
+    pub(super) fn publish(&mut self) {
+        let now = clock::now();
+        let mut told = Status { at: now, ..self.draft.clone() };
+        told.troubles.extend(self.aside.all());
+        told.troubles.sort_by(|a, b| a.about.cmp(&b.about));
+        let state = told.judged();
+        if state != self.draft.state {
+            (self.draft.state, self.draft.since) = (state, now);
+            tracing::info!(state = state.word(), "state");
+        }
+        (told.state, told.since) = (self.draft.state, self.draft.since);
+        self.status.send_replace(Arc::new(told));
+    }
+}
+
+/// Ends the wait for the loop: what it worked on is closed.
+impl Drop for Board {
+    fn drop(&mut self) {
+        self.open.send_replace(None);
+    }
+}
+
+fn unasked(name: SourceName) -> SourceStatus {
+    let (last_poll, last_success, next_poll, last_hint) = (None, None, None, None);
+    SourceStatus { name, last_poll, last_success, last_error: None, next_poll, orders: 0, last_hint }
+}
+
+fn figures(view: &View) -> Figures {
+    let summary = &view.summary;
+    Figures {
+        pending: 0,
+        held: summary.held,
+        waiting: summary.waiting,
+        unknown: summary.unknown,
+        foreign: summary.foreign,
+        drift: summary.grants + summary.revocations + summary.held,
+    }
+}
+
+/// What was to be changed and was not.
+fn unmade(view: &View, report: Option<&Report>) -> u64 {
+    let wanted = view.changes.len() as u64;
+    let Some(report) = report else { return wanted };
+    let figures = report.figures();
+    wanted.saturating_sub(figures.done + figures.already_so)
+}
+
+/// A freeze as the store has it, as a status shows it.
+pub fn frozen(freeze: store::Freeze) -> Frozen {
+    let store::Freeze { scope, since, until, reason, who } = freeze;
+    Frozen { scope: scope.word().to_owned(), reason, who, since, until }
+}
+
+/// A pass as the store has it, as a status shows it.
+pub fn run_status(row: RunRow) -> RunStatus {
+    let RunRow { run, end } = row;
+    let kind = match run.kind {
+        RunKind::Quick => Pass::Quick,
+        RunKind::Full => Pass::Full,
+    };
+    let end = end.map(|end| RunEnded {
+        elapsed_ms: u64::try_from(end.finished.duration_since(run.started).as_millis()).unwrap_or(0),
+        succeeded: end.outcome == Outcome::Succeeded,
+        done: end.done,
+        held: end.held,
+        failed: end.failed,
+        calls: end.calls,
+    });
+    let config = run.commit.unwrap_or(run.config);
+    RunStatus { id: run.id.to_string(), kind, config, started: run.started, end }
+}

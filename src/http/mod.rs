@@ -1,0 +1,157 @@
+//! What every HTTP client here shares: one way to build it, to bound an answer, to wait and to slow down.
+//!
+//! Knows nothing of Logto or of any payment API, and never decides whether a call may be repeated.
+
+#![expect(clippy::disallowed_methods, reason = "an edge: waits on the clock of the machine")]
+
+pub(crate) mod link;
+
+use std::sync::{Arc, Mutex as Lock, PoisonError};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// Sent with every request, so that a server's log tells our calls from everybody else's.
+pub const USER_AGENT: &str = concat!("entitled/", env!("CARGO_PKG_VERSION"));
+
+/// Logto closes an idle connection after 5 s (observed on 1.42); one that is younger is not yet half closed.
+const POOL_IDLE: Duration = Duration::from_secs(4);
+
+/// The most of one answer that is read: a page of 100 Logto users is 40 KB.
+pub const MAX_BODY: usize = 64 * 1024 * 1024;
+
+/// A client that follows no redirect (a token must not travel to another origin) and keeps no idle
+/// connection longer than the server does.
+pub fn client(timeout: Duration) -> reqwest::Client {
+    install_crypto();
+    reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .timeout(timeout)
+        .connect_timeout(timeout.min(Duration::from_secs(10)))
+        .pool_idle_timeout(POOL_IDLE)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("only a missing TLS provider makes this fail, and it was installed above")
+}
+
+/// `ring` as the process-wide TLS provider. A second call finds it installed, which is fine.
+fn install_crypto() {
+    let _already_installed = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Why a body could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The connection ended before the body did.
+    #[error("the answer ended too early")]
+    Cut(#[source] reqwest::Error),
+    /// It is longer than [`MAX_BODY`].
+    #[error("the answer is longer than {MAX_BODY} bytes")]
+    TooLong,
+}
+
+/// The whole body, or an error: never a part of it.
+pub async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, BodyError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| BodyError::Cut(error.without_url()))? {
+        if bytes.len() + chunk.len() > MAX_BODY {
+            return Err(BodyError::TooLong);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// How often and how patiently a read is tried again.
+#[derive(Clone, Copy, Debug)]
+pub struct Backoff {
+    /// Tries in all, the first included.
+    pub attempts: u32,
+    /// The wait after the first failure, before jitter; it doubles each time.
+    pub first: Duration,
+    /// No wait is longer, whatever a `Retry-After` says.
+    pub longest: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { attempts: 4, first: Duration::from_millis(200), longest: Duration::from_secs(30) }
+    }
+}
+
+impl Backoff {
+    /// The wait before the try number `next` (from 2): full jitter over a doubling bound, so that many
+    /// clients that failed together do not return together; a server's own word goes first.
+    pub fn wait(&self, next: u32, retry_after: Option<Duration>) -> Duration {
+        if let Some(asked) = retry_after {
+            return asked.min(self.longest);
+        }
+        let bound = self.first.saturating_mul(1 << next.saturating_sub(2).min(16)).min(self.longest);
+        bound.mul_f64(0.5 + fastrand::f64() / 2.0)
+    }
+}
+
+/// `Retry-After` in seconds or as an HTTP date.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    Some(Duration::try_from(at.duration_since(jiff::Timestamp::now())).unwrap_or(Duration::ZERO))
+}
+
+/// How far a server's clock is from this machine's, by the `Date` of its last answer. Clones are one.
+#[derive(Clone, Debug, Default)]
+pub struct Skew(Arc<Lock<Option<SignedDuration>>>);
+
+impl Skew {
+    /// Takes in an answer that has just come. One without a `Date` that can be read says nothing.
+    pub fn note(&self, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|value| value.to_str().ok());
+        let Some(date) = date.and_then(|text| jiff::fmt::rfc2822::parse(text.trim()).ok()) else { return };
+        let ahead = date.timestamp().duration_since(jiff::Timestamp::now());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+    }
+
+    /// How far it is ahead; a `Date` has whole seconds, and the answer took its time.
+    pub fn last(&self) -> Option<SignedDuration> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Spaces calls out: never more than `rate` a second, and none at all while a server has asked for quiet.
+/// Shared by all calls to one server, so that one 429 slows everything down and not just one call.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    gap: Duration,
+    next: Arc<Mutex<Instant>>,
+}
+
+impl Pace {
+    /// `None`: as fast as the calls come, until a server asks for quiet.
+    pub fn new(rate: Option<f64>) -> Self {
+        let gap = rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate.max(0.001)));
+        Self { gap, next: Arc::new(Mutex::new(Instant::now())) }
+    }
+
+    /// Returns when the next call may start.
+    pub async fn turn(&self) {
+        let at = {
+            let mut next = self.next.lock().await;
+            let at = (*next).max(Instant::now());
+            *next = at + self.gap;
+            at
+        };
+        tokio::time::sleep_until(at).await;
+    }
+
+    /// No call starts for this long.
+    pub async fn quiet(&self, wait: Duration) {
+        let mut next = self.next.lock().await;
+        *next = (*next).max(Instant::now() + wait);
+    }
+}

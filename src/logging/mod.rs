@@ -1,0 +1,51 @@
+//! Logs: text for people on a terminal, JSON for machines; to stderr, so that stdout stays data.
+//!
+//! Other crates speak from `warn` up only: what a TLS or SQL library says at `trace` is not ours to vouch for.
+
+mod text;
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::text::Color;
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// What to log: a level for this crate, or directives as `RUST_LOG` has them.
+///
+/// # Errors
+/// What is wrong with `text`, for people.
+pub fn filter(text: &str) -> Result<String, String> {
+    let directives = if text.contains('=') { text.to_owned() } else { format!("warn,entitled={text}") };
+    match EnvFilter::try_new(&directives) {
+        Ok(_) => Ok(directives),
+        Err(_) => Err("expected error, warn, info, debug, trace, or directives such as `warn,entitled=debug`".into()),
+    }
+}
+
+/// Starts logging what a [`filter`] says.
+pub fn start(directives: &str, format: LogFormat, color: Color) {
+    let filter = EnvFilter::new(directives);
+    let json = match format {
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Text => false,
+        LogFormat::Json => true,
+    };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start (two tests in one process) finds the first in place, which is fine.
+    let _already_started = if json {
+        builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+    } else {
+        builder.with_ansi(false).event_format(text::Text(color)).try_init()
+    };
+}

@@ -1,0 +1,64 @@
+//! Targets that the file names no more and the ledger still does: named by id only, so Logto is asked what
+//! they are called and whether `protect` means them.
+//!
+//! Never guesses: what is not in Logto any more keeps its ids as its name.
+
+use std::collections::BTreeSet;
+
+use super::error::LogtoError;
+use super::read::{Reader, RoleField};
+use crate::model::{OrganizationId, Protect, Target, TargetEntry};
+
+/// Names `targets` as the file would. Asks nothing where there are none; else one call for all roles, one for
+/// all organization roles, and one for each organization.
+pub async fn name_forgotten<'a>(
+    reader: &Reader,
+    targets: impl Iterator<Item = &'a mut TargetEntry>,
+    protect: &Protect,
+) -> Result<(), LogtoError> {
+    let mut targets: Vec<&mut TargetEntry> = targets.collect();
+    let ids: BTreeSet<String> = targets.iter().filter_map(|entry| role(&entry.target)).collect();
+    let roles = match ids.is_empty() {
+        true => Vec::new(),
+        false => reader.roles_by(RoleField::Id, &ids.iter().map(String::as_str).collect()).await?,
+    };
+    let within: BTreeSet<OrganizationId> =
+        targets.iter().filter_map(|entry| entry.target.organization().cloned()).collect();
+    let mut organizations = Vec::new();
+    for id in &within {
+        organizations.extend(reader.organizations_like(id.as_str()).await?.into_iter().filter(|found| found.id == *id));
+    }
+    let organization_roles = match targets.iter().any(|entry| matches!(entry.target, Target::OrganizationRole { .. })) {
+        true => reader.organization_roles().await?,
+        false => Vec::new(),
+    };
+    let organization =
+        |id: &OrganizationId| organizations.iter().find(|found| found.id == *id).map(|found| &found.name);
+    for entry in &mut targets {
+        let (name, role) = match &entry.target {
+            Target::Role { role } => {
+                let Some(role) = roles.iter().find(|found| found.id == *role) else { continue };
+                (format!("role {}", role.name), Some(&role.name))
+            }
+            Target::Membership { organization: id } => {
+                let Some(organization) = organization(id) else { continue };
+                (format!("organization {organization}"), None)
+            }
+            Target::OrganizationRole { organization: id, role } => {
+                let role = organization_roles.iter().find(|found| found.id == *role);
+                let (Some(organization), Some(role)) = (organization(id), role) else { continue };
+                (format!("organization {organization} role {}", role.name), Some(&role.name))
+            }
+        };
+        entry.protected |= role.is_some_and(|role| protect.roles.contains(role));
+        entry.name = name;
+    }
+    Ok(())
+}
+
+fn role(target: &Target) -> Option<String> {
+    match target {
+        Target::Role { role } => Some(role.to_string()),
+        Target::Membership { .. } | Target::OrganizationRole { .. } => None,
+    }
+}

@@ -1,0 +1,168 @@
+//! A configuration together with everything it needs to act: the way to Logto, the catalog with every name
+//! resolved, the sources.
+//!
+//! Entering into force asks Logto and changes nothing. What does not enter leaves what was in force alone.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Eyes;
+use super::observe::Progress;
+use crate::config::settings::source::{Auth, SourceKind, SourceSettings};
+use crate::config::settings::{Config, LogtoEndpoint};
+use crate::logto;
+use crate::logto::{Client, LogtoError, Problem, Reader};
+use crate::model::{Catalog, SourceName};
+use crate::report::Origin;
+use crate::secret::Secret;
+use crate::source::{Source, SourceError};
+use crate::store::Store;
+
+/// Where the simulators answer, when the file asks for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Simulators {
+    /// The simulated Logto.
+    pub logto: String,
+    /// The simulated shop.
+    pub shop: String,
+    /// The token that it takes. No secret: it opens nothing but a simulation.
+    pub shop_token: String,
+}
+
+/// A configuration in force. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct InForce {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The file they come from.
+    pub origin: Origin,
+    /// The way to Logto.
+    pub client: Client,
+    /// Its reading half.
+    pub reader: Reader,
+    /// What products entitle to.
+    pub catalog: Arc<Catalog>,
+    /// Where the simulators answer, where any part of this runs on them.
+    pub simulators: Option<Simulators>,
+    /// The payment APIs.
+    pub sources: Arc<[Source]>,
+}
+
+/// Why a valid file cannot enter into force.
+#[derive(Debug, thiserror::Error)]
+pub enum EnterError {
+    /// It asks for the simulators, and whoever enters it has none.
+    #[error("`sandbox` cannot be entered while running")]
+    NoSimulators,
+    /// Logto could not be asked.
+    #[error("Logto at {endpoint} cannot be used")]
+    Logto {
+        /// Where it should be.
+        endpoint: String,
+        /// Why not.
+        #[source]
+        source: Box<LogtoError>,
+    },
+    /// Names that Logto does not know, or that must not be used.
+    #[error("{} in `{file}` cannot be resolved in Logto", crate::report::messages::count(problems.len() as u64, "name"))]
+    Names {
+        /// The file.
+        file: String,
+        /// Each with its place.
+        problems: Vec<Problem>,
+    },
+    /// A source cannot be set up.
+    #[error("source `{name}` cannot be used")]
+    Source {
+        /// Which one.
+        name: SourceName,
+        /// Why not.
+        #[source]
+        source: Box<SourceError>,
+    },
+}
+
+impl EnterError {
+    /// What would mend it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            EnterError::Logto { source, .. } => source.hint(),
+            EnterError::Source { source, .. } => source.hint(),
+            EnterError::Names { .. } => None,
+            EnterError::NoSimulators => Some("start `entitled` anew: the simulators start with it".to_owned()),
+        }
+    }
+}
+
+/// Whether any part of a configuration runs on the simulators.
+pub fn needs_simulators(config: &Config) -> bool {
+    config.logto.endpoint == LogtoEndpoint::Sandbox
+        || config.sources.iter().any(|source| matches!(source.kind, SourceKind::Sandbox(_)))
+}
+
+/// Checks the credentials, resolves every name, sets up every source.
+pub async fn enter(config: Config, origin: Origin, simulators: Option<&Simulators>) -> Result<InForce, EnterError> {
+    let endpoint = match (&config.logto.endpoint, simulators) {
+        (LogtoEndpoint::Url(url), _) => url.clone(),
+        (LogtoEndpoint::Sandbox, Some(simulators)) => simulators.logto.clone(),
+        (LogtoEndpoint::Sandbox, None) => return Err(EnterError::NoSimulators),
+    };
+    let sources = config.sources.iter().map(|source| set_up(source, simulators)).collect::<Result<_, _>>()?;
+    let client = Client::new(&endpoint, &config.logto);
+    let reader = client.reader();
+    let failed = |error| EnterError::Logto { endpoint: endpoint.clone(), source: Box::new(error) };
+    reader.probe().await.map_err(failed)?;
+    let resolved = logto::resolve(&reader, &config.products, &config.protect).await.map_err(failed)?;
+    if !resolved.problems.is_empty() {
+        return Err(EnterError::Names { file: origin.file, problems: resolved.problems });
+    }
+    let (config, catalog) = (Arc::new(config), Arc::new(resolved.catalog));
+    let simulators = simulators.filter(|_| needs_simulators(&config)).cloned();
+    Ok(InForce { config, origin, client, reader, catalog, simulators, sources })
+}
+
+impl InForce {
+    /// Resolves the names anew, since roles come and go. A name that is gone is reported, and what it stood
+    /// for keeps its old id, under which reads now find nothing: its grants are held, all others go on.
+    pub async fn refresh(&mut self) -> Result<(), LogtoError> {
+        let resolved = logto::resolve(&self.reader, &self.config.products, &self.config.protect).await?;
+        if resolved.problems.is_empty() {
+            self.catalog = Arc::new(resolved.catalog);
+        }
+        for problem in resolved.problems {
+            let hint = problem.hint.unwrap_or_default();
+            tracing::warn!(line = problem.line, hint, "{}", problem.message);
+        }
+        Ok(())
+    }
+
+    /// What a pass needs to look.
+    pub fn eyes<'a>(
+        &'a self,
+        store: &'a Store,
+        unread: &'a BTreeSet<SourceName>,
+        progress: Progress<'a>,
+        now: Timestamp,
+    ) -> Eyes<'a> {
+        let Self { config, origin, catalog, sources, reader, .. } = self;
+        Eyes { config, origin, catalog, reader, sources, unread, store, progress, now }
+    }
+
+    /// The names of all sources.
+    pub fn source_names(&self) -> BTreeSet<SourceName> {
+        self.sources.iter().map(|source| source.name().clone()).collect()
+    }
+}
+
+/// A source, ready to be read: at its own address, or at that of the simulated shop.
+pub fn set_up(settings: &SourceSettings, simulators: Option<&Simulators>) -> Result<Source, EnterError> {
+    let mut settings = settings.clone();
+    if let SourceKind::Sandbox(http) = &mut settings.kind {
+        let simulators = simulators.ok_or(EnterError::NoSimulators)?;
+        http.base_url.clone_from(&simulators.shop);
+        http.auth = Auth::Bearer(Secret::new(simulators.shop_token.clone()));
+    }
+    Source::new(&settings).map_err(|error| EnterError::Source { name: settings.name, source: Box::new(error) })
+}

@@ -1,0 +1,195 @@
+//! Plan -> Report: carries a plan out, and journals before and after every write.
+//!
+//! Flow: memberships, organization roles, roles, then revocations the other way round; each stage in batches,
+//! a few at a time; the next stage begins when the last one has ended. A grant is journaled before its call
+//! and a revocation after it, so that a crash can only make the ledger claim a grant that Logto lacks, which
+//! the next pass repairs.
+//!
+//! Guarantees: one user's failure never blocks another's; nothing is decided here that the plan has not
+//! decided; when the end is asked for, what is in flight is finished and journaled, and the rest is left.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+
+use super::Sight;
+use crate::logto::{Outcome, Writer};
+use crate::model::{Grant, Ownership, RunId, Target, UserId};
+use crate::planner::{Action, Cause, Verb};
+use crate::report::run::{Came, Line, Report};
+use crate::shutdown::Stop;
+use crate::store;
+use crate::store::{LedgerRow, Store, StoreError};
+
+/// What carrying out needs: this is the only place that can write to Logto.
+#[derive(Clone, Copy)]
+pub struct Hands<'a> {
+    /// Writes to Logto.
+    pub writer: &'a Writer,
+    /// Keeps the journal.
+    pub store: &'a Store,
+    /// The pass this belongs to.
+    pub run: &'a RunId,
+    /// Users a call.
+    pub batch: usize,
+    /// Batches in flight.
+    pub at_once: usize,
+    /// When the pass began.
+    pub now: Timestamp,
+}
+
+/// Carries out what `sight` has planned.
+pub async fn apply(hands: Hands<'_>, sight: &Sight, stop: &Stop) -> Result<Report, StoreError> {
+    let mut report = Report { held: sight.view.summary.held, ..Report::default() };
+    let adopt: Vec<LedgerRow> = adoptions(sight, hands.run, hands.now);
+    hands.store.journal_adoptions(hands.run, &adopt).await?;
+    report.adopted = adopt.len() as u64;
+    let forget: Vec<Grant> = forgotten(sight);
+    hands.store.forget(hands.run, &forget, "neither wanted nor held any more", hands.now).await?;
+
+    let numbered: Vec<(usize, &Action)> = sight.plan.actions.iter().enumerate().collect();
+    let stage = |action: &Action| (action.verb, sight.catalog.target(action.target).target.kind());
+    for of_stage in numbered.chunk_by(|(_, a), (_, b)| stage(a) == stage(b)) {
+        let batches: Vec<&[(usize, &Action)]> = of_stage
+            .chunk_by(|(_, a), (_, b)| a.target == b.target)
+            .flat_map(|of_target| of_target.chunks(if of_target[0].1.verb == Verb::Revoke { 1 } else { hands.batch }))
+            .collect();
+        let outcomes = stream::iter(batches).map(|batch| async move {
+            if stop.asked() {
+                return Ok((batch, None));
+            }
+            carry_out(hands, sight, batch).await.map(|outcomes| (batch, Some(outcomes)))
+        });
+        let outcomes: Vec<Result<_, StoreError>> = outcomes.buffered(hands.at_once.max(1)).collect().await;
+        for outcome in outcomes {
+            let (batch, outcomes) = outcome?;
+            let Some(outcomes) = outcomes else {
+                report.stopped += batch.len() as u64;
+                continue;
+            };
+            for ((number, action), outcome) in batch.iter().zip(outcomes) {
+                if outcome == Came::Gone(NO_USER) {
+                    report.gone.insert(sight.roster.id(action.user).clone());
+                }
+                report.lines.push(Line { change: sight.view.changes[*number].clone(), came: outcome });
+            }
+        }
+    }
+    Ok(report)
+}
+
+const NO_USER: &str = "the user is gone";
+const NO_TARGET: &str = "the target is gone";
+
+/// One batch, on one target: journal, call, journal. Answers in the order of the batch.
+async fn carry_out(hands: Hands<'_>, sight: &Sight, batch: &[(usize, &Action)]) -> Result<Vec<Came>, StoreError> {
+    let (_, first) = batch[0];
+    match first.verb {
+        Verb::Grant => grant(hands, sight, batch).await,
+        // One call each, so each is a batch of its own: several are in flight, and the end is heard between two.
+        Verb::Revoke => {
+            let mut came = Vec::with_capacity(batch.len());
+            for (number, action) in batch {
+                came.push(revoke(hands, sight, *number, action).await?);
+            }
+            Ok(came)
+        }
+        Verb::Adopt => Ok(vec![Came::AlreadySo; batch.len()]),
+    }
+}
+
+async fn grant(hands: Hands<'_>, sight: &Sight, batch: &[(usize, &Action)]) -> Result<Vec<Came>, StoreError> {
+    let rows: Vec<LedgerRow> =
+        batch.iter().filter_map(|(_, action)| row(sight, action, hands.run, hands.now)).collect();
+    assert_eq!(rows.len(), batch.len(), "a claim rests on an order that the plan names");
+    hands.store.journal_grants(hands.run, &rows).await?;
+    let users: Vec<UserId> = rows.iter().map(|row| row.grant.user.clone()).collect();
+    let outcomes = match &rows[0].grant.target {
+        Target::Role { role } => hands.writer.grant_role(role, &users).await,
+        Target::Membership { organization } => hands.writer.add_members(organization, &users).await,
+        Target::OrganizationRole { organization, role } => {
+            hands.writer.grant_organization_role(organization, role, &users).await
+        }
+    };
+    let outcomes: BTreeMap<UserId, Outcome> = outcomes.into_iter().collect();
+    let mut refused = Vec::new();
+    let mut made = Vec::new();
+    let mut came = Vec::with_capacity(batch.len());
+    for row in rows {
+        came.push(match outcomes.get(&row.grant.user) {
+            Some(Outcome::Done) => {
+                made.push(row.grant);
+                Came::Done
+            }
+            Some(Outcome::AlreadySo) => {
+                made.push(row.grant);
+                Came::AlreadySo
+            }
+            Some(Outcome::NoUser) => {
+                refused.push(row.grant);
+                Came::Gone(NO_USER)
+            }
+            Some(Outcome::NoTarget) => {
+                refused.push(row.grant);
+                Came::Gone(NO_TARGET)
+            }
+            Some(Outcome::Failed(error)) => {
+                // Where nobody can say whether it was made, the ledger keeps the claim: a grant that we
+                // made and do not know of could never be taken back.
+                if !error.is_transient() {
+                    refused.push(row.grant);
+                }
+                Came::Failed(error.to_string())
+            }
+            None => Came::Failed("Logto said nothing of this user".to_owned()),
+        });
+    }
+    hands.store.unjournal_grants(hands.run, &refused, "Logto refused it", hands.now).await?;
+    hands.store.confirm(&made, hands.now).await?;
+    Ok(came)
+}
+
+async fn revoke(hands: Hands<'_>, sight: &Sight, number: usize, action: &Action) -> Result<Came, StoreError> {
+    let grant = sight.grant(action.target, action.user);
+    let came = match hands.writer.revoke(&grant.user, &grant.target).await {
+        Outcome::Done => Came::Done,
+        // Gone with its user or its target is gone all the same.
+        Outcome::AlreadySo | Outcome::NoUser | Outcome::NoTarget => Came::AlreadySo,
+        Outcome::Failed(error) => return Ok(Came::Failed(error.to_string())),
+    };
+    let because = sight.view.changes[number].because.clone();
+    hands.store.journal_revocations(hands.run, &[(grant, because)], hands.now).await?;
+    Ok(came)
+}
+
+/// What `sight` adopts, as the ledger writes it down.
+pub fn adoptions(sight: &Sight, run: &RunId, now: Timestamp) -> Vec<LedgerRow> {
+    sight.plan.adopt.iter().filter_map(|action| row(sight, action, run, now)).collect()
+}
+
+/// What of the ledger nobody holds and nothing wants.
+pub fn forgotten(sight: &Sight) -> Vec<Grant> {
+    sight.plan.forget.iter().map(|(target, user)| sight.grant(*target, *user)).collect()
+}
+
+/// The ledger's row for something that is given or adopted. `None` where the store has lost the order, which
+/// no claim can rest on.
+fn row(sight: &Sight, action: &Action, run: &RunId, now: Timestamp) -> Option<LedgerRow> {
+    let order = sight.orders.get(&action.why.order?)?;
+    let product = sight.catalog.rule(action.why.product?).product.clone();
+    Some(LedgerRow {
+        grant: sight.grant(action.target, action.user),
+        ownership: if action.verb == Verb::Adopt { Ownership::Adopted } else { Ownership::Granted },
+        cause: if action.why.cause == Cause::Commit { store::Cause::Commit } else { store::Cause::Order },
+        source: order.source.clone(),
+        order: order.id.clone(),
+        order_key: action.why.order,
+        product,
+        line: action.why.line,
+        commit: sight.view.config.version().to_owned(),
+        since: now,
+        run: run.clone(),
+        undone: 0,
+    })
+}

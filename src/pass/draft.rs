@@ -1,0 +1,127 @@
+//! What a look knows when it has planned, and how that is put into words.
+//!
+//! Reads the store and asks Logto; writes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::observe::Observed;
+use super::snapshot::Scene;
+use super::{Eyes, PassError, Sight};
+use crate::model::{OrderKey, RunId, TargetIx, UserId, UserIx};
+use crate::planner::approval::held_sets;
+use crate::planner::desired::Desired;
+use crate::planner::input::{Actual, Guard};
+use crate::planner::{Plan, Verb};
+use crate::report::{Names, OrderName, Waiting, view};
+use crate::store::{Store, StoreError, StoredBuyer};
+
+/// A plan, and what it was made from.
+pub(crate) struct Seen {
+    pub(crate) scene: Scene,
+    pub(crate) plan: Plan,
+    pub(crate) wanted: Desired,
+    pub(crate) actual: Actual,
+    pub(crate) observed: Observed,
+    pub(crate) buyers: Vec<StoredBuyer>,
+    pub(crate) approvals: Vec<String>,
+    pub(crate) calls_before: u64,
+}
+
+impl Seen {
+    /// The plan in words. `undoes`: the run that it takes back, where it is such a plan.
+    pub(crate) async fn sight(
+        self,
+        eyes: Eyes<'_>,
+        waiting: Vec<Waiting>,
+        undoes: Option<RunId>,
+    ) -> Result<Sight, PassError> {
+        let names = self.names(eyes, undoes).await?;
+        let Self { scene, plan, wanted, actual, observed, approvals, calls_before, .. } = self;
+        let view = view(&plan, &scene.catalog, &actual, &names, waiting, wanted.unknown, eyes.origin.clone());
+        Ok(Sight {
+            plan,
+            view,
+            roster: scene.roster,
+            orders: names.orders,
+            troubles: observed.troubles,
+            next_change: wanted.next_change.and_then(|at| Timestamp::from_second(at).ok()),
+            catalog: scene.catalog,
+            approvals,
+            at: eyes.now,
+            calls_before,
+        })
+    }
+
+    /// What turns the numbers of the plan back into names.
+    pub(crate) async fn names(&self, eyes: Eyes<'_>, undoes: Option<RunId>) -> Result<Names, PassError> {
+        Ok(Names {
+            users: self.scene.roster.ids().to_vec(),
+            emails: self.scene.emails(&self.buyers),
+            orders: order_names(eyes.store, &self.plan).await?,
+            freeze: self.scene.freeze.clone(),
+            undoes,
+        })
+    }
+}
+
+/// Plans, and plans again with what only a plan tells: whom `protect` covers by an address that no order has,
+/// and which of the held sets somebody has let through. The digests of those come with the plan.
+pub(crate) async fn gated(
+    eyes: Eyes<'_>,
+    scene: &Scene,
+    guard: &mut Guard,
+    planner: impl Fn(&Guard) -> Plan,
+) -> Result<(Plan, Vec<String>), PassError> {
+    let mut planned = planner(guard);
+    let shielded = shielded(eyes, scene, &planned).await?;
+    if !shielded.is_empty() {
+        // Before anything is let through or verified: without them the rest may fit into the limits.
+        guard.protect(shielded);
+        planned = planner(guard);
+    }
+    let approved = approved(eyes, scene, &planned).await?;
+    if !approved.is_empty() {
+        guard.approved = approved.values().flatten().copied().collect();
+        planned = planner(guard);
+    }
+    Ok((planned, approved.into_keys().collect()))
+}
+
+/// The held sets of a plan that somebody has let through, by digest.
+async fn approved(
+    eyes: Eyes<'_>,
+    scene: &Scene,
+    plan: &Plan,
+) -> Result<BTreeMap<String, Vec<(Verb, TargetIx, UserIx)>>, StoreError> {
+    let open: BTreeSet<String> =
+        eyes.store.open_approvals(eyes.now).await?.into_iter().map(|approval| approval.digest).collect();
+    let sets = held_sets(plan, &scene.catalog, scene.roster.ids()).into_iter();
+    Ok(sets.filter(|set| open.contains(&set.digest)).map(|set| (set.digest, set.cells)).collect())
+}
+
+/// Those from whom something would be taken and who have a protected address in Logto: who bought with
+/// another one, or bought nothing at all, is known to no order by it.
+async fn shielded(eyes: Eyes<'_>, scene: &Scene, plan: &Plan) -> Result<Vec<UserIx>, PassError> {
+    let protect = &eyes.config.protect;
+    if protect.emails.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = plan.actions.iter().chain(plan.held.iter().map(|held| &held.action));
+    let losers: BTreeSet<UserIx> =
+        wanted.filter(|action| action.verb == Verb::Revoke).map(|action| action.user).collect();
+    let losers: Vec<UserId> = losers.into_iter().map(|user| scene.roster.id(user).clone()).collect();
+    let emails = eyes.reader.emails_of(&losers).await?;
+    let covered = emails.iter().filter(|(_, email)| protect.covers(email));
+    Ok(covered.filter_map(|(user, _)| scene.roster.ix(user)).collect())
+}
+
+async fn order_names(store: &Store, plan: &Plan) -> Result<BTreeMap<OrderKey, OrderName>, PassError> {
+    let held = plan.held.iter().map(|held| &held.action);
+    let keys: BTreeSet<OrderKey> =
+        plan.actions.iter().chain(&plan.adopt).chain(held).filter_map(|action| action.why.order).collect();
+    let keys: Vec<OrderKey> = keys.into_iter().collect();
+    let orders = store.stored_orders(&keys).await?;
+    Ok(orders.into_iter().map(|one| (one.key, OrderName { source: one.source, id: one.order.id })).collect())
+}

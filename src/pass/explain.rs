@@ -1,0 +1,274 @@
+//! Gathers why one user holds what they hold: their orders, Logto, the ledger, and the plan of a pass.
+//!
+//! Plans with the very planner of a pass, by a quick look at this user. A quick look cannot know what else
+//! counts against the limits of a day, so where one of them might, everything is looked at. Never writes to
+//! Logto; what it keeps in the store is what any look keeps. Render it with [`crate::report::why_text`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Eyes, PassError, Seen, Span, buyers, see};
+use crate::model::{Email, OrderKey, ProductIx, TargetIx, UserId, UserIx, Verb};
+use crate::planner::desired::{desired, statements};
+use crate::planner::input::{Actual, Holding, Presence};
+use crate::planner::{Action, Cause, Hold, Plan};
+use crate::report::{Explanation, Facts, Idle, Mine, Names, Paid, Waiting, explain};
+use crate::store::{BuyerKey, LedgerRow, Scope, StoreError, StoredBuyer, StoredOrder};
+use crate::text::clean;
+
+/// About whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// A Logto user.
+    User(UserId),
+    /// Whoever has this address in an order, or else in Logto.
+    Email(Email),
+}
+
+impl Whom {
+    /// A user id, or an address: what has an `@` in it. `None` for an address that is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.contains('@') { Email::parse(text).map(Self::Email) } else { Some(Self::User(text.into())) }
+    }
+}
+
+/// Why nothing can be explained.
+#[derive(Debug, thiserror::Error)]
+pub enum WhyError {
+    /// Logto or the store could not be asked.
+    #[error(transparent)]
+    Pass(#[from] PassError),
+    /// No order, no row of the ledger and no account has that name.
+    #[error("neither an order nor Logto knows `{0}`")]
+    Nobody(String),
+    /// The orders with that address belong to several users.
+    #[error("the orders of `{email}` belong to more than one user")]
+    Several {
+        /// The address.
+        email: String,
+        /// Those users.
+        users: Vec<UserId>,
+    },
+}
+
+impl From<StoreError> for WhyError {
+    fn from(error: StoreError) -> Self {
+        Self::Pass(error.into())
+    }
+}
+
+impl From<crate::logto::LogtoError> for WhyError {
+    fn from(error: crate::logto::LogtoError) -> Self {
+        Self::Pass(error.into())
+    }
+}
+
+impl WhyError {
+    /// What would mend it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            WhyError::Pass(error) => error.hint(),
+            WhyError::Nobody(_) => {
+                Some("give the id of a user, as Logto's console shows it, or the address of an order".to_owned())
+            }
+            WhyError::Several { users, .. } => {
+                let users: Vec<&str> = users.iter().map(UserId::as_str).collect();
+                Some(format!("give the id of the user: {}", users.join(", ")))
+            }
+        }
+    }
+}
+
+/// Looks, plans, and explains one user.
+pub async fn why(eyes: Eyes<'_>, whom: &Whom) -> Result<Explanation, WhyError> {
+    let (user, emails) = match whom {
+        Whom::User(user) => (Some(user.clone()), Vec::new()),
+        Whom::Email(email) => (who(eyes, email).await?, vec![email.clone()]),
+    };
+    let users: Vec<UserId> = user.iter().cloned().collect();
+    let named: BTreeSet<BuyerKey> = match &user {
+        Some(user) => {
+            let bound = eyes.config.buyers.bindings.iter().filter(|(_, of)| of == user).map(|(email, _)| email);
+            let theirs = eyes.reader.emails_of(&users).await?.into_values();
+            let emails: Vec<Email> = bound.cloned().chain(theirs).chain(emails).collect();
+            eyes.store.buyers_named(&users, &emails).await?
+        }
+        None => eyes.store.buyers_named(&[], &emails).await?,
+    }
+    .into_iter()
+    .collect();
+    let keys: Vec<BuyerKey> = named.iter().copied().collect();
+    let span = Span::Quick(eyes.store.orders_of_buyers(&keys).await?);
+    let also = users.iter().cloned().collect();
+    let mut seen = see(eyes, &span, &also).await?;
+    let mut buyers = seen.buyers.clone();
+    buyers.retain(|one| match one.user() {
+        Some(of) => user.as_ref() == Some(of),
+        None => named.contains(&one.key),
+    });
+    if user.as_ref().is_some_and(|user| is_limited(&seen, user)) {
+        seen = see(eyes, &Span::Full, &also).await?;
+    }
+    let account = match &user {
+        Some(user) => match eyes.reader.users_by_id(std::slice::from_ref(user)).await?.contains(user) {
+            true => Presence::Held,
+            false => Presence::Absent,
+        },
+        None => Presence::Unknown,
+    };
+    let ledger = eyes.store.ledger(Some(&user.iter().cloned().collect::<Vec<_>>())).await?;
+    if buyers.is_empty() && ledger.is_empty() && account != Presence::Held {
+        let text = match whom {
+            Whom::User(user) => user.to_string(),
+            Whom::Email(email) => email.to_string(),
+        };
+        return Err(WhyError::Nobody(text));
+    }
+    told(eyes, seen, user, account, &buyers, &ledger).await
+}
+
+/// The user whose orders have this address; without such orders, the one whose account has it. `None`: the
+/// orders are nobody's yet, or of somebody who is not known.
+async fn who(eyes: Eyes<'_>, email: &Email) -> Result<Option<UserId>, WhyError> {
+    let emails = std::slice::from_ref(email);
+    let keys = eyes.store.buyers_named(&[], emails).await?;
+    if keys.is_empty() {
+        let found = eyes.reader.users_by_email(emails).await?.into_iter().flat_map(|(_, users)| users);
+        return only(email, found.collect());
+    }
+    let buyers = buyers(eyes, &Span::Quick(eyes.store.orders_of_buyers(&keys).await?)).await?;
+    let theirs = buyers.iter().filter(|one| keys.contains(&one.key));
+    only(email, theirs.filter_map(StoredBuyer::user).cloned().collect())
+}
+
+/// The one user among those; `None` where there is none.
+fn only(email: &Email, users: BTreeSet<UserId>) -> Result<Option<UserId>, WhyError> {
+    match users.len() {
+        0 | 1 => Ok(users.into_iter().next()),
+        _ => Err(WhyError::Several { email: email.to_string(), users: users.into_iter().collect() }),
+    }
+}
+
+/// Whether what would become of this user depends on what would become of others.
+fn is_limited(seen: &Seen, user: &UserId) -> bool {
+    let Some(user) = seen.scene.roster.ix(user) else { return false };
+    let counts = |action: &Action| {
+        action.user == user && (action.verb == Verb::Revoke || matches!(action.why.cause, Cause::Commit))
+    };
+    let held = seen.plan.held.iter().filter(|held| !matches!(held.hold, Hold::Protected | Hold::Frozen));
+    seen.plan.actions.iter().chain(held.map(|held| &held.action)).any(counts)
+}
+
+async fn told(
+    eyes: Eyes<'_>,
+    seen: Seen,
+    user: Option<UserId>,
+    account: Presence,
+    buyers: &[StoredBuyer],
+    ledger: &[LedgerRow],
+) -> Result<Explanation, WhyError> {
+    let scene = &seen.scene;
+    let now = eyes.now.as_second();
+    let theirs: BTreeSet<BuyerKey> =
+        buyers.iter().filter(|one| one.user() == user.as_ref()).map(|one| one.key).collect();
+    let scope = Scope::Buyers(theirs.iter().copied().collect());
+    // One user, whatever the number: those who are nobody yet get one of their own.
+    let product = |key| scene.product_ix.get(&key).copied();
+    let stand_in = |key| theirs.contains(&key).then_some(UserIx(0));
+    let mut purchases = eyes.store.purchases(&scene.catalog, &product, &stand_in, &scope).await?;
+    let statements = statements(&mut purchases, &scene.catalog, now);
+
+    let keys: Vec<BuyerKey> = buyers.iter().map(|one| one.key).collect();
+    let orders = eyes.store.stored_orders(&eyes.store.orders_of_buyers(&keys).await?).await?;
+    let waiting = buyers.iter().filter_map(|one| {
+        let of: Vec<&StoredOrder> = orders.iter().filter(|order| order.order.buyer == one.buyer).collect();
+        Waiting::new(&one.buyer, one.resolution.as_ref()?, of.len() as u64, &of.first()?.order.id)
+    });
+    let waiting: Vec<Waiting> = waiting.collect();
+    let (desired, actual, plan, names) = match &user {
+        Some(_) => {
+            let names = seen.names(eyes, None).await?;
+            (seen.wanted, seen.actual, seen.plan, names)
+        }
+        None => {
+            let nobody = Actual { targets: vec![Holding::default(); scene.catalog.targets.len()] };
+            let names = Names { freeze: scene.freeze.clone(), ..Names::default() };
+            (desired(&mut purchases, &scene.catalog, now), nobody, Plan::default(), names)
+        }
+    };
+    let mut ours = BTreeMap::new();
+    for row in ledger {
+        ours.extend(scene.catalog.find(&row.grant.target).map(|ix| (ix, mine(row))));
+    }
+    let released: BTreeSet<TargetIx> = eyes
+        .store
+        .released()
+        .await?
+        .iter()
+        .filter(|grant| Some(&grant.user) == user.as_ref())
+        .filter_map(|grant| scene.catalog.find(&grant.target))
+        .collect();
+    let idle = idle(&orders, |order, product| {
+        let rules = (0..).map(ProductIx).zip(&scene.catalog.products);
+        let named = |(_, rule): &(ProductIx, &crate::model::Rule)| {
+            rule.product.as_str() == product && rule.source.as_ref().is_none_or(|source| *source == order.source)
+        };
+        rules.filter(named).any(|(_, rule)| !rule.entitlements.is_empty())
+    });
+    let paid: BTreeMap<OrderKey, Paid> = orders.iter().map(|one| (one.key, paid(one))).collect();
+    let emails = buyers.iter().filter_map(|one| one.buyer.email.as_ref()).map(Email::to_string).collect();
+    let subject = user.as_ref().map_or(Some(UserIx(0)), |user| scene.roster.ix(user));
+    Ok(explain(Facts {
+        config: eyes.origin,
+        catalog: &scene.catalog,
+        desired: &desired,
+        actual: &actual,
+        plan: &plan,
+        names: &names,
+        subject: subject.expect("whoever is asked about was looked for in Logto, and so has a rank"),
+        user,
+        account,
+        statements: &statements,
+        orders: &paid,
+        ours: &ours,
+        released: &released,
+        waiting,
+        emails,
+        idle,
+        now: eyes.now,
+    }))
+}
+
+/// The orders that name a product which gives nothing.
+fn idle(orders: &[StoredOrder], gives: impl Fn(&StoredOrder, &str) -> bool) -> BTreeSet<Idle> {
+    let clean = |text: &str| clean(text).into_owned();
+    let of = |order: &StoredOrder| -> Vec<Idle> {
+        let items = order.order.items.iter().filter(|item| !gives(order, item.product.as_str()));
+        let one = |product: &str| Idle {
+            order: clean(order.order.id.as_str()),
+            source: clean(order.source.as_str()),
+            product: clean(product),
+        };
+        items.map(|item| one(item.product.as_str())).collect()
+    };
+    orders.iter().flat_map(of).collect()
+}
+
+fn paid(order: &StoredOrder) -> Paid {
+    Paid { order: order.order.id.to_string(), source: order.source.to_string(), paid_at: order.order.paid_at }
+}
+
+/// What the ledger has of a grant, as people read it.
+pub(crate) fn mine(row: &LedgerRow) -> Mine {
+    let clean = |text: &str| clean(text).into_owned();
+    Mine {
+        ownership: row.ownership,
+        since: row.since,
+        run: clean(row.run.as_str()),
+        order: clean(row.order.as_str()),
+        source: clean(row.source.as_str()),
+        product: clean(row.product.as_str()),
+        line: row.line,
+        commit: clean(&row.commit),
+        undone: row.undone,
+    }
+}

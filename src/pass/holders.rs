@@ -1,0 +1,110 @@
+//! Gathers who holds one target, whose each grant is, and which order is behind it.
+//!
+//! Walks that target alone, and asks by id about whoever should hold it and was not seen. Never writes to
+//! Logto; what it keeps in the store is who buyers are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::explain::mine;
+use super::snapshot::{product_ix, widen};
+use super::{Eyes, PassError, Span, buyers, observe};
+use crate::logto::name_forgotten;
+use crate::model::users::Roster;
+use crate::model::{Catalog, OrderKey, Target, TargetIx, UserId, UserIx};
+use crate::planner::desired::{State, desired};
+use crate::report::{Holder, Holders, Owner, messages};
+use crate::store::{BuyerKey, LedgerRow, Scope, StoredBuyer};
+use crate::text::clean;
+
+/// Who holds `target` now. `None` where neither the file nor the ledger has that target.
+pub async fn who_has(eyes: Eyes<'_>, target: &Target) -> Result<Option<Holders>, PassError> {
+    let mut ledger = eyes.store.ledger(None).await?;
+    ledger.retain(|row| row.grant.target == *target);
+    let mut catalog = widen(eyes.catalog, &ledger, &eyes.config.protect.roles);
+    let forgotten = catalog.targets.iter_mut().filter(|entry| eyes.catalog.find(&entry.target).is_none());
+    name_forgotten(eyes.reader, forgotten, &eyes.config.protect).await?;
+    let Some(ix) = catalog.find(target) else { return Ok(None) };
+    let entry = catalog.target(ix);
+    let alone = Catalog { targets: vec![entry.clone()], products: Vec::new() };
+    let mut observed = observe::walk(eyes.reader, &alone, eyes.progress).await?;
+    if let Some((_, error)) = observed.troubles.pop() {
+        return Err(error.into());
+    }
+    let ours: BTreeMap<&UserId, &LedgerRow> = ledger.iter().map(|row| (&row.grant.user, row)).collect();
+    let seen = &observed.targets[0].holders;
+    let unseen: BTreeSet<UserId> =
+        ours.keys().filter(|user| !seen.contains(**user)).map(|user| (*user).clone()).collect();
+    if !unseen.is_empty() {
+        observe::confirm(eyes.reader, &alone, &mut observed, [(TargetIx(0), unseen)].into()).await?;
+    }
+    let seen = &observed.targets[0];
+
+    let buyers = buyers(eyes, &Span::Full).await?;
+    let mut emails: BTreeMap<&UserId, BTreeSet<String>> = BTreeMap::new();
+    for (user, email) in buyers.iter().filter_map(|one| Some((one.user()?, one.buyer.email.as_ref()?))) {
+        emails.entry(user).or_default().insert(clean(email.as_str()).into_owned());
+    }
+    let released: BTreeSet<UserId> = eyes
+        .store
+        .released()
+        .await?
+        .into_iter()
+        .filter(|grant| grant.target == *target)
+        .map(|grant| grant.user)
+        .collect();
+    let unknown: Vec<&UserId> = seen.holders.iter().filter(|user| !ours.contains_key(user)).collect();
+    let explained = explained(eyes, &catalog, ix, &buyers, &unknown).await?;
+    let holder = |user: &UserId| {
+        let ours = ours.get(user).map(|row| mine(row));
+        let owner = match &ours {
+            Some(ours) => ours.ownership.into(),
+            None if released.contains(user) => Owner::Released,
+            None => Owner::Foreign,
+        };
+        Holder {
+            user: UserId::from(clean(user.as_str()).as_ref()),
+            emails: emails.get(user).into_iter().flatten().cloned().collect(),
+            owner,
+            ours,
+            explained_by: explained.get(user).filter(|_| owner == Owner::Foreign).cloned(),
+        }
+    };
+    let missing = ours.keys().filter(|user| seen.asked.contains(**user) && !seen.holders.contains(**user));
+    Ok(Some(Holders {
+        version: Holders::VERSION,
+        config: eyes.origin.clone(),
+        at: eyes.now,
+        target: clean(&entry.name).into_owned(),
+        target_key: clean(&entry.target.key()).into_owned(),
+        coverage: messages::coverage(seen.coverage),
+        missing: missing.map(|user| holder(user)).collect(),
+        holders: seen.holders.iter().map(holder).collect(),
+    }))
+}
+
+/// Of users whose grant is not ours, the order that entitles to it now.
+async fn explained(
+    eyes: Eyes<'_>,
+    catalog: &Catalog,
+    target: TargetIx,
+    buyers: &[StoredBuyer],
+    users: &[&UserId],
+) -> Result<BTreeMap<UserId, String>, PassError> {
+    let roster: Roster = users.iter().map(|user| (*user).clone()).collect();
+    let ranks: BTreeMap<BuyerKey, UserIx> =
+        buyers.iter().filter_map(|one| Some((one.key, roster.ix(one.user()?)?))).collect();
+    let products = product_ix(eyes.store, catalog).await?;
+    let (product, user) = (|key| products.get(&key).copied(), |key| ranks.get(&key).copied());
+    let scope = Scope::Buyers(ranks.keys().copied().collect());
+    let mut purchases = eyes.store.purchases(catalog, &product, &user, &scope).await?;
+    let wanted = desired(&mut purchases, catalog, eyes.now.as_second());
+    let claims = wanted.targets[target.at()].iter().filter(|claim| claim.state == State::Entitled);
+    let by_order: Vec<(OrderKey, &UserId)> = claims.map(|claim| (claim.order, roster.id(claim.user))).collect();
+    let keys: Vec<OrderKey> = by_order.iter().map(|(order, _)| *order).collect();
+    let orders = eyes.store.stored_orders(&keys).await?;
+    let names: BTreeMap<OrderKey, String> = orders
+        .iter()
+        .map(|one| (one.key, format!("{} of {}", clean(one.order.id.as_str()), clean(one.source.as_str()))))
+        .collect();
+    Ok(by_order.into_iter().filter_map(|(order, user)| Some((user.clone(), names.get(&order)?.clone()))).collect())
+}

@@ -1,0 +1,322 @@
+//! One pass: observe, plan, and (where it is allowed) apply and record. Top to bottom, in this order:
+//!
+//! 1. who paid -> users of Logto (`directory`)
+//! 2. Logto -> who holds what (`observe`)
+//! 3. orders -> what should be (`desired`), ledger -> what is ours
+//! 4. the plan; then the orders and the holders behind its revocations are asked for again, and it is
+//!    made once more from what they say now
+//! 5. `apply`, which has no choice left
+//!
+//! [`look`] is 1 to 4 and holds a [`Reader`] only: a dry run ends there and has no way to write to Logto.
+//! What it keeps in the store is what it learned (orders, who buyers are), never what is ours.
+
+pub mod active;
+pub mod apply;
+pub mod directory;
+mod draft;
+pub mod explain;
+pub mod holders;
+pub mod ingest;
+pub mod observe;
+pub mod rebuild;
+pub mod snapshot;
+pub mod undo;
+mod waiting;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::clock;
+use crate::config::settings::{Config, Logto};
+use crate::logto::{LogtoError, Reader, Writer, name_forgotten};
+use crate::model::users::Roster;
+use crate::model::{Catalog, Grant, OrderKey, Resolution, Rule, RunId, SourceName, TargetIx, UserId, UserIx};
+use crate::planner::input::{Guard, Reread};
+use crate::planner::{Plan, Verify, plan};
+use crate::report::run::Report;
+use crate::report::{OrderName, Origin, View};
+use crate::shutdown::Stop;
+use crate::source::Source;
+use crate::store::{Outcome, Run, RunEnd, RunKind, Scope, Store, StoreError, StoredBuyer};
+use active::InForce;
+use apply::{Hands, apply};
+use observe::Progress;
+use snapshot::{Scene, widen};
+use waiting::waiting;
+
+pub(crate) use draft::{Seen, gated};
+
+/// Whom a pass looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// Every target, walked.
+    Full,
+    /// The buyers of these orders, asked for by id.
+    Quick(Vec<OrderKey>),
+}
+
+/// What a pass needs to look: nothing here can write to Logto.
+#[derive(Clone, Copy)]
+pub struct Eyes<'a> {
+    /// The configuration in force.
+    pub config: &'a Config,
+    /// Its file, digest and commit.
+    pub origin: &'a Origin,
+    /// Its catalog, resolved against Logto.
+    pub catalog: &'a Catalog,
+    /// Asks Logto.
+    pub reader: &'a Reader,
+    /// Asks the payment APIs.
+    pub sources: &'a [Source],
+    /// Those of them whose last read failed, or that were never read.
+    pub unread: &'a BTreeSet<SourceName>,
+    /// What is known already.
+    pub store: &'a Store,
+    /// Told how long reads come along.
+    pub progress: Progress<'a>,
+    /// The time of the pass.
+    pub now: Timestamp,
+}
+
+/// What a pass saw and wants.
+#[derive(Debug)]
+pub struct Sight {
+    /// The plan, in numbers.
+    pub plan: Plan,
+    /// The plan, in words.
+    pub view: View,
+    /// The catalog with the products and targets that only the ledger knows.
+    pub catalog: Catalog,
+    /// The users of this pass.
+    pub roster: Roster,
+    /// The orders that the plan speaks of.
+    pub orders: BTreeMap<OrderKey, OrderName>,
+    /// Targets that could not be read, and why.
+    pub troubles: Vec<(String, LogtoError)>,
+    /// The next instant at which an entitlement or a grace ends by itself.
+    pub next_change: Option<Timestamp>,
+    /// Held sets that somebody let through and that are part of the plan now, by digest.
+    pub approvals: Vec<String>,
+    /// When it looked.
+    at: Timestamp,
+    /// Calls to Logto before the pass began.
+    calls_before: u64,
+}
+
+/// Why a pass could not look.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// Logto, or the way to it.
+    #[error("Logto could not be read")]
+    Logto(#[from] LogtoError),
+    /// Our own file.
+    #[error("the store could not be used")]
+    Store(#[from] StoreError),
+}
+
+impl Span {
+    /// `full` or `quick`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Span::Full => "full",
+            Span::Quick(_) => "quick",
+        }
+    }
+}
+
+impl Sight {
+    /// The grant that an index into the catalog and one into the roster name.
+    pub fn grant(&self, target: TargetIx, user: UserIx) -> Grant {
+        Grant { user: self.roster.id(user).clone(), target: self.catalog.target(target).target.clone() }
+    }
+}
+
+impl PassError {
+    /// What would mend it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            PassError::Logto(error) => error.hint(),
+            PassError::Store(error) => error.hint(),
+        }
+    }
+}
+
+/// Looks and plans; changes nothing in Logto.
+pub async fn look(eyes: Eyes<'_>, span: &Span) -> Result<Sight, PassError> {
+    let seen = see(eyes, span, &BTreeSet::new()).await?;
+    let waiting = waiting(eyes, &seen.scene, &seen.buyers).await?;
+    seen.sight(eyes, waiting, None).await
+}
+
+/// What [`look`] knows before it is put into words. `also`: users whom a quick look asks about although no
+/// order of `span` is theirs.
+pub(crate) async fn see(eyes: Eyes<'_>, span: &Span, also: &BTreeSet<UserId>) -> Result<Seen, PassError> {
+    let calls_before = eyes.reader.calls();
+    let buyers = buyers(eyes, span).await?;
+    let users: BTreeSet<UserId> = users_of(&buyers).into_iter().chain(also.iter().cloned()).collect();
+    let ledger = match span {
+        Span::Full => eyes.store.ledger(None).await?,
+        Span::Quick(_) => eyes.store.ledger(Some(&users.iter().cloned().collect::<Vec<_>>())).await?,
+    };
+    let mut catalog = widen(eyes.catalog, &ledger, &eyes.config.protect.roles);
+    let forgotten = catalog.targets.iter_mut().filter(|entry| eyes.catalog.find(&entry.target).is_none());
+    name_forgotten(eyes.reader, forgotten, &eyes.config.protect).await?;
+    let mut observed = match span {
+        Span::Full => observe::walk(eyes.reader, &catalog, eyes.progress).await?,
+        Span::Quick(_) => observe::ask(eyes.reader, &catalog, &users).await?,
+    };
+
+    let scene = Scene::new(eyes, span, catalog, &buyers, &ledger, &observed).await?;
+    drop(ledger);
+    let mut wanted = scene.desired(eyes).await?;
+    let doubtful = scene.doubtful(&wanted, &observed);
+    observe::confirm(eyes.reader, &scene.catalog, &mut observed, doubtful).await?;
+    let mut guard = scene.guard(eyes, &buyers).await?;
+    let mut actual = scene.actual(&observed);
+    let planner = |guard: &Guard| plan(scene.world(&wanted, &actual, guard));
+    let (mut planned, approvals) = gated(eyes, &scene, &mut guard, planner).await?;
+    if matches!(span, Span::Quick(_)) && planned.takes() && has_found(eyes).await? {
+        // Whoever was found may be one from whom something would be taken, and their order may entitle to it.
+        return Box::pin(see(eyes, span, also)).await;
+    }
+    if !planned.verify.is_empty() {
+        guard.reread = reread(eyes, &planned.verify).await?;
+        let holders = scene.holders(&planned.verify, &observed);
+        observe::confirm(eyes.reader, &scene.catalog, &mut observed, holders).await?;
+        wanted = scene.desired(eyes).await?;
+        actual = scene.actual(&observed);
+        planned = plan(scene.world(&wanted, &actual, &guard));
+    }
+    Ok(Seen { scene, plan: planned, wanted, actual, observed, buyers, approvals, calls_before })
+}
+
+/// The buyers of a pass, each looked up in Logto if nobody has yet.
+pub(crate) async fn buyers(eyes: Eyes<'_>, span: &Span) -> Result<Vec<StoredBuyer>, PassError> {
+    let scope = match span {
+        Span::Full => Scope::All,
+        Span::Quick(orders) => Scope::Buyers(eyes.store.buyers_of_orders(orders).await?),
+    };
+    let buyers = eyes.store.buyers(&scope).await?;
+    let answers = directory::resolve(eyes.reader, &eyes.config.buyers, &buyers).await?;
+    eyes.store.resolve_buyers(&answers, eyes.now).await?;
+    let scope = match span {
+        Span::Full => Scope::All,
+        // What one of a user's orders ends, another of theirs may still entitle to.
+        Span::Quick(_) => {
+            let here = eyes.store.buyers(&scope).await?;
+            let mut keys = eyes.store.buyers_of_users(&users_of(&here)).await?;
+            keys.extend(here.iter().map(|buyer| buyer.key));
+            keys.sort_unstable();
+            keys.dedup();
+            Scope::Buyers(keys)
+        }
+    };
+    if answers.is_empty() && scope == Scope::All {
+        return Ok(buyers);
+    }
+    Ok(eyes.store.buyers(&scope).await?)
+}
+
+/// Looks once more for the buyers who wait for an account: whether one of them has one now. A quick pass knows
+/// the orders of its own buyers only, and an order that is nobody's yet may entitle one of them.
+async fn has_found(eyes: Eyes<'_>) -> Result<bool, PassError> {
+    let waiting = eyes.store.buyers(&Scope::Buyers(eyes.store.waiting_buyers().await?)).await?;
+    let answers = directory::resolve(eyes.reader, &eyes.config.buyers, &waiting).await?;
+    eyes.store.resolve_buyers(&answers, eyes.now).await?;
+    Ok(answers.iter().any(|(_, answer)| matches!(answer, Resolution::User(_))))
+}
+
+fn users_of(buyers: &[StoredBuyer]) -> Vec<UserId> {
+    let users: BTreeSet<&UserId> = buyers.iter().filter_map(StoredBuyer::user).collect();
+    users.into_iter().cloned().collect()
+}
+
+/// Reads the orders behind revocations again by id, each once.
+async fn reread(eyes: Eyes<'_>, verify: &Verify) -> Result<BTreeMap<OrderKey, Reread>, PassError> {
+    let keys: Vec<OrderKey> = verify.orders.iter().copied().collect();
+    let mut answers = BTreeMap::new();
+    for stored in eyes.store.stored_orders(&keys).await? {
+        let answer = match eyes.sources.iter().find(|source| *source.name() == stored.source) {
+            Some(source) => ingest::reread(source, eyes.store, &stored.order.id, eyes.now).await?,
+            // The file names the source no more: nobody is left to ask, and nothing is confirmed.
+            None => Reread::Failed,
+        };
+        answers.insert(stored.key, answer);
+    }
+    Ok(answers)
+}
+
+/// Carries out what was planned and records it: 5 of a pass. `stop` ends it after what is in flight.
+pub async fn act(
+    in_force: &InForce,
+    store: &Store,
+    writer: &Writer,
+    sight: &Sight,
+    span: &Span,
+    now: Timestamp,
+    stop: &Stop,
+) -> Result<Report, StoreError> {
+    let run = RunId::from(format!("{now:.3}-{:04x}", fastrand::u16(..)));
+    // Where the pass is logged in a span, all that follows names its run.
+    tracing::Span::current().record("run", run.as_str());
+    let kind = match span {
+        Span::Full => RunKind::Full,
+        Span::Quick(_) => RunKind::Quick,
+    };
+    let origin = &in_force.origin;
+    let begin =
+        Run { id: run.clone(), kind, config: origin.digest.clone(), commit: origin.commit.clone(), started: now };
+    store.begin_run(&begin).await?;
+    let mappings = mappings(&sight.catalog, |_| true);
+    // As of the look, which may be a while ago: an order that it saw is not older than a mapping that it saw.
+    store.note_mappings(&mappings, sight.at).await?;
+
+    // Used up before anything is done: an approval is good for once, also for a pass that is killed.
+    store.use_approvals(&run, &sight.approvals, now).await?;
+
+    let Logto { batch, concurrency, .. } = in_force.config.logto;
+    let hands = Hands { writer, store, run: &run, batch, at_once: concurrency, now };
+    let mut report = apply(hands, sight, stop).await?;
+    lose_sight_of(store, &report, now).await?;
+
+    let whole = sight.troubles.is_empty() && report.stopped == 0;
+    if kind == RunKind::Full && whole {
+        // What a commit causes stays limited until none of it is held any more.
+        let held: BTreeSet<TargetIx> = sight.plan.held.iter().map(|held| held.action.target).collect();
+        store.settle_mappings(&self::mappings(&sight.catalog, |target| !held.contains(&target)), now).await?;
+    }
+    let finished = clock::now();
+    report.elapsed = std::time::Duration::try_from(finished.duration_since(now)).unwrap_or_default();
+    report.calls = in_force.reader.calls() - sight.calls_before;
+    let figures = report.figures();
+    let end = RunEnd {
+        finished,
+        outcome: if whole { Outcome::Succeeded } else { Outcome::Failed },
+        done: figures.done,
+        held: report.held,
+        failed: figures.failed,
+        calls: report.calls,
+    };
+    store.finish_run(&run, &end).await?;
+    Ok(report)
+}
+
+/// Product and target key of every mapping whose target is `wanted`.
+fn mappings(catalog: &Catalog, wanted: impl Fn(TargetIx) -> bool) -> Vec<(String, String)> {
+    let of_rule = |rule: &Rule| {
+        let wanted = rule.entitlements.iter().filter(|entitlement| wanted(entitlement.target));
+        wanted.map(|entitlement| (rule.key(), catalog.target(entitlement.target).target.key())).collect()
+    };
+    let all: BTreeSet<(String, String)> =
+        catalog.products.iter().flat_map(|rule| -> Vec<_> { of_rule(rule) }).collect();
+    all.into_iter().collect()
+}
+
+/// A user whom Logto does not know any more is nobody again: their buyers wait for an account.
+async fn lose_sight_of(store: &Store, report: &Report, now: Timestamp) -> Result<(), StoreError> {
+    let gone: Vec<UserId> = report.gone.iter().cloned().collect();
+    let buyers = store.buyers_of_users(&gone).await?;
+    let nobody: Vec<_> = buyers.into_iter().map(|key| (key, Resolution::NoAccount)).collect();
+    store.resolve_buyers(&nobody, now).await
+}

@@ -1,0 +1,297 @@
+//! What stays the same between the two plans of a pass: the widened catalog, the users, what is ours.
+//!
+//! Reads the store; asks neither Logto nor a payment API, and writes nothing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::observe::Observed;
+use super::{Eyes, Span};
+use crate::model::users::Roster;
+use crate::model::{Catalog, Email, Grant, ProductIx, Rule, SourceName, Target, TargetIx, UserId, UserIx};
+use crate::planner::desired::{Desired, State, desired};
+use crate::planner::input::{Actual, Coverage, Freeze, Guard, LedgerAge, Ours, Owned, Tally};
+use crate::planner::{Verify, World};
+use crate::report::FreezeView;
+use crate::store;
+use crate::store::{BuyerKey, FreezeScope, LedgerRow, ProductKey, Scope, Store, StoreError, StoredBuyer};
+use crate::text::clean;
+
+/// The file's catalog, and what only the ledger still knows: targets that no product gives any more, whose
+/// grants are still ours, and the products that gave them.
+pub fn widen(catalog: &Catalog, ledger: &[LedgerRow], protected: &[String]) -> Catalog {
+    let known: BTreeSet<&Target> = catalog.targets.iter().map(|entry| &entry.target).collect();
+    let gone: BTreeSet<&Target> =
+        ledger.iter().map(|row| &row.grant.target).filter(|target| !known.contains(target)).collect();
+    let mut wide = catalog.clone();
+    wide.add_targets(gone.into_iter().cloned(), protected);
+    let known: BTreeSet<(&str, Option<&str>)> = catalog
+        .products
+        .iter()
+        .map(|rule| (rule.product.as_str(), rule.source.as_ref().map(SourceName::as_str)))
+        .collect();
+    let gone: BTreeSet<(&str, &str)> = ledger
+        .iter()
+        .map(|row| (row.product.as_str(), row.source.as_str()))
+        .filter(|(product, source)| !known.contains(&(product, None)) && !known.contains(&(product, Some(source))))
+        .collect();
+    wide.products.extend(gone.into_iter().map(|(product, source)| Rule::unmapped(product.into(), source.into())));
+    wide
+}
+
+/// How often somebody else must have undone a grant before it is left alone.
+const UNDONE_TWICE: u32 = 2;
+/// After that long without being undone, a grant is given again.
+const RESTLESS: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// What stays the same between the two plans of a pass.
+pub struct Scene {
+    /// The file's catalog and what only the ledger still knows.
+    pub catalog: Catalog,
+    /// The users of this pass.
+    pub roster: Roster,
+    /// Whether the ledger has seen a whole pass.
+    age: LedgerAge,
+    ours: Ours,
+    scope: Scope,
+    /// The product of each product row of the store.
+    pub product_ix: HashMap<ProductKey, ProductIx>,
+    user_ix: HashMap<BuyerKey, UserIx>,
+    /// What is stopped: by whom, why, and until when.
+    pub freeze: Option<FreezeView>,
+}
+
+impl Scene {
+    /// Puts together what a pass knows before it plans.
+    pub async fn new(
+        eyes: Eyes<'_>,
+        span: &Span,
+        mut catalog: Catalog,
+        buyers: &[StoredBuyer],
+        ledger: &[LedgerRow],
+        observed: &Observed,
+    ) -> Result<Self, StoreError> {
+        let holders = observed.targets.iter().flat_map(|seen| seen.holders.iter().chain(&seen.asked));
+        let owners = ledger.iter().map(|row| &row.grant.user);
+        let roster: Roster =
+            holders.chain(owners).chain(buyers.iter().filter_map(StoredBuyer::user)).cloned().collect();
+        let age = match eyes.store.last_full_pass().await? {
+            Some(_) => LedgerAge::Seasoned,
+            None => LedgerAge::Fresh,
+        };
+        // A ledger that has seen no full pass has seen no commit either.
+        if age == LedgerAge::Seasoned {
+            note_new_mappings(eyes, &mut catalog).await?;
+        }
+        let by_name = products_by_name(&catalog);
+        let find = |product: &str, source: &str| find(&by_name, product, source);
+        let product_ix = product_ix(eyes.store, &catalog).await?;
+        let user_ix = buyers.iter().filter_map(|one| Some((one.key, roster.ix(one.user()?)?))).collect();
+        let ours = ours(eyes, &catalog, &roster, ledger, find).await?;
+        let scope = match span {
+            Span::Full => Scope::All,
+            Span::Quick(_) => Scope::Buyers(buyers.iter().map(|buyer| buyer.key).collect()),
+        };
+        drop(by_name);
+        let freeze = eyes.store.frozen(eyes.now).await?.map(freeze_view);
+        Ok(Self { catalog, roster, age, ours, scope, product_ix, user_ix, freeze })
+    }
+
+    /// What should be, by the orders that the store has now.
+    pub async fn desired(&self, eyes: Eyes<'_>) -> Result<Desired, StoreError> {
+        let product = |key| self.product_ix.get(&key).copied();
+        let user = |key| self.user_ix.get(&key).copied();
+        let mut purchases = eyes.store.purchases(&self.catalog, &product, &user, &self.scope).await?;
+        Ok(desired(&mut purchases, &self.catalog, eyes.now.as_second()))
+    }
+
+    /// What is, by what was seen.
+    pub fn actual(&self, observed: &Observed) -> Actual {
+        Actual { targets: observed.targets.iter().map(|seen| seen.holding(&self.roster)).collect() }
+    }
+
+    /// What the planner looks at.
+    pub fn world<'a>(&'a self, desired: &'a Desired, actual: &'a Actual, guard: &'a Guard) -> World<'a> {
+        World { catalog: &self.catalog, desired, actual, ours: &self.ours, guard }
+    }
+
+    /// Who is expected and was not seen: whatever is ours, and where the walk lost rows whoever is entitled.
+    pub fn doubtful(&self, desired: &Desired, observed: &Observed) -> BTreeMap<TargetIx, BTreeSet<UserId>> {
+        let mut doubtful: BTreeMap<TargetIx, BTreeSet<UserId>> = BTreeMap::new();
+        for (ix, _) in self.catalog.indices() {
+            let seen = &observed.targets[ix.at()];
+            let lossy = matches!(seen.coverage, Coverage::Partial { .. });
+            let readable = lossy || seen.coverage == Coverage::Whole;
+            let owned = self.ours.targets[ix.at()].iter().map(|owned| owned.user);
+            let entitled = desired.targets[ix.at()].iter().filter(|claim| lossy && claim.state == State::Entitled);
+            let unseen: BTreeSet<UserId> = owned
+                .chain(entitled.map(|claim| claim.user))
+                .map(|user| self.roster.id(user))
+                .filter(|user| readable && !seen.holders.contains(*user) && !seen.asked.contains(*user))
+                .cloned()
+                .collect();
+            if !unseen.is_empty() {
+                doubtful.insert(ix, unseen);
+            }
+        }
+        doubtful
+    }
+
+    /// Whom `verify` wants asked for by id, but for those who were already: a quick pass asks for everybody.
+    pub fn holders(&self, verify: &Verify, observed: &Observed) -> BTreeMap<TargetIx, BTreeSet<UserId>> {
+        let mut holders: BTreeMap<TargetIx, BTreeSet<UserId>> = BTreeMap::new();
+        for (target, user) in &verify.holders {
+            let user = self.roster.id(*user);
+            if !observed.targets[target.at()].asked.contains(user) {
+                holders.entry(*target).or_default().insert(user.clone());
+            }
+        }
+        holders
+    }
+
+    /// What is allowed.
+    pub async fn guard(&self, eyes: Eyes<'_>, buyers: &[StoredBuyer]) -> Result<Guard, StoreError> {
+        let protect = &eyes.config.protect;
+        let by_email = buyers
+            .iter()
+            .filter(|one| one.buyer.email.as_ref().is_some_and(|email| protect.covers(email)))
+            .filter_map(|one| self.user_ix.get(&one.key).copied());
+        let by_id = protect.users.iter().filter_map(|user| self.roster.ix(user));
+        let mut protected: Vec<UserIx> = by_email.chain(by_id).collect();
+        protected.sort_unstable();
+        protected.dedup();
+        // A product that any source may sell is blind when one source is.
+        let unread = |source: &Option<SourceName>| match source {
+            Some(source) => eyes.unread.contains(source),
+            None => !eyes.unread.is_empty(),
+        };
+        let blind = (0..).map(ProductIx).zip(&self.catalog.products).filter(|(_, rule)| unread(&rule.source));
+        let flapping = eyes.store.flapping(UNDONE_TWICE, eyes.now - RESTLESS).await?;
+        Ok(Guard {
+            protected,
+            blind: blind.map(|(ix, _)| ix).collect(),
+            freeze: self.freeze.as_ref().map_or(Freeze::Nothing, |freeze| freeze.stops),
+            flapping: self.cells(&flapping),
+            released: self.cells(&eyes.store.released().await?),
+            ..Guard::new(eyes.config.prune, eyes.config.limits.clone(), self.age)
+        })
+    }
+
+    /// Grants as places in this pass. What it does not speak of is left out.
+    fn cells(&self, grants: &[Grant]) -> BTreeSet<(TargetIx, UserIx)> {
+        let cell = |grant: &Grant| Some((self.catalog.find(&grant.target)?, self.roster.ix(&grant.user)?));
+        grants.iter().filter_map(cell).collect()
+    }
+
+    /// The addresses that orders gave.
+    pub fn emails(&self, buyers: &[StoredBuyer]) -> BTreeMap<UserIx, Email> {
+        let email = |one: &StoredBuyer| Some((*self.user_ix.get(&one.key)?, one.buyer.email.clone()?));
+        buyers.iter().filter_map(email).collect()
+    }
+}
+
+/// A freeze, as a plan carries it.
+pub(crate) fn freeze_view(freeze: store::Freeze) -> FreezeView {
+    let store::Freeze { scope, since, until, reason, who } = freeze;
+    let stops = match scope {
+        FreezeScope::Revocations => Freeze::Revocations,
+        FreezeScope::All => Freeze::Everything,
+    };
+    FreezeView { stops, since, until, reason: clean(&reason).into_owned(), who: clean(&who).into_owned() }
+}
+
+/// Where each product that an order ever named stands in the catalog. What the catalog lacks is left out.
+pub(crate) async fn product_ix(store: &Store, catalog: &Catalog) -> Result<HashMap<ProductKey, ProductIx>, StoreError> {
+    let by_name = products_by_name(catalog);
+    let known = store.products().await?;
+    Ok(known
+        .into_iter()
+        .filter_map(|one| Some((one.key, find(&by_name, one.id.as_str(), one.source.as_str())?)))
+        .collect())
+}
+
+type ByName<'a> = HashMap<(&'a str, Option<&'a str>), ProductIx>;
+
+fn products_by_name(catalog: &Catalog) -> ByName<'_> {
+    let ix = |at| ProductIx(u16::try_from(at).expect("`check` refuses more than 65,000 products"));
+    catalog
+        .products
+        .iter()
+        .enumerate()
+        .map(|(at, rule)| ((rule.product.as_str(), rule.source.as_ref().map(SourceName::as_str)), ix(at)))
+        .collect()
+}
+
+/// A rule for one source goes before one for any.
+fn find(by_name: &ByName<'_>, product: &str, source: &str) -> Option<ProductIx> {
+    by_name.get(&(product, Some(source))).or_else(|| by_name.get(&(product, None))).copied()
+}
+
+/// Marks the mappings that no full pass has settled yet, so that what they cause counts as a commit's doing.
+async fn note_new_mappings(eyes: Eyes<'_>, catalog: &mut Catalog) -> Result<(), StoreError> {
+    let known: HashMap<(String, String), Option<u32>> = eyes
+        .store
+        .mappings()
+        .await?
+        .into_iter()
+        .map(|mapping| {
+            let since = (!mapping.settled).then(|| seconds(mapping.since));
+            ((mapping.product, mapping.target), since)
+        })
+        .collect();
+    let keys: Vec<String> = catalog.targets.iter().map(|entry| entry.target.key()).collect();
+    for rule in &mut catalog.products {
+        let product = rule.key();
+        for entitlement in &mut rule.entitlements {
+            let key = (product.clone(), keys[entitlement.target.at()].clone());
+            entitlement.new_since = known.get(&key).copied().unwrap_or(Some(seconds(eyes.now)));
+        }
+    }
+    Ok(())
+}
+
+/// Whole seconds since 1970, as the core counts them.
+fn seconds(at: Timestamp) -> u32 {
+    u32::try_from(at.as_second().max(0)).unwrap_or(u32::MAX)
+}
+
+async fn ours(
+    eyes: Eyes<'_>,
+    catalog: &Catalog,
+    roster: &Roster,
+    ledger: &[LedgerRow],
+    product: impl Fn(&str, &str) -> Option<ProductIx>,
+) -> Result<Ours, StoreError> {
+    let mut ours =
+        Ours { targets: vec![Vec::new(); catalog.targets.len()], tally: vec![Tally::default(); catalog.targets.len()] };
+    for row in ledger {
+        let place = (catalog.find(&row.grant.target), roster.ix(&row.grant.user));
+        if let ((Some(target), Some(user)), Some(product)) = (place, product(row.product.as_str(), row.source.as_str()))
+        {
+            ours.targets[target.at()].push(Owned { user, order: row.order_key, product, ownership: row.ownership });
+        }
+    }
+    for run in &mut ours.targets {
+        run.sort_unstable_by_key(|owned| owned.user);
+    }
+    let yesterday = eyes.now - SignedDuration::from_hours(24);
+    let base = eyes.store.owned_at(yesterday).await?;
+    let revoked = eyes.store.revoked_since(yesterday).await?;
+    let config_granted = eyes.store.config_grants_since(yesterday).await?;
+    let keys: BTreeSet<String> = catalog.targets.iter().map(|entry| entry.target.key()).collect();
+    for ((_, entry), tally) in catalog.indices().zip(&mut ours.tally) {
+        let of = |counts: &BTreeMap<String, u64>| counts.get(&entry.target.key()).copied().unwrap_or_default();
+        *tally = Tally { base: of(&base), revoked: of(&revoked), config_granted: of(&config_granted) };
+    }
+    // What was taken from a target that the file has dropped since was taken all the same.
+    let elsewhere = |counts: &BTreeMap<String, u64>| {
+        counts.iter().filter(|(key, _)| !keys.contains(*key)).map(|(_, count)| count).sum()
+    };
+    ours.tally.push(Tally {
+        base: elsewhere(&base),
+        revoked: elsewhere(&revoked),
+        config_granted: elsewhere(&config_granted),
+    });
+    Ok(ours)
+}

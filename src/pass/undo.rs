@@ -1,0 +1,130 @@
+//! Looks back at one run and plans its inverse: what it granted is taken away, what it took is given back.
+//!
+//! Goes through the same gates as any plan, and asks for every holder by id. Never writes to Logto, and never
+//! gives back what no order of the store stands behind: nothing would ever prove its end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::snapshot::{Scene, widen};
+use super::{Eyes, PassError, Seen, Sight, Span, buyers, gated, observe};
+use crate::logto::name_forgotten;
+use crate::model::users::Roster;
+use crate::model::{Catalog, Grant, Ownership, ProductIx, RunId, TargetIx, UserId, Verb};
+use crate::planner::input::Guard;
+use crate::planner::{Inverse, undo};
+use crate::store;
+use crate::store::{AuditRow, Cause, LedgerRow, StoreError};
+
+/// A run, looked back at.
+#[derive(Debug)]
+pub struct LookBack {
+    /// The plan that takes it back, as a pass would see it.
+    pub sight: Sight,
+    /// What it took away and cannot be given back, since the order or the product is not known any more.
+    pub lost: Vec<Grant>,
+    /// How many grants it changed. None: there is no such run, or it did nothing.
+    pub changed: usize,
+}
+
+/// Plans the inverse of `run`; changes nothing in Logto.
+pub async fn look_back(eyes: Eyes<'_>, run: &RunId) -> Result<LookBack, PassError> {
+    let calls_before = eyes.reader.calls();
+    let turned = turned(&eyes.store.audit_of_run(run).await?);
+    let buyers = buyers(eyes, &Span::Full).await?;
+    let ledger = eyes.store.ledger(None).await?;
+    // Targets and products that the run named and neither the file nor the ledger knows any more.
+    let named: Vec<LedgerRow> =
+        ledger.iter().cloned().chain(turned.iter().filter_map(|(_, row)| as_row(row))).collect();
+    let mut catalog = widen(eyes.catalog, &named, &eyes.config.protect.roles);
+    let forgotten = catalog.targets.iter_mut().filter(|entry| eyes.catalog.find(&entry.target).is_none());
+    name_forgotten(eyes.reader, forgotten, &eyes.config.protect).await?;
+    let mut observed = observe::walk(eyes.reader, &catalog, eyes.progress).await?;
+    let mut asked: BTreeMap<TargetIx, BTreeSet<UserId>> = BTreeMap::new();
+    for grant in turned.iter().filter_map(|(_, row)| row.grant.as_ref()) {
+        if let Some(target) = catalog.find(&grant.target) {
+            asked.entry(target).or_default().insert(grant.user.clone());
+        }
+    }
+    observe::confirm(eyes.reader, &catalog, &mut observed, asked).await?;
+
+    let scene = Scene::new(eyes, &Span::Full, catalog, &buyers, &ledger, &observed).await?;
+    let wanted = scene.desired(eyes).await?;
+    let actual = scene.actual(&observed);
+    let mut guard = scene.guard(eyes, &buyers).await?;
+    let mut inverses = Vec::new();
+    let mut lost = Vec::new();
+    for (verb, row) in &turned {
+        let Some(grant) = &row.grant else { continue };
+        match inverse(eyes, &scene.catalog, &scene.roster, *verb, row, grant).await? {
+            Some(inverse) => inverses.push(inverse),
+            None => lost.push(grant.clone()),
+        }
+    }
+    let planner = |guard: &Guard| undo(scene.world(&wanted, &actual, guard), &inverses);
+    let (plan, approvals) = gated(eyes, &scene, &mut guard, planner).await?;
+    let seen = Seen { scene, plan, wanted, actual, observed, buyers, approvals, calls_before };
+    Ok(LookBack { sight: seen.sight(eyes, Vec::new(), Some(run.clone())).await?, lost, changed: turned.len() })
+}
+
+/// What the run did to each grant last, turned round. What was only written down is left alone.
+fn turned(trail: &[AuditRow]) -> Vec<(Verb, AuditRow)> {
+    let mut last: BTreeMap<&Grant, (Verb, &AuditRow)> = BTreeMap::new();
+    for row in trail {
+        let Some(grant) = &row.grant else { continue };
+        match row.verb {
+            store::Verb::Granted => _ = last.insert(grant, (Verb::Revoke, row)),
+            store::Verb::Revoked => _ = last.insert(grant, (Verb::Grant, row)),
+            store::Verb::Refused => _ = last.remove(grant),
+            store::Verb::Adopted
+            | store::Verb::Closed
+            | store::Verb::Released
+            | store::Verb::Approved
+            | store::Verb::ApprovalUsed
+            | store::Verb::Frozen
+            | store::Verb::Unfrozen => {}
+        }
+    }
+    last.into_values().map(|(verb, row)| (verb, row.clone())).collect()
+}
+
+/// The line of the trail as the ledger had it, for the names in it.
+fn as_row(row: &AuditRow) -> Option<LedgerRow> {
+    Some(LedgerRow {
+        grant: row.grant.clone()?,
+        ownership: Ownership::Granted,
+        cause: row.cause.unwrap_or(Cause::Order),
+        source: row.source.clone()?,
+        order: row.order.clone()?,
+        order_key: None,
+        product: row.product.clone()?,
+        line: row.line.unwrap_or_default(),
+        commit: row.commit.clone().unwrap_or_default(),
+        since: Timestamp::UNIX_EPOCH,
+        run: row.run.clone()?,
+        undone: 0,
+    })
+}
+
+/// One line of the trail in the numbers of this look. `None`: it would have to be given back without a reason.
+async fn inverse(
+    eyes: Eyes<'_>,
+    catalog: &Catalog,
+    roster: &Roster,
+    verb: Verb,
+    row: &AuditRow,
+    grant: &Grant,
+) -> Result<Option<Inverse>, StoreError> {
+    let (Some(target), Some(user)) = (catalog.find(&grant.target), roster.ix(&grant.user)) else { return Ok(None) };
+    let order = match (&row.source, &row.order) {
+        (Some(source), Some(order)) => eyes.store.find_order(source, order).await?.map(|found| found.key),
+        _ => None,
+    };
+    let product = (0..).map(ProductIx).zip(&catalog.products).find_map(|(ix, rule)| {
+        let sold = rule.source.is_none() || rule.source == row.source;
+        (sold && Some(&rule.product) == row.product.as_ref()).then_some(ix)
+    });
+    let reasonless = verb == Verb::Grant && (order.is_none() || product.is_none());
+    Ok((!reasonless).then_some(Inverse { verb, target, user, order, product }))
+}

@@ -1,0 +1,56 @@
+//! Held sets: what `entitled approve <digest>` lets through, and how a set gets its digest.
+//!
+//! Pure. A digest names exactly the actions of a set, by ids: one more or one less is another set with
+//! another digest, so an approval can never let through what nobody has looked at.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Bound, Hold, Plan};
+use crate::model::{Catalog, TargetIx, UserId, UserIx, Verb};
+
+/// Actions that are held together and can be let through together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldSet {
+    /// The first 12 hex digits of the SHA-256 over verb, target key and user id of each action.
+    pub digest: String,
+    /// The actions.
+    pub cells: Vec<(Verb, TargetIx, UserIx)>,
+}
+
+/// What makes a set: the same verb and the same reason, and for a limit of one target that target.
+type Kind = (Verb, u8, Option<TargetIx>);
+
+/// The sets of a plan, in a fixed order. `users` is by [`UserIx`].
+pub fn held_sets(plan: &Plan, catalog: &Catalog, users: &[UserId]) -> Vec<HeldSet> {
+    let mut sets: BTreeMap<Kind, Vec<(Verb, TargetIx, UserIx)>> = BTreeMap::new();
+    for held in &plan.held {
+        let action = &held.action;
+        let kind = match held.hold {
+            Hold::FreshLedger => (action.verb, 0, None),
+            Hold::OverLimit(Bound::Target, _) => (action.verb, 1, Some(action.target)),
+            Hold::OverLimit(Bound::Total, _) => (action.verb, 2, None),
+            // Not a question of how much: each of these has a mend of its own.
+            Hold::Foreign
+            | Hold::Incomplete(_)
+            | Hold::Protected
+            | Hold::Frozen
+            | Hold::Flapping
+            | Hold::Unverified(_) => continue,
+        };
+        sets.entry(kind).or_default().push((action.verb, action.target, action.user));
+    }
+    let named = |cells: Vec<(Verb, TargetIx, UserIx)>| HeldSet { digest: digest(&cells, catalog, users), cells };
+    sets.into_values().map(named).collect()
+}
+
+fn digest(cells: &[(Verb, TargetIx, UserIx)], catalog: &Catalog, users: &[UserId]) -> String {
+    let mut lines: Vec<String> = cells
+        .iter()
+        .map(|(verb, target, user)| format!("{verb:?} {} {}\n", catalog.target(*target).target.key(), users[user.at()]))
+        .collect();
+    lines.sort_unstable();
+    let hash = Sha256::digest(lines.concat());
+    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,150 @@
+//! What stands between a wanted action and the plan: the limits of the day, the membership that a role
+//! needs, what leaving an organization would take along, and the proof.
+//!
+//! Pure. Lets through or holds with the reason; never adds an action.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::desired::{Ending, Past};
+use super::input::{LedgerAge, Presence, Reread, Tally};
+use super::limits::Over;
+use super::{Action, Bound, Cause, Doubt, Held, Hold, Plan, Verb, World, limits, line};
+use crate::model::{Limit, OrderKey, Target, TargetIx, UserIx};
+
+/// Holds what a commit would give beyond the limit of the day. Sales and drift pass.
+pub(super) fn limit_grants(world: World<'_>, grants: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
+    if world.guard.ledger == LedgerAge::Fresh {
+        return grants;
+    }
+    let (limited, mut free): (Vec<_>, Vec<_>) =
+        grants.into_iter().partition(|grant| matches!(grant.why.cause, Cause::Commit | Cause::Undone));
+    let passed = bounded(world, limited, world.guard.limits.config_grants, |tally| tally.config_granted, held);
+    free.extend(passed);
+    free.sort_unstable_by_key(|action| (action.target, action.user));
+    free
+}
+
+/// An organization role can be given to members only: where the membership is held, so is the role, for
+/// the same reason.
+pub(super) fn need_membership(world: World<'_>, grants: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
+    let waiting: BTreeMap<(&Target, UserIx), Hold> = held
+        .iter()
+        .filter(|held| held.action.verb == Verb::Grant)
+        .map(|held| ((&world.catalog.target(held.action.target).target, held.action.user), held.hold))
+        .collect();
+    let membership_hold = |action: &Action| match &world.catalog.target(action.target).target {
+        Target::OrganizationRole { organization, .. } => {
+            waiting.get(&(&Target::Membership { organization: organization.clone() }, action.user)).copied()
+        }
+        Target::Membership { .. } | Target::Role { .. } => None,
+    };
+    let mut ready = Vec::with_capacity(grants.len());
+    for action in grants {
+        match membership_hold(&action) {
+            Some(hold) => held.push(Held { action, hold }),
+            None => ready.push(action),
+        }
+    }
+    ready
+}
+
+pub(super) fn limit_revocations(world: World<'_>, revocations: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
+    bounded(world, revocations, world.guard.limits.revocations, |tally| tally.revoked, held)
+}
+
+/// Lets through what somebody approved, each target that stays within its limit, then all of them if the
+/// sum does. What was approved is not counted against the limit that it was approved to pass.
+fn bounded(
+    world: World<'_>,
+    actions: Vec<Action>,
+    limit: Limit,
+    spent: impl Fn(&Tally) -> u64,
+    held: &mut Vec<Held>,
+) -> Vec<Action> {
+    let is_approved = |action: &Action| world.guard.approved.contains(&(action.verb, action.target, action.user));
+    let (approved, actions): (Vec<_>, Vec<_>) = actions.into_iter().partition(is_approved);
+    let tallies = &world.ours.tally;
+    let mut passed = Vec::with_capacity(actions.len());
+    let mut refuse = |actions: &[Action], bound, over: Over| {
+        held.extend(actions.iter().map(|&action| Held { action, hold: Hold::OverLimit(bound, over) }));
+    };
+    for of_target in actions.chunk_by(|a, b| a.target == b.target) {
+        let tally = &tallies[of_target[0].target.at()];
+        match limits::over(limit, tally.base, spent(tally), of_target.len() as u64) {
+            Some(over) => refuse(of_target, Bound::Target, over),
+            None => passed.extend_from_slice(of_target),
+        }
+    }
+    let (base, spent) = tallies.iter().fold((0, 0), |sum, tally| (sum.0 + tally.base, sum.1 + spent(tally)));
+    if let Some(over) = limits::over(limit, base, spent, passed.len() as u64) {
+        refuse(&passed, Bound::Total, over);
+        passed.clear();
+    }
+    passed.extend(approved);
+    passed.sort_unstable_by_key(|action| (action.target, action.user));
+    passed
+}
+
+/// Leaving an organization loses every role in it. So a membership goes only where each role that the
+/// member holds there is managed and goes in this very plan.
+pub(super) fn keep_ties(world: World<'_>, revocations: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
+    let going: BTreeSet<(TargetIx, UserIx)> = revocations.iter().map(|action| (action.target, action.user)).collect();
+    let stays = |action: &Action| {
+        let Target::Membership { organization } = &world.catalog.target(action.target).target else { return false };
+        let unmanaged = world.actual.targets[action.target.at()].tied.binary_search(&action.user).is_ok();
+        let managed = world.catalog.indices().any(|(role, entry)| {
+            matches!(&entry.target, Target::OrganizationRole { organization: of, .. } if of == organization)
+                && world.actual.targets[role.at()].presence(action.user) != Presence::Absent
+                && !going.contains(&(role, action.user))
+        });
+        unmanaged || managed
+    };
+    let (staying, leaving): (Vec<_>, Vec<_>) = revocations.into_iter().partition(stays);
+    held.extend(staying.into_iter().map(|action| Held { action, hold: Hold::Foreign }));
+    leaving
+}
+
+/// Lets through what is proved just now: the holder asked for by id, and the orders behind it read again.
+/// Notes in `plan` what is still to be asked.
+pub(super) fn prove(world: World<'_>, revocations: Vec<Action>, plan: &mut Plan) -> Vec<Action> {
+    let mut proved = Vec::with_capacity(revocations.len());
+    for action in revocations {
+        let asked = world.actual.targets[action.target.at()].is_asked(action.user);
+        let mut unread = BTreeSet::new();
+        let mut failed = false;
+        for order in told(world, &action) {
+            match world.guard.reread.get(&order) {
+                Some(Reread::Confirmed | Reread::Unsupported) => {}
+                Some(Reread::Failed) => failed = true,
+                None => _ = unread.insert(order),
+            }
+        }
+        let doubt = match failed {
+            true => Doubt::OrderUnconfirmed,
+            false if asked && unread.is_empty() => {
+                proved.push(action);
+                continue;
+            }
+            false => Doubt::NotAsked,
+        };
+        plan.held.push(Held { action, hold: Hold::Unverified(doubt) });
+        if doubt == Doubt::NotAsked {
+            plan.verify.orders.append(&mut unread);
+            plan.verify.holders.insert((action.target, action.user));
+        }
+    }
+    proved
+}
+
+/// The orders whose end is what a payment API said: all of those that would entitle if it said otherwise, and
+/// subscriptions, since a renewal may not have been read yet. An expiry is proved by the clock, an unmapped
+/// product and `exclusive` by the file.
+fn told(world: World<'_>, action: &Action) -> impl Iterator<Item = OrderKey> {
+    let past: &[Past] = match action.why.cause {
+        Cause::Ended(_) => world.desired.ended_of(action.user),
+        _ => &[],
+    };
+    let target = action.target;
+    let by_word = move |past: &&Past| past.ending != Ending::Expired && line(world, past.product, target) != 0;
+    past.iter().filter(by_word).map(|past| past.order)
+}

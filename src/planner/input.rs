@@ -1,0 +1,210 @@
+//! What the planner sees of the world: who holds what, how well that is known, and what is ours.
+//!
+//! Plain data. `observe` fills it in from Logto, the pass from the ledger; a test writes it down.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Limits, OrderKey, Ownership, ProductIx, Prune, TargetIx, UserIx, Verb};
+
+/// Every grant on a managed target that Logto holds, by target, in the order of the catalog's targets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Actual {
+    /// One for each target.
+    pub targets: Vec<Holding>,
+}
+
+/// Who holds one target, and how that is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// Sorted, each once.
+    pub holders: Vec<UserIx>,
+    /// How much of the whole `holders` is.
+    pub coverage: Coverage,
+    /// Those who were asked for by id, sorted. Of them `holders` tells the exact truth.
+    pub asked: Vec<UserIx>,
+    /// Of a membership: members who hold a role in that organization which is not a managed target,
+    /// sorted. They would lose it with the membership.
+    pub tied: Vec<UserIx>,
+}
+
+impl Holding {
+    /// Whether a user holds the target. Nobody can say of a target that could not be read, or that is not
+    /// there: Logto answers 200 with no members for an organization that does not exist.
+    pub fn presence(&self, user: UserIx) -> Presence {
+        let held = self.holders.binary_search(&user).is_ok();
+        match self.coverage {
+            Coverage::Unread | Coverage::Missing => Presence::Unknown,
+            Coverage::Whole | Coverage::Asked | Coverage::Partial { .. } if held => Presence::Held,
+            Coverage::Whole => Presence::Absent,
+            Coverage::Asked | Coverage::Partial { .. } if self.is_asked(user) => Presence::Absent,
+            Coverage::Asked | Coverage::Partial { .. } => Presence::Unknown,
+        }
+    }
+
+    /// Whether the user was asked for by id.
+    pub fn is_asked(&self, user: UserIx) -> bool {
+        self.asked.binary_search(&user).is_ok()
+    }
+}
+
+/// Whether a read was complete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Coverage {
+    /// As many distinct holders as Logto counts, on the first page and on the last.
+    Whole,
+    /// A walk that lost rows.
+    Partial {
+        /// Distinct holders seen.
+        seen: u64,
+        /// Holders that Logto counts.
+        total: u64,
+    },
+    /// Nobody but the asked was looked at (a quick pass).
+    Asked,
+    /// The read failed.
+    #[default]
+    Unread,
+    /// The target is not there any more.
+    Missing,
+}
+
+/// What is known of one grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// It exists.
+    Held,
+    /// It does not exist.
+    Absent,
+    /// Nobody can say.
+    Unknown,
+}
+
+/// What the ledger says is ours, and how much was taken and given of late.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ours {
+    /// By target, in the order of the catalog's targets; each run sorted by user.
+    pub targets: Vec<Vec<Owned>>,
+    /// How much of the day's limits is used, and what they are a percentage of: by target, and after those
+    /// what is counted on targets that the catalog does not have any more. It counts in total.
+    pub tally: Vec<Tally>,
+}
+
+impl Ours {
+    /// The ledger's row for one grant.
+    pub fn find(&self, target: TargetIx, user: UserIx) -> Option<&Owned> {
+        let run = &self.targets[target.at()];
+        run.binary_search_by_key(&user, |owned| owned.user).ok().map(|at| &run[at])
+    }
+}
+
+/// One grant that is ours. 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owned {
+    /// Who holds it.
+    pub user: UserIx,
+    /// The order that caused it, where the store still has it.
+    pub order: Option<OrderKey>,
+    /// The product that caused it.
+    pub product: ProductIx,
+    /// How it came to be ours.
+    pub ownership: Ownership,
+}
+
+/// The numbers that limits work on, for one target. They come from the ledger as a whole, also in a
+/// quick pass that looks at few users.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Grants that were ours when those 24 hours began: what a percentage is of. What was given since does
+    /// not count, or a pass that gives would make room for what the pass before it held.
+    pub base: u64,
+    /// Revocations in the last 24 hours.
+    pub revoked: u64,
+    /// Grants in the last 24 hours that a commit caused.
+    pub config_granted: u64,
+}
+
+/// What the file and the state of the ledger allow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guard {
+    /// Whether anything is taken away at all.
+    pub prune: Prune,
+    /// How much in a day.
+    pub limits: Limits,
+    /// Whether the ledger has seen a whole pass.
+    pub ledger: LedgerAge,
+    /// Users from whom nothing is ever taken, sorted.
+    pub protected: Vec<UserIx>,
+    /// Products of a source whose last read failed. A renewal may be among what was not read, so neither
+    /// the clock nor the absence of an order proves anything about them.
+    pub blind: BTreeSet<ProductIx>,
+    /// What somebody stopped.
+    pub freeze: Freeze,
+    /// Held actions that somebody let through, past the limits and a fresh ledger.
+    pub approved: BTreeSet<(Verb, TargetIx, UserIx)>,
+    /// Grants of ours that somebody else has taken away again and again.
+    pub flapping: BTreeSet<(TargetIx, UserIx)>,
+    /// Grants that somebody has taken out of our hands: never adopted again.
+    pub released: BTreeSet<(TargetIx, UserIx)>,
+    /// What came of reading the orders behind revocations again.
+    pub reread: BTreeMap<OrderKey, Reread>,
+}
+
+impl Guard {
+    /// What the file says, with nothing else to mind.
+    pub fn new(prune: Prune, limits: Limits, ledger: LedgerAge) -> Self {
+        Self {
+            prune,
+            limits,
+            ledger,
+            protected: Vec::new(),
+            blind: BTreeSet::new(),
+            freeze: Freeze::Nothing,
+            approved: BTreeSet::new(),
+            flapping: BTreeSet::new(),
+            released: BTreeSet::new(),
+            reread: BTreeMap::new(),
+        }
+    }
+
+    /// Protects some more users.
+    pub fn protect(&mut self, users: impl IntoIterator<Item = UserIx>) {
+        self.protected.extend(users);
+        self.protected.sort_unstable();
+        self.protected.dedup();
+    }
+}
+
+/// What somebody stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Freeze {
+    /// Nothing.
+    Nothing,
+    /// Nothing is taken away.
+    Revocations,
+    /// Nothing is taken away or given.
+    Everything,
+}
+
+/// Whether the ledger can be trusted to know what is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LedgerAge {
+    /// No full pass has ever finished on it: it is new, or it was lost.
+    Fresh,
+    /// At least one has.
+    Seasoned,
+}
+
+/// What came of reading one order again by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reread {
+    /// The payment API said it again just now.
+    Confirmed,
+    /// This source cannot read one order by id; the list is all there is.
+    Unsupported,
+    /// The payment API did not answer, or does not know the order any more.
+    Failed,
+}

@@ -1,0 +1,286 @@
+//! Desired + actual + what is ours + what is allowed -> the actions that close the gap.
+//!
+//! Flow: for each target the three sorted runs are merged once; every user in any of them falls into
+//! exactly one arm of `decide`. Wanted revocations then pass the limits, the rule that leaving an
+//! organization must take nothing else along, and the proof; what fails one of them is held with the reason.
+//!
+//! Guarantees (promises 1 to 4 and 9): a revocation is planned only for a grant that the ledger owns (or
+//! under `prune: exclusive`), that no order entitles to, whose end is proved by an order that was read
+//! again or by a commit, whose holder was asked for by id, and within the limits of the day.
+//!
+//! Pure and total: no I/O, no clock; the same world gives the same plan. The plan is a plain value and
+//! leaves no choice to whoever carries it out.
+
+pub mod approval;
+pub mod desired;
+mod gates;
+pub mod input;
+pub mod limits;
+mod plan;
+mod undo;
+
+use crate::model::{Catalog, ProductIx, Prune, TargetIx, UserIx};
+use desired::{Claim, Desired, Ending, Origin, State};
+use gates::{keep_ties, limit_grants, limit_revocations, need_membership, prove};
+use input::{Actual, Coverage, Freeze, Guard, Holding, LedgerAge, Ours, Owned, Presence};
+
+pub use crate::model::Verb;
+pub use plan::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, TargetTally, Verify, Why};
+pub use undo::{Inverse, undo};
+
+/// Everything the planner looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct World<'a> {
+    /// What products entitle to.
+    pub catalog: &'a Catalog,
+    /// What should be.
+    pub desired: &'a Desired,
+    /// What is.
+    pub actual: &'a Actual,
+    /// What is ours.
+    pub ours: &'a Ours,
+    /// What is allowed.
+    pub guard: &'a Guard,
+}
+
+/// Plans. Linear in the sizes of the runs.
+pub fn plan(world: World<'_>) -> Plan {
+    let mut plan = Plan::default();
+    let mut grants = Vec::new();
+    let mut revocations = Vec::new();
+    for (target, _) in world.catalog.indices() {
+        let mut tally = TargetTally::default();
+        for row in merge(world, target) {
+            tally.desired += u64::from(row.claim.is_some_and(|claim| claim.state == State::Entitled));
+            tally.actual += u64::from(row.held);
+            match decide(world, target, row) {
+                Decision::Rest => {}
+                Decision::Keep => tally.kept += 1,
+                Decision::Foreign => tally.foreign += 1,
+                Decision::Grant(why) => grants.push(Action { verb: Verb::Grant, target, user: row.user, why }),
+                Decision::Adopt(why) => plan.adopt.push(Action { verb: Verb::Adopt, target, user: row.user, why }),
+                Decision::Revoke(why) => revocations.push(Action { verb: Verb::Revoke, target, user: row.user, why }),
+                Decision::Forget => plan.forget.push((target, row.user)),
+                Decision::Hold(verb, why, hold) => {
+                    plan.held.push(Held { action: Action { verb, target, user: row.user, why }, hold });
+                }
+            }
+        }
+        plan.tallies.push(tally);
+    }
+    plan.pass_gates(world, grants, revocations);
+    plan
+}
+
+impl Plan {
+    /// Limits, memberships, ties and proofs, in that order; then everything in the order of doing.
+    fn pass_gates(&mut self, world: World<'_>, grants: Vec<Action>, revocations: Vec<Action>) {
+        let grants = limit_grants(world, grants, &mut self.held);
+        self.actions = need_membership(world, grants, &mut self.held);
+        let revocations = limit_revocations(world, revocations, &mut self.held);
+        let revocations = keep_ties(world, revocations, &mut self.held);
+        let revocations = prove(world, revocations, self);
+        // Once more: a role whose proof is missing stays, and so must the membership that carries it.
+        let mut revocations = keep_ties(world, revocations, &mut self.held);
+        revocations.sort_unstable_by_key(|action| (std::cmp::Reverse(action.target), action.user));
+        self.actions.extend(revocations);
+        self.held.sort_unstable_by_key(|held| (held.action.verb, held.action.target, held.action.user));
+    }
+}
+
+/// One user on one target, as the three runs have it.
+#[derive(Clone, Copy, Debug)]
+struct Row<'a> {
+    user: UserIx,
+    claim: Option<&'a Claim>,
+    held: bool,
+    owned: Option<&'a Owned>,
+}
+
+/// Every user of any of the three runs of a target, each once, in order.
+fn merge<'a>(world: World<'a>, target: TargetIx) -> impl Iterator<Item = Row<'a>> {
+    let mut claims = world.desired.targets[target.at()].iter().peekable();
+    let mut holders = world.actual.targets[target.at()].holders.iter().copied().peekable();
+    let mut owned = world.ours.targets[target.at()].iter().peekable();
+    std::iter::from_fn(move || {
+        let heads = [claims.peek().map(|claim| claim.user), holders.peek().copied(), owned.peek().map(|row| row.user)];
+        let user = heads.into_iter().flatten().min()?;
+        Some(Row {
+            user,
+            claim: claims.next_if(|claim| claim.user == user),
+            held: holders.next_if_eq(&user).is_some(),
+            owned: owned.next_if(|row| row.user == user),
+        })
+    })
+}
+
+/// What is to become of one grant, before limits and proofs.
+enum Decision {
+    /// As it should be.
+    Rest,
+    /// Not entitled, and left alone for now.
+    Keep,
+    Foreign,
+    Grant(Why),
+    Adopt(Why),
+    Revoke(Why),
+    Forget,
+    Hold(Verb, Why, Hold),
+}
+
+fn decide(world: World<'_>, target: TargetIx, row: Row<'_>) -> Decision {
+    let holding = &world.actual.targets[target.at()];
+    let presence = holding.presence(row.user);
+    let state = row.claim.map(|claim| claim.state);
+    let cell = (target, row.user);
+    match (state, presence, row.owned) {
+        (Some(State::Entitled), Presence::Held, Some(_)) => Decision::Rest,
+        // Somebody has said that it is not ours to manage, and it is as it should be.
+        (Some(State::Entitled), Presence::Held, None) if world.guard.released.contains(&cell) => Decision::Rest,
+        (Some(State::Entitled), Presence::Held, None) => Decision::Adopt(given(world, target, row)),
+        (Some(State::Entitled), Presence::Absent, _) => {
+            let why = given(world, target, row);
+            match grant_hold(world, cell) {
+                Some(because) => Decision::Hold(Verb::Grant, why, because),
+                None => Decision::Grant(why),
+            }
+        }
+        (Some(State::Entitled), Presence::Unknown, _) => {
+            Decision::Hold(Verb::Grant, given(world, target, row), Hold::Incomplete(gap(holding)))
+        }
+        (Some(State::Undecided | State::Grace(_)), Presence::Held, _) => Decision::Keep,
+        // The row is kept with the claim: once the order is known again, this is drift and not a new grant.
+        (Some(State::Undecided | State::Grace(_)), Presence::Absent | Presence::Unknown, _) => Decision::Rest,
+        (None | Some(State::Ended(_)), Presence::Absent, Some(_)) => Decision::Forget,
+        // Deleted in Logto and named by the file no more: its grants went with it, and it never comes back.
+        (None | Some(State::Ended(_)), Presence::Unknown, Some(_))
+            if holding.coverage == Coverage::Missing && !world.catalog.gives(target) =>
+        {
+            Decision::Forget
+        }
+        (None | Some(State::Ended(_)), Presence::Absent | Presence::Unknown, None) => Decision::Rest,
+        (None | Some(State::Ended(_)), Presence::Held | Presence::Unknown, Some(owned)) => match world.guard.prune {
+            Prune::Never => Decision::Keep,
+            Prune::Owned | Prune::Exclusive => take_back(world, target, row, owned, presence),
+        },
+        (None | Some(State::Ended(_)), Presence::Held, None) => match world.guard.prune {
+            Prune::Never | Prune::Owned => Decision::Foreign,
+            Prune::Exclusive => evict(world, target, row),
+        },
+    }
+}
+
+/// A grant of ours that nothing entitles any more.
+fn take_back(world: World<'_>, target: TargetIx, row: Row<'_>, owned: &Owned, presence: Presence) -> Decision {
+    let why = taken(world, target, row, owned);
+    let hold = |hold| Decision::Hold(Verb::Revoke, why.unwrap_or_else(|bare| bare), hold);
+    match standing_hold(world, target, row.user) {
+        Some(because) => hold(because),
+        None if presence == Presence::Unknown => hold(Hold::Incomplete(gap(&world.actual.targets[target.at()]))),
+        None => match why {
+            Ok(Why { cause: Cause::Ended(Ending::Expired | Ending::Lapsed), product: Some(product), .. })
+                if world.guard.blind.contains(&product) =>
+            {
+                hold(Hold::Incomplete(Gap::Source))
+            }
+            Ok(why) => Decision::Revoke(why),
+            Err(_) => hold(Hold::Unverified(Doubt::NoEvidence)),
+        },
+    }
+}
+
+/// A foreign grant under `prune: exclusive`.
+fn evict(world: World<'_>, target: TargetIx, row: Row<'_>) -> Decision {
+    // A target that only the ledger still knows is looked at for what is ours on it; it is not ours to empty.
+    if !world.catalog.gives(target) {
+        return Decision::Foreign;
+    }
+    let why = Why { cause: Cause::Exclusive, order: None, product: None, line: 0, at: 0 };
+    let holding = &world.actual.targets[target.at()];
+    match standing_hold(world, target, row.user) {
+        Some(because) => Decision::Hold(Verb::Revoke, why, because),
+        None if !world.guard.blind.is_empty() => Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Source)),
+        // Who is missing from a lossy walk may be the buyer whom this holder was taken for.
+        None if !matches!(holding.coverage, Coverage::Whole | Coverage::Asked) => {
+            Decision::Hold(Verb::Revoke, why, Hold::Incomplete(gap(holding)))
+        }
+        None => Decision::Revoke(why),
+    }
+}
+
+/// Holds on a grant that do not depend on its number.
+fn grant_hold(world: World<'_>, cell: (TargetIx, UserIx)) -> Option<Hold> {
+    if world.catalog.target(cell.0).protected {
+        return Some(Hold::Protected);
+    }
+    if world.guard.freeze == Freeze::Everything {
+        return Some(Hold::Frozen);
+    }
+    world.guard.flapping.contains(&cell).then_some(Hold::Flapping)
+}
+
+/// Holds on a revocation that do not depend on the proof: who is protected, a freeze, and a ledger that
+/// knows nothing yet.
+fn standing_hold(world: World<'_>, target: TargetIx, user: UserIx) -> Option<Hold> {
+    if world.catalog.target(target).protected || world.guard.protected.binary_search(&user).is_ok() {
+        return Some(Hold::Protected);
+    }
+    if world.guard.freeze != Freeze::Nothing {
+        return Some(Hold::Frozen);
+    }
+    let approved = world.guard.approved.contains(&(Verb::Revoke, target, user));
+    (world.guard.ledger == LedgerAge::Fresh && !approved).then_some(Hold::FreshLedger)
+}
+
+fn gap(holding: &Holding) -> Gap {
+    match holding.coverage {
+        Coverage::Missing => Gap::Missing,
+        Coverage::Unread => Gap::Unread,
+        Coverage::Whole | Coverage::Asked | Coverage::Partial { .. } => Gap::Partial,
+    }
+}
+
+/// Why something is given or adopted.
+fn given(world: World<'_>, target: TargetIx, row: Row<'_>) -> Why {
+    let claim = row.claim.expect("only an entitled row is given anything");
+    let cause = match (row.owned, claim.origin) {
+        (Some(_), _) => Cause::Drift,
+        (None, Origin::Sale) => Cause::Sale,
+        (None, Origin::Commit) => Cause::Commit,
+    };
+    Why {
+        cause,
+        order: Some(claim.order),
+        product: Some(claim.product),
+        line: line(world, claim.product, target),
+        at: claim.at,
+    }
+}
+
+/// Why something of ours is taken away; `Err` carries what is known where nothing proves it.
+fn taken(world: World<'_>, target: TargetIx, row: Row<'_>, owned: &Owned) -> Result<Why, Why> {
+    let mapped = line(world, owned.product, target);
+    // The end of one order says nothing of another: the one that caused the grant must have ended too.
+    let accounted = world
+        .desired
+        .ended_of(row.user)
+        .iter()
+        .any(|past| Some(past.order) == owned.order && past.product == owned.product);
+    match row.claim {
+        Some(&Claim { state: State::Ended(how), order, product, at, .. }) if accounted || mapped == 0 => {
+            let line = line(world, product, target);
+            Ok(Why { cause: Cause::Ended(how), order: Some(order), product: Some(product), line, at })
+        }
+        _ => {
+            let why =
+                Why { cause: Cause::Unmapped, order: owned.order, product: Some(owned.product), line: mapped, at: 0 };
+            if mapped == 0 { Ok(why) } else { Err(why) }
+        }
+    }
+}
+
+/// The line that maps a product to a target; zero where none does.
+fn line(world: World<'_>, product: ProductIx, target: TargetIx) -> u32 {
+    let rule = world.catalog.rule(product);
+    rule.entitlements.iter().find(|entitlement| entitlement.target == target).map_or(0, |entitlement| entitlement.line)
+}

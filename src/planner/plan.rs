@@ -1,0 +1,181 @@
+//! The plan as a value: actions, holds, and everything that says why.
+//!
+//! Plain data; decides nothing.
+
+use std::collections::BTreeSet;
+
+use super::desired::Ending;
+use super::limits::Over;
+use crate::model::{OrderKey, ProductIx, TargetIx, UserIx, Verb};
+
+/// What is to be done, what is withheld and why, and what is to be written down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In the order in which they are carried out: memberships, organization roles, roles; then
+    /// revocations the other way round. Within a target by user.
+    pub actions: Vec<Action>,
+    /// Wanted and withheld, in the same order.
+    pub held: Vec<Held>,
+    /// Grants that are there, that an order explains, and that the ledger does not know yet.
+    pub adopt: Vec<Action>,
+    /// Rows of the ledger whose grant is gone and not wanted.
+    pub forget: Vec<(TargetIx, UserIx)>,
+    /// What has to be looked at before the held `Unverified` can be decided.
+    pub verify: Verify,
+    /// One for each target, in the order of the catalog.
+    pub tallies: Vec<TargetTally>,
+}
+
+/// One change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Action {
+    /// What is done.
+    pub verb: Verb,
+    /// On which target.
+    pub target: TargetIx,
+    /// For whom.
+    pub user: UserIx,
+    /// Because of what.
+    pub why: Why,
+}
+
+/// The evidence of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Why {
+    /// What happened.
+    pub cause: Cause,
+    /// The order it happened to. Absent for `exclusive`, and where the store has lost the order.
+    pub order: Option<OrderKey>,
+    /// The product. Absent for `exclusive`.
+    pub product: Option<ProductIx>,
+    /// The line of `entitlements.yaml` that maps the product to the target; zero where none does.
+    pub line: u32,
+    /// When: the end of what is granted ([`FOREVER`](crate::planner::desired::FOREVER) for none), or the instant
+    /// of the end. Seconds since 1970.
+    pub at: i64,
+}
+
+/// What causes an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// An order was paid.
+    Sale,
+    /// A commit maps a product of an order that was known before.
+    Commit,
+    /// It was ours and is gone, although nothing ended it.
+    Drift,
+    /// What was paid for has ended.
+    Ended(Ending),
+    /// The file maps the product to this target no more.
+    Unmapped,
+    /// Somebody takes a pass back (`entitled undo`).
+    Undone,
+    /// `prune: exclusive`, and no order entitles.
+    Exclusive,
+}
+
+/// A wanted action that is withheld.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Held {
+    /// What is wanted.
+    pub action: Action,
+    /// Why it is withheld.
+    pub hold: Hold,
+}
+
+/// Why a wanted action is withheld.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hold {
+    /// Leaving the organization would take along a role in it that is not ours, or that is itself held.
+    Foreign,
+    /// A read was not whole.
+    Incomplete(Gap),
+    /// More than the limit of a day.
+    OverLimit(Bound, Over),
+    /// The ledger has not seen a whole pass yet.
+    FreshLedger,
+    /// Somebody said `entitled freeze`.
+    Frozen,
+    /// Somebody else has taken it away again and again; fighting over it helps nobody.
+    Flapping,
+    /// `protect` names the user or the role.
+    Protected,
+    /// The proof is missing.
+    Unverified(Doubt),
+}
+
+/// What a read lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Gap {
+    /// It failed.
+    Unread,
+    /// The target is not there.
+    Missing,
+    /// It lost rows, and this one may be among them.
+    Partial,
+    /// The source that sells the product could not be read, so a renewal may have been missed.
+    Source,
+}
+
+/// What a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bound {
+    /// One target.
+    Target,
+    /// All targets together.
+    Total,
+}
+
+/// Which proof is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Doubt {
+    /// The order or the holder has not been asked for again yet; the pass does so and plans once more.
+    NotAsked,
+    /// The payment API did not confirm the order.
+    OrderUnconfirmed,
+    /// Ours, entitled by nothing, and nothing says why: the order has vanished, belongs to somebody else
+    /// now, or was never paid.
+    NoEvidence,
+}
+
+/// What has to be looked at before a revocation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verify {
+    /// Orders to read again by id.
+    pub orders: BTreeSet<OrderKey>,
+    /// Holders to ask for by id.
+    pub holders: BTreeSet<(TargetIx, UserIx)>,
+}
+
+impl Verify {
+    /// Whether there is nothing to look at.
+    pub fn is_empty(&self) -> bool {
+        self.orders.is_empty() && self.holders.is_empty()
+    }
+}
+
+/// The figures of one target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TargetTally {
+    /// Users who should hold it.
+    pub desired: u64,
+    /// Users who were seen to hold it.
+    pub actual: u64,
+    /// Of those, users whose grant is neither ours nor wanted.
+    pub foreign: u64,
+    /// Users who keep it only because of a grace or an unknown standing.
+    pub kept: u64,
+}
+
+impl Plan {
+    /// Whether anything would be taken from anybody, held or not.
+    pub fn takes(&self) -> bool {
+        let held = self.held.iter().map(|held| &held.action);
+        self.actions.iter().chain(held).any(|action| action.verb == Verb::Revoke)
+    }
+
+    /// Whether there is nothing to do and nothing to write down.
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty() && self.adopt.is_empty() && self.held.is_empty()
+    }
+}

@@ -1,0 +1,388 @@
+//! Every sentence about a plan that a person reads, in one place.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::OrderName;
+use super::plan::{Change, FreezeView, TargetView, View};
+use super::status::{Duty, Status};
+use crate::model::{Buyer, Catalog, Resolution, Rule, RunId};
+use crate::planner::desired::{Ending, FOREVER};
+use crate::planner::input::{Coverage, Freeze};
+use crate::planner::limits::Over;
+use crate::planner::{Bound, Cause, Doubt, Gap, Hold, Verb, Why};
+use crate::text::clean;
+
+/// The name of the hold on a buyer whose email two accounts share.
+pub const AMBIGUOUS: &str = "Ambiguous";
+
+/// What a plan comes to, as one sentence.
+pub fn outlook(view: &View) -> String {
+    let figures = &view.summary;
+    if !view.in_sync() {
+        let adopt = if figures.adoptions > 0 { format!(", {} to adopt", figures.adoptions) } else { String::new() };
+        format!("Plan: {} to grant, {} to revoke{adopt}.", figures.grants, figures.revocations)
+    } else if figures.held > 0 {
+        "Nothing to do until a hold is lifted.".to_owned()
+    } else {
+        "Nothing to do: Logto holds what was paid for.".to_owned()
+    }
+}
+
+/// One action: `grant role paid-tier to anna4k7w2m9x`.
+pub fn deed(change: &Change, who: &str) -> String {
+    let preposition = if change.action == "revoke" { "from" } else { "to" };
+    format!("{} {} {preposition} {who}", change.action, change.target)
+}
+
+/// `grant`, `revoke`, `adopt`.
+pub fn verb(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Grant => "grant",
+        Verb::Revoke => "revoke",
+        Verb::Adopt => "adopt",
+    }
+}
+
+/// A day in UTC, as `2026-11-22`.
+pub fn day(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(|_| "for ever".to_owned(), |at| at.strftime("%Y-%m-%d").to_string())
+}
+
+/// A time to the second in UTC, as people read it.
+pub fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// What a freeze stops, until when, who said so and why.
+pub fn frozen(freeze: &FreezeView) -> String {
+    let what = match freeze.stops {
+        Freeze::Nothing => "nothing is stopped",
+        Freeze::Revocations => "nothing is taken away",
+        Freeze::Everything => "nothing is written to Logto",
+    };
+    format!("{what} until {}, by {}: {}", moment(freeze.until), freeze.who, freeze.reason)
+}
+
+/// Why something is done: cause, order, product and line, in one sentence without a full stop.
+pub fn because(verb: Verb, why: &Why, order: Option<&OrderName>, rule: Option<&Rule>) -> String {
+    let order = order.map_or_else(|| "an order that is no longer known".to_owned(), |order| order.id.to_string());
+    let product = rule.map_or("", |rule| rule.name.as_str());
+    let line = if why.line > 0 { format!(" (line {})", why.line) } else { String::new() };
+    let until = if why.at == FOREVER { String::new() } else { format!(", until {}", day(why.at)) };
+    let reason = match why.cause {
+        Cause::Sale => format!("{order} paid for {product}{line}{until}"),
+        Cause::Commit => format!("{product} now gives this{line}; {order} was paid before{until}"),
+        Cause::Drift => format!("{order} paid for {product}{line}{until}, and somebody took it away"),
+        Cause::Ended(how) => {
+            format!("{order} {} on {}: {product}{line}", ended(how), day(why.at))
+        }
+        Cause::Unmapped => format!("{product} does not give this any more; {order} was the reason"),
+        Cause::Undone => format!("an earlier pass is taken back; it named {order}"),
+        Cause::Exclusive => "no order entitles to it, and `prune: exclusive` lets only buyers hold it".to_owned(),
+    };
+    if verb == Verb::Adopt { format!("there already; {reason}") } else { reason }
+}
+
+/// How something ended.
+pub fn ended(how: Ending) -> &'static str {
+    match how {
+        Ending::Expired => "expired",
+        Ending::Lapsed => "was not renewed and lapsed",
+        Ending::Refunded => "was refunded",
+        Ending::Voided => "was cancelled",
+        Ending::Disputed => "was disputed",
+    }
+}
+
+/// A span of time in its two largest units: `12 d 4 h`, `4 h 12 min`, `12 min 5 s`.
+pub fn span(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (1.., ..) => format!("{days} d {hours} h"),
+        (_, 1.., _) => format!("{hours} h {minutes} min"),
+        (_, _, 1..) => format!("{minutes} min {} s", seconds % 60),
+        _ => format!("{seconds} s"),
+    }
+}
+
+/// The name of a hold, as DESIGN and the README have it.
+pub fn hold_name(hold: &Hold) -> &'static str {
+    match hold {
+        Hold::Foreign => "Foreign",
+        Hold::Incomplete(_) => "Incomplete",
+        Hold::OverLimit(..) => "OverLimit",
+        Hold::FreshLedger => "FreshLedger",
+        Hold::Frozen => "Frozen",
+        Hold::Flapping => "Flapping",
+        Hold::Protected => "Protected",
+        Hold::Unverified(_) => "Unverified",
+    }
+}
+
+/// What a hold is told with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Held<'a> {
+    /// The command that lets the set through to which it belongs, where one can.
+    pub approve: Option<&'a str>,
+    /// What causes that set, as [`causes`] has it.
+    pub causes: &'a str,
+    /// What is frozen.
+    pub freeze: Option<&'a FreezeView>,
+}
+
+/// The command that lets a held set through. `undoes`: the run that the plan takes back.
+pub fn approve(digest: &str, undoes: Option<&RunId>) -> String {
+    match undoes {
+        Some(run) => format!("entitled approve {digest} --undo {run}"),
+        None => format!("entitled approve {digest}"),
+    }
+}
+
+/// What causes one action, in a few words.
+pub fn cause(why: &Why, catalog: &Catalog) -> String {
+    match why.product {
+        Some(product) => catalog.rule(product).name.clone(),
+        None => "`prune: exclusive`".to_owned(),
+    }
+}
+
+/// What causes a held set, and the version of the file that it was planned under.
+pub fn causes(causes: &BTreeSet<String>, config: &str) -> String {
+    let named: Vec<&str> = causes.iter().take(CAUSES).map(String::as_str).collect();
+    let more = causes.len().saturating_sub(CAUSES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("caused by {}{more} in {config}", named.join(", "))
+}
+
+/// So many are named; beyond that a number says more.
+const CAUSES: usize = 5;
+
+/// Why something is withheld, and what would lift that.
+pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
+    let approve = held.approve.map_or_else(String::new, |command| {
+        format!("`{command}` lets exactly this set through, once, within 24 hours; or ")
+    });
+    let (reason, lift): (String, String) = match hold {
+        Hold::Foreign => (
+            format!("leaving {} would also take a role there that is to stay", change.target),
+            "remove that role by hand if nobody needs it; the membership follows in the next pass".into(),
+        ),
+        Hold::Incomplete(Gap::Unread) => (
+            format!("{} could not be read", change.target),
+            "nothing to do if Logto is reachable again: the next pass reads it anew".into(),
+        ),
+        Hold::Incomplete(Gap::Missing) => (
+            format!("{} is not in Logto any more", change.target),
+            "create it again in the console, or take it out of the file".into(),
+        ),
+        Hold::Incomplete(Gap::Partial) => (
+            format!("the list of holders of {} lost rows while it was read", change.target),
+            "nothing to do: the next pass reads it anew".into(),
+        ),
+        Hold::Incomplete(Gap::Source) => (
+            "the source could not be read, so a renewal may have been missed".into(),
+            "nothing to do if the payment API answers again: the next pass reads it anew".into(),
+        ),
+        Hold::OverLimit(bound, over) => over_limit(*bound, over, change, held.causes, &approve),
+        Hold::FreshLedger => (
+            "the ledger is new or was lost, and has not seen a whole pass yet".into(),
+            format!("{approve}let one full pass finish (`entitled run --once`): it takes nothing away"),
+        ),
+        Hold::Frozen => (
+            held.freeze.map_or_else(|| "somebody said `entitled freeze`".into(), frozen),
+            "`entitled unfreeze`, or wait until the freeze ends by itself".into(),
+        ),
+        Hold::Flapping => (
+            "it was given and taken away by somebody else more than once".into(),
+            "find out who takes it; `entitled release USER TARGET` gives up on it, `entitled adopt` begins anew".into(),
+        ),
+        Hold::Protected if change.action == "grant" => (
+            format!("`protect.roles` names {}, so no product gives it", change.target),
+            "map the product to another target, or take this one out of `protect.roles`".into(),
+        ),
+        Hold::Protected => (
+            "`protect` names this user or this role".into(),
+            "take it out of `protect`, or do it by hand in the console".into(),
+        ),
+        Hold::Unverified(Doubt::NotAsked) => (
+            "the order and the holder have not been read again yet".into(),
+            "nothing to do: a pass reads them just before it revokes".into(),
+        ),
+        Hold::Unverified(Doubt::OrderUnconfirmed) => (
+            "the payment API did not confirm the order when it was read again by id".into(),
+            "look the order up in the shop; the next pass asks again".into(),
+        ),
+        Hold::Unverified(Doubt::NoEvidence) => (
+            "nothing entitles to it, and nothing says that it ended: no refund, no expiry, no commit".into(),
+            "look the order up in the shop; if access should end, refund or void it there".into(),
+        ),
+    };
+    (reason, lift)
+}
+
+fn over_limit(bound: Bound, over: &Over, change: &Change, causes: &str, approve: &str) -> (String, String) {
+    let of = match bound {
+        Bound::Target => format!("of {}", change.target),
+        Bound::Total => "in total".to_owned(),
+    };
+    let (what, key) = if change.action == "revoke" {
+        ("revocations", "limits.revocations")
+    } else {
+        ("grants caused by a commit", "limits.config_grants")
+    };
+    let Over { wanted, spent, allowed, owned } = over;
+    (
+        format!(
+            "{wanted} {what} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned a day ago); {causes}"
+        ),
+        format!("check that this is meant; then {approve}raise `{key}` in the file, or wait until the day has passed"),
+    )
+}
+
+/// Why a buyer waits, and what would end it. `None` for one who is resolved.
+pub fn waiting(buyer: &Buyer, resolution: &Resolution) -> Option<(&'static str, String)> {
+    Some(match resolution {
+        Resolution::User(_) => return None,
+        Resolution::NoAccount => match (&buyer.user, &buyer.email) {
+            (Some(user), None) => ("NoAccount", format!("no Logto user has the id `{user}`")),
+            (_, Some(email)) => {
+                ("NoAccount", format!("granted as soon as {email} has an account, or a user in `buyers.bindings`"))
+            }
+            (None, None) => ("NoAccount", "the order names nobody".to_owned()),
+        },
+        Resolution::NoIdentity => ("NoIdentity", "the order names neither a user nor an email".to_owned()),
+        Resolution::Ambiguous(users) => {
+            let users: Vec<&str> = users.iter().map(crate::model::UserId::as_str).collect();
+            let (number, users) = (users.len(), users.join(", "));
+            (
+                AMBIGUOUS,
+                format!("{number} accounts have this address ({users}); name the right one in `buyers.bindings`"),
+            )
+        }
+    })
+}
+
+/// How many of those who hold a target nobody can explain.
+pub fn foreign(target: &TargetView) -> String {
+    format!("{} of {}", target.foreign, count(target.actual, "holder"))
+}
+
+/// That a target was not read whole, and what follows.
+pub fn not_whole(target: &TargetView) -> String {
+    let TargetView { name, coverage, .. } = target;
+    let mend = match coverage.as_str() {
+        UNREAD => "its changes are held; nothing to do if Logto is reachable again",
+        MISSING => "create it again in the console, or take it out of the file",
+        _ => "whoever matters was asked for by id, and the next pass reads it anew",
+    };
+    format!("{name} was not read whole ({coverage}): {mend}")
+}
+
+/// Whether a [`coverage`] leaves nothing to say.
+pub fn is_known(coverage: &str) -> bool {
+    coverage == WHOLE || coverage == ASKED
+}
+
+const WHOLE: &str = "whole";
+const ASKED: &str = "asked by id";
+const UNREAD: &str = "unread";
+const MISSING: &str = "missing";
+
+/// How complete a read was.
+pub fn coverage(coverage: Coverage) -> String {
+    match coverage {
+        Coverage::Whole => WHOLE.to_owned(),
+        Coverage::Partial { seen, total } => format!("partial: {seen} of {total}"),
+        Coverage::Asked => ASKED.to_owned(),
+        Coverage::Unread => UNREAD.to_owned(),
+        Coverage::Missing => MISSING.to_owned(),
+    }
+}
+
+/// A length of time as the file writes it, in its two largest units: `3s`, `5m`, `1h30m`, `2d4h`.
+pub fn length(time: SignedDuration) -> String {
+    let seconds = time.unsigned_abs().as_secs();
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let Some(first) = units.iter().position(|(unit, _)| seconds >= *unit) else { return "0s".to_owned() };
+    let mut rest = seconds;
+    let mut text = String::new();
+    for (unit, word) in units.iter().skip(first).take(2) {
+        if rest >= *unit {
+            text.push_str(&format!("{}{word}", rest / unit));
+        }
+        rest %= unit;
+    }
+    text
+}
+
+/// An error and its causes in one line, none of them twice.
+pub fn told(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// `7m ago`; `just now` within a second.
+pub fn ago(then: Timestamp, now: Timestamp) -> String {
+    match now.duration_since(then) {
+        past if past.as_secs() > 0 => format!("{} ago", length(past)),
+        _ => "just now".to_owned(),
+    }
+}
+
+/// `in 3m`; `due` once it has come.
+pub fn ahead(then: Timestamp, now: Timestamp) -> String {
+    match then.duration_since(now) {
+        left if left.as_secs() > 0 => format!("in {}", length(left)),
+        _ => "due".to_owned(),
+    }
+}
+
+/// What a freeze of this scope stops.
+pub fn frozen_scope(scope: &str) -> &'static str {
+    if scope == "all" { "nothing is written to Logto" } else { "nothing is taken away" }
+}
+
+/// The whole of a status in one line.
+pub fn standing_of(status: &Status, now: Timestamp) -> String {
+    match &status.duty {
+        Duty::Starting => "starting".to_owned(),
+        Duty::Standby { holder } => format!("standing by: another one writes, {holder}"),
+        Duty::Stopping => "ending after what is in flight".to_owned(),
+        Duty::Leader => {
+            let state = status.state.word();
+            let why = match (status.troubles.first(), status.figures.held) {
+                (Some(trouble), _) => trouble.line(),
+                (None, held) if held > 0 => format!("{} held", count(held, "change")),
+                (None, _) => count(status.targets.len() as u64, "target"),
+            };
+            let pass = status.last_full_pass.map_or_else(|| "none yet".to_owned(), |then| ago(then, now));
+            clean(&format!("{state}: {why}; last full pass {pass}")).into_owned()
+        }
+    }
+}
+
+/// A number of bytes: `812 B`, `12.3 KiB`, `4.5 MiB`.
+pub fn bytes(number: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.into_iter().find(|(unit, _)| number >= *unit) {
+        Some((unit, word)) => format!("{:.1} {word}", number as f64 / unit as f64),
+        None => format!("{number} B"),
+    }
+}
+
+/// `1 grant`, `2 grants`.
+pub fn count(n: u64, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}

@@ -1,0 +1,41 @@
+//! Plan -> text, diff, JSON, Markdown: everything that a person or another program reads.
+//!
+//! Pure: strings in, strings out. Every list comes in a fixed order, so the same plan gives the same bytes.
+//! The sentences themselves are all in [`messages`]. Text from outside is made safe where it enters a [`View`],
+//! so that no form of it has to think of that.
+
+pub mod checkup;
+mod diff;
+mod explanation;
+mod holders;
+mod markdown;
+pub mod messages;
+mod notice;
+mod plan;
+pub mod run;
+pub mod status;
+mod text;
+
+pub use diff::diff;
+pub use explanation::{
+    Explanation, Facts, Idle, Mine, OrderWhy, Outcome, Owner, Paid, TargetWhy, Wanted, explain, why_text,
+};
+pub use holders::{Holder, Holders, holders_text};
+pub use markdown::markdown;
+pub use notice::Notice;
+pub use plan::{
+    Block, Change, FreezeView, HeldChange, Names, OrderName, Origin, Summary, TargetView, View, Waiting, view,
+};
+pub use text::checkup::{checkup, checkup_json};
+pub use text::plan::text;
+pub use text::run::report;
+pub use text::status::status;
+pub use text::table::table;
+
+/// A [`View`], an [`Explanation`] or another document of this module as JSON: one key per line, ending in a
+/// line feed.
+pub fn json(document: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(document).expect("it holds strings, numbers and lists only");
+    text.push('\n');
+    text
+}

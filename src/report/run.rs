@@ -1,0 +1,81 @@
+//! What came of a plan: one line for each action that was started, and the figures.
+//!
+//! Plain data. `apply` fills it in; it decides nothing and knows neither Logto nor the store.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Change;
+use crate::model::UserId;
+
+/// What came of each action.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// One for each action that was started, in the order of the plan.
+    pub lines: Vec<Line>,
+    /// Actions that were withheld.
+    pub held: u64,
+    /// Actions that were not started, since the end was asked for.
+    pub stopped: u64,
+    /// Grants that were there and are ours now.
+    pub adopted: u64,
+    /// Users whom Logto does not know any more.
+    pub gone: BTreeSet<UserId>,
+    /// From the start of the pass to its end.
+    pub elapsed: Duration,
+    /// HTTP calls to Logto in the pass.
+    pub calls: u64,
+}
+
+/// What came of one action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The action, in words.
+    pub change: Change,
+    /// What came of it.
+    pub came: Came,
+}
+
+/// What came of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// Done.
+    Done,
+    /// It was so already: somebody else did it meanwhile.
+    AlreadySo,
+    /// The user or the target is not there any more.
+    Gone(&'static str),
+    /// It failed; the next pass tries again.
+    Failed(String),
+}
+
+/// The figures of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Changes made.
+    pub done: u64,
+    /// Found made.
+    pub already_so: u64,
+    /// Not made: failed, or the user or target is gone.
+    pub failed: u64,
+}
+
+impl Report {
+    /// Counts the lines.
+    pub fn figures(&self) -> Figures {
+        let mut figures = Figures::default();
+        for line in &self.lines {
+            match line.came {
+                Came::Done => figures.done += 1,
+                Came::AlreadySo => figures.already_so += 1,
+                Came::Gone(_) | Came::Failed(_) => figures.failed += 1,
+            }
+        }
+        figures
+    }
+
+    /// Whether nothing happened that a person would want to read.
+    pub fn is_quiet(&self) -> bool {
+        self.lines.is_empty() && self.adopted == 0 && self.stopped == 0
+    }
+}

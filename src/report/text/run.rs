@@ -1,0 +1,52 @@
+//! A report for a terminal: what came of each action, and one closing line.
+
+use std::fmt::Write as _;
+
+use super::plan::{LINES, who};
+use crate::report::messages;
+use crate::report::run::{Came, Report};
+use crate::text::{Color, clean};
+
+/// What came of each action, failures and surprises to the last one, then the figures: done, already so,
+/// failed, held; elapsed, calls, changes.
+pub fn report(report: &Report, color: Color) -> String {
+    let mut out = String::new();
+    let mut plain = 0;
+    for line in &report.lines {
+        let (sign, what) = match &line.came {
+            Came::Done | Came::AlreadySo if plain == LINES => continue,
+            Came::Done => (color.paint("32", "✓"), String::new()),
+            Came::AlreadySo => (color.paint("36", "="), " (already so)".to_owned()),
+            Came::Gone(what) => (color.paint("33", "!"), format!(": {what}")),
+            Came::Failed(error) => (color.paint("31", "✗"), format!(": {}", clean(error))),
+        };
+        plain += usize::from(matches!(line.came, Came::Done | Came::AlreadySo));
+        let done = messages::deed(&line.change, &who(&line.change));
+        let _ = writeln!(out, "{sign} {done}{what}");
+    }
+    let figures = report.figures();
+    let unlisted = figures.done + figures.already_so - plain as u64;
+    if unlisted > 0 {
+        let _ = writeln!(out, "... and {unlisted} more without trouble");
+    }
+    let mut parts = vec![
+        format!("{} done", figures.done),
+        format!("{} already so", figures.already_so),
+        format!("{} failed", figures.failed),
+        format!("{} held", report.held),
+    ];
+    for (number, what) in [(report.adopted, "adopted"), (report.stopped, "not started")] {
+        if number > 0 {
+            parts.push(format!("{number} {what}"));
+        }
+    }
+    let _ = writeln!(
+        out,
+        "{}; {:.1} s, {}, {}",
+        parts.join(", "),
+        report.elapsed.as_secs_f64(),
+        messages::count(report.calls, "call"),
+        messages::count(figures.done, "change"),
+    );
+    out
+}

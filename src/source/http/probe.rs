@@ -1,0 +1,189 @@
+//! One page of the generic source, looked at closely: what each path of the mapping found.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+use serde_json_path::JsonPath;
+
+use super::Http;
+use super::adjustments::OverlayWalk;
+use super::mapping::{alone, holds};
+use super::page::Page;
+use super::paging::{Next, PageFacts, Pager};
+use crate::config::settings::source::{HttpSource, Incremental, Map};
+use crate::model::{Forced, Order, OrderId, Standing};
+use crate::source::client::response::begins;
+use crate::source::probe::{Again, Field, Follows, Looked, OverlayTrial, Sorted, Trial, Unreadable};
+use crate::source::{SourceError, force};
+
+/// Orders that are shown field by field.
+const SHOWN: usize = 3;
+
+impl Http {
+    /// Reads the first page of the list and of each overlay, and one order by its id.
+    pub(in crate::source) async fn trial(&self) -> Result<Trial, SourceError> {
+        let HttpSource { list, map, incremental, expect, .. } = &self.settings;
+        let mut marks: HashMap<OrderId, Vec<Forced>> = HashMap::new();
+        let mut overlays = Vec::new();
+        for (ix, overlay) in self.settings.overlays.iter().enumerate() {
+            let (page, _) = OverlayWalk::new(self, overlay, ix, None).step().await?;
+            let mut says: BTreeMap<Option<Standing>, usize> = BTreeMap::new();
+            let mut about = Vec::new();
+            for mark in page {
+                *says.entry(mark.forced.map(|forced| forced.standing)).or_default() += 1;
+                about.push(mark.order.clone());
+                marks.entry(mark.order).or_default().extend(mark.forced);
+            }
+            overlays.push((overlay.list.path.clone(), says, about));
+        }
+        let mut pager = Pager::new(&list.paging);
+        let Page { call, url, items, total, next, more } = self.page(list, None, &pager).await?;
+        let received = items.len();
+        let (mut orders, mut raw, mut unreadable, mut test_orders) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        for (index, item) in items.into_iter().enumerate() {
+            let item = alone(item);
+            match self.mapper.order_in(&item) {
+                Ok(order) => {
+                    test_orders += usize::from(expect.live.as_ref().is_some_and(|live| !holds(live, &item)));
+                    orders.push(order);
+                }
+                Err((id, why)) => unreadable.push(Unreadable { place: index + 1, id, why: why.to_string() }),
+            }
+            raw.push(item);
+        }
+        let last_id = orders.last().map(|order| order.id.to_string());
+        let walked = received as u64;
+        let facts = PageFacts { received, walked, total, last_id: last_id.as_deref(), next, more };
+        let follows = match pager.advance(&facts, &call, &url, self.caller.base()) {
+            Ok(Next::End) => Follows::End,
+            Ok(Next::Page) => Follows::Page,
+            Err(error) => Follows::Refused(error.to_string()),
+        };
+        let again = match orders.first() {
+            Some(order) => Again::of(order, self.get(&order.id).await),
+            None => Again::NoOrder,
+        };
+        let sorted = sorted(incremental, &orders);
+        let first = raw.iter().filter_map(|item| self.looked(item)).take(SHOWN).collect();
+        for order in &mut orders {
+            let said = marks.get(&order.id).map_or(&[][..], Vec::as_slice);
+            force(order, said);
+        }
+        let on_page = |id: &OrderId| orders.iter().any(|order| order.id == *id);
+        let overlays = overlays.into_iter().map(|(path, says, about)| OverlayTrial {
+            path,
+            says: says.into_iter().collect(),
+            about_the_page: about.iter().filter(|id| on_page(id)).count(),
+        });
+        Ok(Trial {
+            overlays: overlays.collect(),
+            call: Some(call),
+            unreadable,
+            test_orders,
+            total,
+            follows,
+            fields: fields(map).into_iter().map(|(name, paths)| counted(name, &paths, &raw)).collect(),
+            first,
+            sorted,
+            again,
+            orders,
+        })
+    }
+
+    fn looked(&self, item: &Value) -> Option<Looked> {
+        let order = self.mapper.order_in(item).ok()?;
+        let found = fields(&self.settings.map).into_iter().filter_map(|(name, paths)| {
+            let (path, values) = paths.iter().find_map(|path| Some((path.to_string(), found_at(path, &item[0])?)))?;
+            Some((name, path, values))
+        });
+        Some(Looked { id: order.id, found: found.collect() })
+    }
+}
+
+/// A path of the mapping: in the order, or in each of its lines.
+enum Place<'m> {
+    Order(&'m JsonPath),
+    Line(&'m [JsonPath], &'m JsonPath),
+}
+
+impl Place<'_> {
+    fn values<'v>(&self, order: &'v Value) -> Vec<&'v Value> {
+        match self {
+            Place::Order(path) => path.query(order).all(),
+            Place::Line(each, path) => {
+                let lines = each.iter().map(|each| each.query(order).all()).find(|lines| !lines.is_empty());
+                let lines = lines.unwrap_or_default().into_iter();
+                let lines = lines.flat_map(|line| line.as_array().map_or(std::slice::from_ref(line), Vec::as_slice));
+                lines.flat_map(|line| path.query(line).all()).collect()
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Place::Order(path) | Place::Line(_, path) => write!(f, "{path}"),
+        }
+    }
+}
+
+/// Every field that is mapped.
+fn fields(map: &Map) -> Vec<(&'static str, Vec<Place<'_>>)> {
+    let mut fields: Vec<(&'static str, Vec<Place<'_>>)> = [
+        ("map.id", &map.id),
+        ("map.updated_at", &map.updated_at),
+        ("map.paid_at", &map.paid_at),
+        ("map.ended_at", &map.ended_at),
+        ("map.period_end", &map.period_end),
+        ("map.products", &map.products),
+        ("map.quantity", &map.quantity),
+    ]
+    .into_iter()
+    .map(|(name, paths)| (name, paths.iter().map(Place::Order).collect()))
+    .collect();
+    if let Some(lines) = &map.lines {
+        let line = |path| Place::Line(&lines.each, path);
+        fields.push(("map.lines.product", lines.product.iter().map(line).collect()));
+        fields.push(("map.lines.quantity", lines.quantity.iter().map(line).collect()));
+    }
+    fields.push(("map.user_id", map.user_id.iter().map(Place::Order).collect()));
+    fields.push(("map.email", map.email.iter().map(Place::Order).collect()));
+    fields.retain(|(_, paths)| !paths.is_empty());
+    fields
+}
+
+fn counted(name: &'static str, paths: &[Place<'_>], orders: &[Value]) -> Field {
+    let has = |path: &Place<'_>, order: &Value| found_at(path, &order[0]).is_some();
+    Field {
+        name,
+        found: orders.iter().filter(|order| paths.iter().any(|path| has(path, order))).count(),
+        paths: paths
+            .iter()
+            .map(|path| (path.to_string(), orders.iter().filter(|order| has(path, order)).count()))
+            .collect(),
+    }
+}
+
+/// What stands at a path, where that is more than nothing.
+fn found_at(path: &Place<'_>, order: &Value) -> Option<String> {
+    let there = |value: &&Value| match value {
+        Value::Null => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        _ => true,
+    };
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let values: Vec<String> = path.values(order).into_iter().filter(there).map(text).collect();
+    (!values.is_empty()).then(|| begins(values.join(", ").as_bytes(), &[]))
+}
+
+fn sorted(incremental: &Incremental, orders: &[Order]) -> Sorted {
+    if *incremental != Incremental::WalkBack {
+        return Sorted::NotNeeded;
+    }
+    match orders.is_sorted_by(|newer, older| newer.updated_at >= older.updated_at) {
+        true => Sorted::AsNeeded,
+        false => Sorted::NotAsNeeded,
+    }
+}

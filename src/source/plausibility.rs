@@ -1,0 +1,106 @@
+//! Whether a full read may be believed. Pure.
+//!
+//! Never looks into an order: it compares counts, and looks for ids.
+
+use crate::config::settings::source::Expect;
+use crate::model::OrderId;
+
+/// A full read that holds too little to be believed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Shrunk {
+    /// Nothing, where there was something.
+    #[error("a full read found no order, where the last good one found {before}")]
+    Emptied {
+        /// Orders of the last good full read.
+        before: u64,
+    },
+    /// Far less than before.
+    #[error("a full read found {now} orders, where the last good one found {before}: more than {allowed}% are gone")]
+    Shrank {
+        /// Orders of this read.
+        now: u64,
+        /// Orders of the last good full read.
+        before: u64,
+        /// `expect.max_shrink`.
+        allowed: f64,
+    },
+    /// Less than the file promises.
+    #[error("a full read found {now} orders, and `expect.min_items` is {min}")]
+    TooFew {
+        /// Orders of this read.
+        now: u64,
+        /// `expect.min_items`.
+        min: u32,
+    },
+    /// An order that must be there is not.
+    #[error("a full read did not find the order `{id}`, which `expect.canary` names")]
+    NoCanary {
+        /// The first that is missing.
+        id: String,
+    },
+}
+
+/// Compares a full read with the last good one and with `expect`.
+///
+/// `max_shrink` is the share that may be gone, in percent; 100 switches that check off. Below 100, an
+/// empty read after one with orders is refused whatever the share: real payment APIs answer a mistyped
+/// sort column with an empty page and status 200 (Bitcart 0.10.3).
+pub fn believable(last_full_count: Option<u64>, now_count: u64, expect: &Expect) -> Result<(), Shrunk> {
+    if now_count < u64::from(expect.min_items) {
+        return Err(Shrunk::TooFew { now: now_count, min: expect.min_items });
+    }
+    let Some(before) = last_full_count.filter(|_| expect.max_shrink < 100.0) else {
+        return Ok(());
+    };
+    if now_count == 0 && before > 0 {
+        return Err(Shrunk::Emptied { before });
+    }
+    let gone = before.saturating_sub(now_count) as f64;
+    if gone > before as f64 * expect.max_shrink / 100.0 {
+        return Err(Shrunk::Shrank { now: now_count, before, allowed: expect.max_shrink });
+    }
+    Ok(())
+}
+
+/// Refuses a read that lacks an order which must be there.
+pub(super) fn present(canary: &[OrderId], seen: impl Fn(&OrderId) -> bool) -> Result<(), Shrunk> {
+    match canary.iter().find(|id| !seen(id)) {
+        Some(id) => Err(Shrunk::NoCanary { id: id.to_string() }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::settings::source::TotalCheck;
+
+    fn expect(max_shrink: f64, min_items: u32) -> Expect {
+        Expect { max_shrink, min_items, total: TotalCheck::Ignored, canary: Vec::new(), live: None }
+    }
+
+    #[test]
+    fn an_empty_read_after_a_full_one_is_refused() {
+        assert_eq!(believable(Some(1), 0, &expect(99.0, 0)), Err(Shrunk::Emptied { before: 1 }));
+        assert_eq!(believable(Some(0), 0, &expect(50.0, 0)), Ok(()));
+        assert_eq!(believable(None, 0, &expect(50.0, 0)), Ok(()));
+        assert_eq!(believable(Some(9), 0, &expect(100.0, 0)), Ok(()));
+    }
+
+    #[test]
+    fn the_share_that_may_be_gone_is_exact() {
+        assert_eq!(believable(Some(100), 50, &expect(50.0, 0)), Ok(()));
+        assert!(matches!(
+            believable(Some(100), 49, &expect(50.0, 0)),
+            Err(Shrunk::Shrank { now: 49, before: 100, .. })
+        ));
+        assert!(believable(Some(100), 99, &expect(0.0, 0)).is_err());
+        assert_eq!(believable(Some(100), 180, &expect(0.0, 0)), Ok(()));
+    }
+
+    #[test]
+    fn the_promised_minimum_counts_on_the_first_read_too() {
+        assert_eq!(believable(None, 2, &expect(100.0, 3)), Err(Shrunk::TooFew { now: 2, min: 3 }));
+        assert_eq!(believable(None, 3, &expect(100.0, 3)), Ok(()));
+    }
+}

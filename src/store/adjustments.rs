@@ -1,0 +1,143 @@
+//! What overlays say of orders, kept until a later state of the same item says otherwise.
+//!
+//! Never touches an order: whoever records one asks what is said of it, and closes the note when that is done.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::codec::{Sql, list, millis, standing, text, time};
+use super::error::StoreError;
+use super::import::source_key;
+use super::open::Store;
+use crate::model::{Forced, Mark, OrderId, SourceName};
+
+/// What is said of some orders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marked {
+    /// What is forced on each, in no order. An end that no item tells is when its standing was first read.
+    pub forced: HashMap<OrderId, Vec<Forced>>,
+    /// Those of them that were not recorded yet since what is said of them changed.
+    pub open: Vec<OrderId>,
+}
+
+impl Store {
+    /// Keeps a page of marks, as read with the settings that `reading` stands for. The orders of those that are
+    /// new or say something else are open from now on.
+    pub async fn keep_marks(
+        &self,
+        source: &SourceName,
+        marks: &[Mark],
+        reading: i64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let rows: Vec<_> = marks
+            .iter()
+            .map(|Mark { overlay, item, order, forced }| {
+                let standing = forced.map(|forced| forced.standing as i64);
+                let ended_at = forced.and_then(|forced| forced.ended_at).map(millis);
+                (overlay, item, order.as_str(), standing, ended_at)
+            })
+            .collect();
+        let mut transaction = self.begin().await?;
+        let outcome: Sql<()> = async {
+            let source = source_key(&mut transaction, source).await?;
+            // An item that forces nothing is of interest only where it did before.
+            sqlx::query(
+                "INSERT INTO marks (source, overlay, item, order_id, standing, ended_at, since, reading, open)
+                 SELECT ?1, j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4, ?3, ?4, 1
+                 FROM json_each(?2) j
+                 WHERE j.value ->> 3 IS NOT NULL OR EXISTS (
+                     SELECT 1 FROM marks m
+                     WHERE m.source = ?1 AND m.overlay = j.value ->> 0 AND m.item = j.value ->> 1)
+                 ON CONFLICT (source, overlay, item) DO UPDATE SET
+                     since = iif(standing IS excluded.standing, since, excluded.since),
+                     open = iif(standing IS excluded.standing AND ended_at IS excluded.ended_at
+                                AND order_id = excluded.order_id, open, 1),
+                     order_id = excluded.order_id, standing = excluded.standing, ended_at = excluded.ended_at,
+                     reading = excluded.reading
+                 WHERE standing IS NOT excluded.standing OR ended_at IS NOT excluded.ended_at
+                     OR order_id <> excluded.order_id OR reading <> excluded.reading",
+            )
+            .bind(source)
+            .bind(list(&rows))
+            .bind(millis(now))
+            .bind(reading)
+            .execute(&mut *transaction)
+            .await
+            .map(drop)
+        }
+        .await;
+        self.end(transaction, outcome).await
+    }
+
+    /// Drops the marks of `source` that were read with other settings than `reading` stands for: every overlay
+    /// of these was read anew.
+    pub async fn drop_other_marks(&self, source: &SourceName, reading: i64) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let outcome =
+            sqlx::query("DELETE FROM marks WHERE source = (SELECT key FROM sources WHERE name = ?1) AND reading <> ?2")
+                .bind(source.as_str().to_owned())
+                .bind(reading)
+                .execute(&mut *transaction)
+                .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
+    /// What overlays of `source` say of these orders.
+    pub async fn marked(&self, source: &SourceName, orders: &[&OrderId]) -> Result<Marked, StoreError> {
+        let ids: Vec<&str> = orders.iter().map(|id| id.as_str()).collect();
+        let rows = sqlx::query(
+            "SELECT m.order_id, m.standing IS NOT NULL, coalesce(m.standing, 0), coalesce(m.ended_at, m.since), m.open
+             FROM json_each(?2) j CROSS JOIN marks m ON m.order_id = j.value
+             WHERE m.source = (SELECT key FROM sources WHERE name = ?1)",
+        )
+        .bind(source.as_str().to_owned())
+        .bind(list(&ids))
+        .fetch_all(self.readers())
+        .await;
+        let read = |rows: Vec<sqlx::sqlite::SqliteRow>| -> Sql<Marked> {
+            let mut marked = Marked::default();
+            for row in &rows {
+                let order = OrderId::from(text(row, 0)?);
+                if sqlx::Row::try_get(row, 4)? {
+                    marked.open.push(order.clone());
+                }
+                if sqlx::Row::try_get(row, 1)? {
+                    let forced = Forced { standing: standing(row, 2)?, ended_at: Some(time(row, 3)?) };
+                    marked.forced.entry(order).or_default().push(forced);
+                }
+            }
+            Ok(marked)
+        };
+        rows.and_then(read).map_err(|error| self.fault(error))
+    }
+
+    /// These orders were recorded with all that is said of them.
+    pub async fn close_marks(&self, source: &SourceName, orders: &[OrderId]) -> Result<(), StoreError> {
+        let ids: Vec<&str> = orders.iter().map(|id| id.as_str()).collect();
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "UPDATE marks SET open = 0 WHERE source = (SELECT key FROM sources WHERE name = ?1) AND open
+             AND order_id IN (SELECT value FROM json_each(?2))",
+        )
+        .bind(source.as_str().to_owned())
+        .bind(list(&ids))
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
+    /// Orders that the store has and that are not recorded yet with what is said of them, by id.
+    pub async fn open_marks(&self, source: &SourceName) -> Result<Vec<OrderId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT m.order_id FROM marks m JOIN orders o ON o.source = m.source AND o.id = m.order_id
+             WHERE m.open AND m.source = (SELECT key FROM sources WHERE name = ?1) ORDER BY m.order_id",
+        )
+        .bind(source.as_str().to_owned())
+        .fetch_all(self.readers())
+        .await;
+        rows.and_then(|rows| rows.iter().map(|row| Ok(text(row, 0)?.into())).collect())
+            .map_err(|error| self.fault(error))
+    }
+}

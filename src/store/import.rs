@@ -1,0 +1,403 @@
+//! Takes in what a source read: new orders, changed orders, and nothing else.
+//!
+//! Never forgets an order, and never lets an older reading replace a newer one.
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use super::codec;
+use super::codec::{Sql, bundle, int, list, millis, small};
+use super::error::StoreError;
+use super::open::Store;
+use crate::model::{Order, OrderKey, SourceName, Standing};
+
+/// What came of recording orders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Seen for the first time.
+    pub new: usize,
+    /// Known, and different now.
+    pub changed: usize,
+    /// Known and the same, or an older reading than the one we have.
+    pub unchanged: usize,
+    /// The orders that are new or changed, ascending, each once.
+    pub touched: Vec<OrderKey>,
+}
+
+/// So many orders a transaction: enough that the commit costs little, few enough that a reader's snapshot
+/// and the write-ahead log stay small.
+const CHUNK: usize = 10_000;
+
+/// So many rows a statement: SQLite takes up to 32,766 parameters, and a row has at most 14.
+const ROWS: usize = 1_000;
+
+impl Store {
+    /// Records what `source` read. Orders that are not in `orders` stay as they are.
+    ///
+    /// The last reading of an order counts, except that one which changed (`updated_at`) before what is
+    /// known is passed over. A long slice is several transactions of whole orders.
+    pub async fn record_orders(
+        &self,
+        source: &SourceName,
+        orders: &[Order],
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let mut recorded = Recorded::default();
+        for chunk in orders.chunks(CHUNK) {
+            let mut transaction = self.begin().await?;
+            let outcome = record(&mut transaction, source, chunk, millis(now), &mut recorded).await;
+            self.end(transaction, outcome).await?;
+        }
+        recorded.touched.sort_unstable();
+        recorded.touched.dedup();
+        Ok(recorded)
+    }
+}
+
+/// What the store knows of an order before it is read again.
+struct Known {
+    key: i64,
+    digest: i64,
+    standing: Standing,
+    updated_at: Option<i64>,
+    seen_at: i64,
+    entitled_seen_at: Option<i64>,
+    standing_since: i64,
+}
+
+/// An order on its way in.
+struct Incoming<'a> {
+    order: &'a Order,
+    digest: i64,
+    known: Option<Known>,
+    key: i64,
+}
+
+async fn record(
+    connection: &mut SqliteConnection,
+    source: &SourceName,
+    orders: &[Order],
+    now: i64,
+    recorded: &mut Recorded,
+) -> Sql<()> {
+    let source = source_key(connection, source).await?;
+    let orders = latest(orders);
+    let known = known(connection, source, &orders).await?;
+    let mut incoming = Vec::with_capacity(orders.len());
+    let (mut fresh, mut changed) = (0, Vec::new());
+    for (order, known) in orders.into_iter().zip(known) {
+        let digest = digest(order);
+        match &known {
+            Some(known) if known.digest == digest || older(order, known) => {
+                recorded.unchanged += 1;
+                continue;
+            }
+            Some(known) => changed.push(known.key),
+            None => fresh += 1,
+        }
+        incoming.push(Incoming { order, digest, key: known.as_ref().map_or(0, |known| known.key), known });
+    }
+    if incoming.is_empty() {
+        return Ok(());
+    }
+    let mut next = last_key(connection).await?;
+    for incoming in incoming.iter_mut().filter(|incoming| incoming.known.is_none()) {
+        next += 1;
+        incoming.key = next;
+    }
+    recorded.new += fresh;
+    recorded.changed += changed.len();
+    recorded.touched.extend(incoming.iter().map(|incoming| order_key(incoming.key)));
+
+    let buyers = buyer_keys(connection, &incoming).await?;
+    let products = product_keys(connection, source, &incoming).await?;
+    let lines = known_lines(connection, &changed).await?;
+    write_orders(connection, source, &incoming, &buyers, now).await?;
+    if !changed.is_empty() {
+        sqlx::query("DELETE FROM items WHERE order_key IN (SELECT value FROM json_each(?1))")
+            .bind(list(&changed))
+            .execute(&mut *connection)
+            .await?;
+    }
+    write_items(connection, &incoming, &products, lines, now).await
+}
+
+/// One reading of each order: the last, unless it is older than the one before it.
+fn latest(orders: &[Order]) -> Vec<&Order> {
+    let mut at: HashMap<&str, usize> = HashMap::with_capacity(orders.len());
+    let mut latest: Vec<&Order> = Vec::with_capacity(orders.len());
+    for order in orders {
+        match at.get(order.id.as_str()) {
+            None => {
+                at.insert(order.id.as_str(), latest.len());
+                latest.push(order);
+            }
+            Some(&at) if !before(order.updated_at.map(millis), latest[at].updated_at.map(millis)) => {
+                latest[at] = order;
+            }
+            Some(_) => {}
+        }
+    }
+    latest
+}
+
+fn older(order: &Order, known: &Known) -> bool {
+    before(order.updated_at.map(millis), known.updated_at)
+}
+
+fn before(one: Option<i64>, other: Option<i64>) -> bool {
+    matches!((one, other), (Some(one), Some(other)) if one < other)
+}
+
+/// Names everything that a source says of an order, so that a reading which says nothing new is known by
+/// one number. 64 bits: a change would have to collide with the very reading it replaces.
+fn digest(order: &Order) -> i64 {
+    let said = serde_json::to_vec(order).expect("an order is always JSON");
+    let hash = Sha256::digest(&said);
+    i64::from_le_bytes(hash[..8].try_into().expect("a SHA-256 has 32 bytes"))
+}
+
+fn order_key(key: i64) -> OrderKey {
+    OrderKey(u32::try_from(key).expect("the schema refuses a key above 32 bits"))
+}
+
+fn entitling(standing: Standing) -> bool {
+    matches!(standing, Standing::Paid | Standing::Subscribed | Standing::PartiallyRefunded | Standing::Disputed)
+}
+
+/// When `standing` came to hold, if it was `before` until now.
+fn since(order: &Order, standing: Standing, before: Option<(Standing, i64)>, now: i64) -> i64 {
+    match (order.ended_at, before) {
+        (Some(ended), _) => millis(ended),
+        (None, Some((held, since))) if held == standing => since,
+        (None, _) => order.updated_at.map_or(now, millis),
+    }
+}
+
+/// The row of `source`, made where there is none.
+pub(super) async fn source_key(connection: &mut SqliteConnection, source: &SourceName) -> Sql<i64> {
+    let known = sqlx::query_scalar("SELECT key FROM sources WHERE name = ?1")
+        .bind(source.as_str().to_owned())
+        .fetch_optional(&mut *connection)
+        .await?;
+    match known {
+        Some(key) => Ok(key),
+        None => {
+            sqlx::query_scalar("INSERT INTO sources (name) VALUES (?1) RETURNING key")
+                .bind(source.as_str().to_owned())
+                .fetch_one(connection)
+                .await
+        }
+    }
+}
+
+/// The highest key that was ever given to an order.
+async fn last_key(connection: &mut SqliteConnection) -> Sql<i64> {
+    sqlx::query_scalar("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'orders'), 0)")
+        .fetch_one(connection)
+        .await
+}
+
+/// What is known of each of `orders`, in their order.
+async fn known(connection: &mut SqliteConnection, source: i64, orders: &[&Order]) -> Sql<Vec<Option<Known>>> {
+    type Row = (usize, i64, i64, i64, Option<i64>, i64, Option<i64>, i64);
+    let mut known = Vec::with_capacity(orders.len());
+    known.resize_with(orders.len(), || None);
+    for (orders, known) in orders.chunks(ROWS).zip(known.chunks_mut(ROWS)) {
+        let ids: Vec<&str> = orders.iter().map(|order| order.id.as_str()).collect();
+        let rows: String = sqlx::query_scalar(
+            "SELECT json_group_array(json_array(j.key, o.key, o.digest, o.standing, o.updated_at, o.seen_at,
+                                                o.entitled_seen_at, o.standing_since))
+             FROM json_each(?2) j CROSS JOIN orders o ON o.source = ?1 AND o.id = j.value",
+        )
+        .bind(source)
+        .bind(list(&ids))
+        .fetch_one(&mut *connection)
+        .await?;
+        for (at, key, digest, standing, updated_at, seen_at, entitled_seen_at, standing_since) in bundle::<Row>(&rows)?
+        {
+            let standing = codec::standing_of(standing)?;
+            known[at] = Some(Known { key, digest, standing, updated_at, seen_at, entitled_seen_at, standing_since });
+        }
+    }
+    Ok(known)
+}
+
+/// A buyer as the store tells them apart: an absent part is empty.
+fn identity(order: &Order) -> (&str, &str) {
+    let user = order.buyer.user.as_ref().map_or("", |user| user.as_str());
+    let email = order.buyer.email.as_ref().map_or("", |email| email.as_str());
+    (user, email)
+}
+
+async fn buyer_keys<'a>(
+    connection: &mut SqliteConnection,
+    incoming: &[Incoming<'a>],
+) -> Sql<HashMap<(&'a str, &'a str), i64>> {
+    let identities: BTreeSet<(&str, &str)> = incoming.iter().map(|incoming| identity(incoming.order)).collect();
+    let identities: Vec<(&str, &str)> = identities.into_iter().collect();
+    let mut keys = HashMap::with_capacity(identities.len());
+    for identities in identities.chunks(ROWS) {
+        known_buyers(connection, identities, &mut keys).await?;
+        let new: Vec<_> = identities.iter().copied().filter(|identity| !keys.contains_key(identity)).collect();
+        if new.is_empty() {
+            continue;
+        }
+        sqlx::query("INSERT INTO buyers (claimed, email) SELECT value ->> 0, value ->> 1 FROM json_each(?1)")
+            .bind(list(&new))
+            .execute(&mut *connection)
+            .await?;
+        known_buyers(connection, &new, &mut keys).await?;
+    }
+    Ok(keys)
+}
+
+/// Adds the keys of those of `identities` that are in the directory.
+async fn known_buyers<'a>(
+    connection: &mut SqliteConnection,
+    identities: &[(&'a str, &'a str)],
+    keys: &mut HashMap<(&'a str, &'a str), i64>,
+) -> Sql<()> {
+    let rows: String = sqlx::query_scalar(
+        "SELECT json_group_array(json_array(j.key, b.key)) FROM json_each(?1) j
+         CROSS JOIN buyers b ON b.claimed = j.value ->> 0 AND b.email = j.value ->> 1",
+    )
+    .bind(list(identities))
+    .fetch_one(connection)
+    .await?;
+    keys.extend(bundle::<(usize, i64)>(&rows)?.into_iter().map(|(at, key)| (identities[at], key)));
+    Ok(())
+}
+
+async fn product_keys<'a>(
+    connection: &mut SqliteConnection,
+    source: i64,
+    incoming: &[Incoming<'a>],
+) -> Sql<HashMap<&'a str, i64>> {
+    let ids: BTreeSet<&str> =
+        incoming.iter().flat_map(|incoming| &incoming.order.items).map(|item| item.product.as_str()).collect();
+    let ids: Vec<&str> = ids.into_iter().collect();
+    let wanted = list(&ids);
+    sqlx::query(
+        "INSERT INTO products (source, id) SELECT ?1, j.value FROM json_each(?2) j
+         WHERE NOT EXISTS (SELECT 1 FROM products p WHERE p.source = ?1 AND p.id = j.value)",
+    )
+    .bind(source)
+    .bind(wanted.clone())
+    .execute(&mut *connection)
+    .await?;
+    let rows = sqlx::query(
+        "SELECT j.key, p.key FROM json_each(?2) j CROSS JOIN products p ON p.source = ?1 AND p.id = j.value",
+    )
+    .bind(source)
+    .bind(wanted)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok((ids[small(row, 0)? as usize], int(row, 1)?))).collect()
+}
+
+/// The lines of the orders that are about to change: order and product to what held, and since when.
+type Lines = HashMap<(i64, i64), Vec<(Standing, i64)>>;
+
+async fn known_lines(connection: &mut SqliteConnection, orders: &[i64]) -> Sql<Lines> {
+    let mut lines = Lines::new();
+    for orders in orders.chunks(ROWS) {
+        let rows = sqlx::query(
+            "SELECT order_key, product, standing, since FROM items
+             WHERE order_key IN (SELECT value FROM json_each(?1)) ORDER BY order_key, line",
+        )
+        .bind(list(orders))
+        .fetch_all(&mut *connection)
+        .await?;
+        for row in &rows {
+            let line = (codec::standing(row, 2)?, int(row, 3)?);
+            lines.entry((int(row, 0)?, int(row, 1)?)).or_default().push(line);
+        }
+    }
+    Ok(lines)
+}
+
+async fn write_orders(
+    connection: &mut SqliteConnection,
+    source: i64,
+    incoming: &[Incoming<'_>],
+    buyers: &HashMap<(&str, &str), i64>,
+    now: i64,
+) -> Sql<()> {
+    for incoming in incoming.chunks(ROWS) {
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO orders (key, source, id, buyer, standing, status, paid_at, updated_at, ended_at, period_end,
+                                 seen_at, entitled_seen_at, standing_since, digest) ",
+        );
+        insert.push_values(incoming, |mut row, Incoming { order, digest, known, key }| {
+            let before = known.as_ref().map(|known| (known.standing, known.standing_since));
+            let entitled = known.as_ref().and_then(|known| known.entitled_seen_at);
+            row.push_bind(*key)
+                .push_bind(source)
+                .push_bind(order.id.as_str())
+                .push_bind(buyers[&identity(order)])
+                .push_bind(order.standing as i64)
+                .push_bind(order.status.as_deref())
+                .push_bind(order.paid_at.map(millis))
+                .push_bind(order.updated_at.map(millis))
+                .push_bind(order.ended_at.map(millis))
+                .push_bind(order.period_end.map(millis))
+                .push_bind(known.as_ref().map_or(now, |known| known.seen_at))
+                .push_bind(entitled.or(entitling(order.standing).then_some(now)))
+                .push_bind(since(order, order.standing, before, now))
+                .push_bind(*digest);
+        });
+        insert.push(
+            " ON CONFLICT (key) DO UPDATE SET
+                 buyer = excluded.buyer, standing = excluded.standing, status = excluded.status,
+                 paid_at = excluded.paid_at, updated_at = excluded.updated_at, ended_at = excluded.ended_at,
+                 period_end = excluded.period_end,
+                 entitled_seen_at = excluded.entitled_seen_at, standing_since = excluded.standing_since,
+                 digest = excluded.digest",
+        );
+        insert.build().persistent(incoming.len() == ROWS).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn write_items(
+    connection: &mut SqliteConnection,
+    incoming: &[Incoming<'_>],
+    products: &HashMap<&str, i64>,
+    mut lines: Lines,
+    now: i64,
+) -> Sql<()> {
+    let mut rows = Vec::with_capacity(incoming.len());
+    for Incoming { order, key, .. } in incoming {
+        for (line, item) in (0_i64..).zip(&order.items) {
+            let product = products[item.product.as_str()];
+            let standing = order.standing_of(item);
+            // Each line of before speaks for one line of now: of two that end one after the other, the second
+            // does not take over when the first has ended.
+            let before = lines.get_mut(&(*key, product)).and_then(|lines| {
+                let at = lines.iter().position(|(held, _)| *held == standing)?;
+                Some(lines.remove(at))
+            });
+            rows.push((*key, line, product, item, standing, since(order, standing, before, now)));
+        }
+    }
+    for rows in rows.chunks(ROWS) {
+        let mut insert = QueryBuilder::<Sqlite>::new(
+            "INSERT INTO items (order_key, line, product, quantity, said, standing, since) ",
+        );
+        insert.push_values(rows, |mut row, (key, line, product, item, standing, since)| {
+            row.push_bind(*key)
+                .push_bind(*line)
+                .push_bind(*product)
+                .push_bind(i64::from(item.quantity))
+                .push_bind(item.standing.map(|standing| standing as i64))
+                .push_bind(*standing as i64)
+                .push_bind(*since);
+        });
+        insert.build().persistent(rows.len() == ROWS).execute(&mut *connection).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! When an order was last asked for by its id, so that those behind live grants are asked for in turn.
+//!
+//! Decides only whose turn it is, never what follows from the answer.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::codec::{Sql, count, millis, text};
+use super::error::StoreError;
+use super::open::Store;
+use crate::model::{OrderId, SourceName};
+
+impl Store {
+    /// Orders of `source` that back grants of the ledger and were not asked for within `every`, whoever waits
+    /// longest first: of all that there are, as many as fall to one of the polls `poll` apart, so that all of
+    /// them come round within `every` and never at once.
+    pub async fn due_checks(
+        &self,
+        source: &SourceName,
+        every: SignedDuration,
+        poll: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Vec<OrderId>, StoreError> {
+        let read: Sql<Vec<OrderId>> = async {
+            let backing: i64 = sqlx::query_scalar("SELECT count(DISTINCT order_id) FROM ledger WHERE source = ?1")
+                .bind(source.as_str().to_owned())
+                .fetch_one(self.readers())
+                .await?;
+            let share = poll.as_secs_f64() / every.as_secs_f64().max(f64::MIN_POSITIVE);
+            let turn = (count(backing) as f64 * share.clamp(0.0, 1.0)).ceil() as i64;
+            // What was never asked for was new when it was first read.
+            let rows = sqlx::query(
+                "SELECT o.id FROM orders o LEFT JOIN checks c ON c.order_key = o.key
+                 WHERE o.source = (SELECT key FROM sources WHERE name = ?1)
+                     AND o.id IN (SELECT order_id FROM ledger WHERE source = ?1)
+                     AND coalesce(c.asked_at, o.seen_at) <= ?2
+                 ORDER BY coalesce(c.asked_at, o.seen_at), o.key LIMIT ?3",
+            )
+            .bind(source.as_str().to_owned())
+            .bind(millis(now.checked_sub(every).unwrap_or(Timestamp::MIN)))
+            .bind(turn)
+            .fetch_all(self.readers())
+            .await?;
+            rows.iter().map(|row| Ok(text(row, 0)?.into())).collect()
+        }
+        .await;
+        read.map_err(|error| self.fault(error))
+    }
+
+    /// An order was asked for by its id, and the payment API gave it or did not.
+    pub async fn note_check(
+        &self,
+        source: &SourceName,
+        id: &OrderId,
+        confirmed: Confirmed,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "INSERT INTO checks (order_key, asked_at, confirmed_at)
+             SELECT o.key, ?3, iif(?4, ?3, NULL) FROM orders o
+             WHERE o.source = (SELECT key FROM sources WHERE name = ?1) AND o.id = ?2
+             ON CONFLICT (order_key) DO UPDATE SET
+                 asked_at = excluded.asked_at, confirmed_at = coalesce(excluded.confirmed_at, confirmed_at)",
+        )
+        .bind(source.as_str().to_owned())
+        .bind(id.as_str().to_owned())
+        .bind(millis(now))
+        .bind(confirmed == Confirmed::Yes)
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+}
+
+/// Whether the payment API gave the order that it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmed {
+    /// It did.
+    Yes,
+    /// It did not, or could not be asked.
+    No,
+}

@@ -1,0 +1,172 @@
+//! The pages by their paths. Each reads a value, draws it ([`page`]) and sends it under a policy that
+//! lets a browser run nothing and load nothing but what stands here.
+
+use axum::Router;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+
+use super::{Frame, Person};
+use crate::model::RunId;
+use crate::report::status::Status;
+use crate::web::error::Fault;
+use crate::web::forms::Did;
+use crate::web::{App, Bucket, events, forms, guard, page, queries, sandbox, session};
+
+/// No inline style or script, nothing from elsewhere, in nobody's frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Everything that a browser asks for.
+pub(crate) fn routes() -> Router<App> {
+    let assets = Router::new()
+        .route("/assets/page.css", get(async || asset("text/css; charset=utf-8", page::CSS)))
+        .route("/assets/page.js", get(async || asset("text/javascript; charset=utf-8", page::SCRIPT)))
+        .route("/assets/icon.svg", get(async || asset("image/svg+xml", page::ICON)));
+    let pages = Router::new()
+        .route("/", get(overview))
+        .route("/users/{id}", get(user))
+        .route("/targets/{*key}", get(target))
+        .route("/runs/{id}", get(run))
+        .route("/events", get(events::events));
+    let session = Router::new().route("/sign-in", get(asks).post(sign_in)).route("/sign-out", post(sign_out));
+    Router::new()
+        .merge(guard::limited(assets, Bucket::new(50.0, 100)))
+        .merge(guard::limited(pages, Bucket::new(20.0, 60)))
+        .merge(guard::limited(session, Bucket::new(0.5, 10)))
+        .merge(guard::limited(forms::routes(), Bucket::new(5.0, 30)))
+}
+
+fn asset(kind: &'static str, text: &'static str) -> Response {
+    ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], text).into_response()
+}
+
+/// What came of a form, by its word in the address.
+#[derive(Deserialize)]
+struct Told {
+    did: Option<String>,
+}
+
+async fn overview(State(app): State<App>, headers: HeaderMap, Query(told): Query<Told>) -> Response {
+    if let Err(refused) = app.reads(&headers) {
+        return refusal(&app, &headers, refused.into());
+    }
+    let sandbox = sandbox::look(&app).await;
+    let status = app.status();
+    let notice = told.did.as_deref().and_then(Did::from_word).map(Did::sentence);
+    let frame = Frame { notice, ..frame(&app, &status, &headers) };
+    html(StatusCode::OK, page::overview(frame, sandbox.as_ref()))
+}
+
+async fn user(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+    let drawn = async {
+        app.reads(&headers)?;
+        let why = queries::explained(&app, &id).await?;
+        let history = queries::history(&app, &why).await?;
+        let status = app.status();
+        let person = Person { asked: &id, why: &why, history: &history };
+        Ok(page::person(frame(&app, &status, &headers), person))
+    };
+    answer(&app, &headers, drawn.await)
+}
+
+async fn target(State(app): State<App>, headers: HeaderMap, Path(key): Path<String>) -> Response {
+    let drawn = async {
+        app.reads(&headers)?;
+        let all = queries::holders(&app, &key).await?;
+        Ok(page::holders(frame(&app, &app.status(), &headers), &all))
+    };
+    answer(&app, &headers, drawn.await)
+}
+
+async fn run(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+    let drawn = async {
+        app.reads(&headers)?;
+        let open = app.open().ok_or(Fault::Closed)?;
+        let rows = open.store.audit_of_run(&RunId::from(id.as_str())).await?;
+        let status = app.status();
+        let known = status.runs.iter().find(|run| run.id == id);
+        if rows.is_empty() && known.is_none() {
+            return Err(Fault::Missing("no run of that id is written down".to_owned()));
+        }
+        Ok(page::run(frame(&app, &status, &headers), &id, known, &rows))
+    };
+    answer(&app, &headers, drawn.await)
+}
+
+async fn asks(State(app): State<App>, headers: HeaderMap) -> Response {
+    // Nobody needs to sign in where nobody can.
+    if app.token().is_none() {
+        return see("/", None);
+    }
+    match app.hand(&headers) {
+        page::Hand::Writes { .. } => see("/", None),
+        page::Hand::Reads => html(StatusCode::OK, page::sign_in(false)),
+    }
+}
+
+#[derive(Deserialize)]
+struct Token {
+    token: String,
+}
+
+async fn sign_in(State(app): State<App>, headers: HeaderMap, Form(typed): Form<Token>) -> Response {
+    match app.sign_in(typed.token.trim(), &headers) {
+        Some(cookie) => see("/", Some(cookie)),
+        None => html(StatusCode::UNAUTHORIZED, page::sign_in(true)),
+    }
+}
+
+async fn sign_out(State(app): State<App>, headers: HeaderMap, Form(sent): Form<forms::Sent>) -> Response {
+    match app.writes(&headers, Some(&sent.form)) {
+        Ok(()) => see("/", Some(session::signed_out())),
+        Err(refused) => refusal(&app, &headers, refused.into()),
+    }
+}
+
+fn frame<'a>(app: &'a App, status: &'a Status, headers: &HeaderMap) -> Frame<'a> {
+    Frame { status, now: app.now(), hand: app.hand(headers), notice: None }
+}
+
+fn answer(app: &App, headers: &HeaderMap, drawn: Result<String, Fault>) -> Response {
+    match drawn {
+        Ok(text) => html(StatusCode::OK, text),
+        Err(fault) => refusal(app, headers, fault),
+    }
+}
+
+/// A page that says why not; where a token would help, the page that asks for one.
+pub(in crate::web) fn refusal(app: &App, headers: &HeaderMap, fault: Fault) -> Response {
+    let (status, word) = fault.kind();
+    if status == StatusCode::UNAUTHORIZED {
+        return html(status, page::sign_in(false));
+    }
+    // Whoever may not read is not shown the state of anything either.
+    let starting;
+    let known = app.status();
+    let shown = if app.reads(headers).is_ok() {
+        &*known
+    } else {
+        starting = Status::starting(known.mode, app.now());
+        &starting
+    };
+    let title = word.replace('_', " ");
+    html(status, page::refused(frame(app, shown, headers), &title, &fault.message(), fault.hint().as_deref()))
+}
+
+/// Sends a browser on to another page.
+pub(crate) fn see(path: &str, cookie: Option<String>) -> Response {
+    let header = |name: HeaderName, text: &str| Some((name, HeaderValue::from_str(text).ok()?));
+    let headers: HeaderMap =
+        [header(LOCATION, path), cookie.and_then(|cookie| header(SET_COOKIE, &cookie))].into_iter().flatten().collect();
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+fn html(status: StatusCode, text: String) -> Response {
+    // Under `no-referrer` a browser would not say from where a form was sent.
+    let headers = [(CONTENT_SECURITY_POLICY, POLICY), (REFERRER_POLICY, "same-origin")];
+    (status, headers, Html(text)).into_response()
+}
