@@ -16,6 +16,7 @@ mod exhaustive;
 mod facts;
 mod histories;
 mod kill;
+mod layers;
 mod limits;
 mod logto;
 mod nouns;

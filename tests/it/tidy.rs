@@ -9,10 +9,10 @@ pub(crate) use secrets::{Spy, silent};
 use std::path::{Path, PathBuf};
 
 /// One file of the repository.
-struct File {
+pub(crate) struct File {
     /// Relative to the repository, with `/`.
-    path: String,
-    text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 fn root() -> &'static Path {
@@ -20,7 +20,7 @@ fn root() -> &'static Path {
 }
 
 /// Every text file below a folder of the repository, sorted by path. What building leaves is not looked at.
-fn files(below: &str) -> Vec<File> {
+pub(crate) fn files(below: &str) -> Vec<File> {
     let mut open = vec![root().join(below)];
     let mut found = Vec::new();
     while let Some(path) = open.pop() {
@@ -40,7 +40,7 @@ fn files(below: &str) -> Vec<File> {
 }
 
 /// The part of a source file that is compiled into the program, without comments.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let text = text.split("\n#[cfg(test)]\n").next().unwrap_or_default();
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
