@@ -4,33 +4,33 @@ use tokio::sync::watch;
 
 /// Tells whether the end was asked for. Clones hear of the same wish.
 #[derive(Clone, Debug)]
-pub struct Stop(watch::Receiver<bool>);
+pub struct Shutdown(watch::Receiver<bool>);
 
 /// Asks for the end.
 #[derive(Debug)]
-pub struct Stopper(watch::Sender<bool>);
+pub struct ShutdownTrigger(watch::Sender<bool>);
 
 /// A wish and its ear.
-pub fn stop() -> (Stopper, Stop) {
+pub fn shutdown() -> (ShutdownTrigger, Shutdown) {
     let (send, receive) = watch::channel(false);
-    (Stopper(send), Stop(receive))
+    (ShutdownTrigger(send), Shutdown(receive))
 }
 
-impl Stopper {
+impl ShutdownTrigger {
     /// Asks for the end.
-    pub fn stop(&self) {
+    pub fn request(&self) {
         self.0.send_replace(true);
     }
 }
 
-impl Stop {
+impl Shutdown {
     /// An ear that never hears anything, for a command that runs to its end.
     pub fn never() -> Self {
-        stop().1
+        shutdown().1
     }
 
     /// Whether the end was asked for.
-    pub fn asked(&self) -> bool {
+    pub fn requested(&self) -> bool {
         *self.0.borrow()
     }
 

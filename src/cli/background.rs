@@ -12,7 +12,7 @@ use crate::daemon::notify::{Delivery, QUIET};
 use crate::daemon::systemd::ServiceManager;
 use crate::daemon::{Reading, notify};
 use crate::report::status::Mode;
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 
 /// How long the service manager may take to be told of the end.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -25,9 +25,9 @@ pub(super) struct Followers {
 
 impl Followers {
     /// Starts them. A dry run changes nothing, so nobody is told of it by a notice.
-    pub(super) fn start(reading: &Reading, mode: Mode, stop: &Stop) -> Self {
+    pub(super) fn start(reading: &Reading, mode: Mode, shutdown: &Shutdown) -> Self {
         let manager = ServiceManager::from_environment()
-            .map(|manager| tokio::spawn(manager.follow(reading.status.clone(), stop.clone())));
+            .map(|manager| tokio::spawn(manager.follow(reading.status.clone(), shutdown.clone())));
         let meter = Arc::clone(&reading.meter);
         let count = move |delivery| {
             if delivery == Delivery::Failed {
@@ -35,7 +35,7 @@ impl Followers {
             }
         };
         let notices =
-            (mode == Mode::Live).then(|| tokio::spawn(notify::follow(reading.clone(), stop.clone(), QUIET, count)));
+            (mode == Mode::Live).then(|| tokio::spawn(notify::follow(reading.clone(), shutdown.clone(), QUIET, count)));
         Self { manager, notices }
     }
 

@@ -119,7 +119,7 @@ pub fn parse(text: &str, origin: Origin, problems: &mut Vec<Diagnostic>) -> Resu
         match event {
             Ok((event, span)) => {
                 let place = builder.place(&span);
-                if builder.take(event, place)? == Flow::Stop {
+                if builder.take(event, place)? == Flow::Shutdown {
                     break;
                 }
             }
@@ -132,7 +132,7 @@ pub fn parse(text: &str, origin: Origin, problems: &mut Vec<Diagnostic>) -> Resu
 #[derive(PartialEq, Eq)]
 enum Flow {
     Go,
-    Stop,
+    Shutdown,
 }
 
 struct Builder<'t, 'p> {
@@ -173,7 +173,7 @@ impl Builder<'_, '_> {
             Event::DocumentStart(..) if self.root.is_some() => {
                 self.problem("a second document starts here".to_owned(), place)
                     .help("keep one document, without `---` lines");
-                return Ok(Flow::Stop);
+                return Ok(Flow::Shutdown);
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let quoted = style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));

@@ -28,7 +28,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{self, Signal, SignalKind};
 use tracing::Instrument as _;
 
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 pub use publisher::{Aside, Board, Open, Reading, frozen, run_status};
 pub use schedule::Schedule;
 pub use trigger::{Asked, Hint, LONGEST, Nudge, Nudges, SETTLE, Wide, nudges};
@@ -72,7 +72,7 @@ pub struct Start {
 }
 
 /// Runs until the end is asked for.
-pub async fn run(start: Start, mut stop: Stop) {
+pub async fn run(start: Start, mut shutdown: Shutdown) {
     let Start { file, in_force, simulators, store, mode, pulse, board, nudges } = start;
     let now = clock::now();
     // What is in force counts, and not what the file holds by now.
@@ -98,10 +98,10 @@ pub async fn run(start: Start, mut stop: Stop) {
     };
     daemon.announce();
     daemon.board.duty(Duty::Leader);
-    while !stop.asked() {
-        daemon.turn(&mut stop).await;
+    while !shutdown.requested() {
+        daemon.turn(&mut shutdown).await;
         daemon.tell().await;
-        daemon.sleep(&mut stop).await;
+        daemon.sleep(&mut shutdown).await;
     }
     daemon.board.duty(Duty::Stopping);
     daemon.store.close().await;
@@ -166,7 +166,7 @@ impl Daemon {
     }
 
     /// Polls what is due, then passes over what that brought, or over everything when that is due.
-    async fn turn(&mut self, stop: &mut Stop) {
+    async fn turn(&mut self, shutdown: &mut Shutdown) {
         let when = match self.reload {
             Reload::Wanted(when) => Some(when),
             // What could not enter into force may now, and if it still cannot, that is said again.
@@ -175,7 +175,7 @@ impl Daemon {
         if let Some(when) = when {
             tokio::select! {
                 () = self.reload(when) => {}
-                () = stop.wait() => return,
+                () = shutdown.wait() => return,
             }
         }
         let now = clock::now();
@@ -188,7 +188,7 @@ impl Daemon {
         };
         let touched = tokio::select! {
             touched = reading => touched,
-            () = stop.wait() => return,
+            () = shutdown.wait() => return,
         };
         self.note_sales(&touched).await;
         let span = if self.schedule.full_pass_due(now) {
@@ -200,7 +200,7 @@ impl Daemon {
         };
         let every = self.in_force.config.schedule.full_pass;
         let around = tracing::info_span!("pass", kind = span.word(), run = tracing::field::Empty);
-        match self.pass(&span, now, stop).instrument(around).await {
+        match self.pass(&span, now, shutdown).instrument(around).await {
             Ok(Some(next_change)) if span == Span::Full => {
                 self.schedule.passed(every, next_change, fastrand::f64(), now);
             }
@@ -260,7 +260,7 @@ impl Daemon {
         &mut self,
         span: &Span,
         now: Timestamp,
-        stop: &mut Stop,
+        shutdown: &mut Shutdown,
     ) -> Result<Option<Option<Timestamp>>, PassError> {
         let looking = async {
             if *span == Span::Full {
@@ -270,7 +270,7 @@ impl Daemon {
         };
         let sight = tokio::select! {
             sight = looking => sight?,
-            () = stop.wait() => return Ok(None),
+            () = shutdown.wait() => return Ok(None),
         };
         for (target, error) in &sight.troubles {
             tracing::warn!(on = target, %error, "could not be read");
@@ -282,7 +282,7 @@ impl Daemon {
             }
             Mode::Live => {
                 let writer = self.in_force.client.writer();
-                let report = act(&self.in_force, &self.store, &writer, &sight, span, now, stop).await?;
+                let report = act(&self.in_force, &self.store, &writer, &sight, span, now, shutdown).await?;
                 log::pass(&report);
                 Some(report)
             }
@@ -307,7 +307,7 @@ impl Daemon {
     }
 
     /// Sleeps until something is due, or somebody wakes it.
-    async fn sleep(&mut self, stop: &mut Stop) {
+    async fn sleep(&mut self, shutdown: &mut Shutdown) {
         let mut due = self.schedule.next();
         if matches!(self.reload, Reload::Wanted(_)) {
             due = due.min(clock::now() + SignedDuration::from_secs(5));
@@ -316,7 +316,7 @@ impl Daemon {
         let wait = std::time::Duration::try_from(wait).expect("the maximum with a positive time is positive");
         let change = tokio::select! {
             () = tokio::time::sleep(wait) => return,
-            () = stop.wait() => return,
+            () = shutdown.wait() => return,
             asked = self.nudges.settled() => return self.take(asked),
             () = hung_up(&mut self.hangup) => None,
             change = self.watch.changed() => Some(change),
@@ -333,7 +333,7 @@ impl Daemon {
         };
         tokio::select! {
             () = woken => {}
-            () = stop.wait() => {}
+            () = shutdown.wait() => {}
         }
     }
 }

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use crate::clock;
 use crate::report::messages;
 use crate::report::status::{Duty, Status};
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 
 /// Between two words while the daemon opens everything, and the longest between two of them later.
 const BEAT: Duration = Duration::from_secs(10);
@@ -70,7 +70,7 @@ impl ServiceManager {
     }
 
     /// Tells it everything until the end is asked for.
-    pub async fn follow(self, mut status: watch::Receiver<Arc<Status>>, mut stop: Stop) {
+    pub async fn follow(self, mut status: watch::Receiver<Arc<Status>>, mut shutdown: Shutdown) {
         let mut hangup = signal(SignalKind::hangup()).ok();
         let beat = self.watchdog.map_or(BEAT, |every| (every / 2).min(BEAT));
         let mut ready = false;
@@ -104,7 +104,7 @@ impl ServiceManager {
                     reloading = Some((clock::now(), tokio::time::Instant::now()));
                     self.say("RELOADING=1\nSTATUS=reading the file again\n");
                 }
-                () = stop.wait() => break,
+                () = shutdown.wait() => break,
             }
         }
         self.say("STOPPING=1\nSTATUS=ending after what is in flight\n");

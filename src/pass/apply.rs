@@ -18,7 +18,7 @@ use crate::logto::{Outcome, Writer};
 use crate::model::{Grant, Ownership, RunId, Target, UserId};
 use crate::planner::{Action, Cause, Verb};
 use crate::report::run::{Came, Line, Report};
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 use crate::store;
 use crate::store::{LedgerRow, Store, StoreError};
 
@@ -40,7 +40,7 @@ pub struct Hands<'a> {
 }
 
 /// Carries out what `sight` has planned.
-pub async fn apply(hands: Hands<'_>, sight: &Sight, stop: &Stop) -> Result<Report, StoreError> {
+pub async fn apply(hands: Hands<'_>, sight: &Sight, shutdown: &Shutdown) -> Result<Report, StoreError> {
     let mut report = Report { held: sight.view.summary.held, ..Report::default() };
     let adopt: Vec<LedgerRow> = adoptions(sight, hands.run, hands.now);
     hands.store.journal_adoptions(hands.run, &adopt).await?;
@@ -56,7 +56,7 @@ pub async fn apply(hands: Hands<'_>, sight: &Sight, stop: &Stop) -> Result<Repor
             .flat_map(|of_target| of_target.chunks(if of_target[0].1.verb == Verb::Revoke { 1 } else { hands.batch }))
             .collect();
         let outcomes = stream::iter(batches).map(|batch| async move {
-            if stop.asked() {
+            if shutdown.requested() {
                 return Ok((batch, None));
             }
             carry_out(hands, sight, batch).await.map(|outcomes| (batch, Some(outcomes)))

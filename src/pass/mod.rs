@@ -36,7 +36,7 @@ use crate::planner::input::{Guard, Reread};
 use crate::planner::{Plan, Verify, plan};
 use crate::report::run::Report;
 use crate::report::{OrderName, Origin, View};
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 use crate::source::Source;
 use crate::store::{Outcome, Run, RunEnd, RunKind, Scope, Store, StoreError, StoredBuyer};
 use active::InForce;
@@ -255,7 +255,7 @@ pub async fn act(
     sight: &Sight,
     span: &Span,
     now: Timestamp,
-    stop: &Stop,
+    shutdown: &Shutdown,
 ) -> Result<Report, StoreError> {
     let run = RunId::from(format!("{now:.3}-{:04x}", fastrand::u16(..)));
     // Where the pass is logged in a span, all that follows names its run.
@@ -277,7 +277,7 @@ pub async fn act(
 
     let Logto { batch, concurrency, .. } = in_force.config.logto;
     let hands = Hands { writer, store, run: &run, batch, at_once: concurrency, now };
-    let mut report = apply(hands, sight, stop).await?;
+    let mut report = apply(hands, sight, shutdown).await?;
     lose_sight_of(store, &report, now).await?;
 
     let whole = sight.troubles.is_empty() && report.stopped == 0;

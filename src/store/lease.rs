@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::clock;
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 
 /// Between two looks of whoever waits.
 const BEAT: Duration = Duration::from_secs(2);
@@ -77,7 +77,7 @@ pub fn holder(store: &Path) -> Result<Option<String>, LeaseError> {
 /// Waits until the lease is free, and says once who holds it. `None`: the end was asked for first.
 pub async fn wait(
     store: &Path,
-    stop: &mut Stop,
+    stop: &mut Shutdown,
     mut standing_by: impl FnMut(&str),
 ) -> Result<Option<Lease>, LeaseError> {
     let mut told = false;

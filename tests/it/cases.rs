@@ -15,7 +15,7 @@ use entitled::pass::ingest::{Breadth, intake};
 use entitled::pass::{Sight, Span, act, look};
 use entitled::report::Origin;
 use entitled::sandbox::{Options, Running, SHOP_TOKEN, Seed};
-use entitled::shutdown::Stop;
+use entitled::shutdown::Shutdown;
 use entitled::store::Store;
 use entitled::text::Color;
 use entitled::{config, report, sandbox};
@@ -113,8 +113,9 @@ impl Stage {
             look(in_force.eyes(&store, &unread, &|_, _, _| {}, now), &Span::Full).await.unwrap()
         };
         let first = sight().await;
-        let report =
-            act(&in_force, &store, &in_force.client.writer(), &first, &Span::Full, now, &Stop::never()).await.unwrap();
+        let report = act(&in_force, &store, &in_force.client.writer(), &first, &Span::Full, now, &Shutdown::never())
+            .await
+            .unwrap();
         assert_eq!(report.figures().failed, 0, "{}: {report:#?}", case.display());
         assert_eq!(report.figures().done, first.view.changes.len() as u64, "{}", case.display());
         // What a fresh ledger holds, the first pass lets go; all else is done in one.

@@ -17,7 +17,7 @@ use entitled::model::UserId;
 use entitled::pass::active::enter;
 use entitled::report::Origin;
 use entitled::sandbox::{Handles, LogtoSim, Options, Running, ShopSim, start};
-use entitled::shutdown::Stopper;
+use entitled::shutdown::ShutdownTrigger;
 use entitled::store::Store;
 use entitled::{config, daemon};
 
@@ -35,7 +35,7 @@ pub(crate) struct Live {
     /// Asks it for a pass.
     pub(crate) nudge: Nudge,
     head: String,
-    stopper: Stopper,
+    trigger: ShutdownTrigger,
     thread: JoinHandle<()>,
 }
 
@@ -106,7 +106,7 @@ impl Live {
 
     /// Asks for the end, waits for it, and leaves the folder.
     pub(crate) async fn stop(self) -> Program {
-        self.stopper.stop();
+        self.trigger.request();
         until("the loop ends", || self.thread.is_finished()).await;
         self.thread.join().unwrap();
         self.program
@@ -133,7 +133,7 @@ impl Prepared {
     pub(crate) fn run(self, pulse: Pulse, mode: Mode) -> Live {
         let Self { running, logto, shop, program, head, store } = self;
         let file = program.file();
-        let (stopper, stop) = entitled::shutdown::stop();
+        let (trigger, stop) = entitled::shutdown::shutdown();
         let (board, reading) = Board::new(mode);
         let (nudge, nudges) = daemon::nudges();
         let thread = std::thread::spawn(move || {
@@ -146,7 +146,7 @@ impl Prepared {
                 daemon::run(start, stop).await;
             });
         });
-        Live { _running: running, logto, shop, program, reading, nudge, head, stopper, thread }
+        Live { _running: running, logto, shop, program, reading, nudge, head, trigger, thread }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cli::bootstrap::{Keep, Opened, open};
 use crate::cli::{Context, Exit, Failure, say};
 use crate::pass::{Sight, Span, act};
 use crate::report::View;
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 use crate::store::lease;
 use crate::store::lease::Lease;
 use crate::{clock, config, report};
@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     if !sight.view.in_sync() && !agreed && !asked()? {
         return Ok(Exit::Pending);
     }
-    let ended = carry_out(context, &opened, &sight, &Stop::never()).await;
+    let ended = carry_out(context, &opened, &sight, &Shutdown::never()).await;
     opened.store.close().await;
     ended
 }
@@ -54,8 +54,13 @@ pub(crate) fn take(opened: &Opened) -> Result<Lease, Failure> {
 }
 
 /// Does what the plan says, records it, prints the report.
-pub(crate) async fn carry_out(context: &Context, opened: &Opened, sight: &Sight, stop: &Stop) -> Result<Exit, Failure> {
-    carry_out_over(context, opened, sight, &Span::Full, stop).await
+pub(crate) async fn carry_out(
+    context: &Context,
+    opened: &Opened,
+    sight: &Sight,
+    shutdown: &Shutdown,
+) -> Result<Exit, Failure> {
+    carry_out_over(context, opened, sight, &Span::Full, shutdown).await
 }
 
 /// The same for a plan that is recorded as one over `span`.
@@ -64,10 +69,10 @@ pub(crate) async fn carry_out_over(
     opened: &Opened,
     sight: &Sight,
     span: &Span,
-    stop: &Stop,
+    shutdown: &Shutdown,
 ) -> Result<Exit, Failure> {
     let writer = opened.in_force.client.writer();
-    let report = act(&opened.in_force, &opened.store, &writer, sight, span, clock::now(), stop).await?;
+    let report = act(&opened.in_force, &opened.store, &writer, sight, span, clock::now(), shutdown).await?;
     say(&report::report(&report, context.color))?;
     Ok(if report.figures().failed > 0 || report.stopped > 0 {
         Exit::Failed

@@ -17,7 +17,7 @@ use crate::daemon::{Board, Mode, Nudge, Pulse, Reading, Start, presets};
 use crate::model::SourceName;
 use crate::pass::active::Simulators;
 use crate::report::status::{About, Duty};
-use crate::shutdown::{Stop, Stopper};
+use crate::shutdown::{Shutdown, ShutdownTrigger};
 use crate::store::lease;
 use crate::web::App;
 use crate::{clock, config, daemon, http, report, web};
@@ -45,28 +45,28 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs until SIGTERM or SIGINT, or for one pass.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
-    let (stopper, stop) = crate::shutdown::stop();
-    tokio::spawn(hear(stopper));
+    let (trigger, shutdown) = crate::shutdown::shutdown();
+    tokio::spawn(hear(trigger));
     match (args.once, args.dry_run) {
         (true, true) => plan::show(context, plan::Output::Text).await,
-        (true, false) => once(context, stop).await,
-        (false, true) => keep_watch(context, Keep::Scratch, Mode::DryRun, args.listen, stop).await,
-        (false, false) => keep_watch(context, Keep::Real, Mode::Live, args.listen, stop).await,
+        (true, false) => once(context, shutdown).await,
+        (false, true) => keep_watch(context, Keep::Scratch, Mode::DryRun, args.listen, shutdown).await,
+        (false, false) => keep_watch(context, Keep::Real, Mode::Live, args.listen, shutdown).await,
     }
 }
 
-async fn once(context: &Context, mut stop: Stop) -> Result<Exit, Failure> {
+async fn once(context: &Context, mut shutdown: Shutdown) -> Result<Exit, Failure> {
     let opened = tokio::select! {
         opened = open(context, Keep::Real) => opened?,
-        () = stop.wait() => return Ok(Exit::Failed),
+        () = shutdown.wait() => return Ok(Exit::Failed),
     };
     let _lease = apply::take(&opened)?;
     let sight = tokio::select! {
         sight = opened.look(clock::now()) => sight?,
-        () = stop.wait() => return Ok(Exit::Failed),
+        () = shutdown.wait() => return Ok(Exit::Failed),
     };
     say(&report::text(&sight.view, context.color))?;
-    let ended = apply::carry_out(context, &opened, &sight, &stop).await;
+    let ended = apply::carry_out(context, &opened, &sight, &shutdown).await;
     opened.store.close().await;
     ended
 }
@@ -76,17 +76,17 @@ async fn keep_watch(
     keep: Keep,
     mode: Mode,
     listen: Option<Listen>,
-    mut stop: Stop,
+    mut shutdown: Shutdown,
 ) -> Result<Exit, Failure> {
     let (mut board, reading) = Board::new(mode);
     let (nudge, nudges) = daemon::nudges();
-    let followers = Followers::start(&reading, mode, &stop);
+    let followers = Followers::start(&reading, mode, &shutdown);
     let (at, listening) = watch::channel(None);
     let server = serve(context, listen, &board, reading, nudge, at)?;
     let opened = loop {
         let opened = tokio::select! {
             opened = open(context, keep) => opened,
-            () = stop.wait() => return Ok(Exit::Done),
+            () = shutdown.wait() => return Ok(Exit::Done),
         };
         match opened {
             Err(failure) if failure.may_pass() => {
@@ -95,7 +95,7 @@ async fn keep_watch(
                 tracing::warn!(seconds = PATIENCE.as_secs(), "not started yet; trying again");
                 tokio::select! {
                     () = tokio::time::sleep(PATIENCE) => {}
-                    () = stop.wait() => return Ok(Exit::Done),
+                    () = shutdown.wait() => return Ok(Exit::Done),
                 }
             }
             opened => break opened?,
@@ -105,7 +105,7 @@ async fn keep_watch(
     let store = opened.in_force.config.store.clone();
     let standing_by = |holder: &str| board.duty(Duty::Standby { holder: holder.to_owned() });
     let _lease = match mode {
-        Mode::Live => match lease::wait(&store, &mut stop, standing_by).await? {
+        Mode::Live => match lease::wait(&store, &mut shutdown, standing_by).await? {
             Some(lease) => Some(lease),
             None => return Ok(Exit::Done),
         },
@@ -118,7 +118,7 @@ async fn keep_watch(
         AbortOnDrop(tokio::spawn(tell_simulators(simulators, sources, listening)))
     });
     let (file, store, pulse) = (context.file.clone(), Arc::new(store), Pulse::default());
-    daemon::run(Start { file, in_force, simulators, store, mode, pulse, board, nudges }, stop).await;
+    daemon::run(Start { file, in_force, simulators, store, mode, pulse, board, nudges }, shutdown).await;
     drop((server, told));
     drop(running);
     followers.end().await;
@@ -182,7 +182,7 @@ impl Drop for AbortOnDrop {
 }
 
 /// SIGTERM or SIGINT asks for the end; a second one does not wait for it.
-async fn hear(stopper: Stopper) {
+async fn hear(trigger: ShutdownTrigger) {
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
         return;
     };
@@ -195,6 +195,6 @@ async fn hear(stopper: Stopper) {
             std::process::exit(Exit::Failed as i32);
         }
         tracing::info!("ending after what is in flight; once more to end at once");
-        stopper.stop();
+        trigger.request();
     }
 }

@@ -17,7 +17,7 @@ use crate::model::RunId;
 use crate::pass::Span;
 use crate::pass::ingest::Breadth;
 use crate::pass::undo::{LookBack, look_back};
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 use crate::text::clean;
 use crate::{clock, report};
 
@@ -55,7 +55,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         }
     }
     // Recorded as a pass over some users: it settles no mapping, and does not season a new ledger.
-    apply::carry_out_over(context, &opened, &sight, &Span::Quick(Vec::new()), &Stop::never()).await
+    apply::carry_out_over(context, &opened, &sight, &Span::Quick(Vec::new()), &Shutdown::never()).await
 }
 
 /// Reads every source, then looks back at a run; refuses one that changed nothing.

@@ -25,7 +25,7 @@ use crate::http;
 use crate::http::Backoff;
 use crate::report::status::Status;
 use crate::report::{Notice, messages};
-use crate::shutdown::Stop;
+use crate::shutdown::Shutdown;
 
 /// Between two notices to one receiver.
 pub const QUIET: Duration = Duration::from_secs(60);
@@ -54,7 +54,7 @@ pub enum Delivery {
 /// Tells every receiver of the configuration in force until the end is asked for; see [`tell`] for the rest.
 pub async fn follow(
     mut reading: Reading,
-    mut stop: Stop,
+    mut shutdown: Shutdown,
     quiet: Duration,
     count: impl Fn(Delivery) + Clone + Send + 'static,
 ) {
@@ -69,12 +69,12 @@ pub async fn follow(
             drop(tellers.take());
             receivers.clone_from(&open.in_force.config.notify);
             let told = receivers.iter().cloned();
-            let told = told.map(|one| tell(one, reading.status.clone(), stop.clone(), quiet, count.clone()));
+            let told = told.map(|one| tell(one, reading.status.clone(), shutdown.clone(), quiet, count.clone()));
             tellers = Some(told.collect());
         }
         tokio::select! {
             changed = reading.open.changed() => if changed.is_err() { return },
-            () = stop.wait() => return,
+            () = shutdown.wait() => return,
         }
     }
 }
@@ -84,7 +84,7 @@ pub async fn follow(
 pub async fn tell(
     receiver: Notify,
     mut status: watch::Receiver<Arc<Status>>,
-    mut stop: Stop,
+    mut shutdown: Shutdown,
     quiet: Duration,
     count: impl Fn(Delivery),
 ) {
@@ -95,7 +95,7 @@ pub async fn tell(
         if let Some(notice) = teller.news(&now) {
             let sent = tokio::select! {
                 sent = send(&client, &receiver, &notice) => sent,
-                () = stop.wait() => return,
+                () = shutdown.wait() => return,
             };
             match sent {
                 Ok(()) => count(Delivery::Delivered),
@@ -108,12 +108,12 @@ pub async fn tell(
             }
             tokio::select! {
                 () = tokio::time::sleep(quiet) => continue,
-                () = stop.wait() => return,
+                () = shutdown.wait() => return,
             }
         }
         tokio::select! {
             changed = status.changed() => if changed.is_err() { return },
-            () = stop.wait() => return,
+            () = shutdown.wait() => return,
         }
     }
 }

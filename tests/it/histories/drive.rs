@@ -8,7 +8,7 @@ use entitled::pass::ingest::{Breadth, intake};
 use entitled::pass::{Sight, Span, act, look};
 use entitled::planner::{Hold, Verb};
 use entitled::sandbox::{APP_SECRET, Faults, Knobs, SHOP_TOKEN};
-use entitled::shutdown::Stop;
+use entitled::shutdown::Shutdown;
 use jiff::{SignedDuration, Timestamp};
 
 use super::catalogs::{PRODUCTS, Shop, Thing};
@@ -103,7 +103,7 @@ impl World {
             Err(error) => return Ok(Came::Failed(error)),
         };
         let writer = self.in_force.client.writer();
-        let report = act(&self.in_force, self.store(), &writer, &sight, &span, self.now, &Stop::never()).await;
+        let report = act(&self.in_force, self.store(), &writer, &sight, &span, self.now, &Shutdown::never()).await;
         let report = report.map_err(|error| format!("the store failed: {error:?}"))?;
         for line in &report.lines {
             let change = &line.change;

@@ -139,7 +139,7 @@ async fn a_role_that_goes_between_looking_and_acting_is_said_to_be_gone() {
     let sight = stage.look(&span).await.unwrap();
     stage.logto.delete_role(&stage.logto.role("paid-tier").unwrap());
     let writer = stage.in_force.client.writer();
-    let stop = entitled::shutdown::Stop::never();
+    let stop = entitled::shutdown::Shutdown::never();
     let now = stage.now();
     let report = entitled::pass::act(&stage.in_force, &stage.store, &writer, &sight, &span, now, &stop).await.unwrap();
     let gone: Vec<_> = report.lines.iter().filter(|line| matches!(line.came, Came::Gone(_))).collect();

@@ -12,7 +12,7 @@ use entitled::pass::{PassError, Sight, Span, act, look};
 use entitled::report::Origin;
 use entitled::report::run::{Came, Report};
 use entitled::sandbox::{Handles, LogtoSim, Options, Running, SHOP_TOKEN, Seen, ShopSim, start};
-use entitled::shutdown::Stop;
+use entitled::shutdown::Shutdown;
 use entitled::store::{AuditRow, Scope, Store};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
@@ -144,7 +144,8 @@ impl Stage {
     pub(crate) async fn over(&self, span: &Span) -> Passed {
         let sight = self.look(span).await.unwrap();
         let writer = self.in_force.client.writer();
-        let report = act(&self.in_force, &self.store, &writer, &sight, span, self.now(), &Stop::never()).await.unwrap();
+        let report =
+            act(&self.in_force, &self.store, &writer, &sight, span, self.now(), &Shutdown::never()).await.unwrap();
         Passed { sight, report }
     }
 
