@@ -11,7 +11,7 @@ use super::{Context, Failure};
 use crate::config::settings::Config;
 use crate::config::{ConfigError, Unresolved};
 use crate::daemon::presets;
-use crate::pass::active::{EnterError, InForce, Simulators};
+use crate::pass::active::{ActivateError, ActiveConfig, Simulators};
 use crate::pass::ingest::{Breadth, intake};
 use crate::pass::{Sight, Span, active, look};
 use crate::report::Origin;
@@ -30,7 +30,7 @@ pub(super) enum Keep {
 
 /// Everything that is open.
 pub(super) struct Opened {
-    pub(super) in_force: InForce,
+    pub(super) active: ActiveConfig,
     pub(super) store: Store,
     pub(super) simulators: Option<Simulators>,
     /// Dropping it stops the simulators.
@@ -68,9 +68,9 @@ pub(super) async fn open(context: &Context, keep: Keep) -> Result<Opened, Failur
         Keep::Real => real_store(context, &config.store).await?,
         Keep::Scratch => Store::scratch(&config.store).await?,
     };
-    let in_force = active::enter(config, origin, simulators.as_ref()).await;
-    let in_force = in_force.map_err(|error| names(context, &text, error))?;
-    Ok(Opened { in_force, store, simulators, running })
+    let active = active::activate(config, origin, simulators.as_ref()).await;
+    let active = active.map_err(|error| names(context, &text, error))?;
+    Ok(Opened { active, store, simulators, running })
 }
 
 /// The store itself. A damaged one is moved aside for a new one, unless somebody else is writing to it: then
@@ -89,9 +89,9 @@ async fn real_store(context: &Context, path: &Path) -> Result<Store, Failure> {
 }
 
 /// A name that does not resolve is shown like any other problem of the file: with its line and a caret.
-fn names(context: &Context, text: &str, error: EnterError) -> Failure {
+fn names(context: &Context, text: &str, error: ActivateError) -> Failure {
     let body = match &error {
-        EnterError::Names { problems, .. } => {
+        ActivateError::Names { problems, .. } => {
             let names = problems.iter().map(|problem| Unresolved {
                 line: problem.line,
                 column: problem.column,
@@ -100,9 +100,9 @@ fn names(context: &Context, text: &str, error: EnterError) -> Failure {
             });
             config::render_names(names, text, &context.file.display().to_string(), context.notes)
         }
-        EnterError::Logto { .. } | EnterError::Source { .. } | EnterError::NoSimulators => String::new(),
+        ActivateError::Logto { .. } | ActivateError::Source { .. } | ActivateError::NoSimulators => String::new(),
     };
-    let passing = matches!(&error, EnterError::Logto { source, .. } if source.is_transient());
+    let passing = matches!(&error, ActivateError::Logto { source, .. } if source.is_transient());
     let failure = Failure::from(error).with_body(body);
     if passing { failure.passing() } else { failure }
 }
@@ -139,7 +139,7 @@ impl Opened {
         let bars = Bars::default();
         let unread = BTreeSet::new();
         let report = |target: &str, done, total| bars.report(target, done, total);
-        let sight = look(self.in_force.eyes(&self.store, &unread, &report, now), &Span::Full).await?;
+        let sight = look(self.active.eyes(&self.store, &unread, &report, now), &Span::Full).await?;
         for (target, error) in &sight.troubles {
             tracing::warn!(target_name = target, %error, "could not be read");
         }
@@ -148,8 +148,8 @@ impl Opened {
 
     /// Reads every source.
     pub(super) async fn read(&self, breadth: Breadth, now: Timestamp) -> Result<(), Failure> {
-        let config = &self.in_force.config;
-        for (source, settings) in self.in_force.sources.iter().zip(&config.sources) {
+        let config = &self.active.config;
+        for (source, settings) in self.active.sources.iter().zip(&config.sources) {
             let full_read = settings.full_read.unwrap_or(config.schedule.full_read);
             let taken = intake(source, &self.store, breadth, full_read, now).await?;
             tracing::debug!(source = %source.name(), orders = taken.orders, pages = taken.pages, "source read");

@@ -98,7 +98,7 @@ macro_rules! hinted {
 }
 
 hinted! {
-    crate::pass::active::EnterError,
+    crate::pass::active::ActivateError,
     crate::pass::ingest::IntakeError,
     crate::logto::LogtoError,
     crate::pass::PassError,

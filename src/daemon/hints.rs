@@ -42,7 +42,7 @@ impl Daemon {
         }
         if asked.targets == Wide::All {
             // A busy tenant may send such hints all the time, and a full pass is many calls.
-            let gap = (self.in_force.config.schedule.full_pass / 10).min(GAP);
+            let gap = (self.active.config.schedule.full_pass / 10).min(GAP);
             self.schedule.hurry_full_pass(self.board.last_full_pass().map_or(now, |at| (at + gap).max(now)));
         }
         if asked.all_sources == Wide::All {
@@ -57,7 +57,7 @@ impl Daemon {
         let Asked { orders, users, .. } = std::mem::take(&mut self.asked);
         let mut touched = Vec::new();
         for (name, id) in orders {
-            let sources = self.in_force.sources.clone();
+            let sources = self.active.sources.clone();
             let Some(source) = sources.iter().find(|source| *source.name() == name) else { continue };
             match ingest::hinted(source, &self.store, &id, now).await {
                 Ok(Hinted::Read(changed)) => touched.extend(changed),
@@ -86,7 +86,7 @@ impl Daemon {
     /// The orders of these users, also of buyers who wait for one of them to sign up. `None`: something of
     /// theirs is ours that no order tells of, so that only a full pass sees it.
     async fn orders_of(&self, users: &[UserId]) -> Result<Option<Vec<OrderKey>>, PassError> {
-        let emails = self.in_force.reader.emails_of(users).await?;
+        let emails = self.active.reader.emails_of(users).await?;
         let emails: Vec<_> = emails.into_values().collect();
         let buyers = self.store.buyers_named(users, &emails).await?;
         if buyers.is_empty() && !self.store.ledger(Some(users)).await?.is_empty() {

@@ -42,7 +42,7 @@ use self::trouble::Trouble;
 use crate::config::Presets;
 use crate::config::presets::PRESETS;
 use crate::model::{OrderKey, SourceName};
-use crate::pass::active::{InForce, Simulators};
+use crate::pass::active::{ActiveConfig, Simulators};
 use crate::pass::ingest::{Breadth, IntakeError, intake, recheck};
 use crate::pass::{PassError, Sight, Span, act, look};
 use crate::report::status::{About, Duty};
@@ -56,7 +56,7 @@ pub struct Start {
     /// The file that is watched.
     pub file: PathBuf,
     /// What it held when it was read.
-    pub in_force: InForce,
+    pub active: ActiveConfig,
     /// Where the simulators are, if the file asks for them.
     pub simulators: Option<Simulators>,
     /// What is known.
@@ -73,16 +73,16 @@ pub struct Start {
 
 /// Runs until the end is asked for.
 pub async fn run(start: Start, mut shutdown: Shutdown) {
-    let Start { file, in_force, simulators, store, mode, pulse, board, nudges } = start;
+    let Start { file, active, simulators, store, mode, pulse, board, nudges } = start;
     let now = clock::now();
     // What is in force counts, and not what the file holds by now.
-    let known = [(file.clone(), Content::Hash(in_force.origin.digest.clone()))].into();
+    let known = [(file.clone(), Content::Hash(active.origin.digest.clone()))].into();
     let mut daemon = Daemon {
-        schedule: Schedule::all_due(in_force.source_names(), now),
-        unread: in_force.source_names(),
-        watch: Watch::new(watched(&file, &in_force), &known, pulse),
+        schedule: Schedule::all_due(active.source_names(), now),
+        unread: active.source_names(),
+        watch: Watch::new(watched(&file, &active), &known, pulse),
         file,
-        in_force,
+        active,
         simulators,
         store,
         mode,
@@ -110,7 +110,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
 
 struct Daemon {
     file: PathBuf,
-    in_force: InForce,
+    active: ActiveConfig,
     simulators: Option<Simulators>,
     store: Arc<Store>,
     mode: Mode,
@@ -153,8 +153,8 @@ enum If {
 
 impl Daemon {
     fn announce(&mut self) {
-        self.board.in_force(&self.in_force, &self.store, clock::now());
-        let InForce { config, origin, catalog, .. } = &self.in_force;
+        self.board.active(&self.active, &self.store, clock::now());
+        let ActiveConfig { config, origin, catalog, .. } = &self.active;
         tracing::info!(
             config = origin.short(),
             products = config.products.len(),
@@ -198,7 +198,7 @@ impl Daemon {
         } else {
             Span::Quick(touched)
         };
-        let every = self.in_force.config.schedule.full_pass;
+        let every = self.active.config.schedule.full_pass;
         let around = tracing::info_span!("pass", kind = span.word(), run = tracing::field::Empty);
         match self.pass(&span, now, shutdown).instrument(around).await {
             Ok(Some(next_change)) if span == Span::Full => {
@@ -216,7 +216,7 @@ impl Daemon {
 
     /// Polls every source that is due. One that fails keeps nothing from the others.
     async fn poll(&mut self, now: Timestamp) -> Vec<OrderKey> {
-        let InForce { config, sources, .. } = &self.in_force;
+        let ActiveConfig { config, sources, .. } = &self.active;
         let due = sources.iter().zip(&config.sources).filter(|(source, _)| self.schedule.poll_due(source.name(), now));
         let polls = due.map(async |(source, settings)| {
             let full_read = settings.full_read.unwrap_or(config.schedule.full_read);
@@ -264,9 +264,9 @@ impl Daemon {
     ) -> Result<Option<Option<Timestamp>>, PassError> {
         let looking = async {
             if *span == Span::Full {
-                self.in_force.refresh().await?;
+                self.active.refresh().await?;
             }
-            look(self.in_force.eyes(&self.store, &self.unread, &|_, _, _| {}, now), span).await
+            look(self.active.eyes(&self.store, &self.unread, &|_, _, _| {}, now), span).await
         };
         let sight = tokio::select! {
             sight = looking => sight?,
@@ -281,8 +281,8 @@ impl Daemon {
                 None
             }
             Mode::Live => {
-                let writer = self.in_force.client.writer();
-                let report = act(&self.in_force, &self.store, &writer, &sight, span, now, shutdown).await?;
+                let writer = self.active.client.writer();
+                let report = act(&self.active, &self.store, &writer, &sight, span, now, shutdown).await?;
                 log::pass(&report);
                 Some(report)
             }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::Schedule;
 use super::metrics::Meter;
 use crate::model::{SourceName, UserId};
-use crate::pass::active::InForce;
+use crate::pass::active::ActiveConfig;
 use crate::pass::{Sight, Span};
 use crate::report::run::{Came, Report};
 use crate::report::status::{
@@ -29,7 +29,7 @@ const RUNS: u32 = 30;
 #[derive(Clone, Debug)]
 pub struct Open {
     /// The configuration in force, its catalog, and the way to read Logto.
-    pub in_force: InForce,
+    pub active: ActiveConfig,
     /// What is known. Its readers never wait for the loop.
     pub store: Arc<Store>,
 }
@@ -137,10 +137,10 @@ impl Board {
     }
 
     /// A configuration has entered into force, or its names were resolved anew.
-    pub(super) fn in_force(&mut self, in_force: &InForce, store: &Arc<Store>, now: Timestamp) {
-        let InForce { config, origin, .. } = in_force;
-        if let Some(before) = self.open.borrow().as_ref().map(|open| &open.in_force.client)
-            && !before.is(&in_force.client)
+    pub(super) fn active(&mut self, active: &ActiveConfig, store: &Arc<Store>, now: Timestamp) {
+        let ActiveConfig { config, origin, .. } = active;
+        if let Some(before) = self.open.borrow().as_ref().map(|open| &open.active.client)
+            && !before.is(&active.client)
         {
             self.meter.retire(before);
         }
@@ -163,7 +163,7 @@ impl Board {
             _ => true,
         };
         self.draft.troubles.retain(|trouble| named(&trouble.about));
-        self.open.send_replace(Some(Arc::new(Open { in_force: in_force.clone(), store: Arc::clone(store) })));
+        self.open.send_replace(Some(Arc::new(Open { active: active.clone(), store: Arc::clone(store) })));
         self.publish();
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::trouble::{Trouble, trouble};
 use super::{Content, Daemon, If, Reload, Schedule, Watch, presets};
 use crate::config::settings::source::SourceKind;
-use crate::pass::active::{EnterError, InForce, enter};
+use crate::pass::active::{ActivateError, ActiveConfig, activate};
 use crate::report::Origin;
 use crate::report::status::About;
 use crate::text::Color;
@@ -32,7 +32,7 @@ impl Daemon {
     /// A watched file has changed.
     pub(super) async fn changed(&mut self, path: PathBuf, content: Content) {
         let source =
-            self.in_force.config.sources.iter().find(|one| matches!(&one.kind, SourceKind::File(of) if *of == path));
+            self.active.config.sources.iter().find(|one| matches!(&one.kind, SourceKind::File(of) if *of == path));
         match (source, content) {
             (Some(source), _) => self.schedule.hurry_source(&source.name, clock::now()),
             (None, _) if path != self.file => self.reload(If::Anyway).await,
@@ -58,7 +58,7 @@ impl Daemon {
         };
         match &trouble {
             Trouble::File(error) => eprint!("{}", error.render(Color::Plain)),
-            Trouble::Enter(EnterError::Logto { source, .. }) if source.is_transient() => {
+            Trouble::Enter(ActivateError::Logto { source, .. }) if source.is_transient() => {
                 self.reload = Reload::Wanted(when);
             }
             Trouble::Enter(_) | Trouble::Pass(_) | Trouble::Poll(_) => {}
@@ -79,27 +79,27 @@ impl Daemon {
             return Ok(Reloaded::Unsettled);
         }
         let origin = Origin {
-            file: self.in_force.origin.file.clone(),
+            file: self.active.origin.file.clone(),
             digest: loaded.config.digest.clone(),
             commit: config::commit_of(&self.file),
         };
-        self.in_force = enter(loaded.config, origin, self.simulators.as_ref()).await?;
+        self.active = activate(loaded.config, origin, self.simulators.as_ref()).await?;
         let now = clock::now();
-        self.unread = self.in_force.source_names();
-        self.schedule = Schedule::all_due(self.in_force.source_names(), now);
-        self.watch = Watch::new(watched(&self.file, &self.in_force), self.watch.known(), self.pulse);
+        self.unread = self.active.source_names();
+        self.schedule = Schedule::all_due(self.active.source_names(), now);
+        self.watch = Watch::new(watched(&self.file, &self.active), self.watch.known(), self.pulse);
         self.announce();
         Ok(Reloaded::Entered)
     }
 
     fn is_in_force(&self, content: &Content) -> bool {
-        *content == Content::Hash(self.in_force.origin.digest.clone())
+        *content == Content::Hash(self.active.origin.digest.clone())
     }
 }
 
 /// The file itself, its `.env`, and every source that is a file.
-pub(super) fn watched(file: &Path, in_force: &InForce) -> Vec<PathBuf> {
-    let orders = in_force.config.sources.iter().filter_map(|source| match &source.kind {
+pub(super) fn watched(file: &Path, active: &ActiveConfig) -> Vec<PathBuf> {
+    let orders = active.config.sources.iter().filter_map(|source| match &source.kind {
         SourceKind::File(path) => Some(path.clone()),
         SourceKind::Http(_) | SourceKind::Sandbox(_) | SourceKind::Stripe(_) => None,
     });

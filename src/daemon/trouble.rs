@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Board;
 use crate::config::ConfigError;
 use crate::pass::PassError;
-use crate::pass::active::EnterError;
+use crate::pass::active::ActivateError;
 use crate::pass::ingest::IntakeError;
 use crate::report::status;
 use crate::report::status::About;
@@ -23,7 +23,7 @@ pub(super) enum Trouble {
     #[error("the file is not valid; what was in force stays in force")]
     File(#[from] ConfigError),
     #[error("the file is valid but cannot be used; what was in force stays in force")]
-    Enter(#[from] EnterError),
+    Enter(#[from] ActivateError),
 }
 
 impl Trouble {
@@ -49,7 +49,7 @@ impl Trouble {
     fn detail(&self) -> Option<String> {
         let detail = match self {
             Trouble::File(error) => error.render(Color::Plain),
-            Trouble::Enter(EnterError::Names { problems, .. }) => {
+            Trouble::Enter(ActivateError::Names { problems, .. }) => {
                 let lines = problems.iter().map(|problem| format!("line {}: {}\n", problem.line, problem.message));
                 lines.collect()
             }

@@ -33,7 +33,7 @@ pub struct Simulators {
 
 /// A configuration in force. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct InForce {
+pub struct ActiveConfig {
     /// The settings.
     pub config: Arc<Config>,
     /// The file they come from.
@@ -52,7 +52,7 @@ pub struct InForce {
 
 /// Why a valid file cannot enter into force.
 #[derive(Debug, thiserror::Error)]
-pub enum EnterError {
+pub enum ActivateError {
     /// It asks for the simulators, and whoever enters it has none.
     #[error("`sandbox` cannot be entered while running")]
     NoSimulators,
@@ -84,14 +84,14 @@ pub enum EnterError {
     },
 }
 
-impl EnterError {
+impl ActivateError {
     /// What would mend it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            EnterError::Logto { source, .. } => source.hint(),
-            EnterError::Source { source, .. } => source.hint(),
-            EnterError::Names { .. } => None,
-            EnterError::NoSimulators => Some("start `entitled` anew: the simulators start with it".to_owned()),
+            ActivateError::Logto { source, .. } => source.hint(),
+            ActivateError::Source { source, .. } => source.hint(),
+            ActivateError::Names { .. } => None,
+            ActivateError::NoSimulators => Some("start `entitled` anew: the simulators start with it".to_owned()),
         }
     }
 }
@@ -103,27 +103,31 @@ pub fn needs_simulators(config: &Config) -> bool {
 }
 
 /// Checks the credentials, resolves every name, sets up every source.
-pub async fn enter(config: Config, origin: Origin, simulators: Option<&Simulators>) -> Result<InForce, EnterError> {
+pub async fn activate(
+    config: Config,
+    origin: Origin,
+    simulators: Option<&Simulators>,
+) -> Result<ActiveConfig, ActivateError> {
     let endpoint = match (&config.logto.endpoint, simulators) {
         (LogtoEndpoint::Url(url), _) => url.clone(),
         (LogtoEndpoint::Sandbox, Some(simulators)) => simulators.logto.clone(),
-        (LogtoEndpoint::Sandbox, None) => return Err(EnterError::NoSimulators),
+        (LogtoEndpoint::Sandbox, None) => return Err(ActivateError::NoSimulators),
     };
     let sources = config.sources.iter().map(|source| set_up(source, simulators)).collect::<Result<_, _>>()?;
     let client = Client::new(&endpoint, &config.logto);
     let reader = client.reader();
-    let failed = |error| EnterError::Logto { endpoint: endpoint.clone(), source: Box::new(error) };
+    let failed = |error| ActivateError::Logto { endpoint: endpoint.clone(), source: Box::new(error) };
     reader.probe().await.map_err(failed)?;
     let resolved = logto::resolve(&reader, &config.products, &config.protect).await.map_err(failed)?;
     if !resolved.problems.is_empty() {
-        return Err(EnterError::Names { file: origin.file, problems: resolved.problems });
+        return Err(ActivateError::Names { file: origin.file, problems: resolved.problems });
     }
     let (config, catalog) = (Arc::new(config), Arc::new(resolved.catalog));
     let simulators = simulators.filter(|_| needs_simulators(&config)).cloned();
-    Ok(InForce { config, origin, client, reader, catalog, simulators, sources })
+    Ok(ActiveConfig { config, origin, client, reader, catalog, simulators, sources })
 }
 
-impl InForce {
+impl ActiveConfig {
     /// Resolves the names anew, since roles come and go. A name that is gone is reported, and what it stood
     /// for keeps its old id, under which reads now find nothing: its grants are held, all others go on.
     pub async fn refresh(&mut self) -> Result<(), LogtoError> {
@@ -157,12 +161,12 @@ impl InForce {
 }
 
 /// A source, ready to be read: at its own address, or at that of the simulated shop.
-pub fn set_up(settings: &SourceSettings, simulators: Option<&Simulators>) -> Result<Source, EnterError> {
+pub fn set_up(settings: &SourceSettings, simulators: Option<&Simulators>) -> Result<Source, ActivateError> {
     let mut settings = settings.clone();
     if let SourceKind::Sandbox(http) = &mut settings.kind {
-        let simulators = simulators.ok_or(EnterError::NoSimulators)?;
+        let simulators = simulators.ok_or(ActivateError::NoSimulators)?;
         http.base_url.clone_from(&simulators.shop);
         http.auth = Auth::Bearer(Secret::new(simulators.shop_token.clone()));
     }
-    Source::new(&settings).map_err(|error| EnterError::Source { name: settings.name, source: Box::new(error) })
+    Source::new(&settings).map_err(|error| ActivateError::Source { name: settings.name, source: Box::new(error) })
 }

@@ -39,7 +39,7 @@ use crate::report::{OrderName, Origin, View};
 use crate::shutdown::Shutdown;
 use crate::source::Source;
 use crate::store::{Outcome, Run, RunEnd, RunKind, Scope, Store, StoreError, StoredBuyer};
-use active::InForce;
+use active::ActiveConfig;
 use apply::{Hands, apply};
 use observe::Progress;
 use snapshot::{Scene, widen};
@@ -249,7 +249,7 @@ async fn reread(eyes: Eyes<'_>, verify: &Verify) -> Result<BTreeMap<OrderKey, Re
 
 /// Carries out what was planned and records it: 5 of a pass. `stop` ends it after what is in flight.
 pub async fn act(
-    in_force: &InForce,
+    active: &ActiveConfig,
     store: &Store,
     writer: &Writer,
     sight: &Sight,
@@ -264,7 +264,7 @@ pub async fn act(
         Span::Full => RunKind::Full,
         Span::Quick(_) => RunKind::Quick,
     };
-    let origin = &in_force.origin;
+    let origin = &active.origin;
     let begin =
         Run { id: run.clone(), kind, config: origin.digest.clone(), commit: origin.commit.clone(), started: now };
     store.begin_run(&begin).await?;
@@ -275,7 +275,7 @@ pub async fn act(
     // Used up before anything is done: an approval is good for once, also for a pass that is killed.
     store.use_approvals(&run, &sight.approvals, now).await?;
 
-    let Logto { batch, concurrency, .. } = in_force.config.logto;
+    let Logto { batch, concurrency, .. } = active.config.logto;
     let hands = Hands { writer, store, run: &run, batch, at_once: concurrency, now };
     let mut report = apply(hands, sight, shutdown).await?;
     lose_sight_of(store, &report, now).await?;
@@ -288,7 +288,7 @@ pub async fn act(
     }
     let finished = clock::now();
     report.elapsed = std::time::Duration::try_from(finished.duration_since(now)).unwrap_or_default();
-    report.calls = in_force.reader.calls() - sight.calls_before;
+    report.calls = active.reader.calls() - sight.calls_before;
     let figures = report.figures();
     let end = RunEnd {
         finished,

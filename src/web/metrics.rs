@@ -24,7 +24,7 @@ pub(super) async fn answer(State(app): State<App>, headers: HeaderMap) -> Respon
     }
     let mut counted = app.meter().counted();
     if let Some(open) = app.open() {
-        counted.logto.add(&open.in_force.client.tally());
+        counted.logto.add(&open.active.client.tally());
     }
     let text = exposition(&app.status(), &counted, app.now());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()

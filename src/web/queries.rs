@@ -58,7 +58,7 @@ async fn aside<T: Send + 'static>(
     let looking = tokio::task::spawn_blocking(move || {
         let _permit = permit;
         let quiet = |_: &str, _, _| {};
-        runtime.block_on(question(open.in_force.eyes(&open.store, &unread, &quiet, now)))
+        runtime.block_on(question(open.active.eyes(&open.store, &unread, &quiet, now)))
     });
     looking.await.map_err(|_| Fault::Closed)
 }

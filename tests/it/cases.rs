@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use entitled::daemon::presets;
-use entitled::pass::active::{Simulators, enter};
+use entitled::pass::active::{Simulators, activate};
 use entitled::pass::ingest::{Breadth, intake};
 use entitled::pass::{Sight, Span, act, look};
 use entitled::report::Origin;
@@ -103,19 +103,18 @@ impl Stage {
             shop_token: SHOP_TOKEN.to_owned(),
         };
         let store = Store::open(&loaded.config.store).await.unwrap();
-        let in_force = enter(loaded.config, origin, Some(&simulators)).await.unwrap();
-        for source in in_force.sources.iter() {
-            let every = in_force.config.schedule.full_read;
+        let active = activate(loaded.config, origin, Some(&simulators)).await.unwrap();
+        for source in active.sources.iter() {
+            let every = active.config.schedule.full_read;
             intake(source, &store, Breadth::Changes, every, now).await.unwrap();
         }
         let sight = async || -> Sight {
             let unread = BTreeSet::new();
-            look(in_force.eyes(&store, &unread, &|_, _, _| {}, now), &Span::Full).await.unwrap()
+            look(active.eyes(&store, &unread, &|_, _, _| {}, now), &Span::Full).await.unwrap()
         };
         let first = sight().await;
-        let report = act(&in_force, &store, &in_force.client.writer(), &first, &Span::Full, now, &Shutdown::never())
-            .await
-            .unwrap();
+        let report =
+            act(&active, &store, &active.client.writer(), &first, &Span::Full, now, &Shutdown::never()).await.unwrap();
         assert_eq!(report.figures().failed, 0, "{}: {report:#?}", case.display());
         assert_eq!(report.figures().done, first.view.changes.len() as u64, "{}", case.display());
         // What a fresh ledger holds, the first pass lets go; all else is done in one.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use entitled::daemon::{Board, Mode, Nudge, Pulse, Reading, Start, presets};
 use entitled::model::UserId;
-use entitled::pass::active::enter;
+use entitled::pass::active::activate;
 use entitled::report::Origin;
 use entitled::sandbox::{Handles, LogtoSim, Options, Running, ShopSim, start};
 use entitled::shutdown::ShutdownTrigger;
@@ -139,10 +139,10 @@ impl Prepared {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let in_force = in_force(&file).await;
+                let active = active(&file).await;
                 let store = Store::open(&store).await.unwrap();
                 let start =
-                    Start { file, in_force, simulators: None, store: Arc::new(store), mode, pulse, board, nudges };
+                    Start { file, active, simulators: None, store: Arc::new(store), mode, pulse, board, nudges };
                 daemon::run(start, stop).await;
             });
         });
@@ -150,11 +150,11 @@ impl Prepared {
     }
 }
 
-async fn in_force(file: &Path) -> entitled::pass::active::InForce {
+async fn active(file: &Path) -> entitled::pass::active::ActiveConfig {
     let loaded = config::load(file, &presets()).unwrap();
     let digest = loaded.config.digest.clone();
     let origin = Origin { file: "entitlements.yaml".to_owned(), digest, commit: config::commit_of(file) };
-    enter(loaded.config, origin, None).await.unwrap()
+    activate(loaded.config, origin, None).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

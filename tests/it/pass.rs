@@ -73,7 +73,7 @@ async fn every_change_explains_itself() {
     let trail = stage.history().await;
     assert_eq!(trail.len(), 1);
     assert_eq!((trail[0].verb, trail[0].order.as_ref()), (Verb::Granted, Some(&order)));
-    assert_eq!(trail[0].commit.as_deref(), Some(stage.in_force.origin.digest.as_str()));
+    assert_eq!(trail[0].commit.as_deref(), Some(stage.active.origin.digest.as_str()));
 }
 
 #[tokio::test]

@@ -179,7 +179,7 @@ async fn promise_8_every_change_explains_itself() {
         assert!(change.line.is_some_and(|line| maps(line, role)), "{change:?}");
     }
     let trail = stage.history().await;
-    let version = stage.in_force.origin.version();
+    let version = stage.active.origin.version();
     for verb in [Verb::Granted, Verb::Adopted, Verb::Revoked] {
         let row = trail.iter().rev().find(|row| row.verb == verb).unwrap();
         assert!(row.order.is_some() && row.product.is_some() && row.line.is_some(), "{row:?}");

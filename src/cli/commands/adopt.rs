@@ -27,9 +27,9 @@ const BY_HAND: &str = "by-hand";
 /// Asks Logto, finds the order, writes the ledger.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let opened = open(context, Keep::Real).await?;
-    let Opened { in_force, store, .. } = &opened;
+    let Opened { active, store, .. } = &opened;
     let user = lookup::user(store, &args.grant.user).await?;
-    let (target, name) = lookup::target(&in_force.catalog, &args.grant.target)?;
+    let (target, name) = lookup::target(&active.catalog, &args.grant.target)?;
     let shown = clean(user.as_str()).into_owned();
     let grant = Grant { user, target };
 
@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         say(&format!("{name} of {shown} is ours already.\n"))?;
         return Ok(Exit::Done);
     }
-    if !in_force.reader.holds(&grant.user, &grant.target).await.map_err(PassError::from)? {
+    if !active.reader.holds(&grant.user, &grant.target).await.map_err(PassError::from)? {
         return Err(Failure::plain(
             format!("{shown} does not hold {name} in Logto"),
             "there is nothing to adopt; what was paid for is granted by the next pass",
@@ -46,8 +46,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     }
     let buyers = store.buyers_of_users(std::slice::from_ref(&grant.user)).await?;
     let orders = store.stored_orders(&store.orders_of_buyers(&buyers).await?).await?;
-    let ix = in_force.catalog.find(&grant.target).expect("it was found among them");
-    let reasons = orders.iter().filter_map(|order| Some((order, gives(&in_force.catalog, order, ix)?)));
+    let ix = active.catalog.find(&grant.target).expect("it was found among them");
+    let reasons = orders.iter().filter_map(|order| Some((order, gives(&active.catalog, order, ix)?)));
     let newest = reasons.max_by_key(|(order, _)| (order.order.paid_at.unwrap_or(order.seen_at), order.key));
     let Some((order, (product, line))) = newest else {
         return Err(Failure::plain(
@@ -64,9 +64,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         source: order.source.clone(),
         order: order.order.id.clone(),
         order_key: Some(order.key),
-        product: in_force.catalog.rule(product).product.clone(),
+        product: active.catalog.rule(product).product.clone(),
         line,
-        commit: in_force.origin.version().to_owned(),
+        commit: active.origin.version().to_owned(),
         since: now,
         run: RunId::from(BY_HAND),
         undone: 0,

@@ -45,7 +45,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 
 /// The lease on the store, or a refusal that says who holds it.
 pub(crate) fn take(opened: &Opened) -> Result<Lease, Failure> {
-    lease::take(&opened.in_force.config.store)?.map_err(|holder| {
+    lease::take(&opened.active.config.store)?.map_err(|holder| {
         Failure::plain(
             format!("another `entitled` writes to this store: {holder}"),
             "stop it first, or let it do the work: it makes the same plan",
@@ -71,8 +71,8 @@ pub(crate) async fn carry_out_over(
     span: &Span,
     shutdown: &Shutdown,
 ) -> Result<Exit, Failure> {
-    let writer = opened.in_force.client.writer();
-    let report = act(&opened.in_force, &opened.store, &writer, sight, span, clock::now(), shutdown).await?;
+    let writer = opened.active.client.writer();
+    let report = act(&opened.active, &opened.store, &writer, sight, span, clock::now(), shutdown).await?;
     say(&report::report(&report, context.color))?;
     Ok(if report.figures().failed > 0 || report.stopped > 0 {
         Exit::Failed

@@ -50,7 +50,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let set: Vec<&HeldChange> = sets(&sight.view).remove(args.digest.as_str()).unwrap_or_default();
     let Some(first) = set.first() else { return Err(unknown(&args.digest, &sight.view)) };
 
-    let store = Store::open(&opened.in_force.config.store).await?;
+    let store = Store::open(&opened.active.config.store).await?;
     let approval = Approval {
         digest: args.digest.clone(),
         who: lookup::who(),

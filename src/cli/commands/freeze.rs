@@ -42,7 +42,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let scope = if args.all { FreezeScope::All } else { FreezeScope::Revocations };
     let freeze = Freeze { scope, since: now, until: now + args.length, reason: args.reason, who: lookup::who() };
     store.freeze(&freeze).await?;
-    say(&in_force(&store, now).await?)?;
+    say(&active(&store, now).await?)?;
     store.close().await;
     Ok(Exit::Done)
 }
@@ -54,7 +54,7 @@ pub(crate) async fn end(context: &Context) -> Result<Exit, Failure> {
     let ended = store.unfreeze(&lookup::who(), now).await?;
     let ended =
         if ended == 0 { String::new() } else { format!("{} ended.\n", messages::count(ended as u64, "freeze")) };
-    say(&format!("{ended}{}", in_force(&store, now).await?))?;
+    say(&format!("{ended}{}", active(&store, now).await?))?;
     store.close().await;
     Ok(Exit::Done)
 }
@@ -64,7 +64,7 @@ async fn store(context: &Context) -> Result<Store, Failure> {
     Ok(Store::open(&config.store).await?)
 }
 
-async fn in_force(store: &Store, now: Timestamp) -> Result<String, Failure> {
+async fn active(store: &Store, now: Timestamp) -> Result<String, Failure> {
     Ok(match store.frozen(now).await? {
         Some(freeze) => {
             let told = messages::frozen(&freeze_view(freeze));

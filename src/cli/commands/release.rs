@@ -25,11 +25,11 @@ pub(crate) struct Args {
 /// Removes it from the ledger.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let opened = open(context, Keep::Real).await?;
-    let Opened { in_force, store, .. } = &opened;
+    let Opened { active, store, .. } = &opened;
     let user = lookup::user(store, &args.grant.user).await?;
     let ours = store.ledger(Some(std::slice::from_ref(&user))).await?;
     // What the file gives no more may still be ours.
-    let catalog = widen(&in_force.catalog, &ours, &in_force.config.protect.roles);
+    let catalog = widen(&active.catalog, &ours, &active.config.protect.roles);
     let (target, name) = lookup::target(&catalog, &args.grant.target)?;
     let shown = clean(user.as_str()).into_owned();
     let grant = Grant { user, target };

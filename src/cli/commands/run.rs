@@ -102,7 +102,7 @@ async fn keep_watch(
         }
     };
     board.works(&About::Logto);
-    let store = opened.in_force.config.store.clone();
+    let store = opened.active.config.store.clone();
     let standing_by = |holder: &str| board.duty(Duty::Standby { holder: holder.to_owned() });
     let _lease = match mode {
         Mode::Live => match lease::wait(&store, &mut shutdown, standing_by).await? {
@@ -111,14 +111,14 @@ async fn keep_watch(
         },
         Mode::DryRun => None,
     };
-    let Opened { in_force, store, simulators, running } = opened;
+    let Opened { active, store, simulators, running } = opened;
     let told = simulators.clone().map(|simulators| {
         let of_sandbox = |source: &&SourceSettings| matches!(source.kind, SourceKind::Sandbox(_));
-        let sources = in_force.config.sources.iter().filter(of_sandbox).map(|source| source.name.clone()).collect();
+        let sources = active.config.sources.iter().filter(of_sandbox).map(|source| source.name.clone()).collect();
         AbortOnDrop(tokio::spawn(tell_simulators(simulators, sources, listening)))
     });
     let (file, store, pulse) = (context.file.clone(), Arc::new(store), Pulse::default());
-    daemon::run(Start { file, in_force, simulators, store, mode, pulse, board, nudges }, shutdown).await;
+    daemon::run(Start { file, active, simulators, store, mode, pulse, board, nudges }, shutdown).await;
     drop((server, told));
     drop(running);
     followers.end().await;

@@ -63,7 +63,7 @@ pub(crate) async fn look(opened: &Opened, run: &str, now: Timestamp) -> Result<L
     opened.read(Breadth::Changes, now).await?;
     let unread = BTreeSet::new();
     let silent = |_: &str, _, _| {};
-    let eyes = opened.in_force.eyes(&opened.store, &unread, &silent, now);
+    let eyes = opened.active.eyes(&opened.store, &unread, &silent, now);
     let back = look_back(eyes, &RunId::from(run)).await?;
     if back.changed == 0 {
         return Err(Failure::plain(

@@ -33,12 +33,12 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     opened.read(Breadth::Changes, now).await?;
     // What the file gives no more may still be ours.
     let ledger = opened.store.ledger(None).await?;
-    let catalog = widen(&opened.in_force.catalog, &ledger, &opened.in_force.config.protect.roles);
+    let catalog = widen(&opened.active.catalog, &ledger, &opened.active.config.protect.roles);
     let (target, _) = lookup::target(&catalog, &args.target)?;
     let bars = Bars::default();
     let unread = BTreeSet::new();
     let report = |target: &str, done, total| bars.report(target, done, total);
-    let holders = who_has(opened.in_force.eyes(&opened.store, &unread, &report, now), &target).await?;
+    let holders = who_has(opened.active.eyes(&opened.store, &unread, &report, now), &target).await?;
     let holders = holders.expect("it was found in the same catalog");
     say(&match args.output {
         Output::Text => report::holders_text(&holders, context.color),

@@ -63,11 +63,11 @@ pub async fn follow(
     loop {
         let open = reading.open.borrow_and_update().clone();
         if let Some(open) = open
-            && open.in_force.config.notify != receivers
+            && open.active.config.notify != receivers
         {
             // Dropping the tasks ends them: whom the file names no more is told nothing more.
             drop(tellers.take());
-            receivers.clone_from(&open.in_force.config.notify);
+            receivers.clone_from(&open.active.config.notify);
             let told = receivers.iter().cloned();
             let told = told.map(|one| tell(one, reading.status.clone(), shutdown.clone(), quiet, count.clone()));
             tellers = Some(told.collect());

@@ -44,7 +44,7 @@ struct Data {
 
 /// The key that deliveries are signed with: the file's, or the one that was stored when the webhook was set up.
 pub(super) async fn key(open: &Open) -> Option<Secret> {
-    if let Some(key) = &open.in_force.config.logto.signing_key {
+    if let Some(key) = &open.active.config.logto.signing_key {
         return Some(key.clone());
     }
     let stored = open.store.logto_hook().await;

@@ -132,7 +132,7 @@ pub(super) async fn receive(
         }
     } else {
         let source = SourceName::from(name.as_str());
-        let settings = open.in_force.config.sources.iter().find(|settings| settings.name == source);
+        let settings = open.active.config.sources.iter().find(|settings| settings.name == source);
         let Some(webhook) = settings.and_then(|settings| settings.webhook.as_ref()) else { return nobody_listens() };
         take(&app, &source, webhook, &headers, &body)
     };
@@ -190,7 +190,7 @@ fn refuse(status: StatusCode, error: &str, message: &str) -> Response {
 impl Open {
     /// Whether some product gives something in this organization.
     fn manages(&self, organization: &str) -> bool {
-        let targets = &self.in_force.catalog.targets;
+        let targets = &self.active.catalog.targets;
         targets.iter().any(|entry| entry.target.organization().is_some_and(|of| of.as_str() == organization))
     }
 }

@@ -25,7 +25,7 @@ const WITHIN: Duration = Duration::from_secs(3);
 
 /// What the simulators hold now. `None` where there are none, or where they do not answer.
 pub(super) async fn look(app: &App) -> Option<Sandbox> {
-    let simulators = app.open()?.in_force.simulators.clone()?;
+    let simulators = app.open()?.active.simulators.clone()?;
     match read(&simulators).await {
         Ok(sandbox) => Some(sandbox),
         Err(error) => {
@@ -129,7 +129,7 @@ pub(super) async fn break_something(app: &App, what: &str) -> Result<(), Fault> 
 
 fn simulators(app: &App) -> Result<Simulators, Fault> {
     let open = app.open().ok_or(Fault::Closed)?;
-    open.in_force.simulators.clone().ok_or_else(|| Fault::Missing("there are no simulators here".to_owned()))
+    open.active.simulators.clone().ok_or_else(|| Fault::Missing("there are no simulators here".to_owned()))
 }
 
 async fn send(url: &str, body: Option<Value>) -> Result<Value, Fault> {
@@ -151,7 +151,7 @@ async fn send(url: &str, body: Option<Value>) -> Result<Value, Fault> {
 /// As the shop's webhook would.
 fn tell(app: &App, order: &str) {
     let Some(open) = app.open() else { return };
-    for source in &open.in_force.config.sources {
+    for source in &open.active.config.sources {
         if matches!(source.kind, SourceKind::Sandbox(_)) {
             app.nudge().nudge(Hint::Order(source.name.clone(), OrderId::from(order)));
         }

@@ -94,7 +94,7 @@ impl World {
             Reach::Quick => Span::Quick(self.touched.clone()),
         };
         if reach == Reach::Full
-            && let Err(error) = self.in_force.refresh().await
+            && let Err(error) = self.active.refresh().await
         {
             return Ok(Came::Failed(format!("{error:?}")));
         }
@@ -102,8 +102,8 @@ impl World {
             Ok(sight) => sight,
             Err(error) => return Ok(Came::Failed(error)),
         };
-        let writer = self.in_force.client.writer();
-        let report = act(&self.in_force, self.store(), &writer, &sight, &span, self.now, &Shutdown::never()).await;
+        let writer = self.active.client.writer();
+        let report = act(&self.active, self.store(), &writer, &sight, &span, self.now, &Shutdown::never()).await;
         let report = report.map_err(|error| format!("the store failed: {error:?}"))?;
         for line in &report.lines {
             let change = &line.change;
@@ -133,7 +133,7 @@ impl World {
         self.logto.clear_requests();
         self.shops.iter().for_each(|shop| shop.clear_requests());
         let (held, ledger) = (self.held(), self.store().ledger(None).await.unwrap());
-        let eyes = self.in_force.eyes(self.store(), &self.unread, &|_, _, _| {}, self.now);
+        let eyes = self.active.eyes(self.store(), &self.unread, &|_, _, _| {}, self.now);
         let sight = look(eyes, span).await.map_err(|error| format!("{error:?}"));
         let writes: Vec<_> =
             self.logto.writes().into_iter().chain(self.shops.iter().flat_map(|shop| shop.writes())).collect();
@@ -157,7 +157,7 @@ impl World {
     async fn poll(&mut self, distorted: [bool; 2]) -> Verdict {
         let quiet = self.shops.iter().all(|shop| shop.faults().knobs() == Knobs::default());
         let mut read = BTreeSet::new();
-        for source in self.in_force.sources.iter() {
+        for source in self.active.sources.iter() {
             let full_read = SignedDuration::from_hours(24);
             match intake(source, self.store(), Breadth::Changes, full_read, self.now).await {
                 Ok(taken) => {

@@ -1,7 +1,7 @@
 //! What happens outside between two passes, done to the simulators and told to the model.
 
 use entitled::model::Target;
-use entitled::pass::active::EnterError;
+use entitled::pass::active::ActivateError;
 use entitled::sandbox::Customer;
 use jiff::SignedDuration;
 use proptest::sample::Index;
@@ -121,13 +121,13 @@ impl World {
     async fn commit(&mut self, file: usize) -> Verdict {
         let rules = FILES[file];
         match self.enforce(&self.yaml(&rules)).await {
-            Ok(in_force) => {
-                self.unread = in_force.source_names();
-                self.in_force = in_force;
+            Ok(active) => {
+                self.unread = active.source_names();
+                self.active = active;
                 self.rules = rules;
                 Ok(())
             }
-            Err(EnterError::Names { .. })
+            Err(ActivateError::Names { .. })
                 if THINGS.iter().any(|thing| rules.sells(*thing) && self.target(*thing).is_none()) =>
             {
                 Ok(())
@@ -143,7 +143,7 @@ impl World {
             return Err("a protected role was put up for sale".to_owned());
         }
         match self.enforce(&sold("nowhere")).await {
-            Err(EnterError::Names { .. }) => Ok(()),
+            Err(ActivateError::Names { .. }) => Ok(()),
             other => Err(format!("a role that is not there was put up for sale: {other:?}")),
         }
     }

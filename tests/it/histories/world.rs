@@ -7,7 +7,7 @@ use entitled::config::presets::PRESETS;
 use entitled::config::settings::Config;
 use entitled::config::{Env, Presets, check_text};
 use entitled::model::{OrderKey, SourceName, Target, UserId};
-use entitled::pass::active::{EnterError, InForce, Simulators, enter};
+use entitled::pass::active::{ActivateError, ActiveConfig, Simulators, activate};
 use entitled::report::Origin;
 use entitled::sandbox::{Handles, LogtoSim, Options, Running, SHOP_TOKEN, ShopSim, start};
 use entitled::store::Store;
@@ -39,7 +39,7 @@ pub(super) struct World {
     folder: tempfile::TempDir,
     store: Option<Store>,
     stores: usize,
-    pub(super) in_force: InForce,
+    pub(super) active: ActiveConfig,
     pub(super) rules: Rules,
     pub(super) unread: BTreeSet<SourceName>,
     /// Orders that a poll brought and that no pass has gone through with yet.
@@ -77,7 +77,7 @@ pub(super) fn check(yaml: &str) -> Result<Config, String> {
         .map_err(|problems| format!("{problems:?}\n{yaml}"))
 }
 
-async fn enforce(yaml: &str, running: &Running) -> Result<InForce, EnterError> {
+async fn enforce(yaml: &str, running: &Running) -> Result<ActiveConfig, ActivateError> {
     let config = check(yaml).unwrap();
     let origin = Origin { file: "entitlements.yaml".to_owned(), digest: config.digest.clone(), commit: None };
     let simulators = Simulators {
@@ -85,7 +85,7 @@ async fn enforce(yaml: &str, running: &Running) -> Result<InForce, EnterError> {
         shop: running.shop_url().to_owned(),
         shop_token: SHOP_TOKEN.to_owned(),
     };
-    enter(config, origin, Some(&simulators)).await
+    activate(config, origin, Some(&simulators)).await
 }
 
 impl World {
@@ -113,9 +113,9 @@ impl World {
         (0..SIGNED_UP).for_each(|account| accounts.open(account, logto.add_user(&address(account))));
         let rules = FILES[0];
         let at = Addresses { main: running.shop_url(), corner: corner.shop_url() };
-        let in_force = enforce(&rules.yaml(at), &running).await.unwrap();
+        let active = enforce(&rules.yaml(at), &running).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let unread = in_force.source_names();
+        let unread = active.source_names();
         let start = Timestamp::now().as_second() + 86_400;
         let mut world = Self {
             running,
@@ -125,7 +125,7 @@ impl World {
             folder,
             store: None,
             stores: 0,
-            in_force,
+            active,
             rules,
             unread,
             touched: Vec::new(),
@@ -176,7 +176,7 @@ impl World {
         rules.yaml(Addresses { main: self.running.shop_url(), corner: self.corner.shop_url() })
     }
 
-    pub(super) async fn enforce(&self, yaml: &str) -> Result<InForce, EnterError> {
+    pub(super) async fn enforce(&self, yaml: &str) -> Result<ActiveConfig, ActivateError> {
         enforce(yaml, &self.running).await
     }
 
@@ -224,7 +224,7 @@ impl World {
 
     /// The target of a thing, if passes know it.
     pub(super) fn known_target(&self, thing: Thing) -> Option<Target> {
-        self.target(thing).filter(|target| self.in_force.catalog.find(target).is_some())
+        self.target(thing).filter(|target| self.active.catalog.find(target).is_some())
     }
 
     /// Everything that an order of a shop and a product leads to under the file in force.

@@ -241,9 +241,9 @@ async fn an_open_page_is_told_of_a_change() {
 
 /// A server over a whole stage.
 async fn over(stage: Stage, status: Status) -> Desk {
-    let Stage { store, in_force, .. } = &stage;
+    let Stage { store, active, .. } = &stage;
     let store = Arc::new(entitled::store::Store::open(store.path()).await.unwrap());
-    let open = Open { in_force: in_force.clone(), store };
+    let open = Open { active: active.clone(), store };
     let desk = Desk::start(status, None, "127.0.0.1:8787", Some(open)).await;
     // The simulators end with the stage.
     std::mem::forget(stage);

@@ -37,8 +37,8 @@ async fn one_dead_user_among_a_hundred_costs_a_handful() {
     let dead = sight.view.changes[42].user.clone();
     stage.logto.delete_user(&dead);
     stage.logto.clear_requests();
-    let (writer, stop, now) = (stage.in_force.client.writer(), entitled::shutdown::Shutdown::never(), stage.now());
-    let report = entitled::pass::act(&stage.in_force, &stage.store, &writer, &sight, &span, now, &stop).await.unwrap();
+    let (writer, stop, now) = (stage.active.client.writer(), entitled::shutdown::Shutdown::never(), stage.now());
+    let report = entitled::pass::act(&stage.active, &stage.store, &writer, &sight, &span, now, &stop).await.unwrap();
     assert_eq!((report.figures().done, report.figures().failed), (99, 1));
     assert_eq!(report.gone, [dead].into());
     let calls = stage.logto.requests().len();

@@ -62,7 +62,7 @@ async fn a_commit_that_drops_nine_of_ten_products_takes_nothing() {
         &[
             "OverLimit: 18 revocations in total wanted, 0 made in the last 24 hours, 5 allowed (20 owned a day ago)",
             "; caused by prd_1, prd_2, prd_3, prd_4, prd_5 and 4 more in ",
-            &stage.in_force.origin.short(),
+            &stage.active.origin.short(),
             &format!("hint: check that this is meant; then `entitled approve {digest}` lets exactly this set through"),
             "prd_9 does not give this any more; ",
         ],

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use entitled::model::UserId;
-use entitled::pass::active::EnterError;
+use entitled::pass::active::ActivateError;
 use entitled::report::run::Came;
 use entitled::sandbox::{Fault, Rule};
 
@@ -95,7 +95,7 @@ async fn an_organization_that_is_deleted_takes_nothing_else_along() {
 
     // The file still names it, so it cannot be entered anew.
     let refused = stage.commit(&usual()).await.unwrap_err();
-    let EnterError::Names { problems, .. } = refused else { panic!("{refused:?}") };
+    let ActivateError::Names { problems, .. } = refused else { panic!("{refused:?}") };
     assert!(problems[0].message.contains("acme"), "{problems:?}");
 
     // Made again, it is another one, and whoever paid is in it.
@@ -138,10 +138,10 @@ async fn a_role_that_goes_between_looking_and_acting_is_said_to_be_gone() {
     let span = entitled::pass::Span::Full;
     let sight = stage.look(&span).await.unwrap();
     stage.logto.delete_role(&stage.logto.role("paid-tier").unwrap());
-    let writer = stage.in_force.client.writer();
+    let writer = stage.active.client.writer();
     let stop = entitled::shutdown::Shutdown::never();
     let now = stage.now();
-    let report = entitled::pass::act(&stage.in_force, &stage.store, &writer, &sight, &span, now, &stop).await.unwrap();
+    let report = entitled::pass::act(&stage.active, &stage.store, &writer, &sight, &span, now, &stop).await.unwrap();
     let gone: Vec<_> = report.lines.iter().filter(|line| matches!(line.came, Came::Gone(_))).collect();
     assert!(gone.len() == 1 && gone[0].change.user == ann, "{report:?}");
     assert_eq!(stage.acme(), [(ben, vec!["member"])].into());

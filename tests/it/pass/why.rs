@@ -13,7 +13,7 @@ use crate::support::stage::{NO_LIMITS, PRODUCTS, Stage, file, usual};
 
 async fn asked(stage: &Stage, text: &str) -> Result<Explanation, WhyError> {
     let unread = std::collections::BTreeSet::new();
-    let eyes = stage.in_force.eyes(&stage.store, &unread, &|_, _, _| {}, stage.now());
+    let eyes = stage.active.eyes(&stage.store, &unread, &|_, _, _| {}, stage.now());
     why(eyes, &Whom::parse(text).unwrap()).await
 }
 
@@ -64,7 +64,7 @@ async fn the_chain_leads_from_the_order_to_the_line_and_to_what_a_pass_does() {
     let role = on(&after, "role paid-tier");
     let ours = role.ours.as_ref().unwrap();
     assert_eq!((role.held, role.owner, ours.order.as_str()), (Presence::Held, Owner::Granted, order.as_str()));
-    assert_eq!(ours.commit, stage.in_force.origin.digest);
+    assert_eq!(ours.commit, stage.active.origin.digest);
     assert_eq!(ours.run, stage.history().await[0].run.as_ref().unwrap().as_str());
     assert_eq!(sentence(role), "nothing to do: it is paid for and held");
     let text = why_text(&after, false, Color::Plain);
@@ -207,7 +207,7 @@ async fn a_target_is_shown_with_whose_each_grant_is_and_the_order_behind_it() {
     stage.logto.revoke(&dot, &paid);
 
     let unread = std::collections::BTreeSet::new();
-    let eyes = stage.in_force.eyes(&stage.store, &unread, &|_, _, _| {}, stage.now());
+    let eyes = stage.active.eyes(&stage.store, &unread, &|_, _, _| {}, stage.now());
     let target = entitled::model::Target::Role { role: paid };
     stage.logto.clear_requests();
     let all = who_has(eyes, &target).await.unwrap().unwrap();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use entitled::config::check::{Env, check_text};
 use entitled::daemon::presets;
 use entitled::model::{OrderId, OrderKey, OrganizationId, Resolution, SourceName, Target, UserId};
-use entitled::pass::active::{EnterError, InForce, Simulators, enter};
+use entitled::pass::active::{ActivateError, ActiveConfig, Simulators, activate};
 use entitled::pass::ingest::{Breadth, IntakeError, intake};
 use entitled::pass::{PassError, Sight, Span, act, look};
 use entitled::report::Origin;
@@ -49,7 +49,7 @@ pub(crate) struct Stage {
     pub(crate) shop: ShopSim,
     pub(crate) folder: TempDir,
     pub(crate) store: Store,
-    pub(crate) in_force: InForce,
+    pub(crate) active: ActiveConfig,
     unread: BTreeSet<SourceName>,
     /// How far the clock of the passes is ahead of the real one.
     pub(crate) ahead: SignedDuration,
@@ -90,14 +90,14 @@ impl Stage {
         furnish(&logto);
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("entitled.db")).await.unwrap();
-        let in_force = in_force(&running, &folder, yaml).await.unwrap();
+        let active = active(&running, &folder, yaml).await.unwrap();
         logto.clear_requests();
-        Self { running, logto, shop, folder, store, in_force, unread: BTreeSet::new(), ahead: SignedDuration::ZERO }
+        Self { running, logto, shop, folder, store, active, unread: BTreeSet::new(), ahead: SignedDuration::ZERO }
     }
 
     /// Puts another file into force.
-    pub(crate) async fn commit(&mut self, yaml: &str) -> Result<(), EnterError> {
-        self.in_force = in_force(&self.running, &self.folder, yaml).await?;
+    pub(crate) async fn commit(&mut self, yaml: &str) -> Result<(), ActivateError> {
+        self.active = active(&self.running, &self.folder, yaml).await?;
         Ok(())
     }
 
@@ -117,10 +117,10 @@ impl Stage {
 
     /// Reads every source, as a daemon does when a poll is due.
     pub(crate) async fn poll(&mut self) -> Result<Vec<OrderKey>, IntakeError> {
-        let (now, full_read) = (self.now(), self.in_force.config.schedule.full_read);
+        let (now, full_read) = (self.now(), self.active.config.schedule.full_read);
         let mut touched = Vec::new();
         let mut failed = None;
-        for source in self.in_force.sources.iter() {
+        for source in self.active.sources.iter() {
             match intake(source, &self.store, Breadth::Changes, full_read, now).await {
                 Ok(taken) => {
                     self.unread.remove(source.name());
@@ -137,15 +137,15 @@ impl Stage {
 
     /// Looks and plans.
     pub(crate) async fn look(&self, span: &Span) -> Result<Sight, PassError> {
-        look(self.in_force.eyes(&self.store, &self.unread, &|_, _, _| {}, self.now()), span).await
+        look(self.active.eyes(&self.store, &self.unread, &|_, _, _| {}, self.now()), span).await
     }
 
     /// Looks, plans, carries out and records.
     pub(crate) async fn over(&self, span: &Span) -> Passed {
         let sight = self.look(span).await.unwrap();
-        let writer = self.in_force.client.writer();
+        let writer = self.active.client.writer();
         let report =
-            act(&self.in_force, &self.store, &writer, &sight, span, self.now(), &Shutdown::never()).await.unwrap();
+            act(&self.active, &self.store, &writer, &sight, span, self.now(), &Shutdown::never()).await.unwrap();
         Passed { sight, report }
     }
 
@@ -290,10 +290,10 @@ fn simulators(running: &Running) -> Simulators {
     }
 }
 
-async fn in_force(running: &Running, folder: &TempDir, yaml: &str) -> Result<InForce, EnterError> {
+async fn active(running: &Running, folder: &TempDir, yaml: &str) -> Result<ActiveConfig, ActivateError> {
     let text = yaml.replace("$SHOP", running.shop_url()).replace("$FOLDER", folder.path().to_str().unwrap());
     let checked = check_text(&text, "entitlements.yaml".as_ref(), &Secrets, &presets());
     let (config, _) = checked.unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
     let origin = Origin { file: "entitlements.yaml".to_owned(), digest: config.digest.clone(), commit: None };
-    enter(config, origin, Some(&simulators(running))).await
+    activate(config, origin, Some(&simulators(running))).await
 }

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use entitled::config;
 use entitled::daemon::presets;
 use entitled::logto::Client;
-use entitled::pass::active::{Simulators, enter};
+use entitled::pass::active::{Simulators, activate};
 use entitled::report::Origin;
 use entitled::sandbox::{APP_ID, APP_SECRET, SHOP_TOKEN};
 use entitled::source::Source;
@@ -210,7 +210,7 @@ async fn nothing_shows_a_secret_when_it_is_debugged() {
         shop: town.running.shop_url().to_owned(),
         shop_token: SHOP_TOKEN.to_owned(),
     };
-    let in_force = enter(loaded.config, Origin::default(), Some(&simulators)).await.unwrap();
+    let active = activate(loaded.config, Origin::default(), Some(&simulators)).await.unwrap();
     secrets.insert(APP_SECRET.to_owned());
-    silent(&secrets, &format!("{in_force:?}{in_force:#?}"), "InForce");
+    silent(&secrets, &format!("{active:?}{active:#?}"), "ActiveConfig");
 }

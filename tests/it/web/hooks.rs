@@ -238,7 +238,7 @@ async fn what_is_wrong_with_a_webhook_is_answered_by_its_own_status() {
 async fn told_by_logto(live: &Live, web: &Web) {
     let store = entitled::store::Store::open(&live.program.store()).await.unwrap();
     let open = live.reading.open.borrow().clone().unwrap();
-    let hook = open.in_force.client.writer().set_up_hook(&web.url("/hooks/logto")).await.unwrap();
+    let hook = open.active.client.writer().set_up_hook(&web.url("/hooks/logto")).await.unwrap();
     let kept = LogtoHook { id: hook.id, url: web.url("/hooks/logto"), key: hook.key };
     store.keep_logto_hook(&kept, jiff::Timestamp::now()).await.unwrap();
     store.close().await;
