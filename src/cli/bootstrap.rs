@@ -13,7 +13,7 @@ use crate::config::{ConfigError, Unresolved};
 use crate::daemon::presets;
 use crate::pass::active::{ActivateError, ActiveConfig, Simulators};
 use crate::pass::ingest::{Breadth, intake};
-use crate::pass::{Sight, Span, active, look};
+use crate::pass::{PassScope, PlannedPass, active, plan_pass};
 use crate::report::Origin;
 use crate::sandbox::{Running, SHOP_TOKEN, Seed};
 use crate::store::{Store, lease};
@@ -134,16 +134,16 @@ pub(super) fn state_beside(store: &Path) -> PathBuf {
 impl Opened {
     /// Reads every source, then looks at every target. Any source that fails ends it: a command that runs
     /// once has nothing to fall back on.
-    pub(super) async fn look(&self, now: Timestamp) -> Result<Sight, Failure> {
+    pub(super) async fn plan_pass(&self, now: Timestamp) -> Result<PlannedPass, Failure> {
         self.read(Breadth::Changes, now).await?;
         let bars = Bars::default();
         let unread = BTreeSet::new();
         let report = |target: &str, done, total| bars.report(target, done, total);
-        let sight = look(self.active.eyes(&self.store, &unread, &report, now), &Span::Full).await?;
-        for (target, error) in &sight.troubles {
+        let planned = plan_pass(self.active.context(&self.store, &unread, &report, now), &PassScope::Full).await?;
+        for (target, error) in &planned.troubles {
             tracing::warn!(target_name = target, %error, "could not be read");
         }
-        Ok(sight)
+        Ok(planned)
     }
 
     /// Reads every source.

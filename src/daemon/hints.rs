@@ -13,7 +13,7 @@ use super::{Asked, Daemon, Wide};
 use crate::clock;
 use crate::model::{OrderKey, UserId};
 use crate::pass::ingest::{Hinted, IntakeError};
-use crate::pass::{PassError, Sight, Span, ingest};
+use crate::pass::{PassError, PassScope, PlannedPass, ingest};
 use crate::report::run::{Came, Report};
 use crate::report::status::About;
 use crate::store::StoreError;
@@ -106,14 +106,14 @@ impl Daemon {
     }
 
     /// Says what a pass saw and did. `report`: what came of its plan, where it carried it out.
-    pub(super) async fn passed(&mut self, span: &Span, sight: &Sight, report: Option<&Report>) {
+    pub(super) async fn passed(&mut self, span: &PassScope, planned: &PlannedPass, report: Option<&Report>) {
         let now = clock::now();
         self.board.works(&About::Logto);
         self.board.works(&About::Store);
-        if *span == Span::Full {
+        if *span == PassScope::Full {
             self.board.targets_work();
         }
-        for (target, error) in &sight.troubles {
+        for (target, error) in &planned.troubles {
             self.board.trouble(trouble(About::Target(target.clone()), error, error.hint(), now));
         }
         let failed = report.into_iter().flat_map(|report| &report.lines).find_map(|line| match &line.came {
@@ -127,18 +127,18 @@ impl Daemon {
                 let hint = "it is tried again with every full pass".to_owned();
                 self.board.trouble(trouble(About::Changes, &Refused(why), Some(hint), now));
             }
-            None if *span == Span::Full => self.board.works(&About::Changes),
+            None if *span == PassScope::Full => self.board.works(&About::Changes),
             None => {}
         }
-        self.board.passed(span, sight, report, now);
+        self.board.passed(span, planned, report, now);
         if let Some(report) = report {
-            self.time_sales(sight, report, now).await;
+            self.time_sales(planned, report, now).await;
         }
     }
 
     /// Takes the time from payment to grant of every sale that this pass has granted, and forgets the rest:
     /// they wait for a person or for a sign-up, and not for the daemon.
-    async fn time_sales(&mut self, sight: &Sight, report: &Report, now: Timestamp) {
+    async fn time_sales(&mut self, planned: &PlannedPass, report: &Report, now: Timestamp) {
         if self.sales.is_empty() {
             return;
         }
@@ -148,7 +148,7 @@ impl Daemon {
             .filter(|line| line.came == Came::Done && line.change.action == "grant")
             .map(|line| (line.change.source.as_deref(), line.change.order.as_deref()))
             .collect();
-        let sales = sight.orders.iter().filter(|(key, name)| {
+        let sales = planned.orders.iter().filter(|(key, name)| {
             self.sales.contains(*key) && granted.contains(&(Some(name.source.as_str()), Some(name.id.as_str())))
         });
         let keys: Vec<OrderKey> = sales.map(|(key, _)| *key).collect();

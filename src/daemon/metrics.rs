@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::logto::{Client, Tally};
-use crate::pass::Span;
+use crate::pass::PassScope;
 use crate::report::run::{Came, Report};
 use crate::report::status::Pass;
 use crate::store::{Store, StoreError};
@@ -95,7 +95,7 @@ impl Meter {
     }
 
     /// A pass has ended.
-    pub(crate) fn passed(&self, span: &Span, report: Option<&Report>) {
+    pub(crate) fn passed(&self, span: &PassScope, report: Option<&Report>) {
         let Some(report) = report else { return };
         let mut counted = self.lock();
         for line in &report.lines {
@@ -110,8 +110,8 @@ impl Meter {
         }
         *counted.changes.entry(("adopt", "done")).or_default() += report.adopted;
         let pass = match span {
-            Span::Full => Pass::Full,
-            Span::Quick(_) => Pass::Quick,
+            PassScope::Full => Pass::Full,
+            PassScope::Quick(_) => Pass::Quick,
         };
         counted.passes.entry(pass).or_default().observe(report.elapsed.as_secs_f64());
     }

@@ -44,7 +44,7 @@ use crate::config::presets::PRESETS;
 use crate::model::{OrderKey, SourceName};
 use crate::pass::active::{ActiveConfig, Simulators};
 use crate::pass::ingest::{Breadth, IntakeError, intake, recheck};
-use crate::pass::{PassError, Sight, Span, act, look};
+use crate::pass::{PassError, PassScope, PlannedPass, execute_pass, plan_pass};
 use crate::report::status::{About, Duty};
 use crate::store::Store;
 use crate::text::Color;
@@ -192,16 +192,16 @@ impl Daemon {
         };
         self.note_sales(&touched).await;
         let span = if self.schedule.full_pass_due(now) {
-            Span::Full
+            PassScope::Full
         } else if touched.is_empty() {
             return;
         } else {
-            Span::Quick(touched)
+            PassScope::Quick(touched)
         };
         let every = self.active.config.schedule.full_pass;
         let around = tracing::info_span!("pass", kind = span.word(), run = tracing::field::Empty);
         match self.pass(&span, now, shutdown).instrument(around).await {
-            Ok(Some(next_change)) if span == Span::Full => {
+            Ok(Some(next_change)) if span == PassScope::Full => {
                 self.schedule.passed(every, next_change, fastrand::f64(), now);
             }
             Ok(Some(next_change)) => self.schedule.foresee(next_change),
@@ -258,48 +258,48 @@ impl Daemon {
     /// One pass. `Ok(None)`: the end was asked for meanwhile.
     async fn pass(
         &mut self,
-        span: &Span,
+        span: &PassScope,
         now: Timestamp,
         shutdown: &mut Shutdown,
     ) -> Result<Option<Option<Timestamp>>, PassError> {
         let looking = async {
-            if *span == Span::Full {
+            if *span == PassScope::Full {
                 self.active.refresh().await?;
             }
-            look(self.active.eyes(&self.store, &self.unread, &|_, _, _| {}, now), span).await
+            plan_pass(self.active.context(&self.store, &self.unread, &|_, _, _| {}, now), span).await
         };
-        let sight = tokio::select! {
-            sight = looking => sight?,
+        let planned = tokio::select! {
+            planned = looking => planned?,
             () = shutdown.wait() => return Ok(None),
         };
-        for (target, error) in &sight.troubles {
+        for (target, error) in &planned.troubles {
             tracing::warn!(on = target, %error, "could not be read");
         }
         let report = match self.mode {
             Mode::DryRun => {
-                self.show(&sight);
+                self.show(&planned);
                 None
             }
             Mode::Live => {
                 let writer = self.active.client.writer();
-                let report = act(&self.active, &self.store, &writer, &sight, span, now, shutdown).await?;
+                let report = execute_pass(&self.active, &self.store, &writer, &planned, span, now, shutdown).await?;
                 log::pass(&report);
                 Some(report)
             }
         };
-        for held in &sight.view.held {
+        for held in &planned.view.held {
             tracing::warn!(
                 user = %held.change.user, on = held.change.target, hold = held.hold, hint = held.lift,
                 "{} held: {}", held.change.action, held.reason
             );
         }
-        self.passed(span, &sight, report.as_ref()).await;
-        Ok(Some(sight.next_change))
+        self.passed(span, &planned, report.as_ref()).await;
+        Ok(Some(planned.next_change))
     }
 
     /// Prints a plan that differs from the one before.
-    fn show(&mut self, sight: &Sight) {
-        let text = report::text(&sight.view, Color::Plain);
+    fn show(&mut self, planned: &PlannedPass) {
+        let text = report::text(&planned.view, Color::Plain);
         if self.shown.as_ref() != Some(&text) {
             println!("{text}");
             self.shown = Some(text);

@@ -12,7 +12,7 @@ use super::Schedule;
 use super::metrics::Meter;
 use crate::model::{SourceName, UserId};
 use crate::pass::active::ActiveConfig;
-use crate::pass::{Sight, Span};
+use crate::pass::{PassScope, PlannedPass};
 use crate::report::run::{Came, Report};
 use crate::report::status::{
     About, ConfigInForce, Duty, Figures, Frozen, Mode, Pass, Planned, RunEnded, RunStatus, SourceStatus, Status,
@@ -188,25 +188,25 @@ impl Board {
     }
 
     /// A pass has looked; `report` is what came of it, where anything was to come of it.
-    pub(super) fn passed(&mut self, span: &Span, sight: &Sight, report: Option<&Report>, now: Timestamp) {
-        let view = &sight.view;
+    pub(super) fn passed(&mut self, span: &PassScope, pass: &PlannedPass, report: Option<&Report>, now: Timestamp) {
+        let view = &pass.view;
         let planned = Some(Arc::new(Planned { view: view.clone(), at: now }));
         let held = view.held.iter().map(|held| {
             let change = &held.change;
             ((change.action.clone(), change.user.clone(), change.target_key.clone()), held.clone())
         });
         match span {
-            Span::Full => {
+            PassScope::Full => {
                 self.held = held.collect();
                 self.draft.targets = view.targets.clone();
                 self.draft.figures = figures(view);
                 self.draft.plan = planned;
-                if sight.troubles.is_empty() {
+                if pass.troubles.is_empty() {
                     self.draft.last_full_pass = Some(now);
                 }
             }
-            Span::Quick(_) => {
-                self.held.retain(|(_, user, _), _| sight.roster.ix(user).is_none());
+            PassScope::Quick(_) => {
+                self.held.retain(|(_, user, _), _| pass.roster.ix(user).is_none());
                 self.held.extend(held);
                 self.draft.figures.pending = 0;
                 self.draft.quick_plan = planned;

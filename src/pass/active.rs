@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Eyes;
+use super::PassContext;
 use super::observe::Progress;
 use crate::config::settings::source::{Auth, SourceKind, SourceSettings};
 use crate::config::settings::{Config, LogtoEndpoint};
@@ -143,15 +143,15 @@ impl ActiveConfig {
     }
 
     /// What a pass needs to look.
-    pub fn eyes<'a>(
+    pub fn context<'a>(
         &'a self,
         store: &'a Store,
         unread: &'a BTreeSet<SourceName>,
         progress: Progress<'a>,
         now: Timestamp,
-    ) -> Eyes<'a> {
+    ) -> PassContext<'a> {
         let Self { config, origin, catalog, sources, reader, .. } = self;
-        Eyes { config, origin, catalog, reader, sources, unread, store, progress, now }
+        PassContext { config, origin, catalog, reader, sources, unread, store, progress, now }
     }
 
     /// The names of all sources.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 
-use super::Sight;
+use super::PlannedPass;
 use crate::logto::{Outcome, Writer};
 use crate::model::{Grant, Ownership, RunId, Target, UserId};
 use crate::planner::{Action, Cause, Verb};
@@ -24,7 +24,7 @@ use crate::store::{LedgerRow, Store, StoreError};
 
 /// What carrying out needs: this is the only place that can write to Logto.
 #[derive(Clone, Copy)]
-pub struct Hands<'a> {
+pub struct Executor<'a> {
     /// Writes to Logto.
     pub writer: &'a Writer,
     /// Keeps the journal.
@@ -40,28 +40,30 @@ pub struct Hands<'a> {
 }
 
 /// Carries out what `sight` has planned.
-pub async fn apply(hands: Hands<'_>, sight: &Sight, shutdown: &Shutdown) -> Result<Report, StoreError> {
-    let mut report = Report { held: sight.view.summary.held, ..Report::default() };
-    let adopt: Vec<LedgerRow> = adoptions(sight, hands.run, hands.now);
-    hands.store.journal_adoptions(hands.run, &adopt).await?;
+pub async fn apply(executor: Executor<'_>, planned: &PlannedPass, shutdown: &Shutdown) -> Result<Report, StoreError> {
+    let mut report = Report { held: planned.view.summary.held, ..Report::default() };
+    let adopt: Vec<LedgerRow> = adoptions(planned, executor.run, executor.now);
+    executor.store.journal_adoptions(executor.run, &adopt).await?;
     report.adopted = adopt.len() as u64;
-    let forget: Vec<Grant> = forgotten(sight);
-    hands.store.forget(hands.run, &forget, "neither wanted nor held any more", hands.now).await?;
+    let forget: Vec<Grant> = forgotten(planned);
+    executor.store.forget(executor.run, &forget, "neither wanted nor held any more", executor.now).await?;
 
-    let numbered: Vec<(usize, &Action)> = sight.plan.actions.iter().enumerate().collect();
-    let stage = |action: &Action| (action.verb, sight.catalog.target(action.target).target.kind());
+    let numbered: Vec<(usize, &Action)> = planned.plan.actions.iter().enumerate().collect();
+    let stage = |action: &Action| (action.verb, planned.catalog.target(action.target).target.kind());
     for of_stage in numbered.chunk_by(|(_, a), (_, b)| stage(a) == stage(b)) {
         let batches: Vec<&[(usize, &Action)]> = of_stage
             .chunk_by(|(_, a), (_, b)| a.target == b.target)
-            .flat_map(|of_target| of_target.chunks(if of_target[0].1.verb == Verb::Revoke { 1 } else { hands.batch }))
+            .flat_map(|of_target| {
+                of_target.chunks(if of_target[0].1.verb == Verb::Revoke { 1 } else { executor.batch })
+            })
             .collect();
         let outcomes = stream::iter(batches).map(|batch| async move {
             if shutdown.requested() {
                 return Ok((batch, None));
             }
-            carry_out(hands, sight, batch).await.map(|outcomes| (batch, Some(outcomes)))
+            carry_out(executor, planned, batch).await.map(|outcomes| (batch, Some(outcomes)))
         });
-        let outcomes: Vec<Result<_, StoreError>> = outcomes.buffered(hands.at_once.max(1)).collect().await;
+        let outcomes: Vec<Result<_, StoreError>> = outcomes.buffered(executor.at_once.max(1)).collect().await;
         for outcome in outcomes {
             let (batch, outcomes) = outcome?;
             let Some(outcomes) = outcomes else {
@@ -70,9 +72,9 @@ pub async fn apply(hands: Hands<'_>, sight: &Sight, shutdown: &Shutdown) -> Resu
             };
             for ((number, action), outcome) in batch.iter().zip(outcomes) {
                 if outcome == Came::Gone(NO_USER) {
-                    report.gone.insert(sight.roster.id(action.user).clone());
+                    report.gone.insert(planned.roster.id(action.user).clone());
                 }
-                report.lines.push(Line { change: sight.view.changes[*number].clone(), came: outcome });
+                report.lines.push(Line { change: planned.view.changes[*number].clone(), came: outcome });
             }
         }
     }
@@ -83,15 +85,19 @@ const NO_USER: &str = "the user is gone";
 const NO_TARGET: &str = "the target is gone";
 
 /// One batch, on one target: journal, call, journal. Answers in the order of the batch.
-async fn carry_out(hands: Hands<'_>, sight: &Sight, batch: &[(usize, &Action)]) -> Result<Vec<Came>, StoreError> {
+async fn carry_out(
+    executor: Executor<'_>,
+    planned: &PlannedPass,
+    batch: &[(usize, &Action)],
+) -> Result<Vec<Came>, StoreError> {
     let (_, first) = batch[0];
     match first.verb {
-        Verb::Grant => grant(hands, sight, batch).await,
+        Verb::Grant => grant(executor, planned, batch).await,
         // One call each, so each is a batch of its own: several are in flight, and the end is heard between two.
         Verb::Revoke => {
             let mut came = Vec::with_capacity(batch.len());
             for (number, action) in batch {
-                came.push(revoke(hands, sight, *number, action).await?);
+                came.push(revoke(executor, planned, *number, action).await?);
             }
             Ok(came)
         }
@@ -99,17 +105,21 @@ async fn carry_out(hands: Hands<'_>, sight: &Sight, batch: &[(usize, &Action)]) 
     }
 }
 
-async fn grant(hands: Hands<'_>, sight: &Sight, batch: &[(usize, &Action)]) -> Result<Vec<Came>, StoreError> {
+async fn grant(
+    executor: Executor<'_>,
+    planned: &PlannedPass,
+    batch: &[(usize, &Action)],
+) -> Result<Vec<Came>, StoreError> {
     let rows: Vec<LedgerRow> =
-        batch.iter().filter_map(|(_, action)| row(sight, action, hands.run, hands.now)).collect();
+        batch.iter().filter_map(|(_, action)| row(planned, action, executor.run, executor.now)).collect();
     assert_eq!(rows.len(), batch.len(), "a claim rests on an order that the plan names");
-    hands.store.journal_grants(hands.run, &rows).await?;
+    executor.store.journal_grants(executor.run, &rows).await?;
     let users: Vec<UserId> = rows.iter().map(|row| row.grant.user.clone()).collect();
     let outcomes = match &rows[0].grant.target {
-        Target::Role { role } => hands.writer.grant_role(role, &users).await,
-        Target::Membership { organization } => hands.writer.add_members(organization, &users).await,
+        Target::Role { role } => executor.writer.grant_role(role, &users).await,
+        Target::Membership { organization } => executor.writer.add_members(organization, &users).await,
         Target::OrganizationRole { organization, role } => {
-            hands.writer.grant_organization_role(organization, role, &users).await
+            executor.writer.grant_organization_role(organization, role, &users).await
         }
     };
     let outcomes: BTreeMap<UserId, Outcome> = outcomes.into_iter().collect();
@@ -145,41 +155,46 @@ async fn grant(hands: Hands<'_>, sight: &Sight, batch: &[(usize, &Action)]) -> R
             None => Came::Failed("Logto said nothing of this user".to_owned()),
         });
     }
-    hands.store.unjournal_grants(hands.run, &refused, "Logto refused it", hands.now).await?;
-    hands.store.confirm(&made, hands.now).await?;
+    executor.store.unjournal_grants(executor.run, &refused, "Logto refused it", executor.now).await?;
+    executor.store.confirm(&made, executor.now).await?;
     Ok(came)
 }
 
-async fn revoke(hands: Hands<'_>, sight: &Sight, number: usize, action: &Action) -> Result<Came, StoreError> {
-    let grant = sight.grant(action.target, action.user);
-    let came = match hands.writer.revoke(&grant.user, &grant.target).await {
+async fn revoke(
+    executor: Executor<'_>,
+    planned: &PlannedPass,
+    number: usize,
+    action: &Action,
+) -> Result<Came, StoreError> {
+    let grant = planned.grant(action.target, action.user);
+    let came = match executor.writer.revoke(&grant.user, &grant.target).await {
         Outcome::Done => Came::Done,
         // Gone with its user or its target is gone all the same.
         Outcome::AlreadySo | Outcome::NoUser | Outcome::NoTarget => Came::AlreadySo,
         Outcome::Failed(error) => return Ok(Came::Failed(error.to_string())),
     };
-    let because = sight.view.changes[number].because.clone();
-    hands.store.journal_revocations(hands.run, &[(grant, because)], hands.now).await?;
+    let because = planned.view.changes[number].because.clone();
+    executor.store.journal_revocations(executor.run, &[(grant, because)], executor.now).await?;
     Ok(came)
 }
 
 /// What `sight` adopts, as the ledger writes it down.
-pub fn adoptions(sight: &Sight, run: &RunId, now: Timestamp) -> Vec<LedgerRow> {
-    sight.plan.adopt.iter().filter_map(|action| row(sight, action, run, now)).collect()
+pub fn adoptions(planned: &PlannedPass, run: &RunId, now: Timestamp) -> Vec<LedgerRow> {
+    planned.plan.adopt.iter().filter_map(|action| row(planned, action, run, now)).collect()
 }
 
 /// What of the ledger nobody holds and nothing wants.
-pub fn forgotten(sight: &Sight) -> Vec<Grant> {
-    sight.plan.forget.iter().map(|(target, user)| sight.grant(*target, *user)).collect()
+pub fn forgotten(planned: &PlannedPass) -> Vec<Grant> {
+    planned.plan.forget.iter().map(|(target, user)| planned.grant(*target, *user)).collect()
 }
 
 /// The ledger's row for something that is given or adopted. `None` where the store has lost the order, which
 /// no claim can rest on.
-fn row(sight: &Sight, action: &Action, run: &RunId, now: Timestamp) -> Option<LedgerRow> {
-    let order = sight.orders.get(&action.why.order?)?;
-    let product = sight.catalog.rule(action.why.product?).product.clone();
+fn row(planned: &PlannedPass, action: &Action, run: &RunId, now: Timestamp) -> Option<LedgerRow> {
+    let order = planned.orders.get(&action.why.order?)?;
+    let product = planned.catalog.rule(action.why.product?).product.clone();
     Some(LedgerRow {
-        grant: sight.grant(action.target, action.user),
+        grant: planned.grant(action.target, action.user),
         ownership: if action.verb == Verb::Adopt { Ownership::Adopted } else { Ownership::Granted },
         cause: if action.why.cause == Cause::Commit { store::Cause::Commit } else { store::Cause::Order },
         source: order.source.clone(),
@@ -187,7 +202,7 @@ fn row(sight: &Sight, action: &Action, run: &RunId, now: Timestamp) -> Option<Le
         order_key: action.why.order,
         product,
         line: action.why.line,
-        commit: sight.view.config.version().to_owned(),
+        commit: planned.view.config.version().to_owned(),
         since: now,
         run: run.clone(),
         undone: 0,

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::observe::Observed;
 use super::snapshot::Scene;
-use super::{Eyes, PassError, Sight};
+use super::{PassContext, PassError, PlannedPass};
 use crate::model::{OrderKey, RunId, TargetIx, UserId, UserIx};
 use crate::planner::approval::held_sets;
 use crate::planner::desired::Desired;
@@ -18,7 +18,7 @@ use crate::report::{Names, OrderName, Waiting, view};
 use crate::store::{Store, StoreError, StoredBuyer};
 
 /// A plan, and what it was made from.
-pub(crate) struct Seen {
+pub(crate) struct PassDraft {
     pub(crate) scene: Scene,
     pub(crate) plan: Plan,
     pub(crate) wanted: Desired,
@@ -29,18 +29,18 @@ pub(crate) struct Seen {
     pub(crate) calls_before: u64,
 }
 
-impl Seen {
+impl PassDraft {
     /// The plan in words. `undoes`: the run that it takes back, where it is such a plan.
-    pub(crate) async fn sight(
+    pub(crate) async fn planned(
         self,
-        eyes: Eyes<'_>,
+        context: PassContext<'_>,
         waiting: Vec<Waiting>,
         undoes: Option<RunId>,
-    ) -> Result<Sight, PassError> {
-        let names = self.names(eyes, undoes).await?;
+    ) -> Result<PlannedPass, PassError> {
+        let names = self.names(context, undoes).await?;
         let Self { scene, plan, wanted, actual, observed, approvals, calls_before, .. } = self;
-        let view = view(&plan, &scene.catalog, &actual, &names, waiting, wanted.unknown, eyes.origin.clone());
-        Ok(Sight {
+        let view = view(&plan, &scene.catalog, &actual, &names, waiting, wanted.unknown, context.origin.clone());
+        Ok(PlannedPass {
             plan,
             view,
             roster: scene.roster,
@@ -49,17 +49,17 @@ impl Seen {
             next_change: wanted.next_change.and_then(|at| Timestamp::from_second(at).ok()),
             catalog: scene.catalog,
             approvals,
-            at: eyes.now,
+            at: context.now,
             calls_before,
         })
     }
 
     /// What turns the numbers of the plan back into names.
-    pub(crate) async fn names(&self, eyes: Eyes<'_>, undoes: Option<RunId>) -> Result<Names, PassError> {
+    pub(crate) async fn names(&self, context: PassContext<'_>, undoes: Option<RunId>) -> Result<Names, PassError> {
         Ok(Names {
             users: self.scene.roster.ids().to_vec(),
             emails: self.scene.emails(&self.buyers),
-            orders: order_names(eyes.store, &self.plan).await?,
+            orders: order_names(context.store, &self.plan).await?,
             freeze: self.scene.freeze.clone(),
             undoes,
         })
@@ -69,19 +69,19 @@ impl Seen {
 /// Plans, and plans again with what only a plan tells: whom `protect` covers by an address that no order has,
 /// and which of the held sets somebody has let through. The digests of those come with the plan.
 pub(crate) async fn gated(
-    eyes: Eyes<'_>,
+    context: PassContext<'_>,
     scene: &Scene,
     guard: &mut Guard,
     planner: impl Fn(&Guard) -> Plan,
 ) -> Result<(Plan, Vec<String>), PassError> {
     let mut planned = planner(guard);
-    let shielded = shielded(eyes, scene, &planned).await?;
+    let shielded = shielded(context, scene, &planned).await?;
     if !shielded.is_empty() {
         // Before anything is let through or verified: without them the rest may fit into the limits.
         guard.protect(shielded);
         planned = planner(guard);
     }
-    let approved = approved(eyes, scene, &planned).await?;
+    let approved = approved(context, scene, &planned).await?;
     if !approved.is_empty() {
         guard.approved = approved.values().flatten().copied().collect();
         planned = planner(guard);
@@ -91,20 +91,20 @@ pub(crate) async fn gated(
 
 /// The held sets of a plan that somebody has let through, by digest.
 async fn approved(
-    eyes: Eyes<'_>,
+    context: PassContext<'_>,
     scene: &Scene,
     plan: &Plan,
 ) -> Result<BTreeMap<String, Vec<(Verb, TargetIx, UserIx)>>, StoreError> {
     let open: BTreeSet<String> =
-        eyes.store.open_approvals(eyes.now).await?.into_iter().map(|approval| approval.digest).collect();
+        context.store.open_approvals(context.now).await?.into_iter().map(|approval| approval.digest).collect();
     let sets = held_sets(plan, &scene.catalog, scene.roster.ids()).into_iter();
     Ok(sets.filter(|set| open.contains(&set.digest)).map(|set| (set.digest, set.cells)).collect())
 }
 
 /// Those from whom something would be taken and who have a protected address in Logto: who bought with
 /// another one, or bought nothing at all, is known to no order by it.
-async fn shielded(eyes: Eyes<'_>, scene: &Scene, plan: &Plan) -> Result<Vec<UserIx>, PassError> {
-    let protect = &eyes.config.protect;
+async fn shielded(context: PassContext<'_>, scene: &Scene, plan: &Plan) -> Result<Vec<UserIx>, PassError> {
+    let protect = &context.config.protect;
     if protect.emails.is_empty() {
         return Ok(Vec::new());
     }
@@ -112,7 +112,7 @@ async fn shielded(eyes: Eyes<'_>, scene: &Scene, plan: &Plan) -> Result<Vec<User
     let losers: BTreeSet<UserIx> =
         wanted.filter(|action| action.verb == Verb::Revoke).map(|action| action.user).collect();
     let losers: Vec<UserId> = losers.into_iter().map(|user| scene.roster.id(user).clone()).collect();
-    let emails = eyes.reader.emails_of(&losers).await?;
+    let emails = context.reader.emails_of(&losers).await?;
     let covered = emails.iter().filter(|(_, email)| protect.covers(email));
     Ok(covered.filter_map(|(user, _)| scene.roster.ix(user)).collect())
 }

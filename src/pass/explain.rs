@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Eyes, PassError, Seen, Span, buyers, see};
+use super::{PassContext, PassDraft, PassError, PassScope, buyers, observe_and_plan};
 use crate::model::{Email, OrderKey, ProductIx, TargetIx, UserId, UserIx, Verb};
 use crate::planner::desired::{desired, statements};
 use crate::planner::input::{Actual, Holding, Presence};
@@ -79,43 +79,43 @@ impl WhyError {
 }
 
 /// Looks, plans, and explains one user.
-pub async fn why(eyes: Eyes<'_>, whom: &Whom) -> Result<Explanation, WhyError> {
+pub async fn why(context: PassContext<'_>, whom: &Whom) -> Result<Explanation, WhyError> {
     let (user, emails) = match whom {
         Whom::User(user) => (Some(user.clone()), Vec::new()),
-        Whom::Email(email) => (who(eyes, email).await?, vec![email.clone()]),
+        Whom::Email(email) => (who(context, email).await?, vec![email.clone()]),
     };
     let users: Vec<UserId> = user.iter().cloned().collect();
     let named: BTreeSet<BuyerKey> = match &user {
         Some(user) => {
-            let bound = eyes.config.buyers.bindings.iter().filter(|(_, of)| of == user).map(|(email, _)| email);
-            let theirs = eyes.reader.emails_of(&users).await?.into_values();
+            let bound = context.config.buyers.bindings.iter().filter(|(_, of)| of == user).map(|(email, _)| email);
+            let theirs = context.reader.emails_of(&users).await?.into_values();
             let emails: Vec<Email> = bound.cloned().chain(theirs).chain(emails).collect();
-            eyes.store.buyers_named(&users, &emails).await?
+            context.store.buyers_named(&users, &emails).await?
         }
-        None => eyes.store.buyers_named(&[], &emails).await?,
+        None => context.store.buyers_named(&[], &emails).await?,
     }
     .into_iter()
     .collect();
     let keys: Vec<BuyerKey> = named.iter().copied().collect();
-    let span = Span::Quick(eyes.store.orders_of_buyers(&keys).await?);
+    let span = PassScope::Quick(context.store.orders_of_buyers(&keys).await?);
     let also = users.iter().cloned().collect();
-    let mut seen = see(eyes, &span, &also).await?;
+    let mut seen = observe_and_plan(context, &span, &also).await?;
     let mut buyers = seen.buyers.clone();
     buyers.retain(|one| match one.user() {
         Some(of) => user.as_ref() == Some(of),
         None => named.contains(&one.key),
     });
     if user.as_ref().is_some_and(|user| is_limited(&seen, user)) {
-        seen = see(eyes, &Span::Full, &also).await?;
+        seen = observe_and_plan(context, &PassScope::Full, &also).await?;
     }
     let account = match &user {
-        Some(user) => match eyes.reader.users_by_id(std::slice::from_ref(user)).await?.contains(user) {
+        Some(user) => match context.reader.users_by_id(std::slice::from_ref(user)).await?.contains(user) {
             true => Presence::Held,
             false => Presence::Absent,
         },
         None => Presence::Unknown,
     };
-    let ledger = eyes.store.ledger(Some(&user.iter().cloned().collect::<Vec<_>>())).await?;
+    let ledger = context.store.ledger(Some(&user.iter().cloned().collect::<Vec<_>>())).await?;
     if buyers.is_empty() && ledger.is_empty() && account != Presence::Held {
         let text = match whom {
             Whom::User(user) => user.to_string(),
@@ -123,19 +123,19 @@ pub async fn why(eyes: Eyes<'_>, whom: &Whom) -> Result<Explanation, WhyError> {
         };
         return Err(WhyError::Nobody(text));
     }
-    told(eyes, seen, user, account, &buyers, &ledger).await
+    told(context, seen, user, account, &buyers, &ledger).await
 }
 
 /// The user whose orders have this address; without such orders, the one whose account has it. `None`: the
 /// orders are nobody's yet, or of somebody who is not known.
-async fn who(eyes: Eyes<'_>, email: &Email) -> Result<Option<UserId>, WhyError> {
+async fn who(context: PassContext<'_>, email: &Email) -> Result<Option<UserId>, WhyError> {
     let emails = std::slice::from_ref(email);
-    let keys = eyes.store.buyers_named(&[], emails).await?;
+    let keys = context.store.buyers_named(&[], emails).await?;
     if keys.is_empty() {
-        let found = eyes.reader.users_by_email(emails).await?.into_iter().flat_map(|(_, users)| users);
+        let found = context.reader.users_by_email(emails).await?.into_iter().flat_map(|(_, users)| users);
         return only(email, found.collect());
     }
-    let buyers = buyers(eyes, &Span::Quick(eyes.store.orders_of_buyers(&keys).await?)).await?;
+    let buyers = buyers(context, &PassScope::Quick(context.store.orders_of_buyers(&keys).await?)).await?;
     let theirs = buyers.iter().filter(|one| keys.contains(&one.key));
     only(email, theirs.filter_map(StoredBuyer::user).cloned().collect())
 }
@@ -149,7 +149,7 @@ fn only(email: &Email, users: BTreeSet<UserId>) -> Result<Option<UserId>, WhyErr
 }
 
 /// Whether what would become of this user depends on what would become of others.
-fn is_limited(seen: &Seen, user: &UserId) -> bool {
+fn is_limited(seen: &PassDraft, user: &UserId) -> bool {
     let Some(user) = seen.scene.roster.ix(user) else { return false };
     let counts = |action: &Action| {
         action.user == user && (action.verb == Verb::Revoke || matches!(action.why.cause, Cause::Commit))
@@ -159,26 +159,26 @@ fn is_limited(seen: &Seen, user: &UserId) -> bool {
 }
 
 async fn told(
-    eyes: Eyes<'_>,
-    seen: Seen,
+    context: PassContext<'_>,
+    seen: PassDraft,
     user: Option<UserId>,
     account: Presence,
     buyers: &[StoredBuyer],
     ledger: &[LedgerRow],
 ) -> Result<Explanation, WhyError> {
     let scene = &seen.scene;
-    let now = eyes.now.as_second();
+    let now = context.now.as_second();
     let theirs: BTreeSet<BuyerKey> =
         buyers.iter().filter(|one| one.user() == user.as_ref()).map(|one| one.key).collect();
     let scope = Scope::Buyers(theirs.iter().copied().collect());
     // One user, whatever the number: those who are nobody yet get one of their own.
     let product = |key| scene.product_ix.get(&key).copied();
     let stand_in = |key| theirs.contains(&key).then_some(UserIx(0));
-    let mut purchases = eyes.store.purchases(&scene.catalog, &product, &stand_in, &scope).await?;
+    let mut purchases = context.store.purchases(&scene.catalog, &product, &stand_in, &scope).await?;
     let statements = statements(&mut purchases, &scene.catalog, now);
 
     let keys: Vec<BuyerKey> = buyers.iter().map(|one| one.key).collect();
-    let orders = eyes.store.stored_orders(&eyes.store.orders_of_buyers(&keys).await?).await?;
+    let orders = context.store.stored_orders(&context.store.orders_of_buyers(&keys).await?).await?;
     let waiting = buyers.iter().filter_map(|one| {
         let of: Vec<&StoredOrder> = orders.iter().filter(|order| order.order.buyer == one.buyer).collect();
         Waiting::new(&one.buyer, one.resolution.as_ref()?, of.len() as u64, &of.first()?.order.id)
@@ -186,7 +186,7 @@ async fn told(
     let waiting: Vec<Waiting> = waiting.collect();
     let (desired, actual, plan, names) = match &user {
         Some(_) => {
-            let names = seen.names(eyes, None).await?;
+            let names = seen.names(context, None).await?;
             (seen.wanted, seen.actual, seen.plan, names)
         }
         None => {
@@ -199,7 +199,7 @@ async fn told(
     for row in ledger {
         ours.extend(scene.catalog.find(&row.grant.target).map(|ix| (ix, mine(row))));
     }
-    let released: BTreeSet<TargetIx> = eyes
+    let released: BTreeSet<TargetIx> = context
         .store
         .released()
         .await?
@@ -218,7 +218,7 @@ async fn told(
     let emails = buyers.iter().filter_map(|one| one.buyer.email.as_ref()).map(Email::to_string).collect();
     let subject = user.as_ref().map_or(Some(UserIx(0)), |user| scene.roster.ix(user));
     Ok(explain(Facts {
-        config: eyes.origin,
+        config: context.origin,
         catalog: &scene.catalog,
         desired: &desired,
         actual: &actual,
@@ -234,7 +234,7 @@ async fn told(
         waiting,
         emails,
         idle,
-        now: eyes.now,
+        now: context.now,
     }))
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::explain::mine;
 use super::snapshot::{product_ix, widen};
-use super::{Eyes, PassError, Span, buyers, observe};
+use super::{PassContext, PassError, PassScope, buyers, observe};
 use crate::logto::name_forgotten;
 use crate::model::users::Roster;
 use crate::model::{Catalog, OrderKey, Target, TargetIx, UserId, UserIx};
@@ -17,16 +17,16 @@ use crate::store::{BuyerKey, LedgerRow, Scope, StoredBuyer};
 use crate::text::clean;
 
 /// Who holds `target` now. `None` where neither the file nor the ledger has that target.
-pub async fn who_has(eyes: Eyes<'_>, target: &Target) -> Result<Option<Holders>, PassError> {
-    let mut ledger = eyes.store.ledger(None).await?;
+pub async fn who_has(context: PassContext<'_>, target: &Target) -> Result<Option<Holders>, PassError> {
+    let mut ledger = context.store.ledger(None).await?;
     ledger.retain(|row| row.grant.target == *target);
-    let mut catalog = widen(eyes.catalog, &ledger, &eyes.config.protect.roles);
-    let forgotten = catalog.targets.iter_mut().filter(|entry| eyes.catalog.find(&entry.target).is_none());
-    name_forgotten(eyes.reader, forgotten, &eyes.config.protect).await?;
+    let mut catalog = widen(context.catalog, &ledger, &context.config.protect.roles);
+    let forgotten = catalog.targets.iter_mut().filter(|entry| context.catalog.find(&entry.target).is_none());
+    name_forgotten(context.reader, forgotten, &context.config.protect).await?;
     let Some(ix) = catalog.find(target) else { return Ok(None) };
     let entry = catalog.target(ix);
     let alone = Catalog { targets: vec![entry.clone()], products: Vec::new() };
-    let mut observed = observe::walk(eyes.reader, &alone, eyes.progress).await?;
+    let mut observed = observe::walk(context.reader, &alone, context.progress).await?;
     if let Some((_, error)) = observed.troubles.pop() {
         return Err(error.into());
     }
@@ -35,16 +35,16 @@ pub async fn who_has(eyes: Eyes<'_>, target: &Target) -> Result<Option<Holders>,
     let unseen: BTreeSet<UserId> =
         ours.keys().filter(|user| !seen.contains(**user)).map(|user| (*user).clone()).collect();
     if !unseen.is_empty() {
-        observe::confirm(eyes.reader, &alone, &mut observed, [(TargetIx(0), unseen)].into()).await?;
+        observe::confirm(context.reader, &alone, &mut observed, [(TargetIx(0), unseen)].into()).await?;
     }
     let seen = &observed.targets[0];
 
-    let buyers = buyers(eyes, &Span::Full).await?;
+    let buyers = buyers(context, &PassScope::Full).await?;
     let mut emails: BTreeMap<&UserId, BTreeSet<String>> = BTreeMap::new();
     for (user, email) in buyers.iter().filter_map(|one| Some((one.user()?, one.buyer.email.as_ref()?))) {
         emails.entry(user).or_default().insert(clean(email.as_str()).into_owned());
     }
-    let released: BTreeSet<UserId> = eyes
+    let released: BTreeSet<UserId> = context
         .store
         .released()
         .await?
@@ -53,7 +53,7 @@ pub async fn who_has(eyes: Eyes<'_>, target: &Target) -> Result<Option<Holders>,
         .map(|grant| grant.user)
         .collect();
     let unknown: Vec<&UserId> = seen.holders.iter().filter(|user| !ours.contains_key(user)).collect();
-    let explained = explained(eyes, &catalog, ix, &buyers, &unknown).await?;
+    let explained = explained(context, &catalog, ix, &buyers, &unknown).await?;
     let holder = |user: &UserId| {
         let ours = ours.get(user).map(|row| mine(row));
         let owner = match &ours {
@@ -72,8 +72,8 @@ pub async fn who_has(eyes: Eyes<'_>, target: &Target) -> Result<Option<Holders>,
     let missing = ours.keys().filter(|user| seen.asked.contains(**user) && !seen.holders.contains(**user));
     Ok(Some(Holders {
         version: Holders::VERSION,
-        config: eyes.origin.clone(),
-        at: eyes.now,
+        config: context.origin.clone(),
+        at: context.now,
         target: clean(&entry.name).into_owned(),
         target_key: clean(&entry.target.key()).into_owned(),
         coverage: messages::coverage(seen.coverage),
@@ -84,7 +84,7 @@ pub async fn who_has(eyes: Eyes<'_>, target: &Target) -> Result<Option<Holders>,
 
 /// Of users whose grant is not ours, the order that entitles to it now.
 async fn explained(
-    eyes: Eyes<'_>,
+    context: PassContext<'_>,
     catalog: &Catalog,
     target: TargetIx,
     buyers: &[StoredBuyer],
@@ -93,15 +93,15 @@ async fn explained(
     let roster: Roster = users.iter().map(|user| (*user).clone()).collect();
     let ranks: BTreeMap<BuyerKey, UserIx> =
         buyers.iter().filter_map(|one| Some((one.key, roster.ix(one.user()?)?))).collect();
-    let products = product_ix(eyes.store, catalog).await?;
+    let products = product_ix(context.store, catalog).await?;
     let (product, user) = (|key| products.get(&key).copied(), |key| ranks.get(&key).copied());
     let scope = Scope::Buyers(ranks.keys().copied().collect());
-    let mut purchases = eyes.store.purchases(catalog, &product, &user, &scope).await?;
-    let wanted = desired(&mut purchases, catalog, eyes.now.as_second());
+    let mut purchases = context.store.purchases(catalog, &product, &user, &scope).await?;
+    let wanted = desired(&mut purchases, catalog, context.now.as_second());
     let claims = wanted.targets[target.at()].iter().filter(|claim| claim.state == State::Entitled);
     let by_order: Vec<(OrderKey, &UserId)> = claims.map(|claim| (claim.order, roster.id(claim.user))).collect();
     let keys: Vec<OrderKey> = by_order.iter().map(|(order, _)| *order).collect();
-    let orders = eyes.store.stored_orders(&keys).await?;
+    let orders = context.store.stored_orders(&keys).await?;
     let names: BTreeMap<OrderKey, String> = orders
         .iter()
         .map(|one| (one.key, format!("{} of {}", clean(one.order.id.as_str()), clean(one.source.as_str()))))

@@ -7,7 +7,7 @@
 //!    made once more from what they say now
 //! 5. `apply`, which has no choice left
 //!
-//! [`look`] is 1 to 4 and holds a [`Reader`] only: a dry run ends there and has no way to write to Logto.
+//! [`plan_pass`] is 1 to 4 and holds a [`Reader`] only: a dry run ends there and has no way to write to Logto.
 //! What it keeps in the store is what it learned (orders, who buyers are), never what is ours.
 
 pub mod active;
@@ -40,16 +40,16 @@ use crate::shutdown::Shutdown;
 use crate::source::Source;
 use crate::store::{Outcome, Run, RunEnd, RunKind, Scope, Store, StoreError, StoredBuyer};
 use active::ActiveConfig;
-use apply::{Hands, apply};
+use apply::{Executor, apply};
 use observe::Progress;
 use snapshot::{Scene, widen};
 use waiting::waiting;
 
-pub(crate) use draft::{Seen, gated};
+pub(crate) use draft::{PassDraft, gated};
 
 /// Whom a pass looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Span {
+pub enum PassScope {
     /// Every target, walked.
     Full,
     /// The buyers of these orders, asked for by id.
@@ -58,7 +58,7 @@ pub enum Span {
 
 /// What a pass needs to look: nothing here can write to Logto.
 #[derive(Clone, Copy)]
-pub struct Eyes<'a> {
+pub struct PassContext<'a> {
     /// The configuration in force.
     pub config: &'a Config,
     /// Its file, digest and commit.
@@ -81,7 +81,7 @@ pub struct Eyes<'a> {
 
 /// What a pass saw and wants.
 #[derive(Debug)]
-pub struct Sight {
+pub struct PlannedPass {
     /// The plan, in numbers.
     pub plan: Plan,
     /// The plan, in words.
@@ -115,17 +115,17 @@ pub enum PassError {
     Store(#[from] StoreError),
 }
 
-impl Span {
+impl PassScope {
     /// `full` or `quick`.
     pub fn word(&self) -> &'static str {
         match self {
-            Span::Full => "full",
-            Span::Quick(_) => "quick",
+            PassScope::Full => "full",
+            PassScope::Quick(_) => "quick",
         }
     }
 }
 
-impl Sight {
+impl PlannedPass {
     /// The grant that an index into the catalog and one into the roster name.
     pub fn grant(&self, target: TargetIx, user: UserIx) -> Grant {
         Grant { user: self.roster.id(user).clone(), target: self.catalog.target(target).target.clone() }
@@ -143,69 +143,73 @@ impl PassError {
 }
 
 /// Looks and plans; changes nothing in Logto.
-pub async fn look(eyes: Eyes<'_>, span: &Span) -> Result<Sight, PassError> {
-    let seen = see(eyes, span, &BTreeSet::new()).await?;
-    let waiting = waiting(eyes, &seen.scene, &seen.buyers).await?;
-    seen.sight(eyes, waiting, None).await
+pub async fn plan_pass(context: PassContext<'_>, span: &PassScope) -> Result<PlannedPass, PassError> {
+    let seen = observe_and_plan(context, span, &BTreeSet::new()).await?;
+    let waiting = waiting(context, &seen.scene, &seen.buyers).await?;
+    seen.planned(context, waiting, None).await
 }
 
-/// What [`look`] knows before it is put into words. `also`: users whom a quick look asks about although no
+/// What [`plan_pass`] knows before it is put into words. `also`: users whom a quick look asks about although no
 /// order of `span` is theirs.
-pub(crate) async fn see(eyes: Eyes<'_>, span: &Span, also: &BTreeSet<UserId>) -> Result<Seen, PassError> {
-    let calls_before = eyes.reader.calls();
-    let buyers = buyers(eyes, span).await?;
+pub(crate) async fn observe_and_plan(
+    context: PassContext<'_>,
+    span: &PassScope,
+    also: &BTreeSet<UserId>,
+) -> Result<PassDraft, PassError> {
+    let calls_before = context.reader.calls();
+    let buyers = buyers(context, span).await?;
     let users: BTreeSet<UserId> = users_of(&buyers).into_iter().chain(also.iter().cloned()).collect();
     let ledger = match span {
-        Span::Full => eyes.store.ledger(None).await?,
-        Span::Quick(_) => eyes.store.ledger(Some(&users.iter().cloned().collect::<Vec<_>>())).await?,
+        PassScope::Full => context.store.ledger(None).await?,
+        PassScope::Quick(_) => context.store.ledger(Some(&users.iter().cloned().collect::<Vec<_>>())).await?,
     };
-    let mut catalog = widen(eyes.catalog, &ledger, &eyes.config.protect.roles);
-    let forgotten = catalog.targets.iter_mut().filter(|entry| eyes.catalog.find(&entry.target).is_none());
-    name_forgotten(eyes.reader, forgotten, &eyes.config.protect).await?;
+    let mut catalog = widen(context.catalog, &ledger, &context.config.protect.roles);
+    let forgotten = catalog.targets.iter_mut().filter(|entry| context.catalog.find(&entry.target).is_none());
+    name_forgotten(context.reader, forgotten, &context.config.protect).await?;
     let mut observed = match span {
-        Span::Full => observe::walk(eyes.reader, &catalog, eyes.progress).await?,
-        Span::Quick(_) => observe::ask(eyes.reader, &catalog, &users).await?,
+        PassScope::Full => observe::walk(context.reader, &catalog, context.progress).await?,
+        PassScope::Quick(_) => observe::ask(context.reader, &catalog, &users).await?,
     };
 
-    let scene = Scene::new(eyes, span, catalog, &buyers, &ledger, &observed).await?;
+    let scene = Scene::new(context, span, catalog, &buyers, &ledger, &observed).await?;
     drop(ledger);
-    let mut wanted = scene.desired(eyes).await?;
+    let mut wanted = scene.desired(context).await?;
     let doubtful = scene.doubtful(&wanted, &observed);
-    observe::confirm(eyes.reader, &scene.catalog, &mut observed, doubtful).await?;
-    let mut guard = scene.guard(eyes, &buyers).await?;
+    observe::confirm(context.reader, &scene.catalog, &mut observed, doubtful).await?;
+    let mut guard = scene.guard(context, &buyers).await?;
     let mut actual = scene.actual(&observed);
     let planner = |guard: &Guard| plan(scene.world(&wanted, &actual, guard));
-    let (mut planned, approvals) = gated(eyes, &scene, &mut guard, planner).await?;
-    if matches!(span, Span::Quick(_)) && planned.takes() && has_found(eyes).await? {
+    let (mut planned, approvals) = gated(context, &scene, &mut guard, planner).await?;
+    if matches!(span, PassScope::Quick(_)) && planned.takes() && has_found(context).await? {
         // Whoever was found may be one from whom something would be taken, and their order may entitle to it.
-        return Box::pin(see(eyes, span, also)).await;
+        return Box::pin(observe_and_plan(context, span, also)).await;
     }
     if !planned.verify.is_empty() {
-        guard.reread = reread(eyes, &planned.verify).await?;
+        guard.reread = reread(context, &planned.verify).await?;
         let holders = scene.holders(&planned.verify, &observed);
-        observe::confirm(eyes.reader, &scene.catalog, &mut observed, holders).await?;
-        wanted = scene.desired(eyes).await?;
+        observe::confirm(context.reader, &scene.catalog, &mut observed, holders).await?;
+        wanted = scene.desired(context).await?;
         actual = scene.actual(&observed);
         planned = plan(scene.world(&wanted, &actual, &guard));
     }
-    Ok(Seen { scene, plan: planned, wanted, actual, observed, buyers, approvals, calls_before })
+    Ok(PassDraft { scene, plan: planned, wanted, actual, observed, buyers, approvals, calls_before })
 }
 
 /// The buyers of a pass, each looked up in Logto if nobody has yet.
-pub(crate) async fn buyers(eyes: Eyes<'_>, span: &Span) -> Result<Vec<StoredBuyer>, PassError> {
+pub(crate) async fn buyers(context: PassContext<'_>, span: &PassScope) -> Result<Vec<StoredBuyer>, PassError> {
     let scope = match span {
-        Span::Full => Scope::All,
-        Span::Quick(orders) => Scope::Buyers(eyes.store.buyers_of_orders(orders).await?),
+        PassScope::Full => Scope::All,
+        PassScope::Quick(orders) => Scope::Buyers(context.store.buyers_of_orders(orders).await?),
     };
-    let buyers = eyes.store.buyers(&scope).await?;
-    let answers = directory::resolve(eyes.reader, &eyes.config.buyers, &buyers).await?;
-    eyes.store.resolve_buyers(&answers, eyes.now).await?;
+    let buyers = context.store.buyers(&scope).await?;
+    let answers = directory::resolve(context.reader, &context.config.buyers, &buyers).await?;
+    context.store.resolve_buyers(&answers, context.now).await?;
     let scope = match span {
-        Span::Full => Scope::All,
+        PassScope::Full => Scope::All,
         // What one of a user's orders ends, another of theirs may still entitle to.
-        Span::Quick(_) => {
-            let here = eyes.store.buyers(&scope).await?;
-            let mut keys = eyes.store.buyers_of_users(&users_of(&here)).await?;
+        PassScope::Quick(_) => {
+            let here = context.store.buyers(&scope).await?;
+            let mut keys = context.store.buyers_of_users(&users_of(&here)).await?;
             keys.extend(here.iter().map(|buyer| buyer.key));
             keys.sort_unstable();
             keys.dedup();
@@ -215,15 +219,15 @@ pub(crate) async fn buyers(eyes: Eyes<'_>, span: &Span) -> Result<Vec<StoredBuye
     if answers.is_empty() && scope == Scope::All {
         return Ok(buyers);
     }
-    Ok(eyes.store.buyers(&scope).await?)
+    Ok(context.store.buyers(&scope).await?)
 }
 
 /// Looks once more for the buyers who wait for an account: whether one of them has one now. A quick pass knows
 /// the orders of its own buyers only, and an order that is nobody's yet may entitle one of them.
-async fn has_found(eyes: Eyes<'_>) -> Result<bool, PassError> {
-    let waiting = eyes.store.buyers(&Scope::Buyers(eyes.store.waiting_buyers().await?)).await?;
-    let answers = directory::resolve(eyes.reader, &eyes.config.buyers, &waiting).await?;
-    eyes.store.resolve_buyers(&answers, eyes.now).await?;
+async fn has_found(context: PassContext<'_>) -> Result<bool, PassError> {
+    let waiting = context.store.buyers(&Scope::Buyers(context.store.waiting_buyers().await?)).await?;
+    let answers = directory::resolve(context.reader, &context.config.buyers, &waiting).await?;
+    context.store.resolve_buyers(&answers, context.now).await?;
     Ok(answers.iter().any(|(_, answer)| matches!(answer, Resolution::User(_))))
 }
 
@@ -233,12 +237,12 @@ fn users_of(buyers: &[StoredBuyer]) -> Vec<UserId> {
 }
 
 /// Reads the orders behind revocations again by id, each once.
-async fn reread(eyes: Eyes<'_>, verify: &Verify) -> Result<BTreeMap<OrderKey, Reread>, PassError> {
+async fn reread(context: PassContext<'_>, verify: &Verify) -> Result<BTreeMap<OrderKey, Reread>, PassError> {
     let keys: Vec<OrderKey> = verify.orders.iter().copied().collect();
     let mut answers = BTreeMap::new();
-    for stored in eyes.store.stored_orders(&keys).await? {
-        let answer = match eyes.sources.iter().find(|source| *source.name() == stored.source) {
-            Some(source) => ingest::reread(source, eyes.store, &stored.order.id, eyes.now).await?,
+    for stored in context.store.stored_orders(&keys).await? {
+        let answer = match context.sources.iter().find(|source| *source.name() == stored.source) {
+            Some(source) => ingest::reread(source, context.store, &stored.order.id, context.now).await?,
             // The file names the source no more: nobody is left to ask, and nothing is confirmed.
             None => Reread::Failed,
         };
@@ -248,12 +252,12 @@ async fn reread(eyes: Eyes<'_>, verify: &Verify) -> Result<BTreeMap<OrderKey, Re
 }
 
 /// Carries out what was planned and records it: 5 of a pass. `stop` ends it after what is in flight.
-pub async fn act(
+pub async fn execute_pass(
     active: &ActiveConfig,
     store: &Store,
     writer: &Writer,
-    sight: &Sight,
-    span: &Span,
+    planned: &PlannedPass,
+    span: &PassScope,
     now: Timestamp,
     shutdown: &Shutdown,
 ) -> Result<Report, StoreError> {
@@ -261,34 +265,34 @@ pub async fn act(
     // Where the pass is logged in a span, all that follows names its run.
     tracing::Span::current().record("run", run.as_str());
     let kind = match span {
-        Span::Full => RunKind::Full,
-        Span::Quick(_) => RunKind::Quick,
+        PassScope::Full => RunKind::Full,
+        PassScope::Quick(_) => RunKind::Quick,
     };
     let origin = &active.origin;
     let begin =
         Run { id: run.clone(), kind, config: origin.digest.clone(), commit: origin.commit.clone(), started: now };
     store.begin_run(&begin).await?;
-    let mappings = mappings(&sight.catalog, |_| true);
+    let mappings = mappings(&planned.catalog, |_| true);
     // As of the look, which may be a while ago: an order that it saw is not older than a mapping that it saw.
-    store.note_mappings(&mappings, sight.at).await?;
+    store.note_mappings(&mappings, planned.at).await?;
 
     // Used up before anything is done: an approval is good for once, also for a pass that is killed.
-    store.use_approvals(&run, &sight.approvals, now).await?;
+    store.use_approvals(&run, &planned.approvals, now).await?;
 
     let Logto { batch, concurrency, .. } = active.config.logto;
-    let hands = Hands { writer, store, run: &run, batch, at_once: concurrency, now };
-    let mut report = apply(hands, sight, shutdown).await?;
+    let executor = Executor { writer, store, run: &run, batch, at_once: concurrency, now };
+    let mut report = apply(executor, planned, shutdown).await?;
     lose_sight_of(store, &report, now).await?;
 
-    let whole = sight.troubles.is_empty() && report.stopped == 0;
+    let whole = planned.troubles.is_empty() && report.stopped == 0;
     if kind == RunKind::Full && whole {
         // What a commit causes stays limited until none of it is held any more.
-        let held: BTreeSet<TargetIx> = sight.plan.held.iter().map(|held| held.action.target).collect();
-        store.settle_mappings(&self::mappings(&sight.catalog, |target| !held.contains(&target)), now).await?;
+        let held: BTreeSet<TargetIx> = planned.plan.held.iter().map(|held| held.action.target).collect();
+        store.settle_mappings(&self::mappings(&planned.catalog, |target| !held.contains(&target)), now).await?;
     }
     let finished = clock::now();
     report.elapsed = std::time::Duration::try_from(finished.duration_since(now)).unwrap_or_default();
-    report.calls = active.reader.calls() - sight.calls_before;
+    report.calls = active.reader.calls() - planned.calls_before;
     let figures = report.figures();
     let end = RunEnd {
         finished,

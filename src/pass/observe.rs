@@ -21,7 +21,7 @@ pub type Progress<'a> = &'a (dyn Fn(&str, u64, u64) + Sync);
 
 /// What was seen of one target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct ObservedTarget {
     /// Who was seen to hold it.
     pub holders: BTreeSet<UserId>,
     /// How much of the whole that is.
@@ -32,7 +32,7 @@ pub struct Seen {
     pub tied: BTreeSet<UserId>,
 }
 
-impl Seen {
+impl ObservedTarget {
     /// The same in ranks. A user who is not in the roster is left out: nobody speaks of them.
     pub fn holding(&self, roster: &Roster) -> Holding {
         let ranks = |users: &BTreeSet<UserId>| users.iter().filter_map(|user| roster.ix(user)).collect();
@@ -59,7 +59,7 @@ impl Seen {
 #[derive(Debug, Default)]
 pub struct Observed {
     /// One for each target.
-    pub targets: Vec<Seen>,
+    pub targets: Vec<ObservedTarget>,
     /// Targets by name that could not be read, and why.
     pub troubles: Vec<(String, LogtoError)>,
 }
@@ -68,7 +68,8 @@ pub struct Observed {
 /// see that the organization exists, or an organization role that nobody was seen to hold. A target that cannot be read is `Unread`; only an error that would
 /// meet every call alike (the credentials, the address) ends it.
 pub async fn walk(reader: &Reader, catalog: &Catalog, progress: Progress<'_>) -> Result<Observed, LogtoError> {
-    let mut observed = Observed { targets: vec![Seen::default(); catalog.targets.len()], troubles: Vec::new() };
+    let mut observed =
+        Observed { targets: vec![ObservedTarget::default(); catalog.targets.len()], troubles: Vec::new() };
     let roles = catalog.indices().filter_map(|(ix, entry)| match &entry.target {
         Target::Role { role } => Some((ix, entry, role)),
         Target::Membership { .. } | Target::OrganizationRole { .. } => None,
@@ -143,7 +144,8 @@ async fn miss_organization_roles(
 /// in an organization.
 pub async fn ask(reader: &Reader, catalog: &Catalog, users: &BTreeSet<UserId>) -> Result<Observed, LogtoError> {
     let everything = catalog.indices().map(|(ix, _)| (ix, users.clone())).collect();
-    let mut observed = Observed { targets: vec![Seen::default(); catalog.targets.len()], troubles: Vec::new() };
+    let mut observed =
+        Observed { targets: vec![ObservedTarget::default(); catalog.targets.len()], troubles: Vec::new() };
     for seen in &mut observed.targets {
         seen.coverage = Coverage::Asked;
     }
@@ -198,7 +200,7 @@ pub async fn confirm(
 
 /// Takes the exact answer about one user's organizations into one target.
 fn place(
-    seen: &mut Seen,
+    seen: &mut ObservedTarget,
     catalog: &Catalog,
     ix: TargetIx,
     user: &UserId,
@@ -222,7 +224,7 @@ fn place(
 }
 
 /// One walk of an organization tells its membership and every role in it.
-fn spread(targets: &mut [Seen], catalog: &Catalog, organization: &OrganizationId, walk: &MemberWalk) {
+fn spread(targets: &mut [ObservedTarget], catalog: &Catalog, organization: &OrganizationId, walk: &MemberWalk) {
     let coverage = whole_or_partial(walk.whole(), walk.members.len(), walk.total.max(walk.total_at_end));
     for (ix, entry) in inside(catalog, organization) {
         let seen = &mut targets[ix.at()];

@@ -7,7 +7,7 @@
 
 use jiff::Timestamp;
 
-use super::Sight;
+use super::PlannedPass;
 use super::apply::{adoptions, forgotten};
 use crate::model::{Grant, RunId};
 use crate::store::{LedgerRow, Store, StoreError};
@@ -26,8 +26,8 @@ pub struct Rebuild {
 
 impl Rebuild {
     /// What a full look says that the ledger lacks, and has too much.
-    pub fn of(sight: &Sight, now: Timestamp) -> Self {
-        Self { adopt: adoptions(sight, &RunId::from(BY_HAND), now), close: forgotten(sight) }
+    pub fn of(planned: &PlannedPass, now: Timestamp) -> Self {
+        Self { adopt: adoptions(planned, &RunId::from(BY_HAND), now), close: forgotten(planned) }
     }
 
     /// Whether the ledger is as it should be.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::{SignedDuration, Timestamp};
 
 use super::observe::Observed;
-use super::{Eyes, Span};
+use super::{PassContext, PassScope};
 use crate::model::users::Roster;
 use crate::model::{Catalog, Email, Grant, ProductIx, Rule, SourceName, Target, TargetIx, UserId, UserIx};
 use crate::planner::desired::{Desired, State, desired};
@@ -65,8 +65,8 @@ pub struct Scene {
 impl Scene {
     /// Puts together what a pass knows before it plans.
     pub async fn new(
-        eyes: Eyes<'_>,
-        span: &Span,
+        context: PassContext<'_>,
+        span: &PassScope,
         mut catalog: Catalog,
         buyers: &[StoredBuyer],
         ledger: &[LedgerRow],
@@ -76,34 +76,34 @@ impl Scene {
         let owners = ledger.iter().map(|row| &row.grant.user);
         let roster: Roster =
             holders.chain(owners).chain(buyers.iter().filter_map(StoredBuyer::user)).cloned().collect();
-        let age = match eyes.store.last_full_pass().await? {
+        let age = match context.store.last_full_pass().await? {
             Some(_) => LedgerAge::Seasoned,
             None => LedgerAge::Fresh,
         };
         // A ledger that has seen no full pass has seen no commit either.
         if age == LedgerAge::Seasoned {
-            note_new_mappings(eyes, &mut catalog).await?;
+            note_new_mappings(context, &mut catalog).await?;
         }
         let by_name = products_by_name(&catalog);
         let find = |product: &str, source: &str| find(&by_name, product, source);
-        let product_ix = product_ix(eyes.store, &catalog).await?;
+        let product_ix = product_ix(context.store, &catalog).await?;
         let user_ix = buyers.iter().filter_map(|one| Some((one.key, roster.ix(one.user()?)?))).collect();
-        let ours = ours(eyes, &catalog, &roster, ledger, find).await?;
+        let ours = ours(context, &catalog, &roster, ledger, find).await?;
         let scope = match span {
-            Span::Full => Scope::All,
-            Span::Quick(_) => Scope::Buyers(buyers.iter().map(|buyer| buyer.key).collect()),
+            PassScope::Full => Scope::All,
+            PassScope::Quick(_) => Scope::Buyers(buyers.iter().map(|buyer| buyer.key).collect()),
         };
         drop(by_name);
-        let freeze = eyes.store.frozen(eyes.now).await?.map(freeze_view);
+        let freeze = context.store.frozen(context.now).await?.map(freeze_view);
         Ok(Self { catalog, roster, age, ours, scope, product_ix, user_ix, freeze })
     }
 
     /// What should be, by the orders that the store has now.
-    pub async fn desired(&self, eyes: Eyes<'_>) -> Result<Desired, StoreError> {
+    pub async fn desired(&self, context: PassContext<'_>) -> Result<Desired, StoreError> {
         let product = |key| self.product_ix.get(&key).copied();
         let user = |key| self.user_ix.get(&key).copied();
-        let mut purchases = eyes.store.purchases(&self.catalog, &product, &user, &self.scope).await?;
-        Ok(desired(&mut purchases, &self.catalog, eyes.now.as_second()))
+        let mut purchases = context.store.purchases(&self.catalog, &product, &user, &self.scope).await?;
+        Ok(desired(&mut purchases, &self.catalog, context.now.as_second()))
     }
 
     /// What is, by what was seen.
@@ -151,8 +151,8 @@ impl Scene {
     }
 
     /// What is allowed.
-    pub async fn guard(&self, eyes: Eyes<'_>, buyers: &[StoredBuyer]) -> Result<Guard, StoreError> {
-        let protect = &eyes.config.protect;
+    pub async fn guard(&self, context: PassContext<'_>, buyers: &[StoredBuyer]) -> Result<Guard, StoreError> {
+        let protect = &context.config.protect;
         let by_email = buyers
             .iter()
             .filter(|one| one.buyer.email.as_ref().is_some_and(|email| protect.covers(email)))
@@ -163,18 +163,18 @@ impl Scene {
         protected.dedup();
         // A product that any source may sell is blind when one source is.
         let unread = |source: &Option<SourceName>| match source {
-            Some(source) => eyes.unread.contains(source),
-            None => !eyes.unread.is_empty(),
+            Some(source) => context.unread.contains(source),
+            None => !context.unread.is_empty(),
         };
         let blind = (0..).map(ProductIx).zip(&self.catalog.products).filter(|(_, rule)| unread(&rule.source));
-        let flapping = eyes.store.flapping(UNDONE_TWICE, eyes.now - RESTLESS).await?;
+        let flapping = context.store.flapping(UNDONE_TWICE, context.now - RESTLESS).await?;
         Ok(Guard {
             protected,
             blind: blind.map(|(ix, _)| ix).collect(),
             freeze: self.freeze.as_ref().map_or(Freeze::Nothing, |freeze| freeze.stops),
             flapping: self.cells(&flapping),
-            released: self.cells(&eyes.store.released().await?),
-            ..Guard::new(eyes.config.prune, eyes.config.limits.clone(), self.age)
+            released: self.cells(&context.store.released().await?),
+            ..Guard::new(context.config.prune, context.config.limits.clone(), self.age)
         })
     }
 
@@ -229,8 +229,8 @@ fn find(by_name: &ByName<'_>, product: &str, source: &str) -> Option<ProductIx> 
 }
 
 /// Marks the mappings that no full pass has settled yet, so that what they cause counts as a commit's doing.
-async fn note_new_mappings(eyes: Eyes<'_>, catalog: &mut Catalog) -> Result<(), StoreError> {
-    let known: HashMap<(String, String), Option<u32>> = eyes
+async fn note_new_mappings(context: PassContext<'_>, catalog: &mut Catalog) -> Result<(), StoreError> {
+    let known: HashMap<(String, String), Option<u32>> = context
         .store
         .mappings()
         .await?
@@ -245,7 +245,7 @@ async fn note_new_mappings(eyes: Eyes<'_>, catalog: &mut Catalog) -> Result<(), 
         let product = rule.key();
         for entitlement in &mut rule.entitlements {
             let key = (product.clone(), keys[entitlement.target.at()].clone());
-            entitlement.new_since = known.get(&key).copied().unwrap_or(Some(seconds(eyes.now)));
+            entitlement.new_since = known.get(&key).copied().unwrap_or(Some(seconds(context.now)));
         }
     }
     Ok(())
@@ -257,7 +257,7 @@ fn seconds(at: Timestamp) -> u32 {
 }
 
 async fn ours(
-    eyes: Eyes<'_>,
+    context: PassContext<'_>,
     catalog: &Catalog,
     roster: &Roster,
     ledger: &[LedgerRow],
@@ -275,10 +275,10 @@ async fn ours(
     for run in &mut ours.targets {
         run.sort_unstable_by_key(|owned| owned.user);
     }
-    let yesterday = eyes.now - SignedDuration::from_hours(24);
-    let base = eyes.store.owned_at(yesterday).await?;
-    let revoked = eyes.store.revoked_since(yesterday).await?;
-    let config_granted = eyes.store.config_grants_since(yesterday).await?;
+    let yesterday = context.now - SignedDuration::from_hours(24);
+    let base = context.store.owned_at(yesterday).await?;
+    let revoked = context.store.revoked_since(yesterday).await?;
+    let config_granted = context.store.config_grants_since(yesterday).await?;
     let keys: BTreeSet<String> = catalog.targets.iter().map(|entry| entry.target.key()).collect();
     for ((_, entry), tally) in catalog.indices().zip(&mut ours.tally) {
         let of = |counts: &BTreeMap<String, u64>| counts.get(&entry.target.key()).copied().unwrap_or_default();

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::snapshot::{Scene, widen};
-use super::{Eyes, PassError, Seen, Sight, Span, buyers, gated, observe};
+use super::{PassContext, PassDraft, PassError, PassScope, PlannedPass, buyers, gated, observe};
 use crate::logto::name_forgotten;
 use crate::model::users::Roster;
 use crate::model::{Catalog, Grant, Ownership, ProductIx, RunId, TargetIx, UserId, Verb};
@@ -19,9 +19,9 @@ use crate::store::{AuditRow, Cause, LedgerRow, StoreError};
 
 /// A run, looked back at.
 #[derive(Debug)]
-pub struct LookBack {
+pub struct UndoPlan {
     /// The plan that takes it back, as a pass would see it.
-    pub sight: Sight,
+    pub planned: PlannedPass,
     /// What it took away and cannot be given back, since the order or the product is not known any more.
     pub lost: Vec<Grant>,
     /// How many grants it changed. None: there is no such run, or it did nothing.
@@ -29,43 +29,43 @@ pub struct LookBack {
 }
 
 /// Plans the inverse of `run`; changes nothing in Logto.
-pub async fn look_back(eyes: Eyes<'_>, run: &RunId) -> Result<LookBack, PassError> {
-    let calls_before = eyes.reader.calls();
-    let turned = turned(&eyes.store.audit_of_run(run).await?);
-    let buyers = buyers(eyes, &Span::Full).await?;
-    let ledger = eyes.store.ledger(None).await?;
+pub async fn plan_undo(context: PassContext<'_>, run: &RunId) -> Result<UndoPlan, PassError> {
+    let calls_before = context.reader.calls();
+    let turned = turned(&context.store.audit_of_run(run).await?);
+    let buyers = buyers(context, &PassScope::Full).await?;
+    let ledger = context.store.ledger(None).await?;
     // Targets and products that the run named and neither the file nor the ledger knows any more.
     let named: Vec<LedgerRow> =
         ledger.iter().cloned().chain(turned.iter().filter_map(|(_, row)| as_row(row))).collect();
-    let mut catalog = widen(eyes.catalog, &named, &eyes.config.protect.roles);
-    let forgotten = catalog.targets.iter_mut().filter(|entry| eyes.catalog.find(&entry.target).is_none());
-    name_forgotten(eyes.reader, forgotten, &eyes.config.protect).await?;
-    let mut observed = observe::walk(eyes.reader, &catalog, eyes.progress).await?;
+    let mut catalog = widen(context.catalog, &named, &context.config.protect.roles);
+    let forgotten = catalog.targets.iter_mut().filter(|entry| context.catalog.find(&entry.target).is_none());
+    name_forgotten(context.reader, forgotten, &context.config.protect).await?;
+    let mut observed = observe::walk(context.reader, &catalog, context.progress).await?;
     let mut asked: BTreeMap<TargetIx, BTreeSet<UserId>> = BTreeMap::new();
     for grant in turned.iter().filter_map(|(_, row)| row.grant.as_ref()) {
         if let Some(target) = catalog.find(&grant.target) {
             asked.entry(target).or_default().insert(grant.user.clone());
         }
     }
-    observe::confirm(eyes.reader, &catalog, &mut observed, asked).await?;
+    observe::confirm(context.reader, &catalog, &mut observed, asked).await?;
 
-    let scene = Scene::new(eyes, &Span::Full, catalog, &buyers, &ledger, &observed).await?;
-    let wanted = scene.desired(eyes).await?;
+    let scene = Scene::new(context, &PassScope::Full, catalog, &buyers, &ledger, &observed).await?;
+    let wanted = scene.desired(context).await?;
     let actual = scene.actual(&observed);
-    let mut guard = scene.guard(eyes, &buyers).await?;
+    let mut guard = scene.guard(context, &buyers).await?;
     let mut inverses = Vec::new();
     let mut lost = Vec::new();
     for (verb, row) in &turned {
         let Some(grant) = &row.grant else { continue };
-        match inverse(eyes, &scene.catalog, &scene.roster, *verb, row, grant).await? {
+        match inverse(context, &scene.catalog, &scene.roster, *verb, row, grant).await? {
             Some(inverse) => inverses.push(inverse),
             None => lost.push(grant.clone()),
         }
     }
     let planner = |guard: &Guard| undo(scene.world(&wanted, &actual, guard), &inverses);
-    let (plan, approvals) = gated(eyes, &scene, &mut guard, planner).await?;
-    let seen = Seen { scene, plan, wanted, actual, observed, buyers, approvals, calls_before };
-    Ok(LookBack { sight: seen.sight(eyes, Vec::new(), Some(run.clone())).await?, lost, changed: turned.len() })
+    let (plan, approvals) = gated(context, &scene, &mut guard, planner).await?;
+    let seen = PassDraft { scene, plan, wanted, actual, observed, buyers, approvals, calls_before };
+    Ok(UndoPlan { planned: seen.planned(context, Vec::new(), Some(run.clone())).await?, lost, changed: turned.len() })
 }
 
 /// What the run did to each grant last, turned round. What was only written down is left alone.
@@ -109,7 +109,7 @@ fn as_row(row: &AuditRow) -> Option<LedgerRow> {
 
 /// One line of the trail in the numbers of this look. `None`: it would have to be given back without a reason.
 async fn inverse(
-    eyes: Eyes<'_>,
+    context: PassContext<'_>,
     catalog: &Catalog,
     roster: &Roster,
     verb: Verb,
@@ -118,7 +118,7 @@ async fn inverse(
 ) -> Result<Option<Inverse>, StoreError> {
     let (Some(target), Some(user)) = (catalog.find(&grant.target), roster.ix(&grant.user)) else { return Ok(None) };
     let order = match (&row.source, &row.order) {
-        (Some(source), Some(order)) => eyes.store.find_order(source, order).await?.map(|found| found.key),
+        (Some(source), Some(order)) => context.store.find_order(source, order).await?.map(|found| found.key),
         _ => None,
     };
     let product = (0..).map(ProductIx).zip(&catalog.products).find_map(|(ix, rule)| {

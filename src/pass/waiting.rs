@@ -3,14 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::snapshot::Scene;
-use super::{Eyes, PassError};
+use super::{PassContext, PassError};
 use crate::model::{OrderId, OrderKey, UserIx};
 use crate::planner::desired::{State, desired};
 use crate::report::Waiting;
 use crate::store::{BuyerKey, Scope, StoredBuyer};
 
 /// Buyers who are nobody yet, or two, and have paid for something.
-pub(super) async fn waiting(eyes: Eyes<'_>, scene: &Scene, buyers: &[StoredBuyer]) -> Result<Vec<Waiting>, PassError> {
+pub(super) async fn waiting(
+    context: PassContext<'_>,
+    scene: &Scene,
+    buyers: &[StoredBuyer],
+) -> Result<Vec<Waiting>, PassError> {
     let open: Vec<&StoredBuyer> = buyers.iter().filter(|one| one.user().is_none()).collect();
     // The same core answers what they would hold: each of them stands in as a user of their own.
     let stand_in: HashMap<BuyerKey, UserIx> =
@@ -18,14 +22,14 @@ pub(super) async fn waiting(eyes: Eyes<'_>, scene: &Scene, buyers: &[StoredBuyer
     let product = |key| scene.product_ix.get(&key).copied();
     let user = |key| stand_in.get(&key).copied();
     let scope = Scope::Buyers(open.iter().map(|one| one.key).collect());
-    let mut purchases = eyes.store.purchases(&scene.catalog, &product, &user, &scope).await?;
-    let wanted = desired(&mut purchases, &scene.catalog, eyes.now.as_second());
+    let mut purchases = context.store.purchases(&scene.catalog, &product, &user, &scope).await?;
+    let wanted = desired(&mut purchases, &scene.catalog, context.now.as_second());
     let mut orders: BTreeMap<UserIx, BTreeSet<OrderKey>> = BTreeMap::new();
     for claim in wanted.targets.iter().flatten().filter(|claim| claim.state == State::Entitled) {
         orders.entry(claim.user).or_default().insert(claim.order);
     }
     let firsts: Vec<OrderKey> = orders.values().map(|orders| *orders.first().expect("made with one")).collect();
-    let firsts = eyes.store.stored_orders(&firsts).await?;
+    let firsts = context.store.stored_orders(&firsts).await?;
     let names: BTreeMap<OrderKey, OrderId> = firsts.into_iter().map(|one| (one.key, one.order.id)).collect();
     let waiting = orders.iter().filter_map(|(user, orders)| {
         let one = open[user.at()];

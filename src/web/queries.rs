@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use super::error::Fault;
 use super::{App, Refused};
 use crate::model::{SourceName, Target};
-use crate::pass::Eyes;
+use crate::pass::PassContext;
 use crate::pass::explain::{Whom, why};
 use crate::pass::holders::who_has;
 use crate::report::status::{About, Status};
@@ -25,7 +25,7 @@ pub(super) const AT_ONCE: usize = 4;
 pub(super) async fn explained(app: &App, whom: &str) -> Result<Explanation, Fault> {
     let unknown = || Fault::Missing(format!("`{}` is neither a user id nor an address", shown(whom)));
     let whom = Whom::parse(whom).ok_or_else(unknown)?;
-    let explained = aside(app, async move |eyes: Eyes<'_>| why(eyes, &whom).await);
+    let explained = aside(app, async move |context: PassContext<'_>| why(context, &whom).await);
     Ok(explained.await??)
 }
 
@@ -42,7 +42,7 @@ pub(super) async fn history(app: &App, explanation: &Explanation) -> Result<Vec<
 pub(super) async fn holders(app: &App, key: &str) -> Result<Holders, Fault> {
     let unknown = || Fault::Missing(format!("neither the file nor the ledger has the target `{}`", shown(key)));
     let target = Target::from_key(key).ok_or_else(unknown)?;
-    let found = aside(app, async move |eyes: Eyes<'_>| who_has(eyes, &target).await);
+    let found = aside(app, async move |context: PassContext<'_>| who_has(context, &target).await);
     found.await??.ok_or_else(unknown)
 }
 
@@ -50,7 +50,7 @@ pub(super) async fn holders(app: &App, key: &str) -> Result<Holders, Fault> {
 /// Goes on to its end, and counts until then, also where whoever asked is gone.
 async fn aside<T: Send + 'static>(
     app: &App,
-    question: impl AsyncFnOnce(Eyes<'_>) -> T + Send + 'static,
+    question: impl AsyncFnOnce(PassContext<'_>) -> T + Send + 'static,
 ) -> Result<T, Fault> {
     let open = app.open().ok_or(Fault::Closed)?;
     let permit = Arc::clone(app.questions()).try_acquire_owned().map_err(|_| Refused::Busy)?;
@@ -58,7 +58,7 @@ async fn aside<T: Send + 'static>(
     let looking = tokio::task::spawn_blocking(move || {
         let _permit = permit;
         let quiet = |_: &str, _, _| {};
-        runtime.block_on(question(open.active.eyes(&open.store, &unread, &quiet, now)))
+        runtime.block_on(question(open.active.context(&open.store, &unread, &quiet, now)))
     });
     looking.await.map_err(|_| Fault::Closed)
 }

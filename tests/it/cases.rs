@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use entitled::daemon::presets;
 use entitled::pass::active::{Simulators, activate};
 use entitled::pass::ingest::{Breadth, intake};
-use entitled::pass::{Sight, Span, act, look};
+use entitled::pass::{PassScope, PlannedPass, execute_pass, plan_pass};
 use entitled::report::Origin;
 use entitled::sandbox::{Options, Running, SHOP_TOKEN, Seed};
 use entitled::shutdown::Shutdown;
@@ -108,18 +108,20 @@ impl Stage {
             let every = active.config.schedule.full_read;
             intake(source, &store, Breadth::Changes, every, now).await.unwrap();
         }
-        let sight = async || -> Sight {
+        let planned = async || -> PlannedPass {
             let unread = BTreeSet::new();
-            look(active.eyes(&store, &unread, &|_, _, _| {}, now), &Span::Full).await.unwrap()
+            plan_pass(active.context(&store, &unread, &|_, _, _| {}, now), &PassScope::Full).await.unwrap()
         };
-        let first = sight().await;
+        let first = planned().await;
         let report =
-            act(&active, &store, &active.client.writer(), &first, &Span::Full, now, &Shutdown::never()).await.unwrap();
+            execute_pass(&active, &store, &active.client.writer(), &first, &PassScope::Full, now, &Shutdown::never())
+                .await
+                .unwrap();
         assert_eq!(report.figures().failed, 0, "{}: {report:#?}", case.display());
         assert_eq!(report.figures().done, first.view.changes.len() as u64, "{}", case.display());
         // What a fresh ledger holds, the first pass lets go; all else is done in one.
         if !first.view.held.iter().any(|held| held.hold == "FreshLedger") {
-            let left = sight().await.view;
+            let left = planned().await.view;
             assert!(left.in_sync(), "{}: not done in one pass\n{}", case.display(), report::text(&left, Color::Plain));
         }
         store.close().await;

@@ -14,7 +14,7 @@ mod why;
 use std::collections::BTreeSet;
 
 use entitled::model::{Ownership, UserId};
-use entitled::pass::Span;
+use entitled::pass::PassScope;
 use entitled::report::run::Came;
 use entitled::store::Verb;
 
@@ -63,7 +63,7 @@ async fn every_change_explains_itself() {
     let mut stage = Stage::usual().await;
     let (_, order) = stage.buyer("ann@example.com", "prd_pro");
     let passed = stage.pass().await;
-    let change = &passed.sight.view.changes[0];
+    let change = &passed.planned.view.changes[0];
     assert_eq!(change.order.as_deref(), Some(order.as_str()));
     assert_eq!(change.product.as_deref(), Some("prd_pro"));
     let yaml = file("owned", NO_LIMITS, PRODUCTS);
@@ -89,7 +89,7 @@ async fn what_an_order_explains_is_adopted_and_the_rest_stays_foreign() {
 
     assert_eq!(passed.changes(), []);
     assert_eq!(passed.report.adopted, 1);
-    assert_eq!(passed.sight.view.summary.foreign, 1);
+    assert_eq!(passed.planned.view.summary.foreign, 1);
     assert_eq!(stage.logto.writes(), [], "adopting changes nothing in Logto");
     let ledger = stage.store.ledger(None).await.unwrap();
     assert_eq!(ledger.len(), 1);
@@ -111,7 +111,7 @@ async fn drift_is_undone() {
     stage.logto.remove_member(&stage.organization(), &ann);
     let passed = stage.pass().await;
     assert_eq!(passed.changes().len(), 2);
-    assert!(passed.sight.view.changes.iter().all(|change| change.because.contains("somebody took it away")));
+    assert!(passed.planned.view.changes.iter().all(|change| change.because.contains("somebody took it away")));
     assert_eq!(stage.acme(), [(ann, vec!["member"])].into());
     stage.is_settled().await;
 }
@@ -125,7 +125,7 @@ async fn prune_never_only_adds() {
     stage.logto.clear_requests();
     let passed = stage.pass().await;
     assert_eq!((passed.changes(), passed.held()), (vec![], vec![]));
-    assert_eq!(passed.sight.view.targets.iter().map(|target| target.kept).sum::<u64>(), 1);
+    assert_eq!(passed.planned.view.targets.iter().map(|target| target.kept).sum::<u64>(), 1);
     assert_eq!(stage.logto.writes(), []);
     assert_eq!(stage.holders("paid-tier"), set([&ann]));
     assert_eq!(stage.store.ledger(None).await.unwrap().len(), 1, "it stays ours");
@@ -235,7 +235,7 @@ async fn a_lost_store_only_adds() {
     for _ in 0..3 {
         let passed = stage.pass().await;
         assert_eq!(passed.changes(), []);
-        assert_eq!(passed.sight.view.summary.foreign, 1, "nothing explains it any more");
+        assert_eq!(passed.planned.view.summary.foreign, 1, "nothing explains it any more");
     }
     assert_eq!(stage.logto.writes(), []);
     assert_eq!(stage.holders("paid-tier"), set([&ann, &ben]));
@@ -249,7 +249,7 @@ async fn a_report_counts_the_calls_of_its_own_pass() {
     let mut stage = Stage::usual().await;
     stage.buyer("ann@example.com", "prd_pro");
     stage.pass().await;
-    for span in [Span::Full, Span::Quick(Vec::new())] {
+    for span in [PassScope::Full, PassScope::Quick(Vec::new())] {
         stage.logto.clear_requests();
         let report = stage.over(&span).await.report;
         assert_eq!(report.calls, stage.logto.requests().len() as u64, "{span:?}");

@@ -4,7 +4,7 @@
 mod of_a_plan;
 
 use entitled::model::{OrderId, UserId};
-use entitled::pass::Span;
+use entitled::pass::PassScope;
 use entitled::sandbox::{APP_SECRET, Fault, Rule, SHOP_TOKEN};
 use entitled::store::Verb;
 use jiff::SignedDuration;
@@ -88,8 +88,8 @@ async fn promise_3_what_is_missing_or_unread_takes_nothing() {
         .add(Rule { status: Some(403), ..Rule::new(Fault::Refuse) }.path(&format!("/api/roles/{role}/users")));
     stage.shop.set_status(&orders[2], "refunded");
     stage.poll().await.unwrap();
-    if let Ok(sight) = stage.look(&Span::Full).await {
-        assert_eq!(sight.view.changes, []);
+    if let Ok(planned) = stage.plan_pass(&PassScope::Full).await {
+        assert_eq!(planned.view.changes, []);
     }
     assert!(users.iter().all(|user| stage.holders("paid-tier").contains(user)));
 }
@@ -104,7 +104,7 @@ async fn promise_4_what_exceeds_a_limit_is_held_with_what_lets_it_through() {
     let passed = stage.pass().await;
     assert_eq!(passed.changes(), []);
     assert_eq!(passed.held().len(), 20);
-    for held in &passed.sight.view.held {
+    for held in &passed.planned.view.held {
         let digest = held.set.as_ref().unwrap();
         assert!(held.hold == "OverLimit" && held.lift.contains(&format!("`entitled approve {digest}`")), "{held:?}");
         assert!(held.reason.contains("10 ") && held.reason.contains("2 allowed"), "{held:?}");
@@ -169,7 +169,7 @@ async fn promise_8_every_change_explains_itself() {
     let (ann, bought) = stage.buyer("ann@example.com", "prd_team");
     stage.logto.add_member(&stage.organization(), &ann);
     let passed = stage.pass().await;
-    let view = &passed.sight.view;
+    let view = &passed.planned.view;
     assert_eq!((view.changes.len(), view.adoptions.len()), (3, 1), "{view:#?}");
     for change in view.changes.iter().chain(&view.adoptions) {
         let order = change.order.as_deref().expect("an order");

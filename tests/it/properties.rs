@@ -62,10 +62,10 @@ impl Any {
         desired(&mut self.purchases.clone(), &self.catalog, NOW)
     }
 
-    fn with<T>(&self, look: impl FnOnce(World<'_>, &Plan) -> T) -> T {
+    fn with<T>(&self, plan_pass: impl FnOnce(World<'_>, &Plan) -> T) -> T {
         let (desired, Self { catalog, actual, ours, guard, .. }) = (self.desired(), self);
         let world = World { catalog, desired: &desired, actual, ours, guard };
-        look(world, &plan(world))
+        plan_pass(world, &plan(world))
     }
 
     fn plan(&self) -> Plan {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::cli::bootstrap::{Keep, Opened, open};
 use crate::cli::{Context, Exit, Failure, say};
-use crate::pass::{Sight, Span, act};
+use crate::pass::{PassScope, PlannedPass, execute_pass};
 use crate::report::View;
 use crate::shutdown::Shutdown;
 use crate::store::lease;
@@ -28,17 +28,17 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let saved = args.plan.as_deref().map(saved).transpose()?;
     let opened = open(context, Keep::Real).await?;
     let _lease = take(&opened)?;
-    let sight = opened.look(clock::now()).await?;
+    let planned = opened.plan_pass(clock::now()).await?;
     // Who saved a plan has seen it, and it is carried out as it was seen or not at all.
     let agreed = args.yes || saved.is_some();
     if let Some(saved) = saved {
-        same(&saved, &sight.view)?;
+        same(&saved, &planned.view)?;
     }
-    say(&report::text(&sight.view, context.color))?;
-    if !sight.view.in_sync() && !agreed && !asked()? {
+    say(&report::text(&planned.view, context.color))?;
+    if !planned.view.in_sync() && !agreed && !asked()? {
         return Ok(Exit::Pending);
     }
-    let ended = carry_out(context, &opened, &sight, &Shutdown::never()).await;
+    let ended = carry_out(context, &opened, &planned, &Shutdown::never()).await;
     opened.store.close().await;
     ended
 }
@@ -57,22 +57,22 @@ pub(crate) fn take(opened: &Opened) -> Result<Lease, Failure> {
 pub(crate) async fn carry_out(
     context: &Context,
     opened: &Opened,
-    sight: &Sight,
+    planned: &PlannedPass,
     shutdown: &Shutdown,
 ) -> Result<Exit, Failure> {
-    carry_out_over(context, opened, sight, &Span::Full, shutdown).await
+    carry_out_over(context, opened, planned, &PassScope::Full, shutdown).await
 }
 
 /// The same for a plan that is recorded as one over `span`.
 pub(crate) async fn carry_out_over(
     context: &Context,
     opened: &Opened,
-    sight: &Sight,
-    span: &Span,
+    planned: &PlannedPass,
+    span: &PassScope,
     shutdown: &Shutdown,
 ) -> Result<Exit, Failure> {
     let writer = opened.active.client.writer();
-    let report = act(&opened.active, &opened.store, &writer, sight, span, clock::now(), shutdown).await?;
+    let report = execute_pass(&opened.active, &opened.store, &writer, planned, span, clock::now(), shutdown).await?;
     say(&report::report(&report, context.color))?;
     Ok(if report.figures().failed > 0 || report.stopped > 0 {
         Exit::Failed

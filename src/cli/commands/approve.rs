@@ -39,16 +39,16 @@ const VALID: SignedDuration = SignedDuration::from_hours(24);
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let opened = open(context, Keep::Scratch).await?;
     let now = clock::now();
-    let sight = match &args.undo {
-        Some(run) => undo::look(&opened, run, now).await?.sight,
-        None => opened.look(now).await?,
+    let planned = match &args.undo {
+        Some(run) => undo::plan_pass(&opened, run, now).await?.planned,
+        None => opened.plan_pass(now).await?,
     };
-    if sight.approvals.contains(&args.digest) {
+    if planned.approvals.contains(&args.digest) {
         say(&format!("`{}` is let through already; the next pass carries it out\n", clean(&args.digest)))?;
         return Ok(Exit::Done);
     }
-    let set: Vec<&HeldChange> = sets(&sight.view).remove(args.digest.as_str()).unwrap_or_default();
-    let Some(first) = set.first() else { return Err(unknown(&args.digest, &sight.view)) };
+    let set: Vec<&HeldChange> = sets(&planned.view).remove(args.digest.as_str()).unwrap_or_default();
+    let Some(first) = set.first() else { return Err(unknown(&args.digest, &planned.view)) };
 
     let store = Store::open(&opened.active.config.store).await?;
     let approval = Approval {

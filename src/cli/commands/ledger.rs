@@ -15,7 +15,7 @@ use super::apply;
 use crate::cli::bootstrap::{Keep, load, open};
 use crate::cli::{Context, Exit, Failure, lookup, say};
 use crate::model::Grant;
-use crate::pass::Sight;
+use crate::pass::PlannedPass;
 use crate::pass::ingest::Breadth;
 use crate::pass::rebuild::Rebuild;
 use crate::report::messages::count;
@@ -103,9 +103,9 @@ async fn rebuild(context: &Context, yes: bool) -> Result<Exit, Failure> {
     let now = clock::now();
     // A ledger that was lost may have lost orders with it, behind a cursor that was not.
     opened.read(Breadth::Everything, now).await?;
-    let sight = opened.look(now).await?;
-    let rebuild = Rebuild::of(&sight, now);
-    say(&shown(&rebuild, &sight, context.color))?;
+    let planned = opened.plan_pass(now).await?;
+    let rebuild = Rebuild::of(&planned, now);
+    say(&shown(&rebuild, &planned, context.color))?;
     if rebuild.is_empty() {
         return Ok(Exit::Done);
     }
@@ -118,12 +118,12 @@ async fn rebuild(context: &Context, yes: bool) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn shown(rebuild: &Rebuild, sight: &Sight, color: Color) -> String {
+fn shown(rebuild: &Rebuild, planned: &PlannedPass, color: Color) -> String {
     let name = |grant: &Grant| {
-        let entry = sight.catalog.find(&grant.target).map(|ix| sight.catalog.target(ix).name.clone());
+        let entry = planned.catalog.find(&grant.target).map(|ix| planned.catalog.target(ix).name.clone());
         clean(&entry.unwrap_or_else(|| grant.target.unnamed())).into_owned()
     };
-    let adopt = sight.view.adoptions.iter().map(|change| {
+    let adopt = planned.view.adoptions.iter().map(|change| {
         let email = change.email.as_ref().map(|email| format!("<{email}>")).unwrap_or_default();
         vec![
             format!("  {}", color.paint("36", "=")),
@@ -139,15 +139,15 @@ fn shown(rebuild: &Rebuild, sight: &Sight, color: Color) -> String {
         vec![format!("  {}", color.paint("33", "x")), name(grant), user, String::new(), because]
     });
     let mut out = report::table(&adopt.chain(close).collect::<Vec<_>>());
-    for (target, _) in &sight.troubles {
+    for (target, _) in &planned.troubles {
         let _ = writeln!(out, "{} {} could not be read and stays as it is", color.paint("33", "!"), clean(target));
     }
-    let foreign = sight.view.summary.foreign;
+    let foreign = planned.view.summary.foreign;
     let outlook = if rebuild.is_empty() {
         "Nothing to write: the ledger has what orders explain and Logto holds.".to_owned()
     } else {
         format!("Rebuild: {} to adopt, {} to close. Logto is not written to.", rebuild.adopt.len(), rebuild.close.len())
     };
-    let _ = writeln!(out, "{outlook} {foreign} foreign. ({})", sight.view.config.short());
+    let _ = writeln!(out, "{outlook} {foreign} foreign. ({})", planned.view.config.short());
     out
 }

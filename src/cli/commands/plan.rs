@@ -63,5 +63,5 @@ pub(crate) async fn show(context: &Context, output: Output) -> Result<Exit, Fail
 
 async fn observe(context: &Context) -> Result<View, Failure> {
     let opened = open(context, Keep::Scratch).await?;
-    Ok(opened.look(clock::now()).await?.view)
+    Ok(opened.plan_pass(clock::now()).await?.view)
 }

@@ -61,12 +61,12 @@ async fn once(context: &Context, mut shutdown: Shutdown) -> Result<Exit, Failure
         () = shutdown.wait() => return Ok(Exit::Failed),
     };
     let _lease = apply::take(&opened)?;
-    let sight = tokio::select! {
-        sight = opened.look(clock::now()) => sight?,
+    let planned = tokio::select! {
+        planned = opened.plan_pass(clock::now()) => planned?,
         () = shutdown.wait() => return Ok(Exit::Failed),
     };
-    say(&report::text(&sight.view, context.color))?;
-    let ended = apply::carry_out(context, &opened, &sight, &shutdown).await;
+    say(&report::text(&planned.view, context.color))?;
+    let ended = apply::carry_out(context, &opened, &planned, &shutdown).await;
     opened.store.close().await;
     ended
 }

@@ -14,9 +14,9 @@ use super::apply;
 use crate::cli::bootstrap::{Keep, Opened, open};
 use crate::cli::{Context, Exit, Failure, say};
 use crate::model::RunId;
-use crate::pass::Span;
+use crate::pass::PassScope;
 use crate::pass::ingest::Breadth;
-use crate::pass::undo::{LookBack, look_back};
+use crate::pass::undo::{UndoPlan, plan_undo};
 use crate::shutdown::Shutdown;
 use crate::text::clean;
 use crate::{clock, report};
@@ -41,30 +41,30 @@ const AGAIN: &str = "The next pass does it all again, unless the file or the ord
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let opened = open(context, Keep::Real).await?;
     let _lease = apply::take(&opened)?;
-    let back = look(&opened, &args.run, clock::now()).await?;
+    let back = plan_pass(&opened, &args.run, clock::now()).await?;
     for grant in &back.lost {
         let (target, user) = (clean(&grant.target.unnamed()).into_owned(), clean(grant.user.as_str()).into_owned());
         eprintln!("warning: {target} of {user} cannot be given back: the order behind it is not known any more");
     }
-    let sight = back.sight;
-    say(&report::text(&sight.view, context.color))?;
-    if !sight.view.in_sync() {
+    let planned = back.planned;
+    say(&report::text(&planned.view, context.color))?;
+    if !planned.view.in_sync() {
         say(&format!("{AGAIN}\n"))?;
         if !args.yes && !apply::asked()? {
             return Ok(Exit::Pending);
         }
     }
     // Recorded as a pass over some users: it settles no mapping, and does not season a new ledger.
-    apply::carry_out_over(context, &opened, &sight, &Span::Quick(Vec::new()), &Shutdown::never()).await
+    apply::carry_out_over(context, &opened, &planned, &PassScope::Quick(Vec::new()), &Shutdown::never()).await
 }
 
 /// Reads every source, then looks back at a run; refuses one that changed nothing.
-pub(crate) async fn look(opened: &Opened, run: &str, now: Timestamp) -> Result<LookBack, Failure> {
+pub(crate) async fn plan_pass(opened: &Opened, run: &str, now: Timestamp) -> Result<UndoPlan, Failure> {
     opened.read(Breadth::Changes, now).await?;
     let unread = BTreeSet::new();
     let silent = |_: &str, _, _| {};
-    let eyes = opened.active.eyes(&opened.store, &unread, &silent, now);
-    let back = look_back(eyes, &RunId::from(run)).await?;
+    let context = opened.active.context(&opened.store, &unread, &silent, now);
+    let back = plan_undo(context, &RunId::from(run)).await?;
     if back.changed == 0 {
         return Err(Failure::plain(
             format!("no run `{}` is known to have changed anything", run),

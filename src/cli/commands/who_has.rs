@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let bars = Bars::default();
     let unread = BTreeSet::new();
     let report = |target: &str, done, total| bars.report(target, done, total);
-    let holders = who_has(opened.active.eyes(&opened.store, &unread, &report, now), &target).await?;
+    let holders = who_has(opened.active.context(&opened.store, &unread, &report, now), &target).await?;
     let holders = holders.expect("it was found in the same catalog");
     say(&match args.output {
         Output::Text => report::holders_text(&holders, context.color),

@@ -41,7 +41,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     opened.read(Breadth::Changes, now).await?;
     let unread = std::collections::BTreeSet::new();
     let silent = |_: &str, _, _| {};
-    let mut explained = why(opened.active.eyes(&opened.store, &unread, &silent, now), &whom).await?;
+    let mut explained = why(opened.active.context(&opened.store, &unread, &silent, now), &whom).await?;
     if !args.target.is_empty() {
         only(&mut explained, &args.target)?;
     }

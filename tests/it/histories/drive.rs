@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use entitled::model;
 use entitled::model::{Buyer, Email, Prune, Standing, Target, UserId};
 use entitled::pass::ingest::{Breadth, intake};
-use entitled::pass::{Sight, Span, act, look};
+use entitled::pass::{PassScope, PlannedPass, execute_pass, plan_pass};
 use entitled::planner::{Hold, Verb};
 use entitled::sandbox::{APP_SECRET, Faults, Knobs, SHOP_TOKEN};
 use entitled::shutdown::Shutdown;
@@ -90,20 +90,21 @@ impl World {
     async fn turn_of_the_loop(&mut self, reach: Reach, distorted: [bool; 2]) -> Result<Came, String> {
         self.poll(distorted).await?;
         let span = match reach {
-            Reach::Full => Span::Full,
-            Reach::Quick => Span::Quick(self.touched.clone()),
+            Reach::Full => PassScope::Full,
+            Reach::Quick => PassScope::Quick(self.touched.clone()),
         };
         if reach == Reach::Full
             && let Err(error) = self.active.refresh().await
         {
             return Ok(Came::Failed(format!("{error:?}")));
         }
-        let sight = match self.look(&span).await? {
-            Ok(sight) => sight,
+        let planned = match self.plan_pass(&span).await? {
+            Ok(planned) => planned,
             Err(error) => return Ok(Came::Failed(error)),
         };
         let writer = self.active.client.writer();
-        let report = act(&self.active, self.store(), &writer, &sight, &span, self.now, &Shutdown::never()).await;
+        let report =
+            execute_pass(&self.active, self.store(), &writer, &planned, &span, self.now, &Shutdown::never()).await;
         let report = report.map_err(|error| format!("the store failed: {error:?}"))?;
         for line in &report.lines {
             let change = &line.change;
@@ -113,13 +114,13 @@ impl World {
                 return Err(format!("a change does not explain itself: {change:?}"));
             }
         }
-        Ok(Came::Through(self.withheld(&sight)))
+        Ok(Came::Through(self.withheld(&planned)))
     }
 
-    pub(super) fn withheld(&self, sight: &Sight) -> Withheld {
-        let mut withheld = Withheld { whole: sight.troubles.is_empty(), ..Withheld::default() };
-        for held in &sight.plan.held {
-            let grant = sight.grant(held.action.target, held.action.user);
+    pub(super) fn withheld(&self, planned: &PlannedPass) -> Withheld {
+        let mut withheld = Withheld { whole: planned.troubles.is_empty(), ..Withheld::default() };
+        for held in &planned.plan.held {
+            let grant = planned.grant(held.action.target, held.action.user);
             if let Some(thing) = self.thing(&grant.target) {
                 withheld.cells.insert((grant.user, thing), (held.action.verb, held.hold));
             }
@@ -129,29 +130,29 @@ impl World {
     }
 
     /// Looks, and sees that looking wrote nothing, told no secret, and left nothing without a reason.
-    pub(super) async fn look(&self, span: &Span) -> Result<Result<Sight, String>, String> {
+    pub(super) async fn plan_pass(&self, span: &PassScope) -> Result<Result<PlannedPass, String>, String> {
         self.logto.clear_requests();
         self.shops.iter().for_each(|shop| shop.clear_requests());
         let (held, ledger) = (self.held(), self.store().ledger(None).await.unwrap());
-        let eyes = self.active.eyes(self.store(), &self.unread, &|_, _, _| {}, self.now);
-        let sight = look(eyes, span).await.map_err(|error| format!("{error:?}"));
+        let context = self.active.context(self.store(), &self.unread, &|_, _, _| {}, self.now);
+        let planned = plan_pass(context, span).await.map_err(|error| format!("{error:?}"));
         let writes: Vec<_> =
             self.logto.writes().into_iter().chain(self.shops.iter().flat_map(|shop| shop.writes())).collect();
         if !writes.is_empty() || self.held() != held || self.store().ledger(None).await.unwrap() != ledger {
             return Err(format!("a dry look wrote: {writes:?}"));
         }
-        let said = match &sight {
-            Ok(sight) => format!("{:?} {:?}", sight.view, sight.troubles),
+        let said = match &planned {
+            Ok(planned) => format!("{:?} {:?}", planned.view, planned.troubles),
             Err(error) => error.clone(),
         };
         if [SHOP_TOKEN, APP_SECRET].iter().any(|secret| said.contains(secret)) {
             return Err(format!("a secret is told: {said}"));
         }
-        let held = sight.iter().flat_map(|sight| &sight.view.held);
+        let held = planned.iter().flat_map(|planned| &planned.view.held);
         if let Some(mute) = held.into_iter().find(|one| one.reason.is_empty() || one.lift.is_empty()) {
             return Err(format!("a hold says nothing: {mute:?}"));
         }
-        Ok(sight)
+        Ok(planned)
     }
 
     async fn poll(&mut self, distorted: [bool; 2]) -> Verdict {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use entitled::model::{Prune, UserId};
-use entitled::pass::{Sight, Span};
+use entitled::pass::{PassScope, PlannedPass};
 use entitled::planner::{Bound, Doubt, Gap, Hold, Verb};
 use jiff::SignedDuration;
 
@@ -20,13 +20,13 @@ impl World {
             self.pass(&step).await.map_err(|error| format!("pass {number} after the last step: {error}"))?;
         }
         self.now += SignedDuration::from_secs(2);
-        let sight = self.look(&Span::Full).await??;
-        if !sight.plan.actions.is_empty() || !sight.plan.adopt.is_empty() || !sight.troubles.is_empty() {
-            return Err(format!("two passes later the plan is not empty: {:#?}", sight.view.changes));
+        let planned = self.plan_pass(&PassScope::Full).await??;
+        if !planned.plan.actions.is_empty() || !planned.plan.adopt.is_empty() || !planned.troubles.is_empty() {
+            return Err(format!("two passes later the plan is not empty: {:#?}", planned.view.changes));
         }
         let mut withheld: BTreeMap<(UserId, Thing), Verb> = BTreeMap::new();
-        for held in &sight.plan.held {
-            let grant = sight.grant(held.action.target, held.action.user);
+        for held in &planned.plan.held {
+            let grant = planned.grant(held.action.target, held.action.user);
             let thing = self.thing(&grant.target);
             self.right_hold(&grant.user, thing, held.action.verb, held.hold).map_err(|why| {
                 format!("{why}: {:?} of {grant:?} ({thing:?})\norders: {:#?}", held.hold, self.orders_of(&grant.user))
@@ -35,20 +35,20 @@ impl World {
                 withheld.insert((grant.user, thing), held.action.verb);
             }
         }
-        self.nobody_is_guessed(&sight)?;
+        self.nobody_is_guessed(&planned)?;
         self.compare(&withheld)
     }
 
     /// Whoever paid under an address of two accounts is shown with the question which of them it is.
-    fn nobody_is_guessed(&self, sight: &Sight) -> Verdict {
+    fn nobody_is_guessed(&self, planned: &PlannedPass) -> Verdict {
         for order in self.orders.iter().filter(|order| self.accounts.is_ambiguous(order)) {
             let address = order.email.as_deref().unwrap_or_default().to_lowercase();
             let entitles = |thing: Thing| {
                 order.surely_entitles(&self.rules, thing, self.at()) && self.known_target(thing).is_some()
             };
             let asked = |one: &entitled::report::Waiting| one.reason == "Ambiguous" && one.buyer.contains(&address);
-            if THINGS.into_iter().any(entitles) && !sight.view.waiting.iter().any(asked) {
-                return Err(format!("nobody asks whose this is: {order:?}\n{:?}", sight.view.waiting));
+            if THINGS.into_iter().any(entitles) && !planned.view.waiting.iter().any(asked) {
+                return Err(format!("nobody asks whose this is: {order:?}\n{:?}", planned.view.waiting));
             }
         }
         Ok(())

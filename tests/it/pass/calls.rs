@@ -32,13 +32,14 @@ async fn one_dead_user_among_a_hundred_costs_a_handful() {
         stage.buyer(&format!("buyer-{number}@example.com"), "prd_pro");
     }
     stage.poll().await.unwrap();
-    let span = entitled::pass::Span::Full;
-    let sight = stage.look(&span).await.unwrap();
-    let dead = sight.view.changes[42].user.clone();
+    let span = entitled::pass::PassScope::Full;
+    let planned = stage.plan_pass(&span).await.unwrap();
+    let dead = planned.view.changes[42].user.clone();
     stage.logto.delete_user(&dead);
     stage.logto.clear_requests();
     let (writer, stop, now) = (stage.active.client.writer(), entitled::shutdown::Shutdown::never(), stage.now());
-    let report = entitled::pass::act(&stage.active, &stage.store, &writer, &sight, &span, now, &stop).await.unwrap();
+    let report =
+        entitled::pass::execute_pass(&stage.active, &stage.store, &writer, &planned, &span, now, &stop).await.unwrap();
     assert_eq!((report.figures().done, report.figures().failed), (99, 1));
     assert_eq!(report.gone, [dead].into());
     let calls = stage.logto.requests().len();

@@ -33,7 +33,7 @@ fn products(count: usize) -> String {
 }
 
 fn shown(passed: &Passed) -> String {
-    text(&passed.sight.view, Color::Plain)
+    text(&passed.planned.view, Color::Plain)
 }
 
 #[tokio::test]
@@ -55,8 +55,8 @@ async fn a_commit_that_drops_nine_of_ten_products_takes_nothing() {
     assert_eq!((passed.changes(), stage.logto.writes(), held(&stage)), (vec![], vec![], 20));
     // No target is over a limit of its own; together they are.
     assert!(passed.held().len() == 18 && passed.held().iter().all(|one| one.0 == "OverLimit"), "{:?}", passed.held());
-    let set: BTreeSet<&str> = passed.sight.view.held.iter().filter_map(|one| one.set.as_deref()).collect();
-    let [digest] = set.into_iter().collect::<Vec<_>>()[..] else { panic!("{:?}", passed.sight.view.held) };
+    let set: BTreeSet<&str> = passed.planned.view.held.iter().filter_map(|one| one.set.as_deref()).collect();
+    let [digest] = set.into_iter().collect::<Vec<_>>()[..] else { panic!("{:?}", passed.planned.view.held) };
     says(
         &shown(&passed),
         &[
@@ -140,7 +140,7 @@ async fn a_logto_that_loses_rows_in_a_walk_takes_nothing() {
     stage.logto.faults().ties();
     stage.logto.clear_requests();
     let passed = stage.pass().await;
-    assert!(passed.sight.plan.is_empty(), "{:?}", passed.sight.view);
+    assert!(passed.planned.plan.is_empty(), "{:?}", passed.planned.view);
     assert_eq!((stage.logto.writes(), stage.holders("paid-tier").len()), (vec![], 150));
     says(
         &shown(&passed),

@@ -72,7 +72,7 @@ async fn an_order_that_changes_its_mind_while_it_is_read_again_keeps_its_grant()
     stage.shop.set_status(&orders[0], "refunded");
     let touched = stage.poll().await.unwrap();
     stage.shop.set_status(&orders[0], "paid");
-    let passed = stage.over(&entitled::pass::Span::Quick(touched)).await;
+    let passed = stage.over(&entitled::pass::PassScope::Quick(touched)).await;
     assert_eq!((passed.changes(), passed.held()), (vec![], vec![]));
     assert_eq!(stage.holders("paid-tier"), set([&users[0]]));
 }
@@ -97,7 +97,7 @@ async fn an_unknown_standing_changes_nothing_either_way() {
     stage.shop.set_status(&order, "on_hold");
     let passed = stage.quick().await;
     assert_eq!((passed.changes(), passed.held()), (vec![], vec![]));
-    assert_eq!(passed.sight.view.summary.unknown, 2);
+    assert_eq!(passed.planned.view.summary.unknown, 2);
     assert_eq!(stage.full().await.changes(), []);
     assert_eq!(stage.holders("paid-tier"), set([&users[0], &users[1]]));
     stage.shop.set_status(&order, "paid");
@@ -117,14 +117,14 @@ async fn what_expires_goes_in_its_second_and_not_before() {
     stage.ahead = day * 32;
     let passed = stage.pass().await;
     assert_eq!((passed.changes(), passed.held()), (vec![], vec![]), "the grace keeps it");
-    let ends = passed.sight.next_change.unwrap();
+    let ends = passed.planned.next_change.unwrap();
     let left = ends.duration_since(stage.now());
     assert!(left > day - SignedDuration::from_mins(1) && left < day + SignedDuration::from_mins(1), "{left}");
 
     stage.ahead = day * 33 + SignedDuration::from_secs(2);
     let passed = stage.pass().await;
     assert_eq!(passed.changes(), [("revoke", "role paid-tier", &users[0])]);
-    assert!(passed.sight.view.changes[0].because.contains("expired"), "{:?}", passed.sight.view.changes);
+    assert!(passed.planned.view.changes[0].because.contains("expired"), "{:?}", passed.planned.view.changes);
     assert_eq!(stage.shop.counts().reads, 0, "the clock proves it, and no order is read again");
     stage.is_settled().await;
 }
@@ -152,7 +152,7 @@ async fn a_commit_that_unmaps_a_product_is_evidence() {
     let passed = stage.pass().await;
     let mut expected = [("revoke", users[0].clone()), ("revoke", users[1].clone())];
     expected.sort();
-    let changes = &passed.sight.view.changes;
+    let changes = &passed.planned.view.changes;
     let found: Vec<(&str, entitled::model::UserId)> =
         changes.iter().map(|change| (change.action.as_str(), change.user.clone())).collect();
     assert_eq!(found, expected);
@@ -169,7 +169,7 @@ async fn a_product_that_moves_to_another_role_gives_before_it_takes() {
     let passed = stage.pass().await;
     let verbs: Vec<&str> = passed.changes().iter().map(|change| change.0).collect();
     assert_eq!(verbs, ["grant", "revoke"]);
-    assert!(passed.sight.view.changes[0].because.contains("now gives this"), "{:?}", passed.sight.view.changes);
+    assert!(passed.planned.view.changes[0].because.contains("now gives this"), "{:?}", passed.planned.view.changes);
     assert_eq!((stage.holders("beta"), stage.holders("paid-tier")), (set([&users[0]]), set([])));
     stage.is_settled().await;
 }
@@ -185,7 +185,7 @@ async fn a_commit_that_drops_nearly_everything_is_held_whole() {
         assert_eq!(passed.changes(), []);
         assert_eq!(passed.held().len(), users.len());
         assert!(passed.held().iter().all(|held| held.0 == "OverLimit"), "{:?}", passed.held());
-        let reason = &passed.sight.view.held[0].reason;
+        let reason = &passed.planned.view.held[0].reason;
         assert!(reason.contains("20 revocations") && reason.contains("5 allowed"), "{reason}");
     }
     assert_eq!(stage.logto.writes(), []);
@@ -285,7 +285,7 @@ async fn a_first_pass_is_no_commit_however_long_the_read_before_it_took() {
     stage.poll().await.unwrap();
     stage.ahead = SignedDuration::from_mins(5);
     let passed = stage.full().await;
-    assert!(passed.sight.view.changes[0].because.contains("paid for prd_pro"), "{:?}", passed.sight.view.changes);
+    assert!(passed.planned.view.changes[0].because.contains("paid for prd_pro"), "{:?}", passed.planned.view.changes);
     assert_eq!(stage.history().await[0].cause, Some(Cause::Order));
 }
 
@@ -317,7 +317,7 @@ async fn each_ending_ends_as_the_file_says() {
     ] {
         stage.shop.set_status(order, status);
         let passed = stage.quick().await;
-        assert_eq!(passed.changes().len(), usize::from(revoked), "{status}: {:?}", passed.sight.view);
+        assert_eq!(passed.changes().len(), usize::from(revoked), "{status}: {:?}", passed.planned.view);
     }
     // The dispute was won.
     stage.shop.set_status(&pro, "paid");

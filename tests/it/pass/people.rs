@@ -11,14 +11,14 @@ async fn who_has_no_account_waits_for_one() {
     stage.shop.buy(&"prd_pro".into(), "lena@example.com");
     let passed = stage.pass().await;
     assert_eq!(passed.changes(), []);
-    let waiting = &passed.sight.view.waiting;
+    let waiting = &passed.planned.view.waiting;
     assert_eq!((waiting.len(), waiting[0].reason.as_str()), (1, "NoAccount"));
     assert!(waiting[0].lift.contains("lena@example.com"), "{waiting:?}");
 
     let lena = stage.logto.add_user("lena@example.com");
     let passed = stage.pass().await;
     assert_eq!(passed.changes(), [("grant", "role paid-tier", &lena)]);
-    assert_eq!(passed.sight.view.waiting, []);
+    assert_eq!(passed.planned.view.waiting, []);
     stage.is_settled().await;
 }
 
@@ -39,9 +39,9 @@ async fn two_accounts_for_one_address_are_nobody() {
     let order = stage.shop.buy(&"prd_pro".into(), "Twin@example.com");
     let passed = stage.pass().await;
     assert_eq!(passed.changes(), []);
-    let waiting = &passed.sight.view.waiting;
+    let waiting = &passed.planned.view.waiting;
     assert_eq!((waiting.len(), waiting[0].reason.as_str()), (1, "Ambiguous"));
-    assert_eq!((passed.sight.view.summary.held, waiting[0].order.as_str()), (1, order.as_str()));
+    assert_eq!((passed.planned.view.summary.held, waiting[0].order.as_str()), (1, order.as_str()));
     assert!(waiting[0].lift.contains(one.as_str()) && waiting[0].lift.contains(other.as_str()), "{waiting:?}");
     assert!(matches!(stage.resolution("twin@example.com").await, Some(Resolution::Ambiguous(_))));
 
@@ -112,7 +112,7 @@ async fn who_is_deleted_waits_to_come_back() {
     let passed = stage.pass().await;
     assert!(passed.report.gone.contains(&ann), "{:?}", passed.report);
     let passed = stage.pass().await;
-    assert_eq!((passed.changes(), passed.sight.view.waiting.len()), (vec![], 1));
+    assert_eq!((passed.changes(), passed.planned.view.waiting.len()), (vec![], 1));
     assert_eq!(stage.resolution("ann@example.com").await, Some(Resolution::NoAccount));
     stage.is_settled().await;
 

@@ -1,7 +1,7 @@
 //! A ledger made anew from orders and Logto: it knows more, and takes nothing from anybody.
 
 use entitled::model::{Ownership, UserId};
-use entitled::pass::Span;
+use entitled::pass::PassScope;
 use entitled::pass::rebuild::Rebuild;
 use entitled::store::Verb;
 
@@ -10,8 +10,8 @@ use crate::support::stage::{NO_LIMITS, PRODUCTS, Stage, file};
 
 async fn rebuilt(stage: &mut Stage) -> Rebuild {
     stage.poll().await.unwrap();
-    let sight = stage.look(&Span::Full).await.unwrap();
-    let rebuild = Rebuild::of(&sight, stage.now());
+    let planned = stage.plan_pass(&PassScope::Full).await.unwrap();
+    let rebuild = Rebuild::of(&planned, stage.now());
     rebuild.write(&stage.store, "alice", stage.now()).await.unwrap();
     rebuild
 }
@@ -49,8 +49,8 @@ async fn after_a_rebuild_nothing_is_taken_that_was_not_proved_afresh() {
         let trail = stage.history().await;
         assert!(trail.iter().all(|row| row.verb == Verb::Adopted && row.who.as_deref() == Some("alice")), "{trail:?}");
 
-        let sight = stage.look(&Span::Full).await.unwrap();
-        assert_eq!(sight.view.summary.revocations, 0, "{prune}: {:#?}", sight.view);
+        let planned = stage.plan_pass(&PassScope::Full).await.unwrap();
+        assert_eq!(planned.view.summary.revocations, 0, "{prune}: {:#?}", planned.view);
         let passed = stage.pass().await;
         assert_eq!(passed.changes(), [], "{prune}");
         assert!(passed.held().iter().all(|held| held.0 == "FreshLedger"), "{prune}: {:?}", passed.held());

@@ -24,9 +24,9 @@ async fn a_walk_that_loses_rows_takes_nothing_and_gives_nothing_twice() {
     stage.logto.clear_requests();
 
     let passed = stage.pass().await;
-    let coverage = passed.sight.view.targets.iter().find(|target| target.name == "role paid-tier").unwrap();
+    let coverage = passed.planned.view.targets.iter().find(|target| target.name == "role paid-tier").unwrap();
     assert_eq!(coverage.coverage, "partial: 248 of 250");
-    assert!(passed.sight.plan.is_empty(), "{:?}", passed.sight.view);
+    assert!(passed.planned.plan.is_empty(), "{:?}", passed.planned.view);
     assert_eq!(stage.logto.writes(), []);
 
     // New buyers and a refund in the same lossy walk.
@@ -86,7 +86,7 @@ async fn an_organization_that_is_deleted_takes_nothing_else_along() {
         held.len() == 2 && held.iter().all(|held| (held.0, held.1, held.3) == ("Incomplete", "grant", &ann)),
         "{held:?}"
     );
-    assert!(passed.sight.view.held[0].reason.contains("not in Logto any more"), "{:?}", passed.sight.view.held);
+    assert!(passed.planned.view.held[0].reason.contains("not in Logto any more"), "{:?}", passed.planned.view.held);
     assert_eq!(stage.logto.writes(), []);
     assert_eq!(stage.holders("paid-tier"), set([&ben]), "the others go on");
     // Nor does a refund now: there is nothing to take it from.
@@ -135,13 +135,14 @@ async fn a_role_that_goes_between_looking_and_acting_is_said_to_be_gone() {
     let (ann, _) = stage.buyer("ann@example.com", "prd_pro");
     let (ben, _) = stage.buyer("ben@example.com", "prd_team");
     stage.poll().await.unwrap();
-    let span = entitled::pass::Span::Full;
-    let sight = stage.look(&span).await.unwrap();
+    let span = entitled::pass::PassScope::Full;
+    let planned = stage.plan_pass(&span).await.unwrap();
     stage.logto.delete_role(&stage.logto.role("paid-tier").unwrap());
     let writer = stage.active.client.writer();
     let stop = entitled::shutdown::Shutdown::never();
     let now = stage.now();
-    let report = entitled::pass::act(&stage.active, &stage.store, &writer, &sight, &span, now, &stop).await.unwrap();
+    let report =
+        entitled::pass::execute_pass(&stage.active, &stage.store, &writer, &planned, &span, now, &stop).await.unwrap();
     let gone: Vec<_> = report.lines.iter().filter(|line| matches!(line.came, Came::Gone(_))).collect();
     assert!(gone.len() == 1 && gone[0].change.user == ann, "{report:?}");
     assert_eq!(stage.acme(), [(ben, vec!["member"])].into());
@@ -158,11 +159,11 @@ async fn a_logto_that_cannot_be_read_holds_what_it_may_hold() {
     for fault in [Fault::Refuse, Fault::Html, Fault::HalfJson, Fault::Truncate] {
         stage.logto.faults().add(Rule::new(fault).path(&format!("/api/roles/{role}/users")));
         stage.poll().await.unwrap();
-        match stage.look(&entitled::pass::Span::Full).await {
-            Ok(sight) => {
-                assert_eq!(sight.view.changes, [], "{fault:?}");
-                assert!(!sight.troubles.is_empty(), "{fault:?}");
-                assert!(sight.view.held.iter().all(|held| held.hold == "Incomplete"), "{:?}", sight.view.held);
+        match stage.plan_pass(&entitled::pass::PassScope::Full).await {
+            Ok(planned) => {
+                assert_eq!(planned.view.changes, [], "{fault:?}");
+                assert!(!planned.troubles.is_empty(), "{fault:?}");
+                assert!(planned.view.held.iter().all(|held| held.hold == "Incomplete"), "{:?}", planned.view.held);
             }
             Err(error) => assert!(error.hint().is_some(), "{fault:?}: {error:?}"),
         }

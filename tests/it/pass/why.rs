@@ -1,7 +1,7 @@
 //! Why somebody holds something, and who holds it: what is explained is what a pass then does.
 
 use entitled::model::{Email, UserId};
-use entitled::pass::Span;
+use entitled::pass::PassScope;
 use entitled::pass::explain::{Whom, WhyError, why};
 use entitled::pass::holders::who_has;
 use entitled::planner::input::Presence;
@@ -13,8 +13,8 @@ use crate::support::stage::{NO_LIMITS, PRODUCTS, Stage, file, usual};
 
 async fn asked(stage: &Stage, text: &str) -> Result<Explanation, WhyError> {
     let unread = std::collections::BTreeSet::new();
-    let eyes = stage.active.eyes(&stage.store, &unread, &|_, _, _| {}, stage.now());
-    why(eyes, &Whom::parse(text).unwrap()).await
+    let context = stage.active.context(&stage.store, &unread, &|_, _, _| {}, stage.now());
+    why(context, &Whom::parse(text).unwrap()).await
 }
 
 async fn explained(stage: &Stage, text: &str) -> Explanation {
@@ -59,7 +59,7 @@ async fn the_chain_leads_from_the_order_to_the_line_and_to_what_a_pass_does() {
     assert_eq!(on(&before, "role beta").desired, Wanted::Nothing);
 
     let did = stage.pass().await;
-    assert_eq!(did.sight.view.changes, std::slice::from_ref(change), "what was explained is what is done");
+    assert_eq!(did.planned.view.changes, std::slice::from_ref(change), "what was explained is what is done");
     let after = explained(&stage, ann.as_str()).await;
     let role = on(&after, "role paid-tier");
     let ours = role.ours.as_ref().unwrap();
@@ -106,7 +106,7 @@ async fn what_everybody_together_is_over_is_held_for_each_and_named_by_its_diges
         (0..5).map(|number| stage.buyer(&format!("buyer-{number}@example.com"), "prd_pro").0).collect();
     stage.pass().await;
     stage.commit(&file("owned", limits, "products: {prd_team: {entitlements: [role: beta]}}")).await.unwrap();
-    let plan = stage.look(&Span::Full).await.unwrap();
+    let plan = stage.plan_pass(&PassScope::Full).await.unwrap();
     for user in &users {
         let why = explained(&stage, user.as_str()).await;
         let role = on(&why, "role paid-tier");
@@ -207,10 +207,10 @@ async fn a_target_is_shown_with_whose_each_grant_is_and_the_order_behind_it() {
     stage.logto.revoke(&dot, &paid);
 
     let unread = std::collections::BTreeSet::new();
-    let eyes = stage.active.eyes(&stage.store, &unread, &|_, _, _| {}, stage.now());
+    let context = stage.active.context(&stage.store, &unread, &|_, _, _| {}, stage.now());
     let target = entitled::model::Target::Role { role: paid };
     stage.logto.clear_requests();
-    let all = who_has(eyes, &target).await.unwrap().unwrap();
+    let all = who_has(context, &target).await.unwrap().unwrap();
     assert_eq!(stage.logto.writes(), []);
     let of = |user: &UserId| all.holders.iter().find(|one| one.user == *user).unwrap();
     let owners = [&ann, &ben, &cat, &fay].map(|user| of(user).owner);
@@ -227,7 +227,7 @@ async fn a_target_is_shown_with_whose_each_grant_is_and_the_order_behind_it() {
     assert!(text.starts_with("role paid-tier: 4 holders (1 granted, 1 adopted, 2 foreign)\n"), "{text}");
     assert!(text.contains("the next pass adopts it") && text.contains("ours, and not held"), "{text}");
     let gone = entitled::model::Target::Role { role: "nowhere".into() };
-    assert_eq!(who_has(eyes, &gone).await.unwrap(), None);
+    assert_eq!(who_has(context, &gone).await.unwrap(), None);
 }
 
 #[test]

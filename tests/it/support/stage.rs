@@ -8,7 +8,7 @@ use entitled::daemon::presets;
 use entitled::model::{OrderId, OrderKey, OrganizationId, Resolution, SourceName, Target, UserId};
 use entitled::pass::active::{ActivateError, ActiveConfig, Simulators, activate};
 use entitled::pass::ingest::{Breadth, IntakeError, intake};
-use entitled::pass::{PassError, Sight, Span, act, look};
+use entitled::pass::{PassError, PassScope, PlannedPass, execute_pass, plan_pass};
 use entitled::report::Origin;
 use entitled::report::run::{Came, Report};
 use entitled::sandbox::{Handles, LogtoSim, Options, Running, SHOP_TOKEN, Seen, ShopSim, start};
@@ -58,7 +58,7 @@ pub(crate) struct Stage {
 /// What came of one pass.
 #[derive(Debug)]
 pub(crate) struct Passed {
-    pub(crate) sight: Sight,
+    pub(crate) planned: PlannedPass,
     pub(crate) report: Report,
 }
 
@@ -136,22 +136,23 @@ impl Stage {
     }
 
     /// Looks and plans.
-    pub(crate) async fn look(&self, span: &Span) -> Result<Sight, PassError> {
-        look(self.active.eyes(&self.store, &self.unread, &|_, _, _| {}, self.now()), span).await
+    pub(crate) async fn plan_pass(&self, span: &PassScope) -> Result<PlannedPass, PassError> {
+        plan_pass(self.active.context(&self.store, &self.unread, &|_, _, _| {}, self.now()), span).await
     }
 
     /// Looks, plans, carries out and records.
-    pub(crate) async fn over(&self, span: &Span) -> Passed {
-        let sight = self.look(span).await.unwrap();
+    pub(crate) async fn over(&self, span: &PassScope) -> Passed {
+        let planned = self.plan_pass(span).await.unwrap();
         let writer = self.active.client.writer();
-        let report =
-            act(&self.active, &self.store, &writer, &sight, span, self.now(), &Shutdown::never()).await.unwrap();
-        Passed { sight, report }
+        let report = execute_pass(&self.active, &self.store, &writer, &planned, span, self.now(), &Shutdown::never())
+            .await
+            .unwrap();
+        Passed { planned, report }
     }
 
     /// A full pass over what is known already.
     pub(crate) async fn full(&self) -> Passed {
-        self.over(&Span::Full).await
+        self.over(&PassScope::Full).await
     }
 
     /// A poll that succeeds, and a full pass.
@@ -163,14 +164,14 @@ impl Stage {
     /// A poll that succeeds, and a quick pass over what it brought: what the daemon does between full passes.
     pub(crate) async fn quick(&mut self) -> Passed {
         let touched = self.poll().await.unwrap();
-        self.over(&Span::Quick(touched)).await
+        self.over(&PassScope::Quick(touched)).await
     }
 
     /// A pass that finds nothing to do, to hold or to write down, and that writes nothing.
     pub(crate) async fn is_settled(&mut self) {
         self.logto.clear_requests();
-        let Passed { sight, report } = self.pass().await;
-        assert!(sight.plan.is_empty() && sight.plan.forget.is_empty(), "not settled: {:#?}", sight.view);
+        let Passed { planned, report } = self.pass().await;
+        assert!(planned.plan.is_empty() && planned.plan.forget.is_empty(), "not settled: {:#?}", planned.view);
         assert!(report.is_quiet(), "{report:#?}");
         assert_eq!(self.logto.writes(), [], "a settled pass writes");
         self.ledger_is_true().await;
@@ -239,13 +240,13 @@ impl Stage {
 impl Passed {
     /// What was planned: verb, target and user.
     pub(crate) fn changes(&self) -> Vec<(&str, &str, &UserId)> {
-        let changes = self.sight.view.changes.iter();
+        let changes = self.planned.view.changes.iter();
         changes.map(|change| (change.action.as_str(), change.target.as_str(), &change.user)).collect()
     }
 
     /// What was withheld: hold, verb, target and user.
     pub(crate) fn held(&self) -> Vec<(&str, &str, &str, &UserId)> {
-        held(&self.sight)
+        held(&self.planned)
     }
 
     /// What came of each change.
@@ -255,8 +256,8 @@ impl Passed {
 }
 
 /// What a plan withholds: hold, verb, target and user.
-pub(crate) fn held(sight: &Sight) -> Vec<(&str, &str, &str, &UserId)> {
-    let held = sight.view.held.iter();
+pub(crate) fn held(planned: &PlannedPass) -> Vec<(&str, &str, &str, &UserId)> {
+    let held = planned.view.held.iter();
     held.map(|one| {
         let change = &one.change;
         assert!(!one.reason.is_empty() && !one.lift.is_empty(), "a hold that says nothing: {one:?}");
