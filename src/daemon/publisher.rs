@@ -206,7 +206,7 @@ impl Board {
                 }
             }
             PassScope::Quick(_) => {
-                self.held.retain(|(_, user, _), _| pass.roster.ix(user).is_none());
+                self.held.retain(|(_, user, _), _| pass.user_index.ix(user).is_none());
                 self.held.extend(held);
                 self.draft.figures.pending = 0;
                 self.draft.quick_plan = planned;

@@ -6,11 +6,11 @@ use super::{UserId, UserIx};
 
 /// Every user whom a pass can speak of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Roster {
+pub struct UserIndex {
     ids: Vec<UserId>,
 }
 
-impl FromIterator<UserId> for Roster {
+impl FromIterator<UserId> for UserIndex {
     fn from_iter<I: IntoIterator<Item = UserId>>(users: I) -> Self {
         let mut ids: Vec<UserId> = users.into_iter().collect();
         ids.sort_unstable();
@@ -19,7 +19,7 @@ impl FromIterator<UserId> for Roster {
     }
 }
 
-impl Roster {
+impl UserIndex {
     /// The rank of a user.
     pub fn ix(&self, user: &UserId) -> Option<UserIx> {
         let at = self.ids.binary_search(user).ok()?;

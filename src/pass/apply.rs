@@ -72,7 +72,7 @@ pub async fn apply(executor: Executor<'_>, planned: &PlannedPass, shutdown: &Shu
             };
             for ((number, action), outcome) in batch.iter().zip(outcomes) {
                 if outcome == Came::Gone(NO_USER) {
-                    report.gone.insert(planned.roster.id(action.user).clone());
+                    report.gone.insert(planned.user_index.id(action.user).clone());
                 }
                 report.lines.push(Line { change: planned.view.changes[*number].clone(), came: outcome });
             }

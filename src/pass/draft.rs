@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::observe::Observed;
-use super::snapshot::Scene;
+use super::snapshot::Snapshot;
 use super::{PassContext, PassError, PlannedPass};
 use crate::model::{OrderKey, RunId, TargetIx, UserId, UserIx};
 use crate::planner::approval::held_sets;
@@ -19,7 +19,7 @@ use crate::store::{Store, StoreError, StoredBuyer};
 
 /// A plan, and what it was made from.
 pub(crate) struct PassDraft {
-    pub(crate) scene: Scene,
+    pub(crate) snapshot: Snapshot,
     pub(crate) plan: Plan,
     pub(crate) wanted: Desired,
     pub(crate) actual: Actual,
@@ -38,16 +38,16 @@ impl PassDraft {
         undoes: Option<RunId>,
     ) -> Result<PlannedPass, PassError> {
         let names = self.names(context, undoes).await?;
-        let Self { scene, plan, wanted, actual, observed, approvals, calls_before, .. } = self;
-        let view = view(&plan, &scene.catalog, &actual, &names, waiting, wanted.unknown, context.origin.clone());
+        let Self { snapshot, plan, wanted, actual, observed, approvals, calls_before, .. } = self;
+        let view = view(&plan, &snapshot.catalog, &actual, &names, waiting, wanted.unknown, context.origin.clone());
         Ok(PlannedPass {
             plan,
             view,
-            roster: scene.roster,
+            user_index: snapshot.user_index,
             orders: names.orders,
             troubles: observed.troubles,
             next_change: wanted.next_change.and_then(|at| Timestamp::from_second(at).ok()),
-            catalog: scene.catalog,
+            catalog: snapshot.catalog,
             approvals,
             at: context.now,
             calls_before,
@@ -57,10 +57,10 @@ impl PassDraft {
     /// What turns the numbers of the plan back into names.
     pub(crate) async fn names(&self, context: PassContext<'_>, undoes: Option<RunId>) -> Result<Names, PassError> {
         Ok(Names {
-            users: self.scene.roster.ids().to_vec(),
-            emails: self.scene.emails(&self.buyers),
+            users: self.snapshot.user_index.ids().to_vec(),
+            emails: self.snapshot.emails(&self.buyers),
             orders: order_names(context.store, &self.plan).await?,
-            freeze: self.scene.freeze.clone(),
+            freeze: self.snapshot.freeze.clone(),
             undoes,
         })
     }
@@ -70,18 +70,18 @@ impl PassDraft {
 /// and which of the held sets somebody has let through. The digests of those come with the plan.
 pub(crate) async fn gated(
     context: PassContext<'_>,
-    scene: &Scene,
+    snapshot: &Snapshot,
     guard: &mut Guard,
     planner: impl Fn(&Guard) -> Plan,
 ) -> Result<(Plan, Vec<String>), PassError> {
     let mut planned = planner(guard);
-    let shielded = shielded(context, scene, &planned).await?;
+    let shielded = shielded(context, snapshot, &planned).await?;
     if !shielded.is_empty() {
         // Before anything is let through or verified: without them the rest may fit into the limits.
         guard.protect(shielded);
         planned = planner(guard);
     }
-    let approved = approved(context, scene, &planned).await?;
+    let approved = approved(context, snapshot, &planned).await?;
     if !approved.is_empty() {
         guard.approved = approved.values().flatten().copied().collect();
         planned = planner(guard);
@@ -92,18 +92,18 @@ pub(crate) async fn gated(
 /// The held sets of a plan that somebody has let through, by digest.
 async fn approved(
     context: PassContext<'_>,
-    scene: &Scene,
+    snapshot: &Snapshot,
     plan: &Plan,
 ) -> Result<BTreeMap<String, Vec<(Verb, TargetIx, UserIx)>>, StoreError> {
     let open: BTreeSet<String> =
         context.store.open_approvals(context.now).await?.into_iter().map(|approval| approval.digest).collect();
-    let sets = held_sets(plan, &scene.catalog, scene.roster.ids()).into_iter();
+    let sets = held_sets(plan, &snapshot.catalog, snapshot.user_index.ids()).into_iter();
     Ok(sets.filter(|set| open.contains(&set.digest)).map(|set| (set.digest, set.cells)).collect())
 }
 
 /// Those from whom something would be taken and who have a protected address in Logto: who bought with
 /// another one, or bought nothing at all, is known to no order by it.
-async fn shielded(context: PassContext<'_>, scene: &Scene, plan: &Plan) -> Result<Vec<UserIx>, PassError> {
+async fn shielded(context: PassContext<'_>, snapshot: &Snapshot, plan: &Plan) -> Result<Vec<UserIx>, PassError> {
     let protect = &context.config.protect;
     if protect.emails.is_empty() {
         return Ok(Vec::new());
@@ -111,10 +111,10 @@ async fn shielded(context: PassContext<'_>, scene: &Scene, plan: &Plan) -> Resul
     let wanted = plan.actions.iter().chain(plan.held.iter().map(|held| &held.action));
     let losers: BTreeSet<UserIx> =
         wanted.filter(|action| action.verb == Verb::Revoke).map(|action| action.user).collect();
-    let losers: Vec<UserId> = losers.into_iter().map(|user| scene.roster.id(user).clone()).collect();
+    let losers: Vec<UserId> = losers.into_iter().map(|user| snapshot.user_index.id(user).clone()).collect();
     let emails = context.reader.emails_of(&losers).await?;
     let covered = emails.iter().filter(|(_, email)| protect.covers(email));
-    Ok(covered.filter_map(|(user, _)| scene.roster.ix(user)).collect())
+    Ok(covered.filter_map(|(user, _)| snapshot.user_index.ix(user)).collect())
 }
 
 async fn order_names(store: &Store, plan: &Plan) -> Result<BTreeMap<OrderKey, OrderName>, PassError> {

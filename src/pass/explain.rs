@@ -150,7 +150,7 @@ fn only(email: &Email, users: BTreeSet<UserId>) -> Result<Option<UserId>, WhyErr
 
 /// Whether what would become of this user depends on what would become of others.
 fn is_limited(seen: &PassDraft, user: &UserId) -> bool {
-    let Some(user) = seen.scene.roster.ix(user) else { return false };
+    let Some(user) = seen.snapshot.user_index.ix(user) else { return false };
     let counts = |action: &Action| {
         action.user == user && (action.verb == Verb::Revoke || matches!(action.why.cause, Cause::Commit))
     };
@@ -166,16 +166,16 @@ async fn told(
     buyers: &[StoredBuyer],
     ledger: &[LedgerRow],
 ) -> Result<Explanation, WhyError> {
-    let scene = &seen.scene;
+    let snapshot = &seen.snapshot;
     let now = context.now.as_second();
     let theirs: BTreeSet<BuyerKey> =
         buyers.iter().filter(|one| one.user() == user.as_ref()).map(|one| one.key).collect();
     let scope = Scope::Buyers(theirs.iter().copied().collect());
     // One user, whatever the number: those who are nobody yet get one of their own.
-    let product = |key| scene.product_ix.get(&key).copied();
+    let product = |key| snapshot.product_ix.get(&key).copied();
     let stand_in = |key| theirs.contains(&key).then_some(UserIx(0));
-    let mut purchases = context.store.purchases(&scene.catalog, &product, &stand_in, &scope).await?;
-    let statements = statements(&mut purchases, &scene.catalog, now);
+    let mut purchases = context.store.purchases(&snapshot.catalog, &product, &stand_in, &scope).await?;
+    let statements = statements(&mut purchases, &snapshot.catalog, now);
 
     let keys: Vec<BuyerKey> = buyers.iter().map(|one| one.key).collect();
     let orders = context.store.stored_orders(&context.store.orders_of_buyers(&keys).await?).await?;
@@ -190,14 +190,14 @@ async fn told(
             (seen.wanted, seen.actual, seen.plan, names)
         }
         None => {
-            let nobody = Actual { targets: vec![Holding::default(); scene.catalog.targets.len()] };
-            let names = Names { freeze: scene.freeze.clone(), ..Names::default() };
-            (desired(&mut purchases, &scene.catalog, now), nobody, Plan::default(), names)
+            let nobody = Actual { targets: vec![Holding::default(); snapshot.catalog.targets.len()] };
+            let names = Names { freeze: snapshot.freeze.clone(), ..Names::default() };
+            (desired(&mut purchases, &snapshot.catalog, now), nobody, Plan::default(), names)
         }
     };
     let mut ours = BTreeMap::new();
     for row in ledger {
-        ours.extend(scene.catalog.find(&row.grant.target).map(|ix| (ix, mine(row))));
+        ours.extend(snapshot.catalog.find(&row.grant.target).map(|ix| (ix, mine(row))));
     }
     let released: BTreeSet<TargetIx> = context
         .store
@@ -205,10 +205,10 @@ async fn told(
         .await?
         .iter()
         .filter(|grant| Some(&grant.user) == user.as_ref())
-        .filter_map(|grant| scene.catalog.find(&grant.target))
+        .filter_map(|grant| snapshot.catalog.find(&grant.target))
         .collect();
     let idle = idle(&orders, |order, product| {
-        let rules = (0..).map(ProductIx).zip(&scene.catalog.products);
+        let rules = (0..).map(ProductIx).zip(&snapshot.catalog.products);
         let named = |(_, rule): &(ProductIx, &crate::model::Rule)| {
             rule.product.as_str() == product && rule.source.as_ref().is_none_or(|source| *source == order.source)
         };
@@ -216,10 +216,10 @@ async fn told(
     });
     let paid: BTreeMap<OrderKey, Paid> = orders.iter().map(|one| (one.key, paid(one))).collect();
     let emails = buyers.iter().filter_map(|one| one.buyer.email.as_ref()).map(Email::to_string).collect();
-    let subject = user.as_ref().map_or(Some(UserIx(0)), |user| scene.roster.ix(user));
+    let subject = user.as_ref().map_or(Some(UserIx(0)), |user| snapshot.user_index.ix(user));
     Ok(explain(Facts {
         config: context.origin,
-        catalog: &scene.catalog,
+        catalog: &snapshot.catalog,
         desired: &desired,
         actual: &actual,
         plan: &plan,

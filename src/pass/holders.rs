@@ -9,7 +9,7 @@ use super::explain::mine;
 use super::snapshot::{product_ix, widen};
 use super::{PassContext, PassError, PassScope, buyers, observe};
 use crate::logto::name_forgotten;
-use crate::model::users::Roster;
+use crate::model::users::UserIndex;
 use crate::model::{Catalog, OrderKey, Target, TargetIx, UserId, UserIx};
 use crate::planner::desired::{State, desired};
 use crate::report::{Holder, Holders, Owner, messages};
@@ -90,16 +90,16 @@ async fn explained(
     buyers: &[StoredBuyer],
     users: &[&UserId],
 ) -> Result<BTreeMap<UserId, String>, PassError> {
-    let roster: Roster = users.iter().map(|user| (*user).clone()).collect();
+    let user_index: UserIndex = users.iter().map(|user| (*user).clone()).collect();
     let ranks: BTreeMap<BuyerKey, UserIx> =
-        buyers.iter().filter_map(|one| Some((one.key, roster.ix(one.user()?)?))).collect();
+        buyers.iter().filter_map(|one| Some((one.key, user_index.ix(one.user()?)?))).collect();
     let products = product_ix(context.store, catalog).await?;
     let (product, user) = (|key| products.get(&key).copied(), |key| ranks.get(&key).copied());
     let scope = Scope::Buyers(ranks.keys().copied().collect());
     let mut purchases = context.store.purchases(catalog, &product, &user, &scope).await?;
     let wanted = desired(&mut purchases, catalog, context.now.as_second());
     let claims = wanted.targets[target.at()].iter().filter(|claim| claim.state == State::Entitled);
-    let by_order: Vec<(OrderKey, &UserId)> = claims.map(|claim| (claim.order, roster.id(claim.user))).collect();
+    let by_order: Vec<(OrderKey, &UserId)> = claims.map(|claim| (claim.order, user_index.id(claim.user))).collect();
     let keys: Vec<OrderKey> = by_order.iter().map(|(order, _)| *order).collect();
     let orders = context.store.stored_orders(&keys).await?;
     let names: BTreeMap<OrderKey, String> = orders

@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use crate::clock;
 use crate::config::settings::{Config, Logto};
 use crate::logto::{LogtoError, Reader, Writer, name_forgotten};
-use crate::model::users::Roster;
+use crate::model::users::UserIndex;
 use crate::model::{Catalog, Grant, OrderKey, Resolution, Rule, RunId, SourceName, TargetIx, UserId, UserIx};
 use crate::planner::input::{Guard, Reread};
 use crate::planner::{Plan, Verify, plan};
@@ -42,7 +42,7 @@ use crate::store::{Outcome, Run, RunEnd, RunKind, Scope, Store, StoreError, Stor
 use active::ActiveConfig;
 use apply::{Executor, apply};
 use observe::Progress;
-use snapshot::{Scene, widen};
+use snapshot::{Snapshot, widen};
 use waiting::waiting;
 
 pub(crate) use draft::{PassDraft, gated};
@@ -89,7 +89,7 @@ pub struct PlannedPass {
     /// The catalog with the products and targets that only the ledger knows.
     pub catalog: Catalog,
     /// The users of this pass.
-    pub roster: Roster,
+    pub user_index: UserIndex,
     /// The orders that the plan speaks of.
     pub orders: BTreeMap<OrderKey, OrderName>,
     /// Targets that could not be read, and why.
@@ -128,7 +128,7 @@ impl PassScope {
 impl PlannedPass {
     /// The grant that an index into the catalog and one into the roster name.
     pub fn grant(&self, target: TargetIx, user: UserIx) -> Grant {
-        Grant { user: self.roster.id(user).clone(), target: self.catalog.target(target).target.clone() }
+        Grant { user: self.user_index.id(user).clone(), target: self.catalog.target(target).target.clone() }
     }
 }
 
@@ -145,7 +145,7 @@ impl PassError {
 /// Looks and plans; changes nothing in Logto.
 pub async fn plan_pass(context: PassContext<'_>, span: &PassScope) -> Result<PlannedPass, PassError> {
     let seen = observe_and_plan(context, span, &BTreeSet::new()).await?;
-    let waiting = waiting(context, &seen.scene, &seen.buyers).await?;
+    let waiting = waiting(context, &seen.snapshot, &seen.buyers).await?;
     seen.planned(context, waiting, None).await
 }
 
@@ -171,28 +171,28 @@ pub(crate) async fn observe_and_plan(
         PassScope::Quick(_) => observe::ask(context.reader, &catalog, &users).await?,
     };
 
-    let scene = Scene::new(context, span, catalog, &buyers, &ledger, &observed).await?;
+    let snapshot = Snapshot::new(context, span, catalog, &buyers, &ledger, &observed).await?;
     drop(ledger);
-    let mut wanted = scene.desired(context).await?;
-    let doubtful = scene.doubtful(&wanted, &observed);
-    observe::confirm(context.reader, &scene.catalog, &mut observed, doubtful).await?;
-    let mut guard = scene.guard(context, &buyers).await?;
-    let mut actual = scene.actual(&observed);
-    let planner = |guard: &Guard| plan(scene.world(&wanted, &actual, guard));
-    let (mut planned, approvals) = gated(context, &scene, &mut guard, planner).await?;
+    let mut wanted = snapshot.desired(context).await?;
+    let doubtful = snapshot.doubtful(&wanted, &observed);
+    observe::confirm(context.reader, &snapshot.catalog, &mut observed, doubtful).await?;
+    let mut guard = snapshot.guard(context, &buyers).await?;
+    let mut actual = snapshot.actual(&observed);
+    let planner = |guard: &Guard| plan(snapshot.world(&wanted, &actual, guard));
+    let (mut planned, approvals) = gated(context, &snapshot, &mut guard, planner).await?;
     if matches!(span, PassScope::Quick(_)) && planned.takes() && has_found(context).await? {
         // Whoever was found may be one from whom something would be taken, and their order may entitle to it.
         return Box::pin(observe_and_plan(context, span, also)).await;
     }
     if !planned.verify.is_empty() {
         guard.reread = reread(context, &planned.verify).await?;
-        let holders = scene.holders(&planned.verify, &observed);
-        observe::confirm(context.reader, &scene.catalog, &mut observed, holders).await?;
-        wanted = scene.desired(context).await?;
-        actual = scene.actual(&observed);
-        planned = plan(scene.world(&wanted, &actual, &guard));
+        let holders = snapshot.holders(&planned.verify, &observed);
+        observe::confirm(context.reader, &snapshot.catalog, &mut observed, holders).await?;
+        wanted = snapshot.desired(context).await?;
+        actual = snapshot.actual(&observed);
+        planned = plan(snapshot.world(&wanted, &actual, &guard));
     }
-    Ok(PassDraft { scene, plan: planned, wanted, actual, observed, buyers, approvals, calls_before })
+    Ok(PassDraft { snapshot, plan: planned, wanted, actual, observed, buyers, approvals, calls_before })
 }
 
 /// The buyers of a pass, each looked up in Logto if nobody has yet.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt as _, stream};
 
 use crate::logto::{Found, LogtoError, MemberWalk, Reader};
-use crate::model::users::Roster;
+use crate::model::users::UserIndex;
 use crate::model::{Catalog, OrganizationId, OrganizationRoleId, Target, TargetIx, UserId};
 use crate::planner::input::{Coverage, Holding};
 
@@ -34,8 +34,8 @@ pub struct ObservedTarget {
 
 impl ObservedTarget {
     /// The same in ranks. A user who is not in the roster is left out: nobody speaks of them.
-    pub fn holding(&self, roster: &Roster) -> Holding {
-        let ranks = |users: &BTreeSet<UserId>| users.iter().filter_map(|user| roster.ix(user)).collect();
+    pub fn holding(&self, user_index: &UserIndex) -> Holding {
+        let ranks = |users: &BTreeSet<UserId>| users.iter().filter_map(|user| user_index.ix(user)).collect();
         Holding {
             holders: ranks(&self.holders),
             coverage: self.coverage,

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::observe::Observed;
 use super::{PassContext, PassScope};
-use crate::model::users::Roster;
+use crate::model::users::UserIndex;
 use crate::model::{Catalog, Email, Grant, ProductIx, Rule, SourceName, Target, TargetIx, UserId, UserIx};
 use crate::planner::desired::{Desired, State, desired};
 use crate::planner::input::{Actual, Coverage, Freeze, Guard, LedgerAge, Ours, Owned, Tally};
@@ -46,11 +46,11 @@ const UNDONE_TWICE: u32 = 2;
 const RESTLESS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What stays the same between the two plans of a pass.
-pub struct Scene {
+pub struct Snapshot {
     /// The file's catalog and what only the ledger still knows.
     pub catalog: Catalog,
     /// The users of this pass.
-    pub roster: Roster,
+    pub user_index: UserIndex,
     /// Whether the ledger has seen a whole pass.
     age: LedgerAge,
     ours: Ours,
@@ -62,7 +62,7 @@ pub struct Scene {
     pub freeze: Option<FreezeView>,
 }
 
-impl Scene {
+impl Snapshot {
     /// Puts together what a pass knows before it plans.
     pub async fn new(
         context: PassContext<'_>,
@@ -74,7 +74,7 @@ impl Scene {
     ) -> Result<Self, StoreError> {
         let holders = observed.targets.iter().flat_map(|seen| seen.holders.iter().chain(&seen.asked));
         let owners = ledger.iter().map(|row| &row.grant.user);
-        let roster: Roster =
+        let user_index: UserIndex =
             holders.chain(owners).chain(buyers.iter().filter_map(StoredBuyer::user)).cloned().collect();
         let age = match context.store.last_full_pass().await? {
             Some(_) => LedgerAge::Seasoned,
@@ -87,15 +87,15 @@ impl Scene {
         let by_name = products_by_name(&catalog);
         let find = |product: &str, source: &str| find(&by_name, product, source);
         let product_ix = product_ix(context.store, &catalog).await?;
-        let user_ix = buyers.iter().filter_map(|one| Some((one.key, roster.ix(one.user()?)?))).collect();
-        let ours = ours(context, &catalog, &roster, ledger, find).await?;
+        let user_ix = buyers.iter().filter_map(|one| Some((one.key, user_index.ix(one.user()?)?))).collect();
+        let ours = ours(context, &catalog, &user_index, ledger, find).await?;
         let scope = match span {
             PassScope::Full => Scope::All,
             PassScope::Quick(_) => Scope::Buyers(buyers.iter().map(|buyer| buyer.key).collect()),
         };
         drop(by_name);
         let freeze = context.store.frozen(context.now).await?.map(freeze_view);
-        Ok(Self { catalog, roster, age, ours, scope, product_ix, user_ix, freeze })
+        Ok(Self { catalog, user_index, age, ours, scope, product_ix, user_ix, freeze })
     }
 
     /// What should be, by the orders that the store has now.
@@ -108,7 +108,7 @@ impl Scene {
 
     /// What is, by what was seen.
     pub fn actual(&self, observed: &Observed) -> Actual {
-        Actual { targets: observed.targets.iter().map(|seen| seen.holding(&self.roster)).collect() }
+        Actual { targets: observed.targets.iter().map(|seen| seen.holding(&self.user_index)).collect() }
     }
 
     /// What the planner looks at.
@@ -127,7 +127,7 @@ impl Scene {
             let entitled = desired.targets[ix.at()].iter().filter(|claim| lossy && claim.state == State::Entitled);
             let unseen: BTreeSet<UserId> = owned
                 .chain(entitled.map(|claim| claim.user))
-                .map(|user| self.roster.id(user))
+                .map(|user| self.user_index.id(user))
                 .filter(|user| readable && !seen.holders.contains(*user) && !seen.asked.contains(*user))
                 .cloned()
                 .collect();
@@ -142,7 +142,7 @@ impl Scene {
     pub fn holders(&self, verify: &Verify, observed: &Observed) -> BTreeMap<TargetIx, BTreeSet<UserId>> {
         let mut holders: BTreeMap<TargetIx, BTreeSet<UserId>> = BTreeMap::new();
         for (target, user) in &verify.holders {
-            let user = self.roster.id(*user);
+            let user = self.user_index.id(*user);
             if !observed.targets[target.at()].asked.contains(user) {
                 holders.entry(*target).or_default().insert(user.clone());
             }
@@ -157,7 +157,7 @@ impl Scene {
             .iter()
             .filter(|one| one.buyer.email.as_ref().is_some_and(|email| protect.covers(email)))
             .filter_map(|one| self.user_ix.get(&one.key).copied());
-        let by_id = protect.users.iter().filter_map(|user| self.roster.ix(user));
+        let by_id = protect.users.iter().filter_map(|user| self.user_index.ix(user));
         let mut protected: Vec<UserIx> = by_email.chain(by_id).collect();
         protected.sort_unstable();
         protected.dedup();
@@ -180,7 +180,7 @@ impl Scene {
 
     /// Grants as places in this pass. What it does not speak of is left out.
     fn cells(&self, grants: &[Grant]) -> BTreeSet<(TargetIx, UserIx)> {
-        let cell = |grant: &Grant| Some((self.catalog.find(&grant.target)?, self.roster.ix(&grant.user)?));
+        let cell = |grant: &Grant| Some((self.catalog.find(&grant.target)?, self.user_index.ix(&grant.user)?));
         grants.iter().filter_map(cell).collect()
     }
 
@@ -259,14 +259,14 @@ fn seconds(at: Timestamp) -> u32 {
 async fn ours(
     context: PassContext<'_>,
     catalog: &Catalog,
-    roster: &Roster,
+    user_index: &UserIndex,
     ledger: &[LedgerRow],
     product: impl Fn(&str, &str) -> Option<ProductIx>,
 ) -> Result<Ours, StoreError> {
     let mut ours =
         Ours { targets: vec![Vec::new(); catalog.targets.len()], tally: vec![Tally::default(); catalog.targets.len()] };
     for row in ledger {
-        let place = (catalog.find(&row.grant.target), roster.ix(&row.grant.user));
+        let place = (catalog.find(&row.grant.target), user_index.ix(&row.grant.user));
         if let ((Some(target), Some(user)), Some(product)) = (place, product(row.product.as_str(), row.source.as_str()))
         {
             ours.targets[target.at()].push(Owned { user, order: row.order_key, product, ownership: row.ownership });

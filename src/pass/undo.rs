@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::snapshot::{Scene, widen};
+use super::snapshot::{Snapshot, widen};
 use super::{PassContext, PassDraft, PassError, PassScope, PlannedPass, buyers, gated, observe};
 use crate::logto::name_forgotten;
-use crate::model::users::Roster;
+use crate::model::users::UserIndex;
 use crate::model::{Catalog, Grant, Ownership, ProductIx, RunId, TargetIx, UserId, Verb};
 use crate::planner::input::Guard;
 use crate::planner::{Inverse, undo};
@@ -49,22 +49,22 @@ pub async fn plan_undo(context: PassContext<'_>, run: &RunId) -> Result<UndoPlan
     }
     observe::confirm(context.reader, &catalog, &mut observed, asked).await?;
 
-    let scene = Scene::new(context, &PassScope::Full, catalog, &buyers, &ledger, &observed).await?;
-    let wanted = scene.desired(context).await?;
-    let actual = scene.actual(&observed);
-    let mut guard = scene.guard(context, &buyers).await?;
+    let snapshot = Snapshot::new(context, &PassScope::Full, catalog, &buyers, &ledger, &observed).await?;
+    let wanted = snapshot.desired(context).await?;
+    let actual = snapshot.actual(&observed);
+    let mut guard = snapshot.guard(context, &buyers).await?;
     let mut inverses = Vec::new();
     let mut lost = Vec::new();
     for (verb, row) in &turned {
         let Some(grant) = &row.grant else { continue };
-        match inverse(context, &scene.catalog, &scene.roster, *verb, row, grant).await? {
+        match inverse(context, &snapshot.catalog, &snapshot.user_index, *verb, row, grant).await? {
             Some(inverse) => inverses.push(inverse),
             None => lost.push(grant.clone()),
         }
     }
-    let planner = |guard: &Guard| undo(scene.world(&wanted, &actual, guard), &inverses);
-    let (plan, approvals) = gated(context, &scene, &mut guard, planner).await?;
-    let seen = PassDraft { scene, plan, wanted, actual, observed, buyers, approvals, calls_before };
+    let planner = |guard: &Guard| undo(snapshot.world(&wanted, &actual, guard), &inverses);
+    let (plan, approvals) = gated(context, &snapshot, &mut guard, planner).await?;
+    let seen = PassDraft { snapshot, plan, wanted, actual, observed, buyers, approvals, calls_before };
     Ok(UndoPlan { planned: seen.planned(context, Vec::new(), Some(run.clone())).await?, lost, changed: turned.len() })
 }
 
@@ -111,12 +111,12 @@ fn as_row(row: &AuditRow) -> Option<LedgerRow> {
 async fn inverse(
     context: PassContext<'_>,
     catalog: &Catalog,
-    roster: &Roster,
+    user_index: &UserIndex,
     verb: Verb,
     row: &AuditRow,
     grant: &Grant,
 ) -> Result<Option<Inverse>, StoreError> {
-    let (Some(target), Some(user)) = (catalog.find(&grant.target), roster.ix(&grant.user)) else { return Ok(None) };
+    let (Some(target), Some(user)) = (catalog.find(&grant.target), user_index.ix(&grant.user)) else { return Ok(None) };
     let order = match (&row.source, &row.order) {
         (Some(source), Some(order)) => context.store.find_order(source, order).await?.map(|found| found.key),
         _ => None,

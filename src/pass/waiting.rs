@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::snapshot::Scene;
+use super::snapshot::Snapshot;
 use super::{PassContext, PassError};
 use crate::model::{OrderId, OrderKey, UserIx};
 use crate::planner::desired::{State, desired};
@@ -12,18 +12,18 @@ use crate::store::{BuyerKey, Scope, StoredBuyer};
 /// Buyers who are nobody yet, or two, and have paid for something.
 pub(super) async fn waiting(
     context: PassContext<'_>,
-    scene: &Scene,
+    snapshot: &Snapshot,
     buyers: &[StoredBuyer],
 ) -> Result<Vec<Waiting>, PassError> {
     let open: Vec<&StoredBuyer> = buyers.iter().filter(|one| one.user().is_none()).collect();
     // The same core answers what they would hold: each of them stands in as a user of their own.
     let stand_in: HashMap<BuyerKey, UserIx> =
         open.iter().zip(0..).map(|(one, number)| (one.key, UserIx(number))).collect();
-    let product = |key| scene.product_ix.get(&key).copied();
+    let product = |key| snapshot.product_ix.get(&key).copied();
     let user = |key| stand_in.get(&key).copied();
     let scope = Scope::Buyers(open.iter().map(|one| one.key).collect());
-    let mut purchases = context.store.purchases(&scene.catalog, &product, &user, &scope).await?;
-    let wanted = desired(&mut purchases, &scene.catalog, context.now.as_second());
+    let mut purchases = context.store.purchases(&snapshot.catalog, &product, &user, &scope).await?;
+    let wanted = desired(&mut purchases, &snapshot.catalog, context.now.as_second());
     let mut orders: BTreeMap<UserIx, BTreeSet<OrderKey>> = BTreeMap::new();
     for claim in wanted.targets.iter().flatten().filter(|claim| claim.state == State::Entitled) {
         orders.entry(claim.user).or_default().insert(claim.order);
