@@ -12,7 +12,7 @@ use crate::config::settings::Config;
 use crate::config::{ConfigError, Unresolved};
 use crate::daemon::presets;
 use crate::pass::active::{ActivateError, ActiveConfig, Simulators};
-use crate::pass::ingest::{Breadth, intake};
+use crate::pass::ingest::{ReadScope, ingest};
 use crate::pass::{PassScope, PlannedPass, active, plan_pass};
 use crate::report::Origin;
 use crate::sandbox::{Running, SHOP_TOKEN, Seed};
@@ -135,7 +135,7 @@ impl Opened {
     /// Reads every source, then looks at every target. Any source that fails ends it: a command that runs
     /// once has nothing to fall back on.
     pub(super) async fn plan_pass(&self, now: Timestamp) -> Result<PlannedPass, Failure> {
-        self.read(Breadth::Changes, now).await?;
+        self.read(ReadScope::Changes, now).await?;
         let bars = Bars::default();
         let unread = BTreeSet::new();
         let report = |target: &str, done, total| bars.report(target, done, total);
@@ -147,11 +147,11 @@ impl Opened {
     }
 
     /// Reads every source.
-    pub(super) async fn read(&self, breadth: Breadth, now: Timestamp) -> Result<(), Failure> {
+    pub(super) async fn read(&self, scope: ReadScope, now: Timestamp) -> Result<(), Failure> {
         let config = &self.active.config;
         for (source, settings) in self.active.sources.iter().zip(&config.sources) {
             let full_read = settings.full_read.unwrap_or(config.schedule.full_read);
-            let taken = intake(source, &self.store, breadth, full_read, now).await?;
+            let taken = ingest(source, &self.store, scope, full_read, now).await?;
             tracing::debug!(source = %source.name(), orders = taken.orders, pages = taken.pages, "source read");
         }
         Ok(())

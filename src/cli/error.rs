@@ -99,7 +99,7 @@ macro_rules! hinted {
 
 hinted! {
     crate::pass::active::ActivateError,
-    crate::pass::ingest::IntakeError,
+    crate::pass::ingest::IngestError,
     crate::logto::LogtoError,
     crate::pass::PassError,
     crate::sandbox::SandboxError,

@@ -12,7 +12,7 @@ use super::trouble::{Trouble, trouble};
 use super::{Asked, Daemon, Wide};
 use crate::clock;
 use crate::model::{OrderKey, UserId};
-use crate::pass::ingest::{Hinted, IntakeError};
+use crate::pass::ingest::{IngestError, Refreshed};
 use crate::pass::{PassError, PassScope, PlannedPass, ingest};
 use crate::report::run::{Came, Report};
 use crate::report::status::About;
@@ -59,15 +59,15 @@ impl Daemon {
         for (name, id) in orders {
             let sources = self.active.sources.clone();
             let Some(source) = sources.iter().find(|source| *source.name() == name) else { continue };
-            match ingest::hinted(source, &self.store, &id, now).await {
-                Ok(Hinted::Read(changed)) => touched.extend(changed),
-                Ok(Hinted::Unsupported) => self.schedule.hurry_source(&name, now),
+            match ingest::refresh_order(source, &self.store, &id, now).await {
+                Ok(Refreshed::Read(changed)) => touched.extend(changed),
+                Ok(Refreshed::Unsupported) => self.schedule.hurry_source(&name, now),
                 // The poll, which is due in any case, says whether that is a trouble.
-                Err(error @ IntakeError::Source { .. }) => {
+                Err(error @ IngestError::Source { .. }) => {
                     tracing::warn!(source = %name, order = %id, %error, "a hint could not be followed");
                     self.schedule.hurry_source(&name, now);
                 }
-                Err(error @ IntakeError::Store(_)) => Trouble::from(error).tell(&mut self.board, now),
+                Err(error @ IngestError::Store(_)) => Trouble::from(error).tell(&mut self.board, now),
             }
         }
         if !users.is_empty() {

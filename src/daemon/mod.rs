@@ -43,7 +43,7 @@ use crate::config::Presets;
 use crate::config::presets::PRESETS;
 use crate::model::{OrderKey, SourceName};
 use crate::pass::active::{ActiveConfig, Simulators};
-use crate::pass::ingest::{Breadth, IntakeError, intake, recheck};
+use crate::pass::ingest::{IngestError, ReadScope, ingest, recheck};
 use crate::pass::{PassError, PassScope, PlannedPass, execute_pass, plan_pass};
 use crate::report::status::{About, Duty};
 use crate::store::Store;
@@ -220,7 +220,7 @@ impl Daemon {
         let due = sources.iter().zip(&config.sources).filter(|(source, _)| self.schedule.poll_due(source.name(), now));
         let polls = due.map(async |(source, settings)| {
             let full_read = settings.full_read.unwrap_or(config.schedule.full_read);
-            let taken = intake(source, &self.store, Breadth::Changes, full_read, now).await;
+            let taken = ingest(source, &self.store, ReadScope::Changes, full_read, now).await;
             let rechecked = match &taken {
                 Ok(_) => recheck(source, &self.store, settings.poll, now).await,
                 Err(_) => Ok(Vec::new()),
@@ -248,7 +248,7 @@ impl Daemon {
             }
             match rechecked {
                 Ok(changed) => touched.extend(changed),
-                Err(error) => Trouble::from(IntakeError::from(error)).tell(&mut self.board, now),
+                Err(error) => Trouble::from(IngestError::from(error)).tell(&mut self.board, now),
             }
             self.schedule.polled(name, poll, now);
         }

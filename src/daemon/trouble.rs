@@ -8,7 +8,7 @@ use super::Board;
 use crate::config::ConfigError;
 use crate::pass::PassError;
 use crate::pass::active::ActivateError;
-use crate::pass::ingest::IntakeError;
+use crate::pass::ingest::IngestError;
 use crate::report::status;
 use crate::report::status::About;
 use crate::text::{Color, clean};
@@ -19,7 +19,7 @@ pub(super) enum Trouble {
     #[error("the pass failed")]
     Pass(#[from] PassError),
     #[error("the poll failed")]
-    Poll(#[from] IntakeError),
+    Poll(#[from] IngestError),
     #[error("the file is not valid; what was in force stays in force")]
     File(#[from] ConfigError),
     #[error("the file is valid but cannot be used; what was in force stays in force")]
@@ -39,8 +39,8 @@ impl Trouble {
     fn about(&self) -> About {
         match self {
             Trouble::Pass(PassError::Logto(_)) => About::Logto,
-            Trouble::Pass(PassError::Store(_)) | Trouble::Poll(IntakeError::Store(_)) => About::Store,
-            Trouble::Poll(IntakeError::Source { name, .. }) => About::Source(name.as_str().into()),
+            Trouble::Pass(PassError::Store(_)) | Trouble::Poll(IngestError::Store(_)) => About::Store,
+            Trouble::Poll(IngestError::Source { name, .. }) => About::Source(name.as_str().into()),
             Trouble::File(_) | Trouble::Enter(_) => About::File,
         }
     }

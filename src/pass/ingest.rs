@@ -13,7 +13,7 @@ use crate::store::{Confirmed, Cursor, Store, StoreError};
 
 /// How much of a source is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Breadth {
+pub enum ReadScope {
     /// What changed since the last read; everything where nothing was read before, or long ago.
     Changes,
     /// Everything.
@@ -22,7 +22,7 @@ pub enum Breadth {
 
 /// What one read brought.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Taken {
+pub struct Ingested {
     /// Orders read, each counted once.
     pub orders: u64,
     /// Pages read.
@@ -33,7 +33,7 @@ pub struct Taken {
 
 /// Why a read failed. What it had read until then is stored, and changes nothing that it does not mention.
 #[derive(Debug, thiserror::Error)]
-pub enum IntakeError {
+pub enum IngestError {
     /// The payment API, or what it said.
     #[error("source `{name}` could not be read")]
     Source {
@@ -48,34 +48,34 @@ pub enum IntakeError {
     Store(#[from] StoreError),
 }
 
-impl IntakeError {
+impl IngestError {
     /// What would mend it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            IntakeError::Source { source, .. } => source.hint(),
-            IntakeError::Store(error) => error.hint(),
+            IngestError::Source { source, .. } => source.hint(),
+            IngestError::Store(error) => error.hint(),
         }
     }
 }
 
 /// Reads one source into the store.
-pub async fn intake(
+pub async fn ingest(
     source: &Source,
     store: &Store,
-    breadth: Breadth,
+    scope: ReadScope,
     full_read: SignedDuration,
     now: Timestamp,
-) -> Result<Taken, IntakeError> {
+) -> Result<Ingested, IngestError> {
     let cursor = store.cursor(source.name()).await?.unwrap_or_default();
     // Other settings read the same answers otherwise: what is known was read with the old ones.
     let same = cursor.reading == Some(source.reading());
     let stale = !same || cursor.last_full_read.is_none_or(|at| now.duration_since(at) >= full_read);
     let last_count = cursor.last_full_count;
-    let read = match (breadth, cursor.watermark) {
-        (Breadth::Changes, Some(watermark)) if !stale => Read::Since { watermark, last_count },
+    let read = match (scope, cursor.watermark) {
+        (ReadScope::Changes, Some(watermark)) if !stale => Read::Since { watermark, last_count },
         _ => Read::Full { last_count },
     };
-    let failed = |error| IntakeError::Source { name: source.name().to_string(), source: error };
+    let failed = |error| IngestError::Source { name: source.name().to_string(), source: error };
     let mut touched = Vec::new();
     let mut reading = source.read(read);
     let mut old_marks = if same { OldMarks::Gone } else { OldMarks::Kept };
@@ -105,7 +105,7 @@ pub async fn intake(
     store.set_cursor(source.name(), &next).await?;
     touched.sort_unstable();
     touched.dedup();
-    Ok(Taken { orders: report.orders, pages: report.pages, touched })
+    Ok(Ingested { orders: report.orders, pages: report.pages, touched })
 }
 
 /// Whether marks are left that were read with other settings.
@@ -141,14 +141,14 @@ async fn record(
 
 /// Records the orders of which an overlay says something new and that did not come along on the list: as they
 /// are now, or where nobody can tell as they are stored.
-async fn overlaid(source: &Source, store: &Store, now: Timestamp) -> Result<Vec<OrderKey>, IntakeError> {
+async fn overlaid(source: &Source, store: &Store, now: Timestamp) -> Result<Vec<OrderKey>, IngestError> {
     let mut touched = Vec::new();
     if source.overlays() == 0 {
         return Ok(touched);
     }
     for id in store.open_marks(source.name()).await? {
         let found = source.get(&id).await;
-        let found = found.map_err(|error| IntakeError::Source { name: source.name().to_string(), source: error })?;
+        let found = found.map_err(|error| IngestError::Source { name: source.name().to_string(), source: error })?;
         let order = match found {
             Lookup::Found(order) => Some(order),
             Lookup::Missing | Lookup::TestMode | Lookup::Unsupported => {
@@ -217,7 +217,7 @@ async fn ask(
 
 /// What came of following a hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hinted {
+pub enum Refreshed {
     /// The order was read again; those that differ from what the store had. None where the payment API knows
     /// no such order: whoever gave the hint may have made it up.
     Read(Vec<OrderKey>),
@@ -226,14 +226,19 @@ pub enum Hinted {
 }
 
 /// Reads the one order that a hint is about, and stores what is said of it now.
-pub async fn hinted(source: &Source, store: &Store, id: &OrderId, now: Timestamp) -> Result<Hinted, IntakeError> {
+pub async fn refresh_order(
+    source: &Source,
+    store: &Store,
+    id: &OrderId,
+    now: Timestamp,
+) -> Result<Refreshed, IngestError> {
     let found = source.get(id).await;
-    match found.map_err(|error| IntakeError::Source { name: source.name().to_string(), source: error })? {
+    match found.map_err(|error| IngestError::Source { name: source.name().to_string(), source: error })? {
         Lookup::Found(order) => {
             let recorded = store.record_orders(source.name(), std::slice::from_ref(&order), now).await?;
-            Ok(Hinted::Read(recorded.touched))
+            Ok(Refreshed::Read(recorded.touched))
         }
-        Lookup::Missing | Lookup::TestMode => Ok(Hinted::Read(Vec::new())),
-        Lookup::Unsupported => Ok(Hinted::Unsupported),
+        Lookup::Missing | Lookup::TestMode => Ok(Refreshed::Read(Vec::new())),
+        Lookup::Unsupported => Ok(Refreshed::Unsupported),
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use entitled::daemon::presets;
 use entitled::pass::active::{Simulators, activate};
-use entitled::pass::ingest::{Breadth, intake};
+use entitled::pass::ingest::{ReadScope, ingest};
 use entitled::pass::{PassScope, PlannedPass, execute_pass, plan_pass};
 use entitled::report::Origin;
 use entitled::sandbox::{Options, Running, SHOP_TOKEN, Seed};
@@ -106,7 +106,7 @@ impl Stage {
         let active = activate(loaded.config, origin, Some(&simulators)).await.unwrap();
         for source in active.sources.iter() {
             let every = active.config.schedule.full_read;
-            intake(source, &store, Breadth::Changes, every, now).await.unwrap();
+            ingest(source, &store, ReadScope::Changes, every, now).await.unwrap();
         }
         let planned = async || -> PlannedPass {
             let unread = BTreeSet::new();

@@ -317,7 +317,7 @@ fn what_is_taken_was_bought_once_and_is_not_any_more() {
             let on_target = |one: &&Purchase| one.user == action.user && any.maps(one.product, action.target);
             for purchase in any.purchases.iter().filter(on_target) {
                 let rule = any.catalog.rule(purchase.product);
-                // Taken alone, without what other purchases add to it.
+                // Ingested alone, without what other purchases add to it.
                 let verdict = rule.verdict(purchase.standing);
                 let alone = rule.valid_for.is_none_or(|valid| purchase.at + valid.as_secs() > NOW);
                 assert!(verdict != Verdict::Entitles || !alone, "{action:?} although {purchase:?}");

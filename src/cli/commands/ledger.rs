@@ -16,7 +16,7 @@ use crate::cli::bootstrap::{Keep, load, open};
 use crate::cli::{Context, Exit, Failure, lookup, say};
 use crate::model::Grant;
 use crate::pass::PlannedPass;
-use crate::pass::ingest::Breadth;
+use crate::pass::ingest::ReadScope;
 use crate::pass::rebuild::Rebuild;
 use crate::report::messages::count;
 use crate::store::{Store, Verified};
@@ -102,7 +102,7 @@ async fn rebuild(context: &Context, yes: bool) -> Result<Exit, Failure> {
     let _lease = apply::take(&opened)?;
     let now = clock::now();
     // A ledger that was lost may have lost orders with it, behind a cursor that was not.
-    opened.read(Breadth::Everything, now).await?;
+    opened.read(ReadScope::Everything, now).await?;
     let planned = opened.plan_pass(now).await?;
     let rebuild = Rebuild::of(&planned, now);
     say(&shown(&rebuild, &planned, context.color))?;

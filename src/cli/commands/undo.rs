@@ -15,7 +15,7 @@ use crate::cli::bootstrap::{Keep, Opened, open};
 use crate::cli::{Context, Exit, Failure, say};
 use crate::model::RunId;
 use crate::pass::PassScope;
-use crate::pass::ingest::Breadth;
+use crate::pass::ingest::ReadScope;
 use crate::pass::undo::{UndoPlan, plan_undo};
 use crate::shutdown::Shutdown;
 use crate::text::clean;
@@ -60,7 +60,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 
 /// Reads every source, then looks back at a run; refuses one that changed nothing.
 pub(crate) async fn plan_pass(opened: &Opened, run: &str, now: Timestamp) -> Result<UndoPlan, Failure> {
-    opened.read(Breadth::Changes, now).await?;
+    opened.read(ReadScope::Changes, now).await?;
     let unread = BTreeSet::new();
     let silent = |_: &str, _, _| {};
     let context = opened.active.context(&opened.store, &unread, &silent, now);

@@ -11,7 +11,7 @@ use crate::cli::bootstrap::{Keep, open};
 use crate::cli::progress::Bars;
 use crate::cli::{Context, Exit, Failure, Output, lookup, say};
 use crate::pass::holders::who_has;
-use crate::pass::ingest::Breadth;
+use crate::pass::ingest::ReadScope;
 use crate::pass::snapshot::widen;
 use crate::{clock, report};
 
@@ -30,7 +30,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let opened = open(context, Keep::Scratch).await?;
     let now = clock::now();
-    opened.read(Breadth::Changes, now).await?;
+    opened.read(ReadScope::Changes, now).await?;
     // What the file gives no more may still be ours.
     let ledger = opened.store.ledger(None).await?;
     let catalog = widen(&opened.active.catalog, &ledger, &opened.active.config.protect.roles);

@@ -8,7 +8,7 @@
 use crate::cli::bootstrap::{Keep, open};
 use crate::cli::{Context, Exit, Failure, Output, lookup, say};
 use crate::pass::explain::{Whom, why};
-use crate::pass::ingest::Breadth;
+use crate::pass::ingest::ReadScope;
 use crate::report::Explanation;
 use crate::text::clean;
 use crate::{clock, report};
@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     })?;
     let opened = open(context, Keep::Scratch).await?;
     let now = clock::now();
-    opened.read(Breadth::Changes, now).await?;
+    opened.read(ReadScope::Changes, now).await?;
     let unread = std::collections::BTreeSet::new();
     let silent = |_: &str, _, _| {};
     let mut explained = why(opened.active.context(&opened.store, &unread, &silent, now), &whom).await?;

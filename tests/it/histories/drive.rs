@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entitled::model;
 use entitled::model::{Buyer, Email, Prune, Standing, Target, UserId};
-use entitled::pass::ingest::{Breadth, intake};
+use entitled::pass::ingest::{ReadScope, ingest};
 use entitled::pass::{PassScope, PlannedPass, execute_pass, plan_pass};
 use entitled::planner::{Hold, Verb};
 use entitled::sandbox::{APP_SECRET, Faults, Knobs, SHOP_TOKEN};
@@ -160,7 +160,7 @@ impl World {
         let mut read = BTreeSet::new();
         for source in self.active.sources.iter() {
             let full_read = SignedDuration::from_hours(24);
-            match intake(source, self.store(), Breadth::Changes, full_read, self.now).await {
+            match ingest(source, self.store(), ReadScope::Changes, full_read, self.now).await {
                 Ok(taken) => {
                     self.unread.remove(source.name());
                     self.touched.extend(taken.touched);

@@ -1,7 +1,7 @@
 //! Refunds and disputes that never touch the row of the order: they are found, kept, and given back.
 
 use entitled::model::{Order, Standing};
-use entitled::pass::ingest::{Breadth, IntakeError, Taken, intake, reread};
+use entitled::pass::ingest::{IngestError, Ingested, ReadScope, ingest, reread};
 use entitled::planner::input::Reread;
 use entitled::source::{Source, SourceError};
 use entitled::store::{Store, StoredOrder};
@@ -51,10 +51,10 @@ impl Shop {
     }
 
     /// Reads what the shop has to say at that minute.
-    async fn poll(&self, minute: u32, lines: Vec<Line>) -> Result<Taken, IntakeError> {
+    async fn poll(&self, minute: u32, lines: Vec<Line>) -> Result<Ingested, IngestError> {
         self.server.now_answers(lines);
         let day = SignedDuration::from_hours(24);
-        intake(&self.source, &self.store, Breadth::Changes, day, at(minute)).await
+        ingest(&self.source, &self.store, ReadScope::Changes, day, at(minute)).await
     }
 
     async fn stored(&self, id: &str) -> StoredOrder {
@@ -157,7 +157,7 @@ async fn an_overlay_that_cannot_be_read_ends_the_whole_read() {
     ];
     for line in broken {
         let failed = shop.poll(30, vec![orders("?since=1714978860", json!([order("b", 25)])), line]).await;
-        assert!(matches!(failed, Err(IntakeError::Source { .. })), "{failed:?}");
+        assert!(matches!(failed, Err(IngestError::Source { .. })), "{failed:?}");
         let b = shop.store.find_order(shop.source.name(), &"b".into()).await.unwrap();
         assert_eq!(b, None, "no order is recorded of which it is not known whether it was refunded");
     }
@@ -170,7 +170,7 @@ async fn what_an_overlay_said_is_not_lost_when_the_read_ends_half_way() {
     let shop = Shop::with_a_paid_order(&format!("{SHOP}{GET}{REFUNDS}")).await;
     let gone = || Line::json("/orders/a", json!({"error": "teapot"})).status(418);
     let failed = shop.poll(30, vec![unchanged(), refunds(json!([refund("r", "done")])), gone()]).await;
-    let Err(IntakeError::Source { source: SourceError::Status { .. }, .. }) = failed else { panic!("{failed:?}") };
+    let Err(IngestError::Source { source: SourceError::Status { .. }, .. }) = failed else { panic!("{failed:?}") };
     assert_eq!(shop.standing("a").await, Standing::Paid);
     // The list says nothing new by now, and the note is still open.
     let taken = shop.poll(40, vec![unchanged(), refunds(json!([refund("r", "done")])), one("a")]).await.unwrap();

@@ -1,7 +1,7 @@
 //! Orders that back grants are asked for again by id, in turn, whatever the list says.
 
 use entitled::model::{Grant, OrderId, Ownership, Standing, Target};
-use entitled::pass::ingest::{Breadth, intake, recheck};
+use entitled::pass::ingest::{ReadScope, ingest, recheck};
 use entitled::source::Source;
 use entitled::store::{Cause, LedgerRow, Store};
 use jiff::{SignedDuration, Timestamp};
@@ -38,7 +38,7 @@ async fn sold(count: usize, directory: &tempfile::TempDir) -> (Replay, Source, S
     let source = of(&settings(http_source(SHOP, &server.url)));
     let store = Store::open(&directory.path().join("entitled.db")).await.unwrap();
     let day = SignedDuration::from_hours(24);
-    intake(&source, &store, Breadth::Changes, day, at(0)).await.unwrap();
+    ingest(&source, &store, ReadScope::Changes, day, at(0)).await.unwrap();
     let row = |id: &String| LedgerRow {
         grant: Grant { user: format!("user of {id}").as_str().into(), target: Target::Role { role: "r".into() } },
         ownership: Ownership::Granted,

@@ -7,7 +7,7 @@ use entitled::config::check::{Env, check_text};
 use entitled::daemon::presets;
 use entitled::model::{OrderId, OrderKey, OrganizationId, Resolution, SourceName, Target, UserId};
 use entitled::pass::active::{ActivateError, ActiveConfig, Simulators, activate};
-use entitled::pass::ingest::{Breadth, IntakeError, intake};
+use entitled::pass::ingest::{IngestError, ReadScope, ingest};
 use entitled::pass::{PassError, PassScope, PlannedPass, execute_pass, plan_pass};
 use entitled::report::Origin;
 use entitled::report::run::{Came, Report};
@@ -116,12 +116,12 @@ impl Stage {
     }
 
     /// Reads every source, as a daemon does when a poll is due.
-    pub(crate) async fn poll(&mut self) -> Result<Vec<OrderKey>, IntakeError> {
+    pub(crate) async fn poll(&mut self) -> Result<Vec<OrderKey>, IngestError> {
         let (now, full_read) = (self.now(), self.active.config.schedule.full_read);
         let mut touched = Vec::new();
         let mut failed = None;
         for source in self.active.sources.iter() {
-            match intake(source, &self.store, Breadth::Changes, full_read, now).await {
+            match ingest(source, &self.store, ReadScope::Changes, full_read, now).await {
                 Ok(taken) => {
                     self.unread.remove(source.name());
                     touched.extend(taken.touched);
