@@ -14,8 +14,10 @@ use entitled::model::{
     Target, TargetEntry, TargetIx, UserIx,
 };
 use entitled::planner::desired::{Desired, State, desired};
-use entitled::planner::input::{Actual, Coverage, Guard, Holding, LedgerAge, Ours, Owned, Tally};
-use entitled::planner::{Plan, World, plan};
+use entitled::planner::input::{
+    Actual, Coverage, Holding, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints,
+};
+use entitled::planner::{Plan, PlanInput, plan};
 use jiff::SignedDuration;
 
 const ORDERS: u32 = 1_000_000;
@@ -62,9 +64,9 @@ fn purchases() -> Vec<Purchase> {
 }
 
 /// What Logto holds and the ledger owns: what is desired, but for the drift.
-fn world_of(desired: &Desired) -> (Actual, Ours) {
+fn world_of(desired: &Desired) -> (Actual, LedgerView) {
     let mut random = fastrand::Rng::with_seed(11);
-    let (mut actual, mut ours) = (Actual::default(), Ours::default());
+    let (mut actual, mut ledger) = (Actual::default(), LedgerView::default());
     for claims in &desired.targets {
         let mut holding = Holding { coverage: Coverage::Whole, ..Holding::default() };
         holding.holders.reserve_exact(claims.len());
@@ -74,34 +76,40 @@ fn world_of(desired: &Desired) -> (Actual, Ours) {
             if wanted != (random.u64(..DRIFT) == 0) {
                 holding.holders.push(claim.user);
                 let (user, order) = (claim.user, Some(claim.order));
-                rows.push(Owned { user, order, product: claim.product, ownership: Ownership::Granted });
+                rows.push(OwnedGrant { user, order, product: claim.product, ownership: Ownership::Granted });
             }
         }
-        ours.tally.push(Tally { base: rows.len() as u64, revoked: 0, config_granted: 0 });
+        ledger.tally.push(LimitUsage { base: rows.len() as u64, revoked: 0, config_granted: 0 });
         actual.targets.push(holding);
-        ours.targets.push(rows);
+        ledger.targets.push(rows);
     }
-    (actual, ours)
+    (actual, ledger)
 }
 
-fn guard() -> Guard {
+fn constraints() -> PlanConstraints {
     let limit = Limit { percent: 10.0, floor: 5 };
-    Guard::new(Prune::Owned, Limits { revocations: limit, config_grants: limit }, LedgerAge::Seasoned)
+    PlanConstraints::new(Prune::Owned, Limits { revocations: limit, config_grants: limit }, LedgerTrust::Seasoned)
 }
 
-fn pass(purchases: &mut [Purchase], catalog: &Catalog, actual: &Actual, ours: &Ours, guard: &Guard) -> (Desired, Plan) {
+fn pass(
+    purchases: &mut [Purchase],
+    catalog: &Catalog,
+    actual: &Actual,
+    ledger: &LedgerView,
+    constraints: &PlanConstraints,
+) -> (Desired, Plan) {
     let desired = desired(purchases, catalog, NOW);
-    let plan = plan(World { catalog, desired: &desired, actual, ours, guard });
+    let plan = plan(PlanInput { catalog, desired: &desired, actual, ledger, constraints });
     (desired, plan)
 }
 
 fn time(criterion: &mut Criterion) {
-    let (catalog, purchases, guard) = (catalog(), purchases(), guard());
-    let (actual, ours) = world_of(&desired(&mut purchases.clone(), &catalog, NOW));
+    let (catalog, purchases, constraints) = (catalog(), purchases(), constraints());
+    let (actual, ledger) = world_of(&desired(&mut purchases.clone(), &catalog, NOW));
     criterion.bench_function("desired + plan, 1,000,000 orders, 100,000 users, 10 targets, 1% drift", |bencher| {
         bencher.iter_batched(
             || purchases.clone(),
-            |mut purchases| black_box(pass(&mut purchases, &catalog, &actual, &ours, &guard)),
+            |mut purchases| black_box(pass(&mut purchases, &catalog, &actual, &ledger, &constraints)),
             BatchSize::PerIteration,
         );
     });
@@ -122,14 +130,14 @@ fn memory() {
 
 fn measure() {
     let before = resident("VmRSS:");
-    let (catalog, guard) = (catalog(), guard());
-    let (actual, ours) = world_of(&desired(&mut purchases(), &catalog, NOW));
+    let (catalog, constraints) = (catalog(), constraints());
+    let (actual, ledger) = world_of(&desired(&mut purchases(), &catalog, NOW));
     let inputs = actual.targets.iter().map(|holding| holding.holders.len() * size_of::<UserIx>()).sum::<usize>()
-        + ours.targets.iter().map(|rows| rows.len() * size_of::<Owned>()).sum::<usize>();
+        + ledger.targets.iter().map(|rows| rows.len() * size_of::<OwnedGrant>()).sum::<usize>();
     // The `desired` that made the inputs is gone by now, and must not count.
     std::fs::write("/proc/self/clear_refs", "5").expect("Linux lets a process reset its own peak");
     let mut purchases = purchases();
-    let (desired, plan) = pass(&mut purchases, &catalog, &actual, &ours, &guard);
+    let (desired, plan) = pass(&mut purchases, &catalog, &actual, &ledger, &constraints);
     let peak = resident("VmHWM:");
     let claims: usize = desired.targets.iter().map(Vec::len).sum();
     println!(
@@ -142,7 +150,7 @@ fn measure() {
         plan.actions.len(),
         plan.held.len(),
     );
-    black_box((desired, plan, purchases, actual, ours));
+    black_box((desired, plan, purchases, actual, ledger));
 }
 
 fn mib(bytes: usize) -> f64 {

@@ -12,7 +12,7 @@ use super::{PassContext, PassError, PlannedPass};
 use crate::model::{OrderKey, RunId, TargetIx, UserId, UserIx};
 use crate::planner::approval::held_sets;
 use crate::planner::desired::Desired;
-use crate::planner::input::{Actual, Guard};
+use crate::planner::input::{Actual, PlanConstraints};
 use crate::planner::{Plan, Verb};
 use crate::report::{Names, OrderName, Waiting, view};
 use crate::store::{Store, StoreError, StoredBuyer};
@@ -71,20 +71,20 @@ impl PassDraft {
 pub(crate) async fn gated(
     context: PassContext<'_>,
     snapshot: &Snapshot,
-    guard: &mut Guard,
-    planner: impl Fn(&Guard) -> Plan,
+    constraints: &mut PlanConstraints,
+    planner: impl Fn(&PlanConstraints) -> Plan,
 ) -> Result<(Plan, Vec<String>), PassError> {
-    let mut planned = planner(guard);
+    let mut planned = planner(constraints);
     let shielded = shielded(context, snapshot, &planned).await?;
     if !shielded.is_empty() {
         // Before anything is let through or verified: without them the rest may fit into the limits.
-        guard.protect(shielded);
-        planned = planner(guard);
+        constraints.protect(shielded);
+        planned = planner(constraints);
     }
     let approved = approved(context, snapshot, &planned).await?;
     if !approved.is_empty() {
-        guard.approved = approved.values().flatten().copied().collect();
-        planned = planner(guard);
+        constraints.approved = approved.values().flatten().copied().collect();
+        planned = planner(constraints);
     }
     Ok((planned, approved.into_keys().collect()))
 }

@@ -7,7 +7,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{Order, OrderId, OrderKey};
-use crate::planner::input::Reread;
+use crate::planner::input::Recheck;
 use crate::source::{Lookup, Read, Scope, Source, SourceError, Step, force};
 use crate::store::{Confirmed, Cursor, Store, StoreError};
 
@@ -173,7 +173,7 @@ pub async fn recheck(
     for id in store.due_checks(source.name(), every, poll, now).await? {
         let (reread, changed) = ask(source, store, &id, now).await?;
         touched.extend(changed);
-        if reread != Reread::Confirmed {
+        if reread != Recheck::Confirmed {
             break;
         }
     }
@@ -181,7 +181,7 @@ pub async fn recheck(
 }
 
 /// Reads one order again, stores what is said of it now, and tells whether that was possible.
-pub async fn reread(source: &Source, store: &Store, id: &OrderId, now: Timestamp) -> Result<Reread, StoreError> {
+pub async fn reread(source: &Source, store: &Store, id: &OrderId, now: Timestamp) -> Result<Recheck, StoreError> {
     ask(source, store, id, now).await.map(|(reread, _)| reread)
 }
 
@@ -190,25 +190,25 @@ async fn ask(
     store: &Store,
     id: &OrderId,
     now: Timestamp,
-) -> Result<(Reread, Vec<OrderKey>), StoreError> {
+) -> Result<(Recheck, Vec<OrderKey>), StoreError> {
     let reread = match source.get(id).await {
         Ok(Lookup::Found(order)) => {
             let touched = record(source, store, vec![order], now).await?;
             store.note_check(source.name(), id, Confirmed::Yes, now).await?;
-            return Ok((Reread::Confirmed, touched));
+            return Ok((Recheck::Confirmed, touched));
         }
-        Ok(Lookup::Unsupported) => return Ok((Reread::Unsupported, Vec::new())),
+        Ok(Lookup::Unsupported) => return Ok((Recheck::Unsupported, Vec::new())),
         Ok(Lookup::TestMode) => {
             tracing::warn!(source = %source.name(), order = %id, "by `expect.live` this order was made in test mode");
-            Reread::Failed
+            Recheck::Failed
         }
         Ok(Lookup::Missing) => {
             tracing::warn!(source = %source.name(), order = %id, "the payment API does not know this order any more");
-            Reread::Failed
+            Recheck::Failed
         }
         Err(error) => {
             tracing::warn!(source = %source.name(), order = %id, %error, "the order could not be read again");
-            Reread::Failed
+            Recheck::Failed
         }
     };
     store.note_check(source.name(), id, Confirmed::No, now).await?;

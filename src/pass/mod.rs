@@ -32,7 +32,7 @@ use crate::config::settings::{Config, Logto};
 use crate::logto::{LogtoError, Reader, Writer, name_forgotten};
 use crate::model::users::UserIndex;
 use crate::model::{Catalog, Grant, OrderKey, Resolution, Rule, RunId, SourceName, TargetIx, UserId, UserIx};
-use crate::planner::input::{Guard, Reread};
+use crate::planner::input::{PlanConstraints, Recheck};
 use crate::planner::{Plan, Verify, plan};
 use crate::report::run::Report;
 use crate::report::{OrderName, Origin, View};
@@ -176,21 +176,21 @@ pub(crate) async fn observe_and_plan(
     let mut wanted = snapshot.desired(context).await?;
     let doubtful = snapshot.doubtful(&wanted, &observed);
     observe::confirm(context.reader, &snapshot.catalog, &mut observed, doubtful).await?;
-    let mut guard = snapshot.guard(context, &buyers).await?;
+    let mut constraints = snapshot.constraints(context, &buyers).await?;
     let mut actual = snapshot.actual(&observed);
-    let planner = |guard: &Guard| plan(snapshot.world(&wanted, &actual, guard));
-    let (mut planned, approvals) = gated(context, &snapshot, &mut guard, planner).await?;
+    let planner = |constraints: &PlanConstraints| plan(snapshot.input(&wanted, &actual, constraints));
+    let (mut planned, approvals) = gated(context, &snapshot, &mut constraints, planner).await?;
     if matches!(span, PassScope::Quick(_)) && planned.takes() && has_found(context).await? {
         // Whoever was found may be one from whom something would be taken, and their order may entitle to it.
         return Box::pin(observe_and_plan(context, span, also)).await;
     }
     if !planned.verify.is_empty() {
-        guard.reread = reread(context, &planned.verify).await?;
+        constraints.rechecks = reread(context, &planned.verify).await?;
         let holders = snapshot.holders(&planned.verify, &observed);
         observe::confirm(context.reader, &snapshot.catalog, &mut observed, holders).await?;
         wanted = snapshot.desired(context).await?;
         actual = snapshot.actual(&observed);
-        planned = plan(snapshot.world(&wanted, &actual, &guard));
+        planned = plan(snapshot.input(&wanted, &actual, &constraints));
     }
     Ok(PassDraft { snapshot, plan: planned, wanted, actual, observed, buyers, approvals, calls_before })
 }
@@ -237,14 +237,14 @@ fn users_of(buyers: &[StoredBuyer]) -> Vec<UserId> {
 }
 
 /// Reads the orders behind revocations again by id, each once.
-async fn reread(context: PassContext<'_>, verify: &Verify) -> Result<BTreeMap<OrderKey, Reread>, PassError> {
+async fn reread(context: PassContext<'_>, verify: &Verify) -> Result<BTreeMap<OrderKey, Recheck>, PassError> {
     let keys: Vec<OrderKey> = verify.orders.iter().copied().collect();
     let mut answers = BTreeMap::new();
     for stored in context.store.stored_orders(&keys).await? {
         let answer = match context.sources.iter().find(|source| *source.name() == stored.source) {
             Some(source) => ingest::reread(source, context.store, &stored.order.id, context.now).await?,
             // The file names the source no more: nobody is left to ask, and nothing is confirmed.
-            None => Reread::Failed,
+            None => Recheck::Failed,
         };
         answers.insert(stored.key, answer);
     }

@@ -11,8 +11,10 @@ use super::{PassContext, PassScope};
 use crate::model::users::UserIndex;
 use crate::model::{Catalog, Email, Grant, ProductIx, Rule, SourceName, Target, TargetIx, UserId, UserIx};
 use crate::planner::desired::{Desired, State, desired};
-use crate::planner::input::{Actual, Coverage, Freeze, Guard, LedgerAge, Ours, Owned, Tally};
-use crate::planner::{Verify, World};
+use crate::planner::input::{
+    Actual, Coverage, Freeze, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints,
+};
+use crate::planner::{PlanInput, Verify};
 use crate::report::FreezeView;
 use crate::store;
 use crate::store::{BuyerKey, FreezeScope, LedgerRow, ProductKey, Scope, Store, StoreError, StoredBuyer};
@@ -52,8 +54,8 @@ pub struct Snapshot {
     /// The users of this pass.
     pub user_index: UserIndex,
     /// Whether the ledger has seen a whole pass.
-    age: LedgerAge,
-    ours: Ours,
+    age: LedgerTrust,
+    ledger_view: LedgerView,
     scope: Scope,
     /// The product of each product row of the store.
     pub product_ix: HashMap<ProductKey, ProductIx>,
@@ -77,25 +79,25 @@ impl Snapshot {
         let user_index: UserIndex =
             holders.chain(owners).chain(buyers.iter().filter_map(StoredBuyer::user)).cloned().collect();
         let age = match context.store.last_full_pass().await? {
-            Some(_) => LedgerAge::Seasoned,
-            None => LedgerAge::Fresh,
+            Some(_) => LedgerTrust::Seasoned,
+            None => LedgerTrust::Fresh,
         };
         // A ledger that has seen no full pass has seen no commit either.
-        if age == LedgerAge::Seasoned {
+        if age == LedgerTrust::Seasoned {
             note_new_mappings(context, &mut catalog).await?;
         }
         let by_name = products_by_name(&catalog);
         let find = |product: &str, source: &str| find(&by_name, product, source);
         let product_ix = product_ix(context.store, &catalog).await?;
         let user_ix = buyers.iter().filter_map(|one| Some((one.key, user_index.ix(one.user()?)?))).collect();
-        let ours = ours(context, &catalog, &user_index, ledger, find).await?;
+        let ledger_view = ledger_view(context, &catalog, &user_index, ledger, find).await?;
         let scope = match span {
             PassScope::Full => Scope::All,
             PassScope::Quick(_) => Scope::Buyers(buyers.iter().map(|buyer| buyer.key).collect()),
         };
         drop(by_name);
         let freeze = context.store.frozen(context.now).await?.map(freeze_view);
-        Ok(Self { catalog, user_index, age, ours, scope, product_ix, user_ix, freeze })
+        Ok(Self { catalog, user_index, age, ledger_view, scope, product_ix, user_ix, freeze })
     }
 
     /// What should be, by the orders that the store has now.
@@ -112,8 +114,13 @@ impl Snapshot {
     }
 
     /// What the planner looks at.
-    pub fn world<'a>(&'a self, desired: &'a Desired, actual: &'a Actual, guard: &'a Guard) -> World<'a> {
-        World { catalog: &self.catalog, desired, actual, ours: &self.ours, guard }
+    pub fn input<'a>(
+        &'a self,
+        desired: &'a Desired,
+        actual: &'a Actual,
+        constraints: &'a PlanConstraints,
+    ) -> PlanInput<'a> {
+        PlanInput { catalog: &self.catalog, desired, actual, ledger: &self.ledger_view, constraints }
     }
 
     /// Who is expected and was not seen: whatever is ours, and where the walk lost rows whoever is entitled.
@@ -123,7 +130,7 @@ impl Snapshot {
             let seen = &observed.targets[ix.at()];
             let lossy = matches!(seen.coverage, Coverage::Partial { .. });
             let readable = lossy || seen.coverage == Coverage::Whole;
-            let owned = self.ours.targets[ix.at()].iter().map(|owned| owned.user);
+            let owned = self.ledger_view.targets[ix.at()].iter().map(|owned| owned.user);
             let entitled = desired.targets[ix.at()].iter().filter(|claim| lossy && claim.state == State::Entitled);
             let unseen: BTreeSet<UserId> = owned
                 .chain(entitled.map(|claim| claim.user))
@@ -151,7 +158,11 @@ impl Snapshot {
     }
 
     /// What is allowed.
-    pub async fn guard(&self, context: PassContext<'_>, buyers: &[StoredBuyer]) -> Result<Guard, StoreError> {
+    pub async fn constraints(
+        &self,
+        context: PassContext<'_>,
+        buyers: &[StoredBuyer],
+    ) -> Result<PlanConstraints, StoreError> {
         let protect = &context.config.protect;
         let by_email = buyers
             .iter()
@@ -168,13 +179,13 @@ impl Snapshot {
         };
         let blind = (0..).map(ProductIx).zip(&self.catalog.products).filter(|(_, rule)| unread(&rule.source));
         let flapping = context.store.flapping(UNDONE_TWICE, context.now - RESTLESS).await?;
-        Ok(Guard {
+        Ok(PlanConstraints {
             protected,
             blind: blind.map(|(ix, _)| ix).collect(),
             freeze: self.freeze.as_ref().map_or(Freeze::Nothing, |freeze| freeze.stops),
             flapping: self.cells(&flapping),
             released: self.cells(&context.store.released().await?),
-            ..Guard::new(context.config.prune, context.config.limits.clone(), self.age)
+            ..PlanConstraints::new(context.config.prune, context.config.limits.clone(), self.age)
         })
     }
 
@@ -256,23 +267,30 @@ fn seconds(at: Timestamp) -> u32 {
     u32::try_from(at.as_second().max(0)).unwrap_or(u32::MAX)
 }
 
-async fn ours(
+async fn ledger_view(
     context: PassContext<'_>,
     catalog: &Catalog,
     user_index: &UserIndex,
     ledger: &[LedgerRow],
     product: impl Fn(&str, &str) -> Option<ProductIx>,
-) -> Result<Ours, StoreError> {
-    let mut ours =
-        Ours { targets: vec![Vec::new(); catalog.targets.len()], tally: vec![Tally::default(); catalog.targets.len()] };
+) -> Result<LedgerView, StoreError> {
+    let mut ledger_view = LedgerView {
+        targets: vec![Vec::new(); catalog.targets.len()],
+        tally: vec![LimitUsage::default(); catalog.targets.len()],
+    };
     for row in ledger {
         let place = (catalog.find(&row.grant.target), user_index.ix(&row.grant.user));
         if let ((Some(target), Some(user)), Some(product)) = (place, product(row.product.as_str(), row.source.as_str()))
         {
-            ours.targets[target.at()].push(Owned { user, order: row.order_key, product, ownership: row.ownership });
+            ledger_view.targets[target.at()].push(OwnedGrant {
+                user,
+                order: row.order_key,
+                product,
+                ownership: row.ownership,
+            });
         }
     }
-    for run in &mut ours.targets {
+    for run in &mut ledger_view.targets {
         run.sort_unstable_by_key(|owned| owned.user);
     }
     let yesterday = context.now - SignedDuration::from_hours(24);
@@ -280,18 +298,18 @@ async fn ours(
     let revoked = context.store.revoked_since(yesterday).await?;
     let config_granted = context.store.config_grants_since(yesterday).await?;
     let keys: BTreeSet<String> = catalog.targets.iter().map(|entry| entry.target.key()).collect();
-    for ((_, entry), tally) in catalog.indices().zip(&mut ours.tally) {
+    for ((_, entry), tally) in catalog.indices().zip(&mut ledger_view.tally) {
         let of = |counts: &BTreeMap<String, u64>| counts.get(&entry.target.key()).copied().unwrap_or_default();
-        *tally = Tally { base: of(&base), revoked: of(&revoked), config_granted: of(&config_granted) };
+        *tally = LimitUsage { base: of(&base), revoked: of(&revoked), config_granted: of(&config_granted) };
     }
     // What was taken from a target that the file has dropped since was taken all the same.
     let elsewhere = |counts: &BTreeMap<String, u64>| {
         counts.iter().filter(|(key, _)| !keys.contains(*key)).map(|(_, count)| count).sum()
     };
-    ours.tally.push(Tally {
+    ledger_view.tally.push(LimitUsage {
         base: elsewhere(&base),
         revoked: elsewhere(&revoked),
         config_granted: elsewhere(&config_granted),
     });
-    Ok(ours)
+    Ok(ledger_view)
 }

@@ -12,7 +12,7 @@ use super::{PassContext, PassDraft, PassError, PassScope, PlannedPass, buyers, g
 use crate::logto::name_forgotten;
 use crate::model::users::UserIndex;
 use crate::model::{Catalog, Grant, Ownership, ProductIx, RunId, TargetIx, UserId, Verb};
-use crate::planner::input::Guard;
+use crate::planner::input::PlanConstraints;
 use crate::planner::{Inverse, undo};
 use crate::store;
 use crate::store::{AuditRow, Cause, LedgerRow, StoreError};
@@ -52,7 +52,7 @@ pub async fn plan_undo(context: PassContext<'_>, run: &RunId) -> Result<UndoPlan
     let snapshot = Snapshot::new(context, &PassScope::Full, catalog, &buyers, &ledger, &observed).await?;
     let wanted = snapshot.desired(context).await?;
     let actual = snapshot.actual(&observed);
-    let mut guard = snapshot.guard(context, &buyers).await?;
+    let mut constraints = snapshot.constraints(context, &buyers).await?;
     let mut inverses = Vec::new();
     let mut lost = Vec::new();
     for (verb, row) in &turned {
@@ -62,8 +62,8 @@ pub async fn plan_undo(context: PassContext<'_>, run: &RunId) -> Result<UndoPlan
             None => lost.push(grant.clone()),
         }
     }
-    let planner = |guard: &Guard| undo(snapshot.world(&wanted, &actual, guard), &inverses);
-    let (plan, approvals) = gated(context, &snapshot, &mut guard, planner).await?;
+    let planner = |constraints: &PlanConstraints| undo(snapshot.input(&wanted, &actual, constraints), &inverses);
+    let (plan, approvals) = gated(context, &snapshot, &mut constraints, planner).await?;
     let seen = PassDraft { snapshot, plan, wanted, actual, observed, buyers, approvals, calls_before };
     Ok(UndoPlan { planned: seen.planned(context, Vec::new(), Some(run.clone())).await?, lost, changed: turned.len() })
 }

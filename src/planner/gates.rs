@@ -6,19 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::desired::{Ending, Past};
-use super::input::{LedgerAge, Presence, Reread, Tally};
+use super::input::{LedgerTrust, LimitUsage, Presence, Recheck};
 use super::limits::Over;
-use super::{Action, Bound, Cause, Doubt, Held, Hold, Plan, Verb, World, limits, line};
+use super::{Action, Bound, Cause, Doubt, Held, Hold, Plan, PlanInput, Verb, limits, line};
 use crate::model::{Limit, OrderKey, Target, TargetIx, UserIx};
 
 /// Holds what a commit would give beyond the limit of the day. Sales and drift pass.
-pub(super) fn limit_grants(world: World<'_>, grants: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
-    if world.guard.ledger == LedgerAge::Fresh {
+pub(super) fn limit_grants(input: PlanInput<'_>, grants: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
+    if input.constraints.ledger == LedgerTrust::Fresh {
         return grants;
     }
     let (limited, mut free): (Vec<_>, Vec<_>) =
         grants.into_iter().partition(|grant| matches!(grant.why.cause, Cause::Commit | Cause::Undone));
-    let passed = bounded(world, limited, world.guard.limits.config_grants, |tally| tally.config_granted, held);
+    let passed = bounded(input, limited, input.constraints.limits.config_grants, |tally| tally.config_granted, held);
     free.extend(passed);
     free.sort_unstable_by_key(|action| (action.target, action.user));
     free
@@ -26,13 +26,13 @@ pub(super) fn limit_grants(world: World<'_>, grants: Vec<Action>, held: &mut Vec
 
 /// An organization role can be given to members only: where the membership is held, so is the role, for
 /// the same reason.
-pub(super) fn need_membership(world: World<'_>, grants: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
+pub(super) fn need_membership(input: PlanInput<'_>, grants: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
     let waiting: BTreeMap<(&Target, UserIx), Hold> = held
         .iter()
         .filter(|held| held.action.verb == Verb::Grant)
-        .map(|held| ((&world.catalog.target(held.action.target).target, held.action.user), held.hold))
+        .map(|held| ((&input.catalog.target(held.action.target).target, held.action.user), held.hold))
         .collect();
-    let membership_hold = |action: &Action| match &world.catalog.target(action.target).target {
+    let membership_hold = |action: &Action| match &input.catalog.target(action.target).target {
         Target::OrganizationRole { organization, .. } => {
             waiting.get(&(&Target::Membership { organization: organization.clone() }, action.user)).copied()
         }
@@ -48,22 +48,22 @@ pub(super) fn need_membership(world: World<'_>, grants: Vec<Action>, held: &mut 
     ready
 }
 
-pub(super) fn limit_revocations(world: World<'_>, revocations: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
-    bounded(world, revocations, world.guard.limits.revocations, |tally| tally.revoked, held)
+pub(super) fn limit_revocations(input: PlanInput<'_>, revocations: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
+    bounded(input, revocations, input.constraints.limits.revocations, |tally| tally.revoked, held)
 }
 
 /// Lets through what somebody approved, each target that stays within its limit, then all of them if the
 /// sum does. What was approved is not counted against the limit that it was approved to pass.
 fn bounded(
-    world: World<'_>,
+    input: PlanInput<'_>,
     actions: Vec<Action>,
     limit: Limit,
-    spent: impl Fn(&Tally) -> u64,
+    spent: impl Fn(&LimitUsage) -> u64,
     held: &mut Vec<Held>,
 ) -> Vec<Action> {
-    let is_approved = |action: &Action| world.guard.approved.contains(&(action.verb, action.target, action.user));
+    let is_approved = |action: &Action| input.constraints.approved.contains(&(action.verb, action.target, action.user));
     let (approved, actions): (Vec<_>, Vec<_>) = actions.into_iter().partition(is_approved);
-    let tallies = &world.ours.tally;
+    let tallies = &input.ledger.tally;
     let mut passed = Vec::with_capacity(actions.len());
     let mut refuse = |actions: &[Action], bound, over: Over| {
         held.extend(actions.iter().map(|&action| Held { action, hold: Hold::OverLimit(bound, over) }));
@@ -87,14 +87,14 @@ fn bounded(
 
 /// Leaving an organization loses every role in it. So a membership goes only where each role that the
 /// member holds there is managed and goes in this very plan.
-pub(super) fn keep_ties(world: World<'_>, revocations: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
+pub(super) fn keep_ties(input: PlanInput<'_>, revocations: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
     let going: BTreeSet<(TargetIx, UserIx)> = revocations.iter().map(|action| (action.target, action.user)).collect();
     let stays = |action: &Action| {
-        let Target::Membership { organization } = &world.catalog.target(action.target).target else { return false };
-        let unmanaged = world.actual.targets[action.target.at()].tied.binary_search(&action.user).is_ok();
-        let managed = world.catalog.indices().any(|(role, entry)| {
+        let Target::Membership { organization } = &input.catalog.target(action.target).target else { return false };
+        let unmanaged = input.actual.targets[action.target.at()].tied.binary_search(&action.user).is_ok();
+        let managed = input.catalog.indices().any(|(role, entry)| {
             matches!(&entry.target, Target::OrganizationRole { organization: of, .. } if of == organization)
-                && world.actual.targets[role.at()].presence(action.user) != Presence::Absent
+                && input.actual.targets[role.at()].presence(action.user) != Presence::Absent
                 && !going.contains(&(role, action.user))
         });
         unmanaged || managed
@@ -106,16 +106,16 @@ pub(super) fn keep_ties(world: World<'_>, revocations: Vec<Action>, held: &mut V
 
 /// Lets through what is proved just now: the holder asked for by id, and the orders behind it read again.
 /// Notes in `plan` what is still to be asked.
-pub(super) fn prove(world: World<'_>, revocations: Vec<Action>, plan: &mut Plan) -> Vec<Action> {
+pub(super) fn prove(input: PlanInput<'_>, revocations: Vec<Action>, plan: &mut Plan) -> Vec<Action> {
     let mut proved = Vec::with_capacity(revocations.len());
     for action in revocations {
-        let asked = world.actual.targets[action.target.at()].is_asked(action.user);
+        let asked = input.actual.targets[action.target.at()].is_asked(action.user);
         let mut unread = BTreeSet::new();
         let mut failed = false;
-        for order in told(world, &action) {
-            match world.guard.reread.get(&order) {
-                Some(Reread::Confirmed | Reread::Unsupported) => {}
-                Some(Reread::Failed) => failed = true,
+        for order in told(input, &action) {
+            match input.constraints.rechecks.get(&order) {
+                Some(Recheck::Confirmed | Recheck::Unsupported) => {}
+                Some(Recheck::Failed) => failed = true,
                 None => _ = unread.insert(order),
             }
         }
@@ -139,12 +139,12 @@ pub(super) fn prove(world: World<'_>, revocations: Vec<Action>, plan: &mut Plan)
 /// The orders whose end is what a payment API said: all of those that would entitle if it said otherwise, and
 /// subscriptions, since a renewal may not have been read yet. An expiry is proved by the clock, an unmapped
 /// product and `exclusive` by the file.
-fn told(world: World<'_>, action: &Action) -> impl Iterator<Item = OrderKey> {
+fn told(input: PlanInput<'_>, action: &Action) -> impl Iterator<Item = OrderKey> {
     let past: &[Past] = match action.why.cause {
-        Cause::Ended(_) => world.desired.ended_of(action.user),
+        Cause::Ended(_) => input.desired.ended_of(action.user),
         _ => &[],
     };
     let target = action.target;
-    let by_word = move |past: &&Past| past.ending != Ending::Expired && line(world, past.product, target) != 0;
+    let by_word = move |past: &&Past| past.ending != Ending::Expired && line(input, past.product, target) != 0;
     past.iter().filter(by_word).map(|past| past.order)
 }

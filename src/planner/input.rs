@@ -84,17 +84,17 @@ pub enum Presence {
 
 /// What the ledger says is ours, and how much was taken and given of late.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ours {
+pub struct LedgerView {
     /// By target, in the order of the catalog's targets; each run sorted by user.
-    pub targets: Vec<Vec<Owned>>,
+    pub targets: Vec<Vec<OwnedGrant>>,
     /// How much of the day's limits is used, and what they are a percentage of: by target, and after those
     /// what is counted on targets that the catalog does not have any more. It counts in total.
-    pub tally: Vec<Tally>,
+    pub tally: Vec<LimitUsage>,
 }
 
-impl Ours {
+impl LedgerView {
     /// The ledger's row for one grant.
-    pub fn find(&self, target: TargetIx, user: UserIx) -> Option<&Owned> {
+    pub fn find(&self, target: TargetIx, user: UserIx) -> Option<&OwnedGrant> {
         let run = &self.targets[target.at()];
         run.binary_search_by_key(&user, |owned| owned.user).ok().map(|at| &run[at])
     }
@@ -102,7 +102,7 @@ impl Ours {
 
 /// One grant that is ours. 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owned {
+pub struct OwnedGrant {
     /// Who holds it.
     pub user: UserIx,
     /// The order that caused it, where the store still has it.
@@ -116,7 +116,7 @@ pub struct Owned {
 /// The numbers that limits work on, for one target. They come from the ledger as a whole, also in a
 /// quick pass that looks at few users.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct LimitUsage {
     /// Grants that were ours when those 24 hours began: what a percentage is of. What was given since does
     /// not count, or a pass that gives would make room for what the pass before it held.
     pub base: u64,
@@ -128,13 +128,13 @@ pub struct Tally {
 
 /// What the file and the state of the ledger allow.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Guard {
+pub struct PlanConstraints {
     /// Whether anything is taken away at all.
     pub prune: Prune,
     /// How much in a day.
     pub limits: Limits,
     /// Whether the ledger has seen a whole pass.
-    pub ledger: LedgerAge,
+    pub ledger: LedgerTrust,
     /// Users from whom nothing is ever taken, sorted.
     pub protected: Vec<UserIx>,
     /// Products of a source whose last read failed. A renewal may be among what was not read, so neither
@@ -149,12 +149,12 @@ pub struct Guard {
     /// Grants that somebody has taken out of our hands: never adopted again.
     pub released: BTreeSet<(TargetIx, UserIx)>,
     /// What came of reading the orders behind revocations again.
-    pub reread: BTreeMap<OrderKey, Reread>,
+    pub rechecks: BTreeMap<OrderKey, Recheck>,
 }
 
-impl Guard {
+impl PlanConstraints {
     /// What the file says, with nothing else to mind.
-    pub fn new(prune: Prune, limits: Limits, ledger: LedgerAge) -> Self {
+    pub fn new(prune: Prune, limits: Limits, ledger: LedgerTrust) -> Self {
         Self {
             prune,
             limits,
@@ -165,7 +165,7 @@ impl Guard {
             approved: BTreeSet::new(),
             flapping: BTreeSet::new(),
             released: BTreeSet::new(),
-            reread: BTreeMap::new(),
+            rechecks: BTreeMap::new(),
         }
     }
 
@@ -191,7 +191,7 @@ pub enum Freeze {
 
 /// Whether the ledger can be trusted to know what is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LedgerAge {
+pub enum LedgerTrust {
     /// No full pass has ever finished on it: it is new, or it was lost.
     Fresh,
     /// At least one has.
@@ -200,7 +200,7 @@ pub enum LedgerAge {
 
 /// What came of reading one order again by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reread {
+pub enum Recheck {
     /// The payment API said it again just now.
     Confirmed,
     /// This source cannot read one order by id; the list is all there is.

@@ -22,7 +22,7 @@ mod undo;
 use crate::model::{Catalog, ProductIx, Prune, TargetIx, UserIx};
 use desired::{Claim, Desired, Ending, Origin, State};
 use gates::{keep_ties, limit_grants, limit_revocations, need_membership, prove};
-use input::{Actual, Coverage, Freeze, Guard, Holding, LedgerAge, Ours, Owned, Presence};
+use input::{Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, OwnedGrant, PlanConstraints, Presence};
 
 pub use crate::model::Verb;
 pub use plan::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, TargetTally, Verify, Why};
@@ -30,7 +30,7 @@ pub use undo::{Inverse, undo};
 
 /// Everything the planner looks at.
 #[derive(Clone, Copy, Debug)]
-pub struct World<'a> {
+pub struct PlanInput<'a> {
     /// What products entitle to.
     pub catalog: &'a Catalog,
     /// What should be.
@@ -38,22 +38,22 @@ pub struct World<'a> {
     /// What is.
     pub actual: &'a Actual,
     /// What is ours.
-    pub ours: &'a Ours,
+    pub ledger: &'a LedgerView,
     /// What is allowed.
-    pub guard: &'a Guard,
+    pub constraints: &'a PlanConstraints,
 }
 
 /// Plans. Linear in the sizes of the runs.
-pub fn plan(world: World<'_>) -> Plan {
+pub fn plan(input: PlanInput<'_>) -> Plan {
     let mut plan = Plan::default();
     let mut grants = Vec::new();
     let mut revocations = Vec::new();
-    for (target, _) in world.catalog.indices() {
+    for (target, _) in input.catalog.indices() {
         let mut tally = TargetTally::default();
-        for row in merge(world, target) {
+        for row in merge(input, target) {
             tally.desired += u64::from(row.claim.is_some_and(|claim| claim.state == State::Entitled));
             tally.actual += u64::from(row.held);
-            match decide(world, target, row) {
+            match decide(input, target, row) {
                 Decision::Rest => {}
                 Decision::Keep => tally.kept += 1,
                 Decision::Foreign => tally.foreign += 1,
@@ -68,20 +68,20 @@ pub fn plan(world: World<'_>) -> Plan {
         }
         plan.tallies.push(tally);
     }
-    plan.pass_gates(world, grants, revocations);
+    plan.pass_gates(input, grants, revocations);
     plan
 }
 
 impl Plan {
     /// Limits, memberships, ties and proofs, in that order; then everything in the order of doing.
-    fn pass_gates(&mut self, world: World<'_>, grants: Vec<Action>, revocations: Vec<Action>) {
-        let grants = limit_grants(world, grants, &mut self.held);
-        self.actions = need_membership(world, grants, &mut self.held);
-        let revocations = limit_revocations(world, revocations, &mut self.held);
-        let revocations = keep_ties(world, revocations, &mut self.held);
-        let revocations = prove(world, revocations, self);
+    fn pass_gates(&mut self, input: PlanInput<'_>, grants: Vec<Action>, revocations: Vec<Action>) {
+        let grants = limit_grants(input, grants, &mut self.held);
+        self.actions = need_membership(input, grants, &mut self.held);
+        let revocations = limit_revocations(input, revocations, &mut self.held);
+        let revocations = keep_ties(input, revocations, &mut self.held);
+        let revocations = prove(input, revocations, self);
         // Once more: a role whose proof is missing stays, and so must the membership that carries it.
-        let mut revocations = keep_ties(world, revocations, &mut self.held);
+        let mut revocations = keep_ties(input, revocations, &mut self.held);
         revocations.sort_unstable_by_key(|action| (std::cmp::Reverse(action.target), action.user));
         self.actions.extend(revocations);
         self.held.sort_unstable_by_key(|held| (held.action.verb, held.action.target, held.action.user));
@@ -94,14 +94,14 @@ struct Row<'a> {
     user: UserIx,
     claim: Option<&'a Claim>,
     held: bool,
-    owned: Option<&'a Owned>,
+    owned: Option<&'a OwnedGrant>,
 }
 
 /// Every user of any of the three runs of a target, each once, in order.
-fn merge<'a>(world: World<'a>, target: TargetIx) -> impl Iterator<Item = Row<'a>> {
-    let mut claims = world.desired.targets[target.at()].iter().peekable();
-    let mut holders = world.actual.targets[target.at()].holders.iter().copied().peekable();
-    let mut owned = world.ours.targets[target.at()].iter().peekable();
+fn merge<'a>(input: PlanInput<'a>, target: TargetIx) -> impl Iterator<Item = Row<'a>> {
+    let mut claims = input.desired.targets[target.at()].iter().peekable();
+    let mut holders = input.actual.targets[target.at()].holders.iter().copied().peekable();
+    let mut owned = input.ledger.targets[target.at()].iter().peekable();
     std::iter::from_fn(move || {
         let heads = [claims.peek().map(|claim| claim.user), holders.peek().copied(), owned.peek().map(|row| row.user)];
         let user = heads.into_iter().flatten().min()?;
@@ -128,25 +128,25 @@ enum Decision {
     Hold(Verb, Why, Hold),
 }
 
-fn decide(world: World<'_>, target: TargetIx, row: Row<'_>) -> Decision {
-    let holding = &world.actual.targets[target.at()];
+fn decide(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {
+    let holding = &input.actual.targets[target.at()];
     let presence = holding.presence(row.user);
     let state = row.claim.map(|claim| claim.state);
     let cell = (target, row.user);
     match (state, presence, row.owned) {
         (Some(State::Entitled), Presence::Held, Some(_)) => Decision::Rest,
         // Somebody has said that it is not ours to manage, and it is as it should be.
-        (Some(State::Entitled), Presence::Held, None) if world.guard.released.contains(&cell) => Decision::Rest,
-        (Some(State::Entitled), Presence::Held, None) => Decision::Adopt(given(world, target, row)),
+        (Some(State::Entitled), Presence::Held, None) if input.constraints.released.contains(&cell) => Decision::Rest,
+        (Some(State::Entitled), Presence::Held, None) => Decision::Adopt(given(input, target, row)),
         (Some(State::Entitled), Presence::Absent, _) => {
-            let why = given(world, target, row);
-            match grant_hold(world, cell) {
+            let why = given(input, target, row);
+            match grant_hold(input, cell) {
                 Some(because) => Decision::Hold(Verb::Grant, why, because),
                 None => Decision::Grant(why),
             }
         }
         (Some(State::Entitled), Presence::Unknown, _) => {
-            Decision::Hold(Verb::Grant, given(world, target, row), Hold::Incomplete(gap(holding)))
+            Decision::Hold(Verb::Grant, given(input, target, row), Hold::Incomplete(gap(holding)))
         }
         (Some(State::Undecided | State::Grace(_)), Presence::Held, _) => Decision::Keep,
         // The row is kept with the claim: once the order is known again, this is drift and not a new grant.
@@ -154,32 +154,34 @@ fn decide(world: World<'_>, target: TargetIx, row: Row<'_>) -> Decision {
         (None | Some(State::Ended(_)), Presence::Absent, Some(_)) => Decision::Forget,
         // Deleted in Logto and named by the file no more: its grants went with it, and it never comes back.
         (None | Some(State::Ended(_)), Presence::Unknown, Some(_))
-            if holding.coverage == Coverage::Missing && !world.catalog.gives(target) =>
+            if holding.coverage == Coverage::Missing && !input.catalog.gives(target) =>
         {
             Decision::Forget
         }
         (None | Some(State::Ended(_)), Presence::Absent | Presence::Unknown, None) => Decision::Rest,
-        (None | Some(State::Ended(_)), Presence::Held | Presence::Unknown, Some(owned)) => match world.guard.prune {
-            Prune::Never => Decision::Keep,
-            Prune::Owned | Prune::Exclusive => take_back(world, target, row, owned, presence),
-        },
-        (None | Some(State::Ended(_)), Presence::Held, None) => match world.guard.prune {
+        (None | Some(State::Ended(_)), Presence::Held | Presence::Unknown, Some(owned)) => {
+            match input.constraints.prune {
+                Prune::Never => Decision::Keep,
+                Prune::Owned | Prune::Exclusive => take_back(input, target, row, owned, presence),
+            }
+        }
+        (None | Some(State::Ended(_)), Presence::Held, None) => match input.constraints.prune {
             Prune::Never | Prune::Owned => Decision::Foreign,
-            Prune::Exclusive => evict(world, target, row),
+            Prune::Exclusive => evict(input, target, row),
         },
     }
 }
 
 /// A grant of ours that nothing entitles any more.
-fn take_back(world: World<'_>, target: TargetIx, row: Row<'_>, owned: &Owned, presence: Presence) -> Decision {
-    let why = taken(world, target, row, owned);
+fn take_back(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &OwnedGrant, presence: Presence) -> Decision {
+    let why = taken(input, target, row, owned);
     let hold = |hold| Decision::Hold(Verb::Revoke, why.unwrap_or_else(|bare| bare), hold);
-    match standing_hold(world, target, row.user) {
+    match standing_hold(input, target, row.user) {
         Some(because) => hold(because),
-        None if presence == Presence::Unknown => hold(Hold::Incomplete(gap(&world.actual.targets[target.at()]))),
+        None if presence == Presence::Unknown => hold(Hold::Incomplete(gap(&input.actual.targets[target.at()]))),
         None => match why {
             Ok(Why { cause: Cause::Ended(Ending::Expired | Ending::Lapsed), product: Some(product), .. })
-                if world.guard.blind.contains(&product) =>
+                if input.constraints.blind.contains(&product) =>
             {
                 hold(Hold::Incomplete(Gap::Source))
             }
@@ -190,16 +192,16 @@ fn take_back(world: World<'_>, target: TargetIx, row: Row<'_>, owned: &Owned, pr
 }
 
 /// A foreign grant under `prune: exclusive`.
-fn evict(world: World<'_>, target: TargetIx, row: Row<'_>) -> Decision {
+fn evict(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {
     // A target that only the ledger still knows is looked at for what is ours on it; it is not ours to empty.
-    if !world.catalog.gives(target) {
+    if !input.catalog.gives(target) {
         return Decision::Foreign;
     }
     let why = Why { cause: Cause::Exclusive, order: None, product: None, line: 0, at: 0 };
-    let holding = &world.actual.targets[target.at()];
-    match standing_hold(world, target, row.user) {
+    let holding = &input.actual.targets[target.at()];
+    match standing_hold(input, target, row.user) {
         Some(because) => Decision::Hold(Verb::Revoke, why, because),
-        None if !world.guard.blind.is_empty() => Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Source)),
+        None if !input.constraints.blind.is_empty() => Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Source)),
         // Who is missing from a lossy walk may be the buyer whom this holder was taken for.
         None if !matches!(holding.coverage, Coverage::Whole | Coverage::Asked) => {
             Decision::Hold(Verb::Revoke, why, Hold::Incomplete(gap(holding)))
@@ -209,27 +211,27 @@ fn evict(world: World<'_>, target: TargetIx, row: Row<'_>) -> Decision {
 }
 
 /// Holds on a grant that do not depend on its number.
-fn grant_hold(world: World<'_>, cell: (TargetIx, UserIx)) -> Option<Hold> {
-    if world.catalog.target(cell.0).protected {
+fn grant_hold(input: PlanInput<'_>, cell: (TargetIx, UserIx)) -> Option<Hold> {
+    if input.catalog.target(cell.0).protected {
         return Some(Hold::Protected);
     }
-    if world.guard.freeze == Freeze::Everything {
+    if input.constraints.freeze == Freeze::Everything {
         return Some(Hold::Frozen);
     }
-    world.guard.flapping.contains(&cell).then_some(Hold::Flapping)
+    input.constraints.flapping.contains(&cell).then_some(Hold::Flapping)
 }
 
 /// Holds on a revocation that do not depend on the proof: who is protected, a freeze, and a ledger that
 /// knows nothing yet.
-fn standing_hold(world: World<'_>, target: TargetIx, user: UserIx) -> Option<Hold> {
-    if world.catalog.target(target).protected || world.guard.protected.binary_search(&user).is_ok() {
+fn standing_hold(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Option<Hold> {
+    if input.catalog.target(target).protected || input.constraints.protected.binary_search(&user).is_ok() {
         return Some(Hold::Protected);
     }
-    if world.guard.freeze != Freeze::Nothing {
+    if input.constraints.freeze != Freeze::Nothing {
         return Some(Hold::Frozen);
     }
-    let approved = world.guard.approved.contains(&(Verb::Revoke, target, user));
-    (world.guard.ledger == LedgerAge::Fresh && !approved).then_some(Hold::FreshLedger)
+    let approved = input.constraints.approved.contains(&(Verb::Revoke, target, user));
+    (input.constraints.ledger == LedgerTrust::Fresh && !approved).then_some(Hold::FreshLedger)
 }
 
 fn gap(holding: &Holding) -> Gap {
@@ -241,7 +243,7 @@ fn gap(holding: &Holding) -> Gap {
 }
 
 /// Why something is given or adopted.
-fn given(world: World<'_>, target: TargetIx, row: Row<'_>) -> Why {
+fn given(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Why {
     let claim = row.claim.expect("only an entitled row is given anything");
     let cause = match (row.owned, claim.origin) {
         (Some(_), _) => Cause::Drift,
@@ -252,23 +254,23 @@ fn given(world: World<'_>, target: TargetIx, row: Row<'_>) -> Why {
         cause,
         order: Some(claim.order),
         product: Some(claim.product),
-        line: line(world, claim.product, target),
+        line: line(input, claim.product, target),
         at: claim.at,
     }
 }
 
 /// Why something of ours is taken away; `Err` carries what is known where nothing proves it.
-fn taken(world: World<'_>, target: TargetIx, row: Row<'_>, owned: &Owned) -> Result<Why, Why> {
-    let mapped = line(world, owned.product, target);
+fn taken(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &OwnedGrant) -> Result<Why, Why> {
+    let mapped = line(input, owned.product, target);
     // The end of one order says nothing of another: the one that caused the grant must have ended too.
-    let accounted = world
+    let accounted = input
         .desired
         .ended_of(row.user)
         .iter()
         .any(|past| Some(past.order) == owned.order && past.product == owned.product);
     match row.claim {
         Some(&Claim { state: State::Ended(how), order, product, at, .. }) if accounted || mapped == 0 => {
-            let line = line(world, product, target);
+            let line = line(input, product, target);
             Ok(Why { cause: Cause::Ended(how), order: Some(order), product: Some(product), line, at })
         }
         _ => {
@@ -280,7 +282,7 @@ fn taken(world: World<'_>, target: TargetIx, row: Row<'_>, owned: &Owned) -> Res
 }
 
 /// The line that maps a product to a target; zero where none does.
-fn line(world: World<'_>, product: ProductIx, target: TargetIx) -> u32 {
-    let rule = world.catalog.rule(product);
+fn line(input: PlanInput<'_>, product: ProductIx, target: TargetIx) -> u32 {
+    let rule = input.catalog.rule(product);
     rule.entitlements.iter().find(|entitlement| entitlement.target == target).map_or(0, |entitlement| entitlement.line)
 }

@@ -133,7 +133,7 @@ pub enum Doubt {
     NotAsked,
     /// The payment API did not confirm the order.
     OrderUnconfirmed,
-    /// Ours, entitled by nothing, and nothing says why: the order has vanished, belongs to somebody else
+    /// LedgerView, entitled by nothing, and nothing says why: the order has vanished, belongs to somebody else
     /// now, or was never paid.
     NoEvidence,
 }

@@ -4,7 +4,7 @@
 //! organization, and asking the holders by id. What it takes back must be ours.
 
 use super::input::Presence;
-use super::{Action, Cause, Held, Hold, Plan, Verb, Why, World, gap, grant_hold, standing_hold};
+use super::{Action, Cause, Held, Hold, Plan, PlanInput, Verb, Why, gap, grant_hold, standing_hold};
 use crate::model::{OrderKey, ProductIx, TargetIx, UserIx};
 
 /// One thing that a pass did, turned round.
@@ -23,7 +23,7 @@ pub struct Inverse {
 }
 
 /// Plans to take back. What is so already is left out.
-pub fn undo(world: World<'_>, inverses: &[Inverse]) -> Plan {
+pub fn undo(input: PlanInput<'_>, inverses: &[Inverse]) -> Plan {
     let mut plan = Plan::default();
     let (mut grants, mut revocations) = (Vec::new(), Vec::new());
     let mut inverses = inverses.to_vec();
@@ -32,13 +32,13 @@ pub fn undo(world: World<'_>, inverses: &[Inverse]) -> Plan {
     for Inverse { verb, target, user, order, product } in inverses {
         let why = Why { cause: Cause::Undone, order, product, line: 0, at: 0 };
         let action = Action { verb, target, user, why };
-        let holding = &world.actual.targets[target.at()];
+        let holding = &input.actual.targets[target.at()];
         let hold = match (verb, holding.presence(user)) {
             (Verb::Adopt, _) | (Verb::Grant, Presence::Held) | (Verb::Revoke, Presence::Absent) => continue,
             (_, Presence::Unknown) => Some(Hold::Incomplete(gap(holding))),
-            (Verb::Revoke, _) if world.ours.find(target, user).is_none() => Some(Hold::Foreign),
-            (Verb::Revoke, _) => standing_hold(world, target, user),
-            (Verb::Grant, _) => grant_hold(world, (target, user)),
+            (Verb::Revoke, _) if input.ledger.find(target, user).is_none() => Some(Hold::Foreign),
+            (Verb::Revoke, _) => standing_hold(input, target, user),
+            (Verb::Grant, _) => grant_hold(input, (target, user)),
         };
         match (hold, verb) {
             (Some(hold), _) => plan.held.push(Held { action, hold }),
@@ -46,6 +46,6 @@ pub fn undo(world: World<'_>, inverses: &[Inverse]) -> Plan {
             (None, _) => revocations.push(action),
         }
     }
-    plan.pass_gates(world, grants, revocations);
+    plan.pass_gates(input, grants, revocations);
     plan
 }

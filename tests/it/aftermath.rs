@@ -1,8 +1,8 @@
 //! The world after a plan was carried out.
 
 use entitled::model::Ownership;
-use entitled::planner::input::{Actual, Ours, Owned};
-use entitled::planner::{Action, Cause, Plan, Verb, World, plan};
+use entitled::planner::input::{Actual, LedgerView, OwnedGrant};
+use entitled::planner::{Action, Cause, Plan, PlanInput, Verb, plan};
 
 pub(crate) fn insert<T: Ord>(sorted: &mut Vec<T>, one: T) {
     if let Err(at) = sorted.binary_search(&one) {
@@ -11,21 +11,21 @@ pub(crate) fn insert<T: Ord>(sorted: &mut Vec<T>, one: T) {
 }
 
 /// The world after the plan was carried out and written down.
-pub(crate) fn carried_out(world: World<'_>, plan: &Plan) -> (Actual, Ours) {
-    let (mut actual, mut ours) = (world.actual.clone(), world.ours.clone());
-    let row = |action: &Action, ownership| Owned {
+pub(crate) fn carried_out(world: PlanInput<'_>, plan: &Plan) -> (Actual, LedgerView) {
+    let (mut actual, mut ledger) = (world.actual.clone(), world.ledger.clone());
+    let row = |action: &Action, ownership| OwnedGrant {
         user: action.user,
         order: action.why.order,
         product: action.why.product.expect("whatever is given has a product"),
         ownership,
     };
-    let write = |rows: &mut Vec<Owned>, row: Owned| match rows.binary_search_by_key(&row.user, |of| of.user) {
+    let write = |rows: &mut Vec<OwnedGrant>, row: OwnedGrant| match rows.binary_search_by_key(&row.user, |of| of.user) {
         Ok(at) => rows[at] = row,
         Err(at) => rows.insert(at, row),
     };
     for action in plan.actions.iter().chain(&plan.adopt) {
         let at = action.target.at();
-        let (holding, rows, tally) = (&mut actual.targets[at], &mut ours.targets[at], &mut ours.tally[at]);
+        let (holding, rows, tally) = (&mut actual.targets[at], &mut ledger.targets[at], &mut ledger.tally[at]);
         match action.verb {
             Verb::Adopt => {
                 write(rows, row(action, Ownership::Adopted));
@@ -44,16 +44,16 @@ pub(crate) fn carried_out(world: World<'_>, plan: &Plan) -> (Actual, Ours) {
         }
     }
     for (target, user) in &plan.forget {
-        ours.targets[target.at()].retain(|row| row.user != *user);
+        ledger.targets[target.at()].retain(|row| row.user != *user);
     }
-    (actual, ours)
+    (actual, ledger)
 }
 
 /// Planning again says the same, and planning after the plan was carried out says that nothing is left to do.
-pub(crate) fn settles(world: World<'_>, first: &Plan) {
+pub(crate) fn settles(world: PlanInput<'_>, first: &Plan) {
     assert_eq!(&plan(world), first, "the same world, another plan");
-    let (actual, ours) = carried_out(world, first);
-    let after = World { actual: &actual, ours: &ours, ..world };
+    let (actual, ledger) = carried_out(world, first);
+    let after = PlanInput { actual: &actual, ledger: &ledger, ..world };
     let second = plan(after);
     // Also where limits are a share: what was given makes no room for what was held.
     assert_eq!(second.actions, [], "the second pass still acts");

@@ -3,8 +3,10 @@
 
 use entitled::model::{Catalog, Limit, Limits, OrderKey, Ownership, ProductIx, Prune, Target, UserIx};
 use entitled::planner::desired::{Claim, Desired, Ending, FOREVER, Origin, Past, State};
-use entitled::planner::input::{Actual, Coverage, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
-use entitled::planner::{Hold, Plan, Verb, World, plan};
+use entitled::planner::input::{
+    Actual, Coverage, Holding, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints, Recheck,
+};
+use entitled::planner::{Hold, Plan, PlanInput, Verb, plan};
 
 use crate::worlds::{catalog, membership, organization_role, role, rule};
 use crate::{aftermath, promises};
@@ -69,9 +71,9 @@ pub(crate) const STATES: [State; 7] = [
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame {
     pub(crate) prune: Prune,
-    pub(crate) ledger: LedgerAge,
+    pub(crate) ledger: LedgerTrust,
     pub(crate) protect: Protect,
-    pub(crate) reread: Option<Reread>,
+    pub(crate) rechecks: Option<Recheck>,
     pub(crate) revocations: Limit,
     pub(crate) config_grants: Limit,
     /// Revocations and commit-caused grants of the last day, on the first target.
@@ -93,9 +95,9 @@ impl Frame {
     pub(crate) const fn ample(prune: Prune) -> Self {
         Self {
             prune,
-            ledger: LedgerAge::Seasoned,
+            ledger: LedgerTrust::Seasoned,
             protect: Protect::Nothing,
-            reread: Some(Reread::Confirmed),
+            rechecks: Some(Recheck::Confirmed),
             revocations: floor(9),
             config_grants: floor(9),
             spent: 0,
@@ -103,13 +105,13 @@ impl Frame {
     }
 }
 
-/// The runs of a world, which [`World`] borrows.
+/// The runs of a world, which [`PlanInput`] borrows.
 pub(crate) struct Small<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) desired: Desired,
     pub(crate) actual: Actual,
-    pub(crate) ours: Ours,
-    pub(crate) guard: Guard,
+    pub(crate) ledger: LedgerView,
+    pub(crate) constraints: PlanConstraints,
 }
 
 impl<'a> Small<'a> {
@@ -119,10 +121,10 @@ impl<'a> Small<'a> {
             catalog: shop.with(frame.protect),
             desired: Desired::default(),
             actual: Actual::default(),
-            ours: Ours::default(),
-            guard: Guard {
+            ledger: LedgerView::default(),
+            constraints: PlanConstraints {
                 protected: if frame.protect == Protect::User { vec![UserIx(0)] } else { vec![] },
-                ..Guard::new(
+                ..PlanConstraints::new(
                     frame.prune,
                     Limits { revocations: frame.revocations, config_grants: frame.config_grants },
                     frame.ledger,
@@ -143,7 +145,7 @@ impl<'a> Small<'a> {
                     if let State::Ended(ending) = state {
                         let past = |order, ending| Past { user, order, product: MAPPED, ending };
                         world.desired.ended.extend([past(claimed, ending), past(earlier, Ending::Expired)]);
-                        world.guard.reread.extend(frame.reread.map(|reread| (claimed, reread)));
+                        world.constraints.rechecks.extend(frame.rechecks.map(|rechecks| (claimed, rechecks)));
                     }
                 }
                 if cell.held {
@@ -163,23 +165,23 @@ impl<'a> Small<'a> {
                     Owner::Unnamed(ownership) => Some((None, MAPPED, ownership)),
                     Owner::Unmapped(ownership) => Some((Some(vanished), UNMAPPED, ownership)),
                 };
-                rows.extend(row.map(|(order, product, ownership)| Owned { user, order, product, ownership }));
+                rows.extend(row.map(|(order, product, ownership)| OwnedGrant { user, order, product, ownership }));
             }
             let spent = if target == 0 { frame.spent } else { 0 };
             // What was taken today was there when the day began.
             let base = rows.len() as u64 + spent;
-            world.ours.tally.push(Tally { base, revoked: spent, config_granted: spent });
+            world.ledger.tally.push(LimitUsage { base, revoked: spent, config_granted: spent });
             world.desired.targets.push(claims);
             world.actual.targets.push(holding);
-            world.ours.targets.push(rows);
+            world.ledger.targets.push(rows);
         }
         world.desired.ended.sort_unstable_by_key(|past| past.user);
         world
     }
 
-    pub(crate) fn view(&self) -> World<'_> {
-        let Self { catalog, desired, actual, ours, guard } = self;
-        World { catalog, desired, actual, ours, guard }
+    pub(crate) fn view(&self) -> PlanInput<'_> {
+        let Self { catalog, desired, actual, ledger, constraints } = self;
+        PlanInput { catalog, desired, actual, ledger, constraints }
     }
 }
 
@@ -221,9 +223,11 @@ fn claims() -> Vec<Option<(State, Origin)>> {
 }
 
 /// Every answer of a payment API that can matter to the claim.
-fn rereads(claim: Option<(State, Origin)>) -> &'static [Option<Reread>] {
+fn rereads(claim: Option<(State, Origin)>) -> &'static [Option<Recheck>] {
     match claim {
-        Some((State::Ended(_), _)) => &[None, Some(Reread::Confirmed), Some(Reread::Unsupported), Some(Reread::Failed)],
+        Some((State::Ended(_), _)) => {
+            &[None, Some(Recheck::Confirmed), Some(Recheck::Unsupported), Some(Recheck::Failed)]
+        }
         _ => &[None],
     }
 }
@@ -233,7 +237,7 @@ fn frames() -> Vec<Frame> {
     let frames = |prune| {
         let ample = Frame::ample(prune);
         let none = Frame { revocations: floor(0), config_grants: floor(0), ..ample };
-        let fresh = Frame { ledger: LedgerAge::Fresh, ..ample };
+        let fresh = Frame { ledger: LedgerTrust::Fresh, ..ample };
         [
             ample,
             none,
@@ -241,7 +245,7 @@ fn frames() -> Vec<Frame> {
             Frame { protect: Protect::User, ..ample },
             Frame { protect: Protect::Target(0), ..ample },
             Frame { protect: Protect::Target(0), ..fresh },
-            Frame { ledger: LedgerAge::Fresh, ..none },
+            Frame { ledger: LedgerTrust::Fresh, ..none },
         ]
     };
     [Prune::Never, Prune::Owned, Prune::Exclusive].into_iter().flat_map(frames).collect()
@@ -254,11 +258,11 @@ fn due(cell: Cell, coverage: Coverage, frame: Frame) -> Option<Verb> {
         Coverage::Partial { .. } | Coverage::Asked => cell.asked,
         Coverage::Unread | Coverage::Missing => false,
     };
-    let Frame { prune, ledger, protect, reread, revocations, config_grants, .. } = frame;
+    let Frame { prune, ledger, protect, rechecks, revocations, config_grants, .. } = frame;
     match cell.claim {
         Some((State::Entitled, origin)) => {
             let sold = origin == Origin::Sale || cell.owner != Owner::Nobody;
-            let allowed = sold || ledger == LedgerAge::Fresh || config_grants.floor > 0;
+            let allowed = sold || ledger == LedgerTrust::Fresh || config_grants.floor > 0;
             (exact && !cell.held && allowed && protect != Protect::Target(0)).then_some(Verb::Grant)
         }
         Some((State::Grace(_) | State::Undecided, _)) => None,
@@ -267,12 +271,12 @@ fn due(cell: Cell, coverage: Coverage, frame: Frame) -> Option<Verb> {
                 (Owner::Nobody, _) => prune == Prune::Exclusive && !matches!(coverage, Coverage::Partial { .. }),
                 (Owner::Unmapped(_), None) => true,
                 (Owner::Claimed(_) | Owner::Earlier(_) | Owner::Unmapped(_), Some((State::Ended(how), _))) => {
-                    how == Ending::Expired || matches!(reread, Some(Reread::Confirmed | Reread::Unsupported))
+                    how == Ending::Expired || matches!(rechecks, Some(Recheck::Confirmed | Recheck::Unsupported))
                 }
                 _ => false,
             };
             let allowed = prune != Prune::Never
-                && ledger == LedgerAge::Seasoned
+                && ledger == LedgerTrust::Seasoned
                 && protect == Protect::Nothing
                 && revocations.floor > 0;
             (exact && cell.asked && cell.held && proved && allowed).then_some(Verb::Revoke)
@@ -286,14 +290,14 @@ fn every_world_of_one_user_and_one_role() {
     let frames = frames();
     let mut walked = 0;
     for claim in claims() {
-        for reread in rereads(claim) {
+        for rechecks in rereads(claim) {
             for owner in OWNERS {
                 for coverage in COVERAGES {
                     for held in both() {
                         for asked in both() {
                             let cell = Cell { claim, held, asked, owner, tied: false };
                             for frame in &frames {
-                                let frame = Frame { reread: *reread, ..*frame };
+                                let frame = Frame { rechecks: *rechecks, ..*frame };
                                 let small = Small::new(&shop, &[coverage], &[&[cell]], frame);
                                 let plan = judged(&small);
                                 let done: Vec<_> = plan.actions.iter().map(|action| action.verb).collect();
@@ -364,7 +368,7 @@ fn every_world_of_one_user_and_one_organization() {
         Frame { protect: Protect::Target(0), ..owned },
         Frame { protect: Protect::Target(1), ..owned },
         Frame { revocations: floor(1), ..owned },
-        Frame { reread: None, ..owned },
+        Frame { rechecks: None, ..owned },
         Frame::ample(Prune::Exclusive),
     ];
     let (mut walked, mut left, mut left_alone) = (0, 0, 0);

@@ -5,36 +5,36 @@ use std::collections::BTreeSet;
 
 use entitled::model::{Target, TargetIx, UserIx};
 use entitled::planner::desired::{Claim, Ending, Past, State};
-use entitled::planner::input::{Coverage, Owned, Reread};
-use entitled::planner::{Action, Plan, Verb, World};
+use entitled::planner::input::{Coverage, OwnedGrant, Recheck};
+use entitled::planner::{Action, Plan, PlanInput, Verb};
 
 pub(crate) type Cell = (TargetIx, UserIx);
 
-pub(crate) fn cells(world: World<'_>) -> BTreeSet<Cell> {
+pub(crate) fn cells(world: PlanInput<'_>) -> BTreeSet<Cell> {
     let mut cells = BTreeSet::new();
     for at in 0..world.catalog.targets.len() {
         let target = TargetIx(u16::try_from(at).expect("small"));
         cells.extend(world.desired.targets[at].iter().map(|claim| (target, claim.user)));
         cells.extend(world.actual.targets[at].holders.iter().map(|user| (target, *user)));
-        cells.extend(world.ours.targets[at].iter().map(|owned| (target, owned.user)));
+        cells.extend(world.ledger.targets[at].iter().map(|owned| (target, owned.user)));
     }
     cells
 }
 
-pub(crate) fn claim(world: World<'_>, (target, user): Cell) -> Option<Claim> {
+pub(crate) fn claim(world: PlanInput<'_>, (target, user): Cell) -> Option<Claim> {
     world.desired.targets[target.at()].iter().find(|claim| claim.user == user).copied()
 }
 
-pub(crate) fn owned(world: World<'_>, (target, user): Cell) -> Option<Owned> {
-    world.ours.targets[target.at()].iter().find(|owned| owned.user == user).copied()
+pub(crate) fn owned(world: PlanInput<'_>, (target, user): Cell) -> Option<OwnedGrant> {
+    world.ledger.targets[target.at()].iter().find(|owned| owned.user == user).copied()
 }
 
-pub(crate) fn is_asked(world: World<'_>, (target, user): Cell) -> bool {
+pub(crate) fn is_asked(world: PlanInput<'_>, (target, user): Cell) -> bool {
     world.actual.targets[target.at()].asked.contains(&user)
 }
 
 /// `None`: nobody can say.
-pub(crate) fn held(world: World<'_>, (target, user): Cell) -> Option<bool> {
+pub(crate) fn held(world: PlanInput<'_>, (target, user): Cell) -> Option<bool> {
     let holding = &world.actual.targets[target.at()];
     let listed = holding.holders.contains(&user);
     match holding.coverage {
@@ -45,21 +45,21 @@ pub(crate) fn held(world: World<'_>, (target, user): Cell) -> Option<bool> {
 }
 
 /// Whether Logto has the target no more and the file does not name it either: nobody holds it, and nobody will.
-pub(crate) fn vanished(world: World<'_>, (target, _): Cell) -> bool {
+pub(crate) fn vanished(world: PlanInput<'_>, (target, _): Cell) -> bool {
     world.actual.targets[target.at()].coverage == Coverage::Missing && !world.catalog.gives(target)
 }
 
-pub(crate) fn wanted(world: World<'_>, cell: Cell) -> bool {
+pub(crate) fn wanted(world: PlanInput<'_>, cell: Cell) -> bool {
     claim(world, cell).is_some_and(|claim| claim.state == State::Entitled)
 }
 
 /// Entitled, or kept by an unknown standing or a grace.
-pub(crate) fn kept(world: World<'_>, cell: Cell) -> bool {
+pub(crate) fn kept(world: PlanInput<'_>, cell: Cell) -> bool {
     claim(world, cell).is_some_and(|claim| !matches!(claim.state, State::Ended(_)))
 }
 
-pub(crate) fn protected(world: World<'_>, (target, user): Cell) -> bool {
-    world.catalog.targets[target.at()].protected || world.guard.protected.contains(&user)
+pub(crate) fn protected(world: PlanInput<'_>, (target, user): Cell) -> bool {
+    world.catalog.targets[target.at()].protected || world.constraints.protected.contains(&user)
 }
 
 pub(crate) fn of(plan: &Plan, verb: Verb) -> impl Iterator<Item = &Action> {
@@ -75,7 +75,7 @@ pub(crate) fn cell(action: &Action) -> Cell {
 }
 
 /// The managed roles of the organization whose membership `target` is.
-pub(crate) fn roles_within(world: World<'_>, target: TargetIx) -> Vec<TargetIx> {
+pub(crate) fn roles_within(world: PlanInput<'_>, target: TargetIx) -> Vec<TargetIx> {
     let Target::Membership { organization } = &world.catalog.targets[target.at()].target else { return vec![] };
     let is_role =
         |target: &Target| matches!(target, Target::OrganizationRole { organization: of, .. } if of == organization);
@@ -83,14 +83,14 @@ pub(crate) fn roles_within(world: World<'_>, target: TargetIx) -> Vec<TargetIx> 
 }
 
 /// The membership that the organization role `target` needs.
-pub(crate) fn membership_for(world: World<'_>, target: TargetIx) -> Option<TargetIx> {
+pub(crate) fn membership_for(world: PlanInput<'_>, target: TargetIx) -> Option<TargetIx> {
     (0..world.catalog.targets.len())
         .map(|at| TargetIx(u16::try_from(at).expect("small")))
         .find(|&membership| roles_within(world, membership).contains(&target))
 }
 
 /// Whether leaving takes something along that is not itself taken in this plan.
-pub(crate) fn takes_along(world: World<'_>, plan: &Plan, (target, user): Cell) -> bool {
+pub(crate) fn takes_along(world: PlanInput<'_>, plan: &Plan, (target, user): Cell) -> bool {
     world.actual.targets[target.at()].tied.contains(&user)
         || roles_within(world, target)
             .into_iter()
@@ -107,7 +107,7 @@ pub(crate) enum Evidence {
     Nothing,
 }
 
-pub(crate) fn evidence(world: World<'_>, cell: Cell) -> Evidence {
+pub(crate) fn evidence(world: PlanInput<'_>, cell: Cell) -> Evidence {
     let Some(owned) = owned(world, cell) else { return Evidence::Nothing };
     let unmapped = !world.catalog.products[owned.product.at()].entitlements.iter().any(|gives| gives.target == cell.0);
     let mut past = world.desired.ended.iter().filter(|past| past.user == cell.1);
@@ -121,7 +121,7 @@ pub(crate) fn evidence(world: World<'_>, cell: Cell) -> Evidence {
 
 /// What came of reading again each order whose end is the word of a payment API: all that the buyer has for
 /// the target, since any of them would entitle if it were not so.
-pub(crate) fn rereads(world: World<'_>, cell: Cell) -> Vec<Option<Reread>> {
+pub(crate) fn rereads(world: PlanInput<'_>, cell: Cell) -> Vec<Option<Recheck>> {
     if evidence(world, cell) != Evidence::End {
         return vec![];
     }
@@ -131,5 +131,5 @@ pub(crate) fn rereads(world: World<'_>, cell: Cell) -> Vec<Option<Reread>> {
     };
     let theirs = world.desired.ended.iter().filter(|past| past.user == cell.1 && gives(past));
     let told = theirs.filter(|past| past.ending != Ending::Expired);
-    told.map(|past| world.guard.reread.get(&past.order).copied()).collect()
+    told.map(|past| world.constraints.rechecks.get(&past.order).copied()).collect()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use entitled::model::{Limit, Ownership, Prune, TargetIx};
 use entitled::planner::desired::{Ending, Origin, State};
-use entitled::planner::input::{Coverage, LedgerAge};
+use entitled::planner::input::{Coverage, LedgerTrust};
 use entitled::planner::{Bound, Cause, Hold, Plan, Verb};
 
 use crate::exhaustive::{Cell, Frame, Owner, Shop, Small, floor, judged};
@@ -92,7 +92,7 @@ fn every_world_of_two_users_and_one_role_under_every_guard() {
             for limit in LIMITS {
                 for spent in [0, 1] {
                     for prune in [Prune::Never, Prune::Owned, Prune::Exclusive] {
-                        for ledger in [LedgerAge::Fresh, LedgerAge::Seasoned] {
+                        for ledger in [LedgerTrust::Fresh, LedgerTrust::Seasoned] {
                             for coverage in [Coverage::Whole, Coverage::Partial { seen: 1, total: 2 }, Coverage::Asked]
                             {
                                 let frame = Frame {

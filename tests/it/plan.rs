@@ -8,9 +8,11 @@ use entitled::model::{
     Catalog, Limit, Limits, OrderKey, Ownership, ProductIx, Prune, Purchase, Standing, Target, TargetIx, UserIx,
 };
 use entitled::planner::desired::{Ending, desired};
-use entitled::planner::input::{Actual, Coverage, Freeze, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
+use entitled::planner::input::{
+    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints, Recheck,
+};
 use entitled::planner::limits::Over;
-use entitled::planner::{Bound, Cause, Doubt, Gap, Hold, Plan, Verb, World, plan};
+use entitled::planner::{Bound, Cause, Doubt, Gap, Hold, Plan, PlanInput, Verb, plan};
 
 use crate::promises;
 use crate::worlds::{DAY, catalog, days, membership, organization_role, purchase, role, rule};
@@ -23,8 +25,8 @@ struct Scene {
     catalog: Catalog,
     purchases: Vec<Purchase>,
     actual: Actual,
-    ours: Ours,
-    guard: Guard,
+    ledger: LedgerView,
+    constraints: PlanConstraints,
 }
 
 impl Scene {
@@ -37,8 +39,12 @@ impl Scene {
             catalog,
             purchases: purchases.to_vec(),
             actual: Actual { targets: vec![holding; count] },
-            ours: Ours { targets: vec![vec![]; count], tally: vec![Tally::default(); count] },
-            guard: Guard::new(Prune::Owned, Limits { revocations: limit, config_grants: limit }, LedgerAge::Seasoned),
+            ledger: LedgerView { targets: vec![vec![]; count], tally: vec![LimitUsage::default(); count] },
+            constraints: PlanConstraints::new(
+                Prune::Owned,
+                Limits { revocations: limit, config_grants: limit },
+                LedgerTrust::Seasoned,
+            ),
         }
     }
 
@@ -47,20 +53,20 @@ impl Scene {
         let at = usize::from(target);
         self.actual.targets[at].holders.push(by.user);
         let (user, order, product) = (by.user, Some(by.order), by.product);
-        self.ours.targets[at].push(Owned { user, order, product, ownership: Ownership::Granted });
-        self.ours.tally[at].base += 1;
+        self.ledger.targets[at].push(OwnedGrant { user, order, product, ownership: Ownership::Granted });
+        self.ledger.tally[at].base += 1;
         self
     }
 
-    fn reread(mut self, order: u32, reread: Reread) -> Self {
-        self.guard.reread.insert(OrderKey(order), reread);
+    fn rechecks(mut self, order: u32, rechecks: Recheck) -> Self {
+        self.constraints.rechecks.insert(OrderKey(order), rechecks);
         self
     }
 
     fn plan(&self) -> Plan {
         let desired = desired(&mut self.purchases.clone(), &self.catalog, NOW);
-        let Self { catalog, actual, ours, guard, .. } = self;
-        let world = World { catalog, desired: &desired, actual, ours, guard };
+        let Self { catalog, actual, ledger, constraints, .. } = self;
+        let world = PlanInput { catalog, desired: &desired, actual, ledger, constraints };
         let plan = plan(world);
         promises::hold(world, &plan);
         plan
@@ -97,13 +103,13 @@ fn a_refund_is_read_again_before_anything_is_taken() {
     assert_eq!(holds(&waiting), [(Verb::Revoke, 0, 0, Hold::Unverified(Doubt::NotAsked))]);
     assert_eq!(waiting.verify.orders, BTreeSet::from([OrderKey(1)]));
     assert_eq!(waiting.verify.holders, BTreeSet::from([(TargetIx(0), BUYER)]));
-    for answer in [Reread::Confirmed, Reread::Unsupported] {
-        let plan = scene().reread(1, answer).plan();
+    for answer in [Recheck::Confirmed, Recheck::Unsupported] {
+        let plan = scene().rechecks(1, answer).plan();
         assert_eq!(actions(&plan), [(Verb::Revoke, 0, 0)]);
         assert_eq!(plan.actions[0].why.cause, Cause::Ended(Ending::Refunded));
         assert!(plan.verify.is_empty());
     }
-    let doubted = scene().reread(1, Reread::Failed).plan();
+    let doubted = scene().rechecks(1, Recheck::Failed).plan();
     assert_eq!(holds(&doubted), [(Verb::Revoke, 0, 0, Hold::Unverified(Doubt::OrderUnconfirmed))]);
     assert!(doubted.verify.is_empty(), "it was asked already");
 }
@@ -116,11 +122,11 @@ fn every_order_that_was_said_to_end_is_read_again() {
     let plan = scene().plan();
     assert_eq!(actions(&plan), []);
     assert_eq!(plan.verify.orders, BTreeSet::from([OrderKey(1), OrderKey(3)]), "the clock needs no witness");
-    let plan = scene().reread(1, Reread::Confirmed).plan();
+    let plan = scene().rechecks(1, Recheck::Confirmed).plan();
     assert_eq!((actions(&plan), plan.verify.orders), (vec![], BTreeSet::from([OrderKey(3)])));
-    let plan = scene().reread(1, Reread::Confirmed).reread(3, Reread::Failed).plan();
+    let plan = scene().rechecks(1, Recheck::Confirmed).rechecks(3, Recheck::Failed).plan();
     assert_eq!(holds(&plan), [(Verb::Revoke, 0, 0, Hold::Unverified(Doubt::OrderUnconfirmed))]);
-    let plan = scene().reread(1, Reread::Confirmed).reread(3, Reread::Unsupported).plan();
+    let plan = scene().rechecks(1, Recheck::Confirmed).rechecks(3, Recheck::Unsupported).plan();
     assert_eq!(actions(&plan), [(Verb::Revoke, 0, 0)]);
     assert_eq!(plan.actions[0].why.cause, Cause::Ended(Ending::Expired));
 }
@@ -131,10 +137,10 @@ fn a_subscription_that_lapsed_is_read_again_since_it_may_have_been_renewed() {
     let scene = || Scene::new(one_role(), &[lapsed]).owned(0, lapsed);
     let plan = scene().plan();
     assert_eq!((actions(&plan), plan.verify.orders), (vec![], BTreeSet::from([OrderKey(1)])));
-    let plan = scene().reread(1, Reread::Confirmed).plan();
+    let plan = scene().rechecks(1, Recheck::Confirmed).plan();
     assert_eq!(actions(&plan), [(Verb::Revoke, 0, 0)]);
     assert_eq!(plan.actions[0].why.cause, Cause::Ended(Ending::Lapsed));
-    let unread = scene().reread(1, Reread::Failed).plan();
+    let unread = scene().rechecks(1, Recheck::Failed).plan();
     assert_eq!(holds(&unread), [(Verb::Revoke, 0, 0, Hold::Unverified(Doubt::OrderUnconfirmed))]);
 }
 
@@ -142,7 +148,7 @@ fn a_subscription_that_lapsed_is_read_again_since_it_may_have_been_renewed() {
 fn orders_for_other_targets_need_not_be_read_again() {
     let two = catalog(&[role("a"), role("b")], vec![rule("a", &[0]), rule("b", &[1])]);
     let other = Purchase { product: ProductIx(1), ..refunded(2) };
-    let plan = Scene::new(two, &[refunded(1), other]).owned(0, refunded(1)).reread(1, Reread::Confirmed).plan();
+    let plan = Scene::new(two, &[refunded(1), other]).owned(0, refunded(1)).rechecks(1, Recheck::Confirmed).plan();
     assert_eq!(actions(&plan), [(Verb::Revoke, 0, 0)]);
 }
 
@@ -155,12 +161,12 @@ fn the_end_of_another_order_proves_nothing_of_one_that_vanished() {
     let same_order_for_another_product = Purchase { product: ProductIx(1), ..refunded(7) };
     for left in [refunded(1), other_product, somebody_elses, unpaid, same_order_for_another_product] {
         let scene = Scene::new(one_role(), &[refunded(1), left]).owned(0, vanished);
-        let plan = scene.reread(1, Reread::Confirmed).reread(7, Reread::Confirmed).plan();
+        let plan = scene.rechecks(1, Recheck::Confirmed).rechecks(7, Recheck::Confirmed).plan();
         assert_eq!(holds(&plan), [(Verb::Revoke, 0, 0, Hold::Unverified(Doubt::NoEvidence))], "{left:?}");
     }
     // Once it is there again, and has ended too, the two prove it.
     let scene = Scene::new(one_role(), &[refunded(1), refunded(7)]).owned(0, vanished);
-    let plan = scene.reread(1, Reread::Confirmed).reread(7, Reread::Confirmed).plan();
+    let plan = scene.rechecks(1, Recheck::Confirmed).rechecks(7, Recheck::Confirmed).plan();
     assert_eq!(actions(&plan), [(Verb::Revoke, 0, 0)]);
 }
 
@@ -186,7 +192,8 @@ fn a_commit_that_unmaps_a_product_is_evidence_by_itself() {
 fn a_target_that_is_gone_is_neither_given_nor_taken_whoever_was_asked() {
     for (coverage, gap) in [(Coverage::Missing, Gap::Missing), (Coverage::Unread, Gap::Unread)] {
         let sold = Purchase { user: UserIx(3), ..purchase(2, Standing::Paid, 0) };
-        let mut scene = Scene::new(one_role(), &[refunded(1), sold]).owned(0, refunded(1)).reread(1, Reread::Confirmed);
+        let mut scene =
+            Scene::new(one_role(), &[refunded(1), sold]).owned(0, refunded(1)).rechecks(1, Recheck::Confirmed);
         scene.actual.targets[0].coverage = coverage;
         let incomplete = Hold::Incomplete(gap);
         assert_eq!(holds(&scene.plan()), [(Verb::Grant, 0, 3, incomplete), (Verb::Revoke, 0, 0, incomplete)]);
@@ -245,14 +252,14 @@ fn roles_of_other_organizations_do_not_keep_a_membership() {
     let two = catalog(&targets, vec![rule("acme", &[0, 2]), rule("zeta", &[1, 3])]);
     let zeta = Purchase { product: ProductIx(1), ..purchase(2, Standing::Paid, 0) };
     let scene = Scene::new(two, &[refunded(1), zeta]).owned(0, refunded(1)).owned(2, refunded(1));
-    let plan = scene.owned(1, zeta).owned(3, zeta).reread(1, Reread::Confirmed).plan();
+    let plan = scene.owned(1, zeta).owned(3, zeta).rechecks(1, Recheck::Confirmed).plan();
     assert_eq!(actions(&plan), [(Verb::Revoke, 2, 0), (Verb::Revoke, 0, 0)]);
     assert_eq!(holds(&plan), []);
 }
 
 #[test]
 fn a_membership_stays_for_whatever_would_go_along() {
-    let scene = || Scene::new(organization(), &[refunded(1)]).owned(0, refunded(1)).reread(1, Reread::Confirmed);
+    let scene = || Scene::new(organization(), &[refunded(1)]).owned(0, refunded(1)).rechecks(1, Recheck::Confirmed);
     assert_eq!(actions(&scene().plan()), [(Verb::Revoke, 0, 0)]);
     // A role there that was given by hand; a role that nobody could look for; a role that is not managed.
     let mut by_hand = scene();
@@ -289,10 +296,10 @@ fn a_share_is_of_what_was_owned_before_the_day() {
     let scene = |base, revoked| {
         let mut scene = Scene::new(one_role(), &refunds);
         for refund in &refunds {
-            scene = scene.owned(0, *refund).reread(refund.order.0, Reread::Confirmed);
+            scene = scene.owned(0, *refund).rechecks(refund.order.0, Recheck::Confirmed);
         }
-        scene.guard.limits.revocations = Limit { percent: 10.0, floor: 0 };
-        scene.ours.tally[0] = Tally { base, revoked, config_granted: 0 };
+        scene.constraints.limits.revocations = Limit { percent: 10.0, floor: 0 };
+        scene.ledger.tally[0] = LimitUsage { base, revoked, config_granted: 0 };
         scene.plan()
     };
     assert_eq!(actions(&scene(30, 0)).len(), 3);
@@ -311,18 +318,18 @@ fn grants_of_a_commit_are_held_against_what_was_owned_before_the_day() {
     let scene = |base, config_granted, ledger| {
         let mut scene = Scene::new(one_role(), &sold);
         scene.catalog.products[0].entitlements[0].new_since = Some(1_000);
-        scene.guard.limits.config_grants = Limit { percent: 10.0, floor: 0 };
-        scene.guard.ledger = ledger;
-        scene.ours.tally[0] = Tally { base, revoked: 0, config_granted };
+        scene.constraints.limits.config_grants = Limit { percent: 10.0, floor: 0 };
+        scene.constraints.ledger = ledger;
+        scene.ledger.tally[0] = LimitUsage { base, revoked: 0, config_granted };
         scene.plan()
     };
-    assert_eq!(actions(&scene(30, 0, LedgerAge::Seasoned)).len(), 3);
-    assert_eq!(actions(&scene(29, 0, LedgerAge::Seasoned)).len(), 0);
-    assert_eq!(actions(&scene(29, 0, LedgerAge::Fresh)).len(), 3, "the first pass is what `plan` was for");
-    assert_eq!(actions(&scene(70, 7, LedgerAge::Seasoned)).len(), 0);
+    assert_eq!(actions(&scene(30, 0, LedgerTrust::Seasoned)).len(), 3);
+    assert_eq!(actions(&scene(29, 0, LedgerTrust::Seasoned)).len(), 0);
+    assert_eq!(actions(&scene(29, 0, LedgerTrust::Fresh)).len(), 3, "the first pass is what `plan` was for");
+    assert_eq!(actions(&scene(70, 7, LedgerTrust::Seasoned)).len(), 0);
     let figures = Over { wanted: 3, spent: 7, allowed: 9, owned: 99 };
-    assert_eq!(scene(99, 7, LedgerAge::Seasoned).held[0].hold, Hold::OverLimit(Bound::Target, figures));
-    assert_eq!(actions(&scene(100, 7, LedgerAge::Seasoned)).len(), 3);
+    assert_eq!(scene(99, 7, LedgerTrust::Seasoned).held[0].hold, Hold::OverLimit(Bound::Target, figures));
+    assert_eq!(actions(&scene(100, 7, LedgerTrust::Seasoned)).len(), 3);
 }
 
 #[test]
@@ -336,21 +343,21 @@ fn a_target_within_its_limit_may_still_exceed_the_total() {
     let mut scene = Scene::new(two, &[of_a.clone(), of_b.clone()].concat());
     for (target, purchases) in [(0, of_a), (1, of_b)] {
         for one in purchases {
-            scene = scene.owned(target, one).reread(one.order.0, Reread::Confirmed);
+            scene = scene.owned(target, one).rechecks(one.order.0, Recheck::Confirmed);
         }
     }
-    scene.guard.limits.revocations = Limit { percent: 0.0, floor: 3 };
+    scene.constraints.limits.revocations = Limit { percent: 0.0, floor: 3 };
     let plan = scene.plan();
     let figures = Over { wanted: 4, spent: 0, allowed: 3, owned: 4 };
     assert_eq!(actions(&plan), []);
     assert!(plan.held.iter().all(|held| held.hold == Hold::OverLimit(Bound::Total, figures)), "{:?}", plan.held);
     // One target over its own limit does not use up the total.
-    scene.guard.limits.revocations = Limit { percent: 0.0, floor: 2 };
-    scene.ours.tally[0].revoked = 1;
+    scene.constraints.limits.revocations = Limit { percent: 0.0, floor: 2 };
+    scene.ledger.tally[0].revoked = 1;
     let plan = scene.plan();
     assert_eq!(actions(&plan), [], "two and one spent are more than two in total");
-    scene.ours.tally[0].revoked = 0;
-    scene.guard.protected = vec![UserIx(1)];
+    scene.ledger.tally[0].revoked = 0;
+    scene.constraints.protected = vec![UserIx(1)];
     assert_eq!(actions(&scene.plan()), [(Verb::Revoke, 1, 0), (Verb::Revoke, 0, 0)]);
 }
 
@@ -358,8 +365,8 @@ fn a_target_within_its_limit_may_still_exceed_the_total() {
 fn exclusive_leaves_exactly_the_buyers() {
     let bought = purchase(1, Standing::Paid, 0);
     let mut scene = Scene::new(one_role(), &[bought]).owned(0, bought);
-    scene.guard.prune = Prune::Exclusive;
-    scene.guard.protected = vec![UserIx(8)];
+    scene.constraints.prune = Prune::Exclusive;
+    scene.constraints.protected = vec![UserIx(8)];
     scene.actual.targets[0].holders.extend([UserIx(4), UserIx(8)]);
     let plan = scene.plan();
     assert_eq!(actions(&plan), [(Verb::Revoke, 0, 4)]);
@@ -395,21 +402,21 @@ fn a_source_that_cannot_be_read_may_hide_a_renewal() {
     assert_eq!(actions(&scene().plan()), [(Verb::Revoke, 0, 0)]);
 
     let mut blind = scene();
-    blind.guard.blind.insert(ProductIx(1));
+    blind.constraints.blind.insert(ProductIx(1));
     assert_eq!(holds(&blind.plan()), [(Verb::Revoke, 0, 0, Hold::Incomplete(Gap::Source))]);
 
     let mut elsewhere = scene();
-    elsewhere.guard.blind.insert(ProductIx(0));
+    elsewhere.constraints.blind.insert(ProductIx(0));
     assert_eq!(actions(&elsewhere.plan()), [(Verb::Revoke, 0, 0)], "another product's source is not asked");
 }
 
 #[test]
 fn exclusive_evicts_nobody_while_a_source_cannot_be_read() {
     let mut scene = Scene::new(one_role(), &[]);
-    scene.guard.prune = Prune::Exclusive;
+    scene.constraints.prune = Prune::Exclusive;
     scene.actual.targets[0].holders.push(BUYER);
     assert_eq!(actions(&scene.plan()), [(Verb::Revoke, 0, 0)]);
-    scene.guard.blind.insert(ProductIx(0));
+    scene.constraints.blind.insert(ProductIx(0));
     assert_eq!(holds(&scene.plan()), [(Verb::Revoke, 0, 0, Hold::Incomplete(Gap::Source))]);
 }
 
@@ -418,7 +425,7 @@ fn exclusive_leaves_alone_what_the_file_names_no_more() {
     let mut catalog = one_role();
     catalog.products.iter_mut().for_each(|rule| rule.entitlements.clear());
     let mut scene = Scene::new(catalog, &[]);
-    scene.guard.prune = Prune::Exclusive;
+    scene.constraints.prune = Prune::Exclusive;
     scene.actual.targets[0].holders.push(BUYER);
     let plan = scene.plan();
     assert_eq!((actions(&plan), plan.tallies[0].foreign), (vec![], 1));
@@ -427,26 +434,26 @@ fn exclusive_leaves_alone_what_the_file_names_no_more() {
 #[test]
 fn what_somebody_approved_passes_the_limit_and_a_fresh_ledger_and_nothing_else() {
     let over = || {
-        let mut scene = Scene::new(one_role(), &[refunded(1)]).owned(0, refunded(1)).reread(1, Reread::Confirmed);
-        scene.guard.limits.revocations = Limit { percent: 0.0, floor: 0 };
+        let mut scene = Scene::new(one_role(), &[refunded(1)]).owned(0, refunded(1)).rechecks(1, Recheck::Confirmed);
+        scene.constraints.limits.revocations = Limit { percent: 0.0, floor: 0 };
         scene
     };
     assert!(matches!(holds(&over().plan())[..], [(Verb::Revoke, 0, 0, Hold::OverLimit(Bound::Target, _))]));
     let approve = |mut scene: Scene| {
-        scene.guard.approved.insert((Verb::Revoke, TargetIx(0), BUYER));
+        scene.constraints.approved.insert((Verb::Revoke, TargetIx(0), BUYER));
         scene
     };
     assert_eq!(actions(&approve(over()).plan()), [(Verb::Revoke, 0, 0)]);
 
     let mut fresh = over();
-    fresh.guard.ledger = LedgerAge::Fresh;
+    fresh.constraints.ledger = LedgerTrust::Fresh;
     assert_eq!(holds(&fresh.plan()), [(Verb::Revoke, 0, 0, Hold::FreshLedger)]);
     assert_eq!(actions(&approve(fresh).plan()), [(Verb::Revoke, 0, 0)]);
 
     let mut protected = approve(over());
-    protected.guard.protected.push(BUYER);
+    protected.constraints.protected.push(BUYER);
     assert_eq!(holds(&protected.plan()), [(Verb::Revoke, 0, 0, Hold::Protected)]);
-    let doubted = approve(over().reread(1, Reread::Failed));
+    let doubted = approve(over().rechecks(1, Recheck::Failed));
     assert_eq!(holds(&doubted.plan()), [(Verb::Revoke, 0, 0, Hold::Unverified(Doubt::OrderUnconfirmed))]);
 }
 
@@ -456,8 +463,8 @@ fn a_freeze_stops_revocations_or_everything() {
     let other = Purchase { user: UserIx(1), ..buys };
     let scene = |freeze| {
         let mut scene =
-            Scene::new(one_role(), &[refunded(1), other]).owned(0, refunded(1)).reread(1, Reread::Confirmed);
-        scene.guard.freeze = freeze;
+            Scene::new(one_role(), &[refunded(1), other]).owned(0, refunded(1)).rechecks(1, Recheck::Confirmed);
+        scene.constraints.freeze = freeze;
         scene.plan()
     };
     assert_eq!(actions(&scene(Freeze::Nothing)), [(Verb::Grant, 0, 1), (Verb::Revoke, 0, 0)]);
@@ -473,7 +480,7 @@ fn a_grant_that_somebody_keeps_taking_away_is_not_fought_over() {
     let mut scene = Scene::new(one_role(), &[bought]).owned(0, bought);
     scene.actual.targets[0].holders.clear();
     assert_eq!(scene.plan().actions[0].why.cause, Cause::Drift);
-    scene.guard.flapping.insert((TargetIx(0), BUYER));
+    scene.constraints.flapping.insert((TargetIx(0), BUYER));
     assert_eq!(holds(&scene.plan()), [(Verb::Grant, 0, 0, Hold::Flapping)]);
 }
 
@@ -482,6 +489,6 @@ fn what_somebody_released_is_not_adopted_again() {
     let mut scene = Scene::new(one_role(), &[purchase(1, Standing::Paid, 50 * DAY)]);
     scene.actual.targets[0].holders.push(BUYER);
     assert_eq!(scene.plan().adopt.len(), 1);
-    scene.guard.released.insert((TargetIx(0), BUYER));
+    scene.constraints.released.insert((TargetIx(0), BUYER));
     assert!(scene.plan().is_empty());
 }

@@ -9,8 +9,10 @@ use entitled::model::{
     Verdict,
 };
 use entitled::planner::desired::{Desired, desired};
-use entitled::planner::input::{Actual, Coverage, Freeze, Guard, Holding, LedgerAge, Ours, Owned, Reread, Tally};
-use entitled::planner::{Action, Plan, Verb, World, plan};
+use entitled::planner::input::{
+    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints, Recheck,
+};
+use entitled::planner::{Action, Plan, PlanInput, Verb, plan};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -53,8 +55,8 @@ struct Any {
     catalog: Catalog,
     purchases: Vec<Purchase>,
     actual: Actual,
-    ours: Ours,
-    guard: Guard,
+    ledger: LedgerView,
+    constraints: PlanConstraints,
 }
 
 impl Any {
@@ -62,9 +64,9 @@ impl Any {
         desired(&mut self.purchases.clone(), &self.catalog, NOW)
     }
 
-    fn with<T>(&self, plan_pass: impl FnOnce(World<'_>, &Plan) -> T) -> T {
-        let (desired, Self { catalog, actual, ours, guard, .. }) = (self.desired(), self);
-        let world = World { catalog, desired: &desired, actual, ours, guard };
+    fn with<T>(&self, plan_pass: impl FnOnce(PlanInput<'_>, &Plan) -> T) -> T {
+        let (desired, Self { catalog, actual, ledger, constraints, .. }) = (self.desired(), self);
+        let world = PlanInput { catalog, desired: &desired, actual, ledger, constraints };
         plan_pass(world, &plan(world))
     }
 
@@ -76,8 +78,8 @@ impl Any {
         self.catalog.rule(product).entitlements.iter().any(|gives| gives.target == target)
     }
 
-    fn owned(&self, action: &Action) -> Option<Owned> {
-        self.ours.find(action.target, action.user).copied()
+    fn owned(&self, action: &Action) -> Option<OwnedGrant> {
+        self.ledger.find(action.target, action.user).copied()
     }
 
     fn with_purchases(&self, purchases: Vec<Purchase>) -> Self {
@@ -185,22 +187,22 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn any_owned()(order in prop::option::weighted(0.9, 0..16_u32), product in 0..=PRODUCTS) -> Owned {
+    fn any_owned()(order in prop::option::weighted(0.9, 0..16_u32), product in 0..=PRODUCTS) -> OwnedGrant {
         let (order, product) = (order.map(OrderKey), ProductIx(product));
-        Owned { user: UserIx(0), order, product, ownership: Ownership::Granted }
+        OwnedGrant { user: UserIx(0), order, product, ownership: Ownership::Granted }
     }
 }
 
 /// A ledger whose rows name, mostly, a purchase that there is.
-fn any_ours(purchases: Vec<Purchase>) -> impl Strategy<Value = Ours> {
+fn any_ours(purchases: Vec<Purchase>) -> impl Strategy<Value = LedgerView> {
     let row = (prop::option::of(any_owned()), prop::bool::weighted(0.7), any::<Index>());
     let rows = prop::collection::vec(row, TARGETS * USERS as usize);
     let spent = prop::collection::vec((0..3_u64, 0..3_u64, 0..8_u64), TARGETS);
     (rows, spent).prop_map(move |(rows, spent)| {
-        let mut ours = Ours::default();
+        let mut ledger = LedgerView::default();
         for (of_target, (revoked, config_granted, elsewhere)) in rows.chunks(USERS as usize).zip(spent) {
-            let row = |(user, (owned, real, pick)): (u32, &(Option<Owned>, bool, Index))| {
-                let mut owned = Owned { user: UserIx(user), ..(*owned)? };
+            let row = |(user, (owned, real, pick)): (u32, &(Option<OwnedGrant>, bool, Index))| {
+                let mut owned = OwnedGrant { user: UserIx(user), ..(*owned)? };
                 let theirs: Vec<_> = purchases.iter().filter(|one| one.user == owned.user).collect();
                 if *real && !theirs.is_empty() {
                     let one = theirs[pick.index(theirs.len())];
@@ -208,11 +210,11 @@ fn any_ours(purchases: Vec<Purchase>) -> impl Strategy<Value = Ours> {
                 }
                 Some(owned)
             };
-            let rows: Vec<Owned> = (0..).zip(of_target).filter_map(row).collect();
-            ours.tally.push(Tally { base: rows.len() as u64 + elsewhere, revoked, config_granted });
-            ours.targets.push(rows);
+            let rows: Vec<OwnedGrant> = (0..).zip(of_target).filter_map(row).collect();
+            ledger.tally.push(LimitUsage { base: rows.len() as u64 + elsewhere, revoked, config_granted });
+            ledger.targets.push(rows);
         }
-        ours
+        ledger
     })
 }
 
@@ -229,7 +231,7 @@ prop_compose! {
         prune in select(&[Prune::Never, Prune::Owned, Prune::Owned, Prune::Exclusive][..]),
         revocations in limit(),
         config_grants in limit(),
-        ledger in prop_oneof![1 => Just(LedgerAge::Fresh), 4 => Just(LedgerAge::Seasoned)],
+        ledger in prop_oneof![1 => Just(LedgerTrust::Fresh), 4 => Just(LedgerTrust::Seasoned)],
         protected in prop_oneof![3 => Just(0), 1 => 0..16_u8],
         freeze in prop_oneof![
             6 => Just(Freeze::Nothing),
@@ -238,45 +240,45 @@ prop_compose! {
         ],
         minded in prop::collection::vec((0..6_u16, 0..8_u32, 0..3_u8), 0..6),
         blind in prop_oneof![4 => Just(None), 1 => (0..4_u16).prop_map(Some)],
-        reread in prop::collection::vec(prop_oneof![
-            3 => Just(Some(Reread::Confirmed)),
-            1 => Just(Some(Reread::Unsupported)),
-            1 => Just(Some(Reread::Failed)),
+        rechecks in prop::collection::vec(prop_oneof![
+            3 => Just(Some(Recheck::Confirmed)),
+            1 => Just(Some(Recheck::Unsupported)),
+            1 => Just(Some(Recheck::Failed)),
             1 => Just(None),
         ], 16),
-    ) -> Guard {
+    ) -> PlanConstraints {
         let limits = if ample {
             Limits { revocations: AMPLE, config_grants: AMPLE }
         } else {
             Limits { revocations, config_grants }
         };
-        let reread: BTreeMap<_, _> =
-            (0..).zip(reread).filter_map(|(order, reread)| Some((OrderKey(order), reread?))).collect();
+        let rechecks: BTreeMap<_, _> =
+            (0..).zip(rechecks).filter_map(|(order, rechecks)| Some((OrderKey(order), rechecks?))).collect();
         let blind = blind.map(ProductIx).into_iter().collect();
         let of = |kind: u8| minded.iter().filter(move |one| one.2 == kind).map(|one| (TargetIx(one.0), UserIx(one.1)));
         let approved = of(0).flat_map(|(target, user)| [(Verb::Revoke, target, user), (Verb::Grant, target, user)]);
-        Guard {
+        PlanConstraints {
             protected: users(protected),
             blind,
             freeze,
             approved: approved.collect(),
             flapping: of(1).collect(),
             released: of(2).collect(),
-            reread,
-            ..Guard::new(prune, limits, ledger)
+            rechecks,
+            ..PlanConstraints::new(prune, limits, ledger)
         }
     }
 }
 
 fn worlds(ample: bool) -> impl Strategy<Value = Any> {
     let parts = (any_catalog(), any_purchases(), any_actual(), any_guard(ample));
-    parts.prop_flat_map(|(catalog, purchases, actual, guard)| {
-        any_ours(purchases.clone()).prop_map(move |ours| Any {
+    parts.prop_flat_map(|(catalog, purchases, actual, constraints)| {
+        any_ours(purchases.clone()).prop_map(move |ledger| Any {
             catalog: catalog.clone(),
             purchases: purchases.clone(),
             actual: actual.clone(),
-            ours,
-            guard: guard.clone(),
+            ledger,
+            constraints: constraints.clone(),
         })
     })
 }
@@ -329,7 +331,7 @@ fn what_is_taken_was_bought_once_and_is_not_any_more() {
                 );
             }
             let Some(owned) = any.owned(action) else {
-                assert_eq!(any.guard.prune, Prune::Exclusive);
+                assert_eq!(any.constraints.prune, Prune::Exclusive);
                 continue;
             };
             let named = |one: &Purchase| Some(one.order) == owned.order && one.product == owned.product;
@@ -413,14 +415,14 @@ fn nothing_is_taken_on_the_word_of_an_unread_target() {
 fn a_lost_ledger_only_adds() {
     check("a_lost_ledger_only_adds", worlds(false), |any| {
         let mut lost = any.clone();
-        lost.ours = Ours { targets: vec![vec![]; TARGETS], tally: vec![Tally::default(); TARGETS] };
+        lost.ledger = LedgerView { targets: vec![vec![]; TARGETS], tally: vec![LimitUsage::default(); TARGETS] };
         // It is fresh; and even once it has seen a pass, it owns nothing that only the old one knew.
         // Approvals are kept in the same file, and are lost with it.
-        lost.guard.approved.clear();
-        lost.guard.ledger = LedgerAge::Fresh;
+        lost.constraints.approved.clear();
+        lost.constraints.ledger = LedgerTrust::Fresh;
         assert_eq!(changes(&lost.plan(), Verb::Revoke), []);
-        lost.guard.ledger = LedgerAge::Seasoned;
-        if lost.guard.prune != Prune::Exclusive {
+        lost.constraints.ledger = LedgerTrust::Seasoned;
+        if lost.constraints.prune != Prune::Exclusive {
             assert_eq!(changes(&lost.plan(), Verb::Revoke), []);
         }
     });

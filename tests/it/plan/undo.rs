@@ -3,7 +3,7 @@
 use entitled::model::{Limit, OrderKey, ProductIx, Standing, TargetIx, UserIx, Verb};
 use entitled::planner::desired::desired;
 use entitled::planner::input::{Coverage, Freeze};
-use entitled::planner::{Bound, Cause, Gap, Hold, Inverse, Plan, World, undo};
+use entitled::planner::{Bound, Cause, Gap, Hold, Inverse, Plan, PlanInput, undo};
 
 use super::{DAY, NOW, Scene, actions, holds, one_role};
 use crate::worlds::purchase;
@@ -16,8 +16,8 @@ fn inverse(verb: Verb, user: u32) -> Inverse {
 impl Scene {
     fn undo(&self, inverses: &[Inverse]) -> Plan {
         let desired = desired(&mut self.purchases.clone(), &self.catalog, NOW);
-        let Self { catalog, actual, ours, guard, .. } = self;
-        undo(World { catalog, desired: &desired, actual, ours, guard }, inverses)
+        let Self { catalog, actual, ledger, constraints, .. } = self;
+        undo(PlanInput { catalog, desired: &desired, actual, ledger, constraints }, inverses)
     }
 }
 
@@ -53,7 +53,7 @@ fn the_gates_of_a_pass_stand_before_it_too() {
     let both = |hold| vec![(Verb::Grant, 0, 2, hold), (Verb::Revoke, 0, 0, hold)];
 
     let mut frozen = scene();
-    frozen.guard.freeze = Freeze::Everything;
+    frozen.constraints.freeze = Freeze::Everything;
     assert_eq!(holds(&frozen.undo(&all)), both(Hold::Frozen));
 
     let mut unread = scene();
@@ -62,7 +62,7 @@ fn the_gates_of_a_pass_stand_before_it_too() {
 
     let mut limited = scene();
     let none = Limit { percent: 0.0, floor: 0 };
-    (limited.guard.limits.revocations, limited.guard.limits.config_grants) = (none, none);
+    (limited.constraints.limits.revocations, limited.constraints.limits.config_grants) = (none, none);
     let plan = limited.undo(&all);
     assert_eq!(actions(&plan), []);
     assert!(plan.held.iter().all(|held| matches!(held.hold, Hold::OverLimit(Bound::Target, _))), "{:?}", plan.held);

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use entitled::model::{Limit, Prune, TargetIx};
 use entitled::planner::desired::{Ending, Origin, State};
-use entitled::planner::input::{Coverage, Freeze, LedgerAge, Reread};
+use entitled::planner::input::{Coverage, Freeze, LedgerTrust, Recheck};
 use entitled::planner::limits::Over;
-use entitled::planner::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, Verb, World, plan};
+use entitled::planner::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, PlanInput, Verb, plan};
 
 use crate::aftermath::insert;
 use crate::facts::{
@@ -17,7 +17,7 @@ use crate::facts::{
 };
 
 /// Asserts every promise that can be seen in one plan.
-pub(crate) fn hold(world: World<'_>, plan: &Plan) {
+pub(crate) fn hold(world: PlanInput<'_>, plan: &Plan) {
     let cells = cells(world);
     takes_only_what_is_owned(world, plan);
     takes_nothing_that_is_still_wanted(world, plan);
@@ -36,9 +36,9 @@ pub(crate) fn hold(world: World<'_>, plan: &Plan) {
     asks_for_what_it_needs(world, plan);
 }
 
-fn takes_only_what_is_owned(world: World<'_>, plan: &Plan) {
+fn takes_only_what_is_owned(world: PlanInput<'_>, plan: &Plan) {
     for action in of(plan, Verb::Revoke) {
-        match world.guard.prune {
+        match world.constraints.prune {
             Prune::Never => panic!("1: takes under `prune: never`: {action:?}"),
             Prune::Owned => assert!(owned(world, cell(action)).is_some(), "1: takes what is foreign: {action:?}"),
             Prune::Exclusive => {}
@@ -47,13 +47,13 @@ fn takes_only_what_is_owned(world: World<'_>, plan: &Plan) {
     }
 }
 
-fn takes_nothing_that_is_still_wanted(world: World<'_>, plan: &Plan) {
+fn takes_nothing_that_is_still_wanted(world: PlanInput<'_>, plan: &Plan) {
     for action in of(plan, Verb::Revoke) {
         assert!(!kept(world, cell(action)), "2: takes what an order keeps: {action:?}");
     }
 }
 
-fn takes_nothing_without_proof(world: World<'_>, plan: &Plan) {
+fn takes_nothing_without_proof(world: PlanInput<'_>, plan: &Plan) {
     for action in of(plan, Verb::Revoke) {
         let cell = cell(action);
         let coverage = world.actual.targets[cell.0.at()].coverage;
@@ -62,12 +62,12 @@ fn takes_nothing_without_proof(world: World<'_>, plan: &Plan) {
         assert!(world.actual.targets[cell.0.at()].holders.contains(&cell.1), "3: takes what nobody saw: {action:?}");
         if owned(world, cell).is_some() {
             assert!(evidence(world, cell) != Evidence::Nothing, "3: takes without evidence: {action:?}");
-            let confirmed = |reread| matches!(reread, Some(Reread::Confirmed | Reread::Unsupported));
+            let confirmed = |rechecks| matches!(rechecks, Some(Recheck::Confirmed | Recheck::Unsupported));
             let all = rereads(world, cell).into_iter().all(confirmed);
             assert!(all, "3: takes without the orders read again: {action:?}");
             assert!(!by_clock_alone(world, action), "3: takes what a renewal may have extended: {action:?}");
         } else {
-            assert!(world.guard.blind.is_empty(), "3: takes what an unread order may entitle to: {action:?}");
+            assert!(world.constraints.blind.is_empty(), "3: takes what an unread order may entitle to: {action:?}");
             let exact = matches!(coverage, Coverage::Whole | Coverage::Asked);
             assert!(exact, "3: takes by what a lossy walk did not show: {action:?}");
         }
@@ -75,9 +75,9 @@ fn takes_nothing_without_proof(world: World<'_>, plan: &Plan) {
 }
 
 /// Whether only the clock says that it ended, and the source that would know of a renewal was not read.
-fn by_clock_alone(world: World<'_>, action: &Action) -> bool {
+fn by_clock_alone(world: PlanInput<'_>, action: &Action) -> bool {
     let by_clock = matches!(action.why.cause, Cause::Ended(Ending::Expired | Ending::Lapsed));
-    by_clock && action.why.product.is_some_and(|product| world.guard.blind.contains(&product))
+    by_clock && action.why.product.is_some_and(|product| world.constraints.blind.contains(&product))
 }
 
 fn share(limit: Limit, base: u64) -> u64 {
@@ -86,20 +86,24 @@ fn share(limit: Limit, base: u64) -> u64 {
     u64::from(limit.floor).max(base * percent / 100)
 }
 
-fn stays_within_the_limits(world: World<'_>, plan: &Plan) {
-    let tallies = || world.ours.tally.iter();
+fn stays_within_the_limits(world: PlanInput<'_>, plan: &Plan) {
+    let tallies = || world.ledger.tally.iter();
     // Of each target: what a share is of, and what was used up today.
     type Used = Vec<(u64, u64)>;
     let measures: [(Verb, Limit, Used); 2] = [
-        (Verb::Revoke, world.guard.limits.revocations, tallies().map(|tally| (tally.base, tally.revoked)).collect()),
+        (
+            Verb::Revoke,
+            world.constraints.limits.revocations,
+            tallies().map(|tally| (tally.base, tally.revoked)).collect(),
+        ),
         (
             Verb::Grant,
-            world.guard.limits.config_grants,
+            world.constraints.limits.config_grants,
             tallies().map(|tally| (tally.base, tally.config_granted)).collect(),
         ),
     ];
     for (verb, limit, bases) in measures {
-        let free = verb == Verb::Grant && world.guard.ledger == LedgerAge::Fresh;
+        let free = verb == Verb::Grant && world.constraints.ledger == LedgerTrust::Fresh;
         // What somebody let through is not counted against the limit that it was let through to pass.
         let limited = |action: &Action| {
             let counts = verb == Verb::Revoke || action.why.cause == Cause::Commit;
@@ -144,20 +148,20 @@ fn stays_within_the_limits(world: World<'_>, plan: &Plan) {
     }
 }
 
-fn only_adds_to_a_fresh_ledger(world: World<'_>, plan: &Plan) {
-    if world.guard.ledger == LedgerAge::Fresh {
+fn only_adds_to_a_fresh_ledger(world: PlanInput<'_>, plan: &Plan) {
+    if world.constraints.ledger == LedgerTrust::Fresh {
         let unasked = of(plan, Verb::Revoke).find(|action| !approved(world, action));
         assert_eq!(unasked, None, "9: a fresh ledger takes");
     }
 }
 
 /// Whether somebody let this very action through.
-fn approved(world: World<'_>, action: &Action) -> bool {
-    world.guard.approved.contains(&(action.verb, action.target, action.user))
+fn approved(world: PlanInput<'_>, action: &Action) -> bool {
+    world.constraints.approved.contains(&(action.verb, action.target, action.user))
 }
 
 /// Whether a role in an organization is held only because its membership is, for the same reason.
-fn waits_for_membership(world: World<'_>, plan: &Plan, held: &Held) -> bool {
+fn waits_for_membership(world: PlanInput<'_>, plan: &Plan, held: &Held) -> bool {
     held.action.verb == Verb::Grant
         && membership_for(world, held.action.target).is_some_and(|membership| {
             let same = |other: &&Held| (other.action.target, other.action.user) == (membership, held.action.user);
@@ -166,18 +170,18 @@ fn waits_for_membership(world: World<'_>, plan: &Plan, held: &Held) -> bool {
         })
 }
 
-fn does_nothing_that_is_frozen(world: World<'_>, plan: &Plan) {
-    if world.guard.freeze != Freeze::Nothing {
+fn does_nothing_that_is_frozen(world: PlanInput<'_>, plan: &Plan) {
+    if world.constraints.freeze != Freeze::Nothing {
         assert_eq!(of(plan, Verb::Revoke).next(), None, "takes in spite of a freeze");
     }
-    if world.guard.freeze == Freeze::Everything {
+    if world.constraints.freeze == Freeze::Everything {
         assert_eq!(of(plan, Verb::Grant).next(), None, "gives in spite of a freeze of everything");
     }
-    let again = of(plan, Verb::Grant).find(|action| world.guard.flapping.contains(&cell(action)));
+    let again = of(plan, Verb::Grant).find(|action| world.constraints.flapping.contains(&cell(action)));
     assert_eq!(again, None, "fights over a grant");
 }
 
-fn touches_nothing_protected(world: World<'_>, plan: &Plan) {
+fn touches_nothing_protected(world: PlanInput<'_>, plan: &Plan) {
     for action in &plan.actions {
         let cell = cell(action);
         match action.verb {
@@ -188,7 +192,7 @@ fn touches_nothing_protected(world: World<'_>, plan: &Plan) {
     }
 }
 
-fn gives_only_what_is_bought_and_absent(world: World<'_>, plan: &Plan) {
+fn gives_only_what_is_bought_and_absent(world: PlanInput<'_>, plan: &Plan) {
     for action in of(plan, Verb::Grant) {
         let cell = cell(action);
         assert!(wanted(world, cell), "gives what nobody bought: {action:?}");
@@ -202,14 +206,14 @@ fn gives_only_what_is_bought_and_absent(world: World<'_>, plan: &Plan) {
 }
 
 /// Whether something has to happen to a grant, or to be withheld.
-fn calls_for(world: World<'_>, cell: Cell) -> Option<Verb> {
+fn calls_for(world: PlanInput<'_>, cell: Cell) -> Option<Verb> {
     if wanted(world, cell) {
         return (held(world, cell) != Some(true)).then_some(Verb::Grant);
     }
     if kept(world, cell) {
         return None;
     }
-    let goes = match (owned(world, cell), world.guard.prune) {
+    let goes = match (owned(world, cell), world.constraints.prune) {
         (_, Prune::Never) | (None, Prune::Owned) => false,
         (Some(_), Prune::Owned | Prune::Exclusive) => held(world, cell) != Some(false) && !vanished(world, cell),
         // A target that no product gives is looked at for what is ours on it only: it is nobody's to empty.
@@ -218,7 +222,7 @@ fn calls_for(world: World<'_>, cell: Cell) -> Option<Verb> {
     goes.then_some(Verb::Revoke)
 }
 
-fn drops_nothing(world: World<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
+fn drops_nothing(world: PlanInput<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
     let mut seen = BTreeSet::new();
     let held = plan.held.iter().map(|held| &held.action);
     for action in plan.actions.iter().chain(held) {
@@ -230,7 +234,7 @@ fn drops_nothing(world: World<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
     }
 }
 
-fn holds_with_reason(world: World<'_>, plan: &Plan) {
+fn holds_with_reason(world: PlanInput<'_>, plan: &Plan) {
     for one in &plan.held {
         let cell = cell(&one.action);
         let coverage = world.actual.targets[cell.0.at()].coverage;
@@ -242,10 +246,10 @@ fn holds_with_reason(world: World<'_>, plan: &Plan) {
         let justified = match one.hold {
             Hold::Protected if grant => world.catalog.targets[cell.0.at()].protected,
             Hold::Protected => protected(world, cell),
-            Hold::FreshLedger => !grant && world.guard.ledger == LedgerAge::Fresh,
-            Hold::Frozen => world.guard.freeze > if grant { Freeze::Revocations } else { Freeze::Nothing },
-            Hold::Flapping => grant && world.guard.flapping.contains(&cell),
-            Hold::Incomplete(Gap::Source) if exclusive => !grant && !world.guard.blind.is_empty(),
+            Hold::FreshLedger => !grant && world.constraints.ledger == LedgerTrust::Fresh,
+            Hold::Frozen => world.constraints.freeze > if grant { Freeze::Revocations } else { Freeze::Nothing },
+            Hold::Flapping => grant && world.constraints.flapping.contains(&cell),
+            Hold::Incomplete(Gap::Source) if exclusive => !grant && !world.constraints.blind.is_empty(),
             Hold::Incomplete(Gap::Source) => !grant && by_clock_alone(world, &one.action),
             Hold::Incomplete(gap) => {
                 let expected = match coverage {
@@ -260,7 +264,7 @@ fn holds_with_reason(world: World<'_>, plan: &Plan) {
             Hold::OverLimit(..) => !grant || one.action.why.cause == Cause::Commit,
             Hold::Foreign => !grant && takes_along(world, plan, cell),
             Hold::Unverified(Doubt::NoEvidence) => !grant && !exclusive && evidence == Evidence::Nothing,
-            Hold::Unverified(Doubt::OrderUnconfirmed) => !grant && rereads.contains(&Some(Reread::Failed)),
+            Hold::Unverified(Doubt::OrderUnconfirmed) => !grant && rereads.contains(&Some(Recheck::Failed)),
             Hold::Unverified(Doubt::NotAsked) => {
                 !grant
                     && (exclusive || evidence != Evidence::Nothing)
@@ -271,7 +275,7 @@ fn holds_with_reason(world: World<'_>, plan: &Plan) {
     }
 }
 
-fn explains_itself(world: World<'_>, plan: &Plan) {
+fn explains_itself(world: PlanInput<'_>, plan: &Plan) {
     let held = plan.held.iter().map(|held| &held.action);
     for action in plan.actions.iter().chain(held).chain(&plan.adopt) {
         let (cell, why) = (cell(action), action.why);
@@ -304,7 +308,7 @@ fn explains_itself(world: World<'_>, plan: &Plan) {
     }
 }
 
-fn runs_in_an_order_that_works(world: World<'_>, plan: &Plan) {
+fn runs_in_an_order_that_works(world: PlanInput<'_>, plan: &Plan) {
     let place =
         |verb, cell| plan.actions.iter().position(|action| (action.verb, crate::facts::cell(action)) == (verb, cell));
     for (at, action) in plan.actions.iter().enumerate() {
@@ -324,11 +328,11 @@ fn runs_in_an_order_that_works(world: World<'_>, plan: &Plan) {
     assert!(plan.held.is_sorted_by_key(|held| (held.action.verb, held.action.target, held.action.user)));
 }
 
-fn writes_down_what_is_ours(world: World<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
+fn writes_down_what_is_ours(world: PlanInput<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
     let adopted: Vec<Cell> = plan.adopt.iter().map(cell).collect();
     let is = |cell: &&Cell| {
         let there = held(world, **cell) == Some(true) && owned(world, **cell).is_none();
-        wanted(world, **cell) && there && !world.guard.released.contains(*cell)
+        wanted(world, **cell) && there && !world.constraints.released.contains(*cell)
     };
     assert_eq!(adopted, cells.iter().filter(is).copied().collect::<Vec<_>>(), "adopts");
     assert!(plan.adopt.iter().all(|action| action.verb == Verb::Adopt));
@@ -339,17 +343,17 @@ fn writes_down_what_is_ours(world: World<'_>, plan: &Plan, cells: &BTreeSet<Cell
     assert_eq!(plan.forget, cells.iter().filter(is).copied().collect::<Vec<_>>(), "forgets");
 }
 
-fn counts(world: World<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
+fn counts(world: PlanInput<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
     assert_eq!(plan.tallies.len(), world.catalog.targets.len());
     for (at, tally) in (0..).zip(&plan.tallies) {
         let count = |is: &dyn Fn(Cell) -> bool| {
             cells.iter().filter(|(target, user)| target.0 == at && is((*target, *user))).count() as u64
         };
-        let never = world.guard.prune == Prune::Never;
+        let never = world.constraints.prune == Prune::Never;
         assert_eq!(tally.desired, count(&|cell| wanted(world, cell)));
         assert_eq!(tally.actual, world.actual.targets[usize::from(at)].holders.len() as u64);
         let foreign = |cell| !kept(world, cell) && held(world, cell) == Some(true) && owned(world, cell).is_none();
-        let exclusive = world.guard.prune == Prune::Exclusive;
+        let exclusive = world.constraints.prune == Prune::Exclusive;
         let left = |cell: Cell| foreign(cell) && !(exclusive && world.catalog.gives(cell.0));
         assert_eq!(tally.foreign, count(&left));
         let only_kept = |cell| {
@@ -363,21 +367,21 @@ fn counts(world: World<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
 }
 
 /// What is held because nobody was asked yet is let through by the answers that the plan asks for.
-fn asks_for_what_it_needs(world: World<'_>, plan: &Plan) {
+fn asks_for_what_it_needs(world: PlanInput<'_>, plan: &Plan) {
     let waiting = |plan: &Plan| plan.held.iter().any(|held| held.hold == Hold::Unverified(Doubt::NotAsked));
     assert_eq!(waiting(plan), !plan.verify.is_empty(), "asks for {:?}", plan.verify);
     if plan.verify.is_empty() {
         return;
     }
     for order in &plan.verify.orders {
-        assert!(!world.guard.reread.contains_key(order), "asks twice for {order:?}");
+        assert!(!world.constraints.rechecks.contains_key(order), "asks twice for {order:?}");
     }
     let mut actual = world.actual.clone();
     for (target, user) in &plan.verify.holders {
         insert(&mut actual.targets[target.at()].asked, *user);
     }
-    let mut guard = world.guard.clone();
-    guard.reread.extend(plan.verify.orders.iter().map(|order| (*order, Reread::Confirmed)));
-    let informed = self::plan(World { actual: &actual, guard: &guard, ..world });
+    let mut constraints = world.constraints.clone();
+    constraints.rechecks.extend(plan.verify.orders.iter().map(|order| (*order, Recheck::Confirmed)));
+    let informed = self::plan(PlanInput { actual: &actual, constraints: &constraints, ..world });
     assert!(!waiting(&informed), "asks again: {:?}", informed.held);
 }

@@ -2,7 +2,7 @@
 
 use entitled::model::{Order, Standing};
 use entitled::pass::ingest::{IngestError, Ingested, ReadScope, ingest, reread};
-use entitled::planner::input::Reread;
+use entitled::planner::input::Recheck;
 use entitled::source::{Source, SourceError};
 use entitled::store::{Store, StoredOrder};
 use jiff::{SignedDuration, Timestamp};
@@ -120,7 +120,7 @@ async fn reading_an_order_again_keeps_what_an_overlay_says_of_it() {
     let shop = Shop::with_a_paid_order(&format!("{SHOP}{GET}{REFUNDS}")).await;
     shop.poll(30, vec![unchanged(), refunds(json!([refund("r", "done")])), one("a")]).await.unwrap();
     let answer = reread(&shop.source, &shop.store, &"a".into(), at(31)).await.unwrap();
-    assert_eq!((answer, shop.standing("a").await), (Reread::Confirmed, Standing::Refunded));
+    assert_eq!((answer, shop.standing("a").await), (Recheck::Confirmed, Standing::Refunded));
     // So does the list, when the order comes along on it.
     shop.poll(32, vec![orders("?since=1714978860", json!([order("a", 31)])), refunds(json!([]))]).await.unwrap();
     assert_eq!(shop.standing("a").await, Standing::Refunded, "an empty list takes back no refund");
