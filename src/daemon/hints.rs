@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::trouble::{Trouble, trouble};
-use super::{Asked, Daemon, Wide};
+use super::{Daemon, PendingWork, Targets};
 use crate::clock;
 use crate::model::{OrderKey, UserId};
 use crate::pass::ingest::{IngestError, Refreshed};
@@ -31,7 +31,7 @@ struct Refused(String);
 
 impl Daemon {
     /// Makes due what is asked for, and remembers what the next turn is to look into.
-    pub(super) fn take(&mut self, asked: Asked) {
+    pub(super) fn take(&mut self, asked: PendingWork) {
         let now = clock::now();
         for source in &asked.sources {
             self.board.hinted(source, now);
@@ -40,12 +40,12 @@ impl Daemon {
         for (source, _) in &asked.orders {
             self.board.hinted(source, now);
         }
-        if asked.targets == Wide::All {
+        if asked.targets == Targets::All {
             // A busy tenant may send such hints all the time, and a full pass is many calls.
             let gap = (self.active.config.schedule.full_pass / 10).min(GAP);
             self.schedule.hurry_full_pass(self.board.last_full_pass().map_or(now, |at| (at + gap).max(now)));
         }
-        if asked.all_sources == Wide::All {
+        if asked.all_sources == Targets::All {
             self.schedule.hurry(now);
         }
         tracing::debug!(orders = asked.orders.len(), users = asked.users.len(), targets = ?asked.targets, "hints");
@@ -54,7 +54,7 @@ impl Daemon {
 
     /// Looks into what was asked for. Returns the orders that the pass is to be about.
     pub(super) async fn look_into(&mut self, now: Timestamp) -> Vec<OrderKey> {
-        let Asked { orders, users, .. } = std::mem::take(&mut self.asked);
+        let PendingWork { orders, users, .. } = std::mem::take(&mut self.asked);
         let mut touched = Vec::new();
         for (name, id) in orders {
             let sources = self.active.sources.clone();

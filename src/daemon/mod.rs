@@ -31,7 +31,7 @@ use tracing::Instrument as _;
 use crate::shutdown::Shutdown;
 pub use publisher::{Aside, Board, Open, Reading, frozen, run_status};
 pub use schedule::Schedule;
-pub use trigger::{Asked, Hint, LONGEST, Nudge, Nudges, SETTLE, Wide, nudges};
+pub use trigger::{Hint, LONGEST, PendingWork, SETTLE, Targets, Trigger, TriggerReceiver, triggers};
 pub(crate) use trouble::trouble;
 pub use watch::{Content, Pulse, Watch};
 
@@ -68,12 +68,12 @@ pub struct Start {
     /// Where it says what it does.
     pub board: Board,
     /// How it is asked for a pass.
-    pub nudges: Nudges,
+    pub triggers: TriggerReceiver,
 }
 
 /// Runs until the end is asked for.
 pub async fn run(start: Start, mut shutdown: Shutdown) {
-    let Start { file, active, simulators, store, mode, pulse, board, nudges } = start;
+    let Start { file, active, simulators, store, mode, pulse, board, triggers } = start;
     let now = clock::now();
     // What is in force counts, and not what the file holds by now.
     let known = [(file.clone(), Content::Hash(active.origin.digest.clone()))].into();
@@ -88,8 +88,8 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         mode,
         pulse,
         board,
-        nudges,
-        asked: Asked::default(),
+        triggers,
+        asked: PendingWork::default(),
         started: now,
         sales: BTreeSet::new(),
         shown: None,
@@ -118,9 +118,9 @@ struct Daemon {
     watch: Watch,
     schedule: Schedule,
     board: Board,
-    nudges: Nudges,
+    triggers: TriggerReceiver,
     /// Orders and users that hints are about, and that were not looked at yet.
-    asked: Asked,
+    asked: PendingWork,
     /// When the loop began.
     started: Timestamp,
     /// Orders that came in while this runs and whose grants are still to be made, for the time that takes.
@@ -317,7 +317,7 @@ impl Daemon {
         let change = tokio::select! {
             () = tokio::time::sleep(wait) => return,
             () = shutdown.wait() => return,
-            asked = self.nudges.settled() => return self.take(asked),
+            asked = self.triggers.settled() => return self.take(asked),
             () = hung_up(&mut self.hangup) => None,
             change = self.watch.changed() => Some(change),
         };

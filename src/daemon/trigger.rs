@@ -1,11 +1,11 @@
 //! How somebody outside the loop asks for a pass: a webhook, `POST /api/v1/reconcile`, a button.
 //!
-//! A nudge only says "look, and here first". It carries no fact: whatever it names is read again. Nudges that
+//! A trigger only says "look, and here first". It carries no fact: whatever it names is read again. TriggerReceiver that
 //! come close together are answered by one pass: the loop waits until none has come for [`SETTLE`], and
 //! never longer than [`LONGEST`] after the first. What waits is bounded, however many come: beyond
 //! [`MOST`] orders or users it is "the whole source" or "everything".
 
-#![expect(clippy::disallowed_methods, reason = "an edge: measures how long nudges have waited")]
+#![expect(clippy::disallowed_methods, reason = "an edge: measures how long triggers have waited")]
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,9 +16,9 @@ use tokio::time::Instant;
 
 use crate::model::{OrderId, SourceName, UserId};
 
-/// So long after the last nudge the pass begins.
+/// So long after the last trigger the pass begins.
 pub const SETTLE: Duration = Duration::from_millis(50);
-/// So long after the first nudge it begins in any case.
+/// So long after the first trigger it begins in any case.
 pub const LONGEST: Duration = Duration::from_secs(1);
 /// Orders, and users, that are remembered one by one.
 const MOST: usize = 1_000;
@@ -40,15 +40,15 @@ pub enum Hint {
 
 /// Asks for passes. Cheap to clone; never waits.
 #[derive(Clone, Debug)]
-pub struct Nudge(Arc<Shared>);
+pub struct Trigger(Arc<Shared>);
 
 /// The loop's end of it.
 #[derive(Debug)]
-pub struct Nudges(Arc<Shared>);
+pub struct TriggerReceiver(Arc<Shared>);
 
 /// What is asked for and not yet looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct PendingWork {
     /// Orders to be read again.
     pub orders: BTreeSet<(SourceName, OrderId)>,
     /// Sources to be polled.
@@ -56,14 +56,14 @@ pub struct Asked {
     /// Users to be looked at.
     pub users: BTreeSet<UserId>,
     /// Whether every target is to be looked at.
-    pub targets: Wide,
+    pub targets: Targets,
     /// Whether every source is to be polled.
-    pub all_sources: Wide,
+    pub all_sources: Targets,
 }
 
 /// Whether all of a kind is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wide {
+pub enum Targets {
     /// Only what is named.
     #[default]
     Named,
@@ -79,20 +79,20 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    asked: Asked,
+    asked: PendingWork,
     /// When the first and the last of them came.
     times: Option<(Instant, Instant)>,
 }
 
 /// Both ends.
-pub fn nudges() -> (Nudge, Nudges) {
+pub fn triggers() -> (Trigger, TriggerReceiver) {
     let shared = Arc::<Shared>::default();
-    (Nudge(Arc::clone(&shared)), Nudges(shared))
+    (Trigger(Arc::clone(&shared)), TriggerReceiver(shared))
 }
 
-impl Nudge {
+impl Trigger {
     /// Asks for a pass.
-    pub fn nudge(&self, hint: Hint) {
+    pub fn trigger(&self, hint: Hint) {
         let now = Instant::now();
         {
             let mut waiting = self.0.waiting();
@@ -104,9 +104,9 @@ impl Nudge {
     }
 }
 
-impl Nudges {
+impl TriggerReceiver {
     /// Returns what is asked for once no more comes. Cancel-safe: what was not handed out is handed out later.
-    pub async fn settled(&mut self) -> Asked {
+    pub async fn settled(&mut self) -> PendingWork {
         loop {
             let due = self.0.waiting().times.map(due);
             match due {
@@ -118,7 +118,7 @@ impl Nudges {
     }
 }
 
-/// When nudges that came from the first of these times to the second are answered.
+/// When triggers that came from the first of these times to the second are answered.
 fn due((first, last): (Instant, Instant)) -> Instant {
     (last + SETTLE).min(first + LONGEST)
 }
@@ -129,12 +129,12 @@ impl Shared {
     }
 }
 
-impl Asked {
+impl PendingWork {
     /// Takes one more in. What another one covers already is not kept.
     fn add(&mut self, hint: Hint) {
         match hint {
             Hint::Order(source, order) => {
-                if self.all_sources == Wide::All || self.sources.contains(&source) {
+                if self.all_sources == Targets::All || self.sources.contains(&source) {
                     return;
                 }
                 self.orders.insert((source.clone(), order));
@@ -144,12 +144,12 @@ impl Asked {
             }
             Hint::Source(source) => {
                 self.orders.retain(|(of, _)| *of != source);
-                if self.all_sources == Wide::Named {
+                if self.all_sources == Targets::Named {
                     self.sources.insert(source);
                 }
             }
             Hint::User(user) => {
-                if self.targets == Wide::Named {
+                if self.targets == Targets::Named {
                     self.users.insert(user);
                 }
                 if self.users.len() > MOST {
@@ -157,11 +157,11 @@ impl Asked {
                 }
             }
             Hint::Targets => {
-                self.targets = Wide::All;
+                self.targets = Targets::All;
                 self.users.clear();
             }
             Hint::Everything => {
-                *self = Self { targets: Wide::All, all_sources: Wide::All, ..Self::default() };
+                *self = Self { targets: Targets::All, all_sources: Targets::All, ..Self::default() };
             }
         }
     }
@@ -175,8 +175,8 @@ mod tests {
         Hint::Order("shop".into(), format!("ord_{number}").as_str().into())
     }
 
-    fn asked(hints: impl IntoIterator<Item = Hint>) -> Asked {
-        let mut asked = Asked::default();
+    fn asked(hints: impl IntoIterator<Item = Hint>) -> PendingWork {
+        let mut asked = PendingWork::default();
         hints.into_iter().for_each(|hint| asked.add(hint));
         asked
     }
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn what_is_covered_is_not_kept() {
         let asked = asked([order(1), Hint::User("ann".into()), Hint::Everything, order(2), Hint::User("ben".into())]);
-        assert_eq!(asked, Asked { targets: Wide::All, all_sources: Wide::All, ..Asked::default() });
+        assert_eq!(asked, PendingWork { targets: Targets::All, all_sources: Targets::All, ..PendingWork::default() });
     }
 
     #[test]
@@ -205,13 +205,13 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_asked_is_handed_out_once() {
-        let (nudge, mut nudges) = nudges();
+        let (trigger, mut triggers) = triggers();
         for number in 0..5 {
-            nudge.nudge(order(number));
+            trigger.trigger(order(number));
         }
-        assert_eq!(nudges.settled().await.orders.len(), 5);
-        nudge.nudge(Hint::Targets);
-        let next = nudges.settled().await;
-        assert_eq!((next.orders.len(), next.targets), (0, Wide::All));
+        assert_eq!(triggers.settled().await.orders.len(), 5);
+        trigger.trigger(Hint::Targets);
+        let next = triggers.settled().await;
+        assert_eq!((next.orders.len(), next.targets), (0, Targets::All));
     }
 }

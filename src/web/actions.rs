@@ -54,7 +54,7 @@ pub(super) async fn approve(
     let note = note.map(|note| line(&note)).filter(|note| !note.is_empty());
     let approval = Approval { digest: digest.to_owned(), who: through.who(), created: now, expires: now + VALID, note };
     open.store.approve(&approval).await?;
-    app.nudge().nudge(Hint::Targets);
+    app.trigger().trigger(Hint::Targets);
     Ok(approval)
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn freeze(
     let until = since.checked_add(length).map_err(|_| Fault::Wrong("a freeze must end".to_owned()))?;
     let freeze = Freeze { scope, since, until, reason, who: through.who() };
     open.store.freeze(&freeze).await?;
-    app.nudge().nudge(Hint::Targets);
+    app.trigger().trigger(Hint::Targets);
     Ok(freeze)
 }
 
@@ -88,14 +88,14 @@ pub(super) async fn freeze(
 pub(super) async fn unfreeze(app: &App, through: Through) -> Result<usize, Fault> {
     let open = writable(app)?;
     let ended = open.store.unfreeze(&through.who(), app.now()).await?;
-    app.nudge().nudge(Hint::Targets);
+    app.trigger().trigger(Hint::Targets);
     Ok(ended)
 }
 
 /// Asks for a pass over everything, every source polled first. When it was asked for.
 pub(super) fn reconcile(app: &App) -> Result<Timestamp, Fault> {
     app.open().ok_or(Fault::Closed)?;
-    app.nudge().nudge(Hint::Everything);
+    app.trigger().trigger(Hint::Everything);
     Ok(app.now())
 }
 

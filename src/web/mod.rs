@@ -13,7 +13,7 @@
 //! ```
 //!
 //! It answers from what the loop has published ([`Reading`]) and from the store's readers, and asks for
-//! passes through a [`Nudge`]. It never writes to Logto, never makes the loop wait, and no answer holds a
+//! passes through a [`Trigger`]. It never writes to Logto, never makes the loop wait, and no answer holds a
 //! secret.
 //!
 //! Every request is bounded: so many connections and requests at once, so many bytes, so many seconds, so
@@ -54,7 +54,7 @@ pub use session::Keys;
 
 use crate::clock;
 use crate::daemon::metrics::Meter;
-use crate::daemon::{Nudge, Open, Reading};
+use crate::daemon::{Open, Reading, Trigger};
 use crate::report::status::Status;
 use crate::secret::Secret;
 
@@ -64,7 +64,7 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     reading: Reading,
-    nudge: Nudge,
+    trigger: Trigger,
     token: Option<Secret>,
     address: SocketAddr,
     /// `None` where nothing can be written from the page.
@@ -78,11 +78,11 @@ struct Inner {
 
 impl App {
     /// A server at `address` that reads here, asks there, and lets in whoever shows `token`.
-    pub fn new(reading: Reading, nudge: Nudge, token: Option<Secret>, address: SocketAddr) -> Self {
+    pub fn new(reading: Reading, trigger: Trigger, token: Option<Secret>, address: SocketAddr) -> Self {
         let hooks = hooks::Desk::default();
         let (questions, streams) =
             (Arc::new(Semaphore::new(queries::AT_ONCE)), Arc::new(Semaphore::new(events::STREAMS)));
-        Self(Arc::new(Inner { reading, nudge, token, address, keys: Keys::fresh(), questions, streams, hooks }))
+        Self(Arc::new(Inner { reading, trigger, token, address, keys: Keys::fresh(), questions, streams, hooks }))
     }
 
     /// What the daemon says of itself now.
@@ -102,8 +102,8 @@ impl App {
     }
 
     /// Asks the loop for a pass.
-    pub fn nudge(&self) -> &Nudge {
-        &self.0.nudge
+    pub fn trigger(&self) -> &Trigger {
+        &self.0.trigger
     }
 
     /// What was counted.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use entitled::daemon::{Board, Mode, Nudge, Pulse, Reading, Start, presets};
+use entitled::daemon::{Board, Mode, Pulse, Reading, Start, Trigger, presets};
 use entitled::model::UserId;
 use entitled::pass::active::activate;
 use entitled::report::Origin;
@@ -33,9 +33,9 @@ pub(crate) struct Live {
     /// What the loop says of itself.
     pub(crate) reading: Reading,
     /// Asks it for a pass.
-    pub(crate) nudge: Nudge,
+    pub(crate) trigger: Trigger,
     head: String,
-    trigger: ShutdownTrigger,
+    shutdown_trigger: ShutdownTrigger,
     thread: JoinHandle<()>,
 }
 
@@ -106,7 +106,7 @@ impl Live {
 
     /// Asks for the end, waits for it, and leaves the folder.
     pub(crate) async fn stop(self) -> Program {
-        self.trigger.request();
+        self.shutdown_trigger.request();
         until("the loop ends", || self.thread.is_finished()).await;
         self.thread.join().unwrap();
         self.program
@@ -133,20 +133,20 @@ impl Prepared {
     pub(crate) fn run(self, pulse: Pulse, mode: Mode) -> Live {
         let Self { running, logto, shop, program, head, store } = self;
         let file = program.file();
-        let (trigger, stop) = entitled::shutdown::shutdown();
+        let (shutdown_trigger, stop) = entitled::shutdown::shutdown();
         let (board, reading) = Board::new(mode);
-        let (nudge, nudges) = daemon::nudges();
+        let (trigger, triggers) = daemon::triggers();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let active = active(&file).await;
                 let store = Store::open(&store).await.unwrap();
                 let start =
-                    Start { file, active, simulators: None, store: Arc::new(store), mode, pulse, board, nudges };
+                    Start { file, active, simulators: None, store: Arc::new(store), mode, pulse, board, triggers };
                 daemon::run(start, stop).await;
             });
         });
-        Live { _running: running, logto, shop, program, reading, nudge, head, trigger, thread }
+        Live { _running: running, logto, shop, program, reading, trigger, head, shutdown_trigger, thread }
     }
 }
 

@@ -42,7 +42,7 @@ impl Web {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let token = Some(Secret::new(TOKEN.to_owned()));
-        let app = App::new(live.reading.clone(), live.nudge.clone(), token, address);
+        let app = App::new(live.reading.clone(), live.trigger.clone(), token, address);
         let server = Server::start(listener, &app).unwrap();
         Self { server, client: entitled::http::client(std::time::Duration::from_secs(20)) }
     }

@@ -13,7 +13,7 @@ use crate::cli::bootstrap::{Keep, Opened, invalid, open};
 use crate::cli::{Context, Exit, Failure, say};
 use crate::config::settings::Listen;
 use crate::config::settings::source::{SourceKind, SourceSettings};
-use crate::daemon::{Board, Mode, Nudge, Pulse, Reading, Start, presets};
+use crate::daemon::{Board, Mode, Pulse, Reading, Start, Trigger, presets};
 use crate::model::SourceName;
 use crate::pass::active::Simulators;
 use crate::report::status::{About, Duty};
@@ -79,10 +79,10 @@ async fn keep_watch(
     mut shutdown: Shutdown,
 ) -> Result<Exit, Failure> {
     let (mut board, reading) = Board::new(mode);
-    let (nudge, nudges) = daemon::nudges();
+    let (trigger, triggers) = daemon::triggers();
     let followers = Followers::start(&reading, mode, &shutdown);
     let (at, listening) = watch::channel(None);
-    let server = serve(context, listen, &board, reading, nudge, at)?;
+    let server = serve(context, listen, &board, reading, trigger, at)?;
     let opened = loop {
         let opened = tokio::select! {
             opened = open(context, keep) => opened,
@@ -118,7 +118,7 @@ async fn keep_watch(
         AbortOnDrop(tokio::spawn(tell_simulators(simulators, sources, listening)))
     });
     let (file, store, pulse) = (context.file.clone(), Arc::new(store), Pulse::default());
-    daemon::run(Start { file, active, simulators, store, mode, pulse, board, nudges }, shutdown).await;
+    daemon::run(Start { file, active, simulators, store, mode, pulse, board, triggers }, shutdown).await;
     drop((server, told));
     drop(running);
     followers.end().await;
@@ -148,7 +148,7 @@ fn serve(
     listen: Option<Listen>,
     board: &Board,
     reading: Reading,
-    nudge: Nudge,
+    trigger: Trigger,
     at: watch::Sender<Option<SocketAddr>>,
 ) -> Result<Option<AbortOnDrop>, Failure> {
     let config = config::load(&context.file, &presets()).map_err(|error| invalid(context, error))?.config;
@@ -164,7 +164,7 @@ fn serve(
     let task = tokio::spawn(async move {
         let make = |address| {
             at.send_replace(Some(address));
-            App::new(reading.clone(), nudge.clone(), token.clone(), address)
+            App::new(reading.clone(), trigger.clone(), token.clone(), address)
         };
         let _server = web::keep(address, make, aside).await;
         std::future::pending::<()>().await;

@@ -66,13 +66,13 @@ pub(super) fn take(app: &App, open: &Open, line: &Line, key: &Secret, headers: &
     match line.take(Some(sent)) {
         Outcome::Accepted => match hint(&delivery, |organization| open.manages(organization)) {
             Some(hint) => {
-                app.nudge().nudge(hint);
+                app.trigger().trigger(hint);
                 Outcome::Accepted
             }
             None => Outcome::Ignored,
         },
         Outcome::TooMany => {
-            app.nudge().nudge(Hint::Targets);
+            app.trigger().trigger(Hint::Targets);
             Outcome::TooMany
         }
         outcome => outcome,

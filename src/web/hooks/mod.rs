@@ -166,13 +166,13 @@ fn take(app: &App, source: &SourceName, webhook: &Webhook, headers: &HeaderMap, 
     match line.take(delivery.as_deref()) {
         Outcome::Accepted if orders.is_empty() => Outcome::Ignored,
         Outcome::Accepted => {
-            orders.into_iter().for_each(|order| app.nudge().nudge(Hint::Order(source.clone(), order)));
+            orders.into_iter().for_each(|order| app.trigger().trigger(Hint::Order(source.clone(), order)));
             Outcome::Accepted
         }
         // Nothing is lost by being told less than there is: the list says it all. What anybody can send is
         // not worth even that.
         Outcome::TooMany if sender == Sender::Signed => {
-            app.nudge().nudge(Hint::Source(source.clone()));
+            app.trigger().trigger(Hint::Source(source.clone()));
             Outcome::TooMany
         }
         outcome => outcome,

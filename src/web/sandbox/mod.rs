@@ -123,7 +123,7 @@ pub(super) async fn break_something(app: &App, what: &str) -> Result<(), Fault> 
     let shop = json!({ "rules": rules(&[Break::ShopDown, Break::ShopEmpty, Break::ShopHalf]) });
     send(&format!("{}/sandbox/faults", simulators.logto), Some(logto)).await?;
     send(&format!("{}/sandbox/faults", simulators.shop), Some(shop)).await?;
-    app.nudge().nudge(Hint::Everything);
+    app.trigger().trigger(Hint::Everything);
     Ok(())
 }
 
@@ -153,7 +153,7 @@ fn tell(app: &App, order: &str) {
     let Some(open) = app.open() else { return };
     for source in &open.active.config.sources {
         if matches!(source.kind, SourceKind::Sandbox(_)) {
-            app.nudge().nudge(Hint::Order(source.name.clone(), OrderId::from(order)));
+            app.trigger().trigger(Hint::Order(source.name.clone(), OrderId::from(order)));
         }
     }
 }

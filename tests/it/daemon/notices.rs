@@ -54,7 +54,7 @@ async fn many_passes_in_one_state_are_one_notice() {
         let counted = counted.clone();
         move |delivery| counted.lock().unwrap().push(delivery)
     };
-    let (trigger, stop) = entitled::shutdown::shutdown();
+    let (shutdown_trigger, stop) = entitled::shutdown::shutdown();
     let telling = tokio::spawn(tell(
         receiver.notice(NotifyFormat::Json),
         live.reading.status.clone(),
@@ -88,7 +88,7 @@ async fn many_passes_in_one_state_are_one_notice() {
     assert_eq!(told.len(), 2, "{told:#?}");
     assert_eq!((&told[1]["before"], &told[1]["state"]), (&Value::from("Degraded"), &Value::from("InSync")));
     assert_eq!(*counted.lock().unwrap(), [Delivery::Delivered, Delivery::Delivered]);
-    trigger.request();
+    shutdown_trigger.request();
     telling.await.unwrap();
 }
 

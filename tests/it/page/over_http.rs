@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use entitled::daemon::metrics::Meter;
-use entitled::daemon::{Nudges, Open, Reading, nudges};
+use entitled::daemon::{Open, Reading, TriggerReceiver, triggers};
 use entitled::report::status::Status;
 use entitled::secret::Secret;
 use entitled::web::{App, Server, bind};
@@ -24,7 +24,7 @@ struct Desk {
     status: watch::Sender<Arc<Status>>,
     /// Kept, so that what is open stays so.
     _open: watch::Sender<Option<Arc<Open>>>,
-    nudges: Nudges,
+    triggers: TriggerReceiver,
     client: reqwest::Client,
 }
 
@@ -37,13 +37,13 @@ impl Desk {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let (status, status_of) = watch::channel(Arc::new(status));
         let (open, open_of) = watch::channel(open.map(Arc::new));
-        let (nudge, nudges) = nudges();
+        let (trigger, triggers) = triggers();
         let reading = Reading { status: status_of, open: open_of, meter: Arc::<Meter>::default() };
         let token = token.map(|token| Secret::new(token.to_owned()));
-        let app = App::new(reading, nudge, token, claims.parse().unwrap());
+        let app = App::new(reading, trigger, token, claims.parse().unwrap());
         let server = Server::start(listener, &app).unwrap();
         let client = entitled::http::client(std::time::Duration::from_secs(30));
-        Self { server, status, _open: open, nudges, client }
+        Self { server, status, _open: open, triggers, client }
     }
 
     async fn local(status: Status) -> Self {

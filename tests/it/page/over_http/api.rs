@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use entitled::daemon::Wide;
+use entitled::daemon::Targets;
 use entitled::web::api::{Call, OPENAPI};
 use serde_json::Value;
 
@@ -119,7 +119,7 @@ async fn what_a_person_says_is_written_down_and_wakes_the_loop() {
     let approvals = store.open_approvals(jiff::Timestamp::now()).await.unwrap();
     let said: Vec<_> = approvals.iter().map(|one| (one.digest.as_str(), one.note.as_deref())).collect();
     assert_eq!(said, [("4be2d11c90a7", Some("checked\u{fffd}[2J"))]);
-    assert_eq!(desk.nudges.settled().await.targets, Wide::All);
+    assert_eq!(desk.triggers.settled().await.targets, Targets::All);
 
     for wrong in [r#"{"for": "soon", "reason": "x"}"#, r#"{"for": "2h", "reason": " "}"#, r#"{"for": "2h"}"#, "{"] {
         assert_eq!(post(&desk, Call::Freeze, wrong).await["error"], "bad_request", "{wrong}");
@@ -132,7 +132,7 @@ async fn what_a_person_says_is_written_down_and_wakes_the_loop() {
 
     let answer = desk.ask(Ask("POST", "/api/v1/reconcile", &[PROGRAM], "")).await;
     assert_eq!(answer.status().as_u16(), 202);
-    assert_eq!(desk.nudges.settled().await.all_sources, Wide::All);
+    assert_eq!(desk.triggers.settled().await.all_sources, Targets::All);
 
     // A dry run has nothing written down either.
     desk.status.send_replace(std::sync::Arc::new(samples::pending()));
