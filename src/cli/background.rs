@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::daemon::notify::{Delivery, QUIET};
 use crate::daemon::systemd::ServiceManager;
-use crate::daemon::{Reading, notify};
+use crate::daemon::{StatusReader, notify};
 use crate::report::status::Mode;
 use crate::shutdown::Shutdown;
 
@@ -25,13 +25,13 @@ pub(super) struct Followers {
 
 impl Followers {
     /// Starts them. A dry run changes nothing, so nobody is told of it by a notice.
-    pub(super) fn start(reading: &Reading, mode: Mode, shutdown: &Shutdown) -> Self {
+    pub(super) fn start(reading: &StatusReader, mode: Mode, shutdown: &Shutdown) -> Self {
         let manager = ServiceManager::from_environment()
             .map(|manager| tokio::spawn(manager.follow(reading.status.clone(), shutdown.clone())));
-        let meter = Arc::clone(&reading.meter);
+        let metrics = Arc::clone(&reading.metrics);
         let count = move |delivery| {
             if delivery == Delivery::Failed {
-                meter.failed("notification");
+                metrics.failed("notification");
             }
         };
         let notices =

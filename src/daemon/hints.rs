@@ -34,16 +34,16 @@ impl Daemon {
     pub(super) fn take(&mut self, asked: PendingWork) {
         let now = clock::now();
         for source in &asked.sources {
-            self.board.hinted(source, now);
+            self.publisher.hinted(source, now);
             self.schedule.hurry_source(source, now);
         }
         for (source, _) in &asked.orders {
-            self.board.hinted(source, now);
+            self.publisher.hinted(source, now);
         }
         if asked.targets == Targets::All {
             // A busy tenant may send such hints all the time, and a full pass is many calls.
             let gap = (self.active.config.schedule.full_pass / 10).min(GAP);
-            self.schedule.hurry_full_pass(self.board.last_full_pass().map_or(now, |at| (at + gap).max(now)));
+            self.schedule.hurry_full_pass(self.publisher.last_full_pass().map_or(now, |at| (at + gap).max(now)));
         }
         if asked.all_sources == Targets::All {
             self.schedule.hurry(now);
@@ -67,7 +67,7 @@ impl Daemon {
                     tracing::warn!(source = %name, order = %id, %error, "a hint could not be followed");
                     self.schedule.hurry_source(&name, now);
                 }
-                Err(error @ IngestError::Store(_)) => Trouble::from(error).tell(&mut self.board, now),
+                Err(error @ IngestError::Store(_)) => Trouble::from(error).tell(&mut self.publisher, now),
             }
         }
         if !users.is_empty() {
@@ -75,7 +75,7 @@ impl Daemon {
                 Ok(Some(orders)) => touched.extend(orders),
                 Ok(None) => self.schedule.hurry_full_pass(now),
                 Err(error) => {
-                    Trouble::from(error).tell(&mut self.board, now);
+                    Trouble::from(error).tell(&mut self.publisher, now);
                     self.schedule.hurry_full_pass(now);
                 }
             }
@@ -108,13 +108,13 @@ impl Daemon {
     /// Says what a pass saw and did. `report`: what came of its plan, where it carried it out.
     pub(super) async fn passed(&mut self, span: &PassScope, planned: &PlannedPass, report: Option<&Report>) {
         let now = clock::now();
-        self.board.works(&About::Logto);
-        self.board.works(&About::Store);
+        self.publisher.works(&About::Logto);
+        self.publisher.works(&About::Store);
         if *span == PassScope::Full {
-            self.board.targets_work();
+            self.publisher.targets_work();
         }
         for (target, error) in &planned.troubles {
-            self.board.trouble(trouble(About::Target(target.clone()), error, error.hint(), now));
+            self.publisher.trouble(trouble(About::Target(target.clone()), error, error.hint(), now));
         }
         let failed = report.into_iter().flat_map(|report| &report.lines).find_map(|line| match &line.came {
             Came::Failed(why) => {
@@ -125,12 +125,12 @@ impl Daemon {
         match failed {
             Some(why) => {
                 let hint = "it is tried again with every full pass".to_owned();
-                self.board.trouble(trouble(About::Changes, &Refused(why), Some(hint), now));
+                self.publisher.trouble(trouble(About::Changes, &Refused(why), Some(hint), now));
             }
-            None if *span == PassScope::Full => self.board.works(&About::Changes),
+            None if *span == PassScope::Full => self.publisher.works(&About::Changes),
             None => {}
         }
-        self.board.passed(span, planned, report, now);
+        self.publisher.passed(span, planned, report, now);
         if let Some(report) = report {
             self.time_sales(planned, report, now).await;
         }
@@ -154,7 +154,7 @@ impl Daemon {
         let keys: Vec<OrderKey> = sales.map(|(key, _)| *key).collect();
         for one in self.store.stored_orders(&keys).await.unwrap_or_default() {
             let paid = one.order.paid_at.unwrap_or(now);
-            self.board.meter().granted_after(now.duration_since(paid).try_into().unwrap_or_default());
+            self.publisher.metrics().granted_after(now.duration_since(paid).try_into().unwrap_or_default());
         }
         if report.figures().failed == 0 {
             self.sales.clear();
@@ -164,11 +164,11 @@ impl Daemon {
     /// Says everything that is known after a turn.
     pub(super) async fn tell(&mut self) {
         let now = clock::now();
-        self.board.scheduled(&self.schedule);
-        let told: Result<(), StoreError> = self.board.look_up(&self.store, now).await;
+        self.publisher.scheduled(&self.schedule);
+        let told: Result<(), StoreError> = self.publisher.look_up(&self.store, now).await;
         match told {
-            Ok(()) => self.board.publish(),
-            Err(error) => Trouble::from(PassError::from(error)).tell(&mut self.board, now),
+            Ok(()) => self.publisher.publish(),
+            Err(error) => Trouble::from(PassError::from(error)).tell(&mut self.publisher, now),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::logto::{Client, Tally};
+use crate::logto::{CallStats, Client};
 use crate::pass::PassScope;
 use crate::report::run::{Came, Report};
 use crate::report::status::Pass;
@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError};
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Meter(Mutex<Counted>);
+pub struct Metrics(Mutex<Counted>);
 
 /// Everything that was counted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,7 +31,7 @@ pub struct Counted {
     /// Webhooks by where they came from and what was made of them.
     pub hooks: BTreeMap<(String, &'static str), u64>,
     /// Calls to Logto by clients that are not in use any more.
-    pub logto: Tally,
+    pub logto: CallStats,
     /// Rows of the ledger.
     pub ledger_rows: u64,
     /// Bytes of the store.
@@ -73,7 +73,7 @@ impl Histogram {
     }
 }
 
-impl Meter {
+impl Metrics {
     /// What was counted so far.
     pub fn counted(&self) -> Counted {
         self.lock().clone()

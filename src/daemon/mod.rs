@@ -29,7 +29,7 @@ use tokio::signal::unix::{self, Signal, SignalKind};
 use tracing::Instrument as _;
 
 use crate::shutdown::Shutdown;
-pub use publisher::{Aside, Board, Open, Reading, frozen, run_status};
+pub use publisher::{HealthReporter, LiveState, StatusPublisher, StatusReader, frozen, run_status};
 pub use schedule::Schedule;
 pub use trigger::{Hint, LONGEST, PendingWork, SETTLE, Targets, Trigger, TriggerReceiver, triggers};
 pub(crate) use trouble::trouble;
@@ -66,14 +66,14 @@ pub struct Start {
     /// How closely files are watched.
     pub pulse: Pulse,
     /// Where it says what it does.
-    pub board: Board,
+    pub publisher: StatusPublisher,
     /// How it is asked for a pass.
     pub triggers: TriggerReceiver,
 }
 
 /// Runs until the end is asked for.
 pub async fn run(start: Start, mut shutdown: Shutdown) {
-    let Start { file, active, simulators, store, mode, pulse, board, triggers } = start;
+    let Start { file, active, simulators, store, mode, pulse, publisher, triggers } = start;
     let now = clock::now();
     // What is in force counts, and not what the file holds by now.
     let known = [(file.clone(), Content::Hash(active.origin.digest.clone()))].into();
@@ -87,7 +87,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         store,
         mode,
         pulse,
-        board,
+        publisher,
         triggers,
         asked: PendingWork::default(),
         started: now,
@@ -97,13 +97,13 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         hangup: unix::signal(SignalKind::hangup()).inspect_err(|error| tracing::warn!(%error, "no SIGHUP here")).ok(),
     };
     daemon.announce();
-    daemon.board.duty(Duty::Leader);
+    daemon.publisher.duty(Duty::Leader);
     while !shutdown.requested() {
         daemon.turn(&mut shutdown).await;
         daemon.tell().await;
         daemon.sleep(&mut shutdown).await;
     }
-    daemon.board.duty(Duty::Stopping);
+    daemon.publisher.duty(Duty::Stopping);
     daemon.store.close().await;
     tracing::info!("stopped");
 }
@@ -117,7 +117,7 @@ struct Daemon {
     pulse: Pulse,
     watch: Watch,
     schedule: Schedule,
-    board: Board,
+    publisher: StatusPublisher,
     triggers: TriggerReceiver,
     /// Orders and users that hints are about, and that were not looked at yet.
     asked: PendingWork,
@@ -153,7 +153,7 @@ enum If {
 
 impl Daemon {
     fn announce(&mut self) {
-        self.board.active(&self.active, &self.store, clock::now());
+        self.publisher.active(&self.active, &self.store, clock::now());
         let ActiveConfig { config, origin, catalog, .. } = &self.active;
         tracing::info!(
             config = origin.short(),
@@ -207,7 +207,7 @@ impl Daemon {
             Ok(Some(next_change)) => self.schedule.foresee(next_change),
             Ok(None) => {}
             Err(error) => {
-                Trouble::from(error).tell(&mut self.board, now);
+                Trouble::from(error).tell(&mut self.publisher, now);
                 // A quick pass that failed is made good by a full one: what it was about is not lost.
                 self.schedule.failed(every, now);
             }
@@ -235,20 +235,20 @@ impl Daemon {
                     tracing::debug!(source = %name, orders = taken.orders, pages = taken.pages, "polled");
                     self.unread.remove(name);
                     touched.extend(taken.touched);
-                    self.board.works(&About::Source(name.clone()));
+                    self.publisher.works(&About::Source(name.clone()));
                     let known = self.store.order_count(name).await.unwrap_or(0);
-                    self.board.polled(name, Ok(known), now);
+                    self.publisher.polled(name, Ok(known), now);
                 }
                 Err(error) => {
                     self.unread.insert(name.clone());
                     let trouble = Trouble::from(error);
-                    self.board.polled(name, Err(&trouble.status(now)), now);
-                    trouble.tell(&mut self.board, now);
+                    self.publisher.polled(name, Err(&trouble.status(now)), now);
+                    trouble.tell(&mut self.publisher, now);
                 }
             }
             match rechecked {
                 Ok(changed) => touched.extend(changed),
-                Err(error) => Trouble::from(IngestError::from(error)).tell(&mut self.board, now),
+                Err(error) => Trouble::from(IngestError::from(error)).tell(&mut self.publisher, now),
             }
             self.schedule.polled(name, poll, now);
         }

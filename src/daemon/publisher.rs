@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::Schedule;
-use super::metrics::Meter;
+use super::metrics::Metrics;
 use crate::model::{SourceName, UserId};
 use crate::pass::active::ActiveConfig;
 use crate::pass::{PassScope, PlannedPass};
@@ -27,30 +27,30 @@ const RUNS: u32 = 30;
 
 /// What the loop works on, once it has opened it: for whoever answers questions beside it. Reading only.
 #[derive(Clone, Debug)]
-pub struct Open {
+pub struct LiveState {
     /// The configuration in force, its catalog, and the way to read Logto.
     pub active: ActiveConfig,
     /// What is known. Its readers never wait for the loop.
     pub store: Arc<Store>,
 }
 
-/// Reads what a [`Board`] says. Cheap to clone.
+/// Reads what a [`StatusPublisher`] says. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Reading {
+pub struct StatusReader {
     /// The newest status, and every change of it.
     pub status: watch::Receiver<Arc<Status>>,
     /// What the loop works on; `None` until it has opened it.
-    pub open: watch::Receiver<Option<Arc<Open>>>,
+    pub open: watch::Receiver<Option<Arc<LiveState>>>,
     /// What was counted since the process started.
-    pub meter: Arc<Meter>,
+    pub metrics: Arc<Metrics>,
 }
 
 /// Where those say what does not work who run beside the loop: it is shown with the loop's own troubles from
 /// the next turn on. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Aside(Arc<Mutex<BTreeMap<About, Trouble>>>);
+pub struct HealthReporter(Arc<Mutex<BTreeMap<About, Trouble>>>);
 
-impl Aside {
+impl HealthReporter {
     /// Something does not work. The same trouble as before keeps its beginning.
     pub fn trouble(&self, trouble: Trouble) {
         let mut troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,25 +70,25 @@ impl Aside {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Board {
+pub struct StatusPublisher {
     draft: Status,
     status: watch::Sender<Arc<Status>>,
-    open: watch::Sender<Option<Arc<Open>>>,
-    meter: Arc<Meter>,
-    aside: Aside,
+    open: watch::Sender<Option<Arc<LiveState>>>,
+    metrics: Arc<Metrics>,
+    reporter: HealthReporter,
     /// Holds by action, user and target, so that a quick pass replaces those of its own users only.
     held: BTreeMap<(String, UserId, String), HeldChange>,
 }
 
-impl Board {
+impl StatusPublisher {
     /// A board that says "starting", and how to read it.
-    pub fn new(mode: Mode) -> (Self, Reading) {
+    pub fn new(mode: Mode) -> (Self, StatusReader) {
         let draft = Status::starting(mode, clock::now());
         let (status, status_of) = watch::channel(Arc::new(draft.clone()));
         let (open, open_of) = watch::channel(None);
-        let meter = Arc::<Meter>::default();
-        let reading = Reading { status: status_of, open: open_of, meter: Arc::clone(&meter) };
-        (Self { draft, status, open, meter, aside: Aside::default(), held: BTreeMap::new() }, reading)
+        let metrics = Arc::<Metrics>::default();
+        let reading = StatusReader { status: status_of, open: open_of, metrics: Arc::clone(&metrics) };
+        (Self { draft, status, open, metrics, reporter: HealthReporter::default(), held: BTreeMap::new() }, reading)
     }
 
     /// When the last full pass succeeded.
@@ -97,13 +97,13 @@ impl Board {
     }
 
     /// What was counted since the process started.
-    pub fn meter(&self) -> &Arc<Meter> {
-        &self.meter
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Where others say what does not work.
-    pub fn aside(&self) -> Aside {
-        self.aside.clone()
+    pub fn reporter(&self) -> HealthReporter {
+        self.reporter.clone()
     }
 
     /// Says how it stands between working and standing by.
@@ -142,7 +142,7 @@ impl Board {
         if let Some(before) = self.open.borrow().as_ref().map(|open| &open.active.client)
             && !before.is(&active.client)
         {
-            self.meter.retire(before);
+            self.metrics.retire(before);
         }
         let known = self.draft.config.as_ref().filter(|known| known.origin == *origin);
         self.draft.config = Some(ConfigInForce {
@@ -163,7 +163,7 @@ impl Board {
             _ => true,
         };
         self.draft.troubles.retain(|trouble| named(&trouble.about));
-        self.open.send_replace(Some(Arc::new(Open { active: active.clone(), store: Arc::clone(store) })));
+        self.open.send_replace(Some(Arc::new(LiveState { active: active.clone(), store: Arc::clone(store) })));
         self.publish();
     }
 
@@ -217,7 +217,7 @@ impl Board {
             self.held.len() as u64 + view.waiting.iter().filter(|one| one.is_held()).count() as u64;
         self.draft.held = Arc::new(self.held.values().cloned().collect());
         self.move_on(report);
-        self.meter.passed(span, report);
+        self.metrics.passed(span, report);
     }
 
     /// What was changed in Logto is true of the targets' figures without another walk.
@@ -251,14 +251,14 @@ impl Board {
         if self.draft.last_full_pass.is_none() {
             self.draft.last_full_pass = store.last_full_pass().await?;
         }
-        self.meter.store(store).await
+        self.metrics.store(store).await
     }
 
     /// Shares what is known now.
     pub(super) fn publish(&mut self) {
         let now = clock::now();
         let mut told = Status { at: now, ..self.draft.clone() };
-        told.troubles.extend(self.aside.all());
+        told.troubles.extend(self.reporter.all());
         told.troubles.sort_by(|a, b| a.about.cmp(&b.about));
         let state = told.judged();
         if state != self.draft.state {
@@ -271,7 +271,7 @@ impl Board {
 }
 
 /// Ends the wait for the loop: what it worked on is closed.
-impl Drop for Board {
+impl Drop for StatusPublisher {
     fn drop(&mut self) {
         self.open.send_replace(None);
     }

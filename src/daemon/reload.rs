@@ -37,12 +37,12 @@ impl Daemon {
             (Some(source), _) => self.schedule.hurry_source(&source.name, clock::now()),
             (None, _) if path != self.file => self.reload(If::Anyway).await,
             // A file that was broken or gone is what it was before.
-            (None, content @ Content::Hash(_)) if self.is_in_force(&content) => self.board.works(&About::File),
+            (None, content @ Content::Hash(_)) if self.is_in_force(&content) => self.publisher.works(&About::File),
             (None, Content::Hash(_)) => self.reload(If::Different).await,
             (None, Content::Gone) => {
                 tracing::warn!(file = %path.display(), "{Gone}");
                 let hint = "put it back: nothing else is read until then".to_owned();
-                self.board.trouble(trouble(About::File, &Gone, Some(hint), clock::now()));
+                self.publisher.trouble(trouble(About::File, &Gone, Some(hint), clock::now()));
             }
         }
     }
@@ -52,7 +52,7 @@ impl Daemon {
     pub(super) async fn reload(&mut self, when: If) {
         self.reload = Reload::Settled;
         let trouble = match self.try_reload(when).await {
-            Ok(Reloaded::Entered) => return self.board.works(&About::File),
+            Ok(Reloaded::Entered) => return self.publisher.works(&About::File),
             Ok(Reloaded::Same | Reloaded::Unsettled) => return,
             Err(trouble) => trouble,
         };
@@ -63,7 +63,7 @@ impl Daemon {
             }
             Trouble::Enter(_) | Trouble::Pass(_) | Trouble::Poll(_) => {}
         }
-        trouble.tell(&mut self.board, clock::now());
+        trouble.tell(&mut self.publisher, clock::now());
     }
 
     async fn try_reload(&mut self, when: If) -> Result<Reloaded, Trouble> {

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use jiff::Timestamp;
 
-use super::Board;
+use super::StatusPublisher;
 use crate::config::ConfigError;
 use crate::pass::PassError;
 use crate::pass::active::ActivateError;
@@ -59,12 +59,12 @@ impl Trouble {
     }
 
     /// Says it in the log, in one line, and on the board.
-    pub(super) fn tell(&self, board: &mut Board, now: Timestamp) {
+    pub(super) fn tell(&self, publisher: &mut StatusPublisher, now: Timestamp) {
         let hint = self.hint().unwrap_or_default();
         tracing::error!(because = causes(self).join(": "), hint, "{self}");
         let trouble = self.status(now);
-        board.meter().failed(trouble.about.word());
-        board.trouble(trouble);
+        publisher.metrics().failed(trouble.about.word());
+        publisher.trouble(trouble);
     }
 
     /// As everything that reports says it.

@@ -31,7 +31,7 @@ pub use orphans::name_forgotten;
 pub use paging::{Found, MemberWalk, Progress, Walk};
 pub use probe::{Reached, SmallPage};
 pub use read::Reader;
-pub use stats::Tally;
+pub use stats::CallStats;
 pub use webhooks::{EVENTS as HOOK_EVENTS, Hook, Was};
 pub use write::{Outcome, Writer};
 
@@ -66,7 +66,7 @@ impl Client {
     }
 
     /// The calls so far by route and status, and how long they have waited.
-    pub fn tally(&self) -> Tally {
+    pub fn tally(&self) -> CallStats {
         self.core.tally()
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// What was counted.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tally {
+pub struct CallStats {
     /// By method, route and `2xx`, `4xx`, `5xx`, or `none` where no answer came.
     pub calls: BTreeMap<(&'static str, String, &'static str), u64>,
     /// How long calls have waited for their turn or for the next try.
@@ -18,9 +18,9 @@ pub struct Tally {
 const NAMES: [&str; 9] =
     ["api", "hooks", "oidc", "organization-roles", "organizations", "roles", "status", "token", "users"];
 
-impl Tally {
+impl CallStats {
     /// Takes another one in.
-    pub fn add(&mut self, other: &Tally) {
+    pub fn add(&mut self, other: &CallStats) {
         for (key, count) in &other.calls {
             *self.calls.entry(key.clone()).or_default() += count;
         }

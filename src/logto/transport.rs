@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::error::LogtoError;
-use super::stats::Tally;
+use super::stats::CallStats;
 use super::token::TokenSource;
 use super::{curl, wire};
 use crate::config::settings;
@@ -50,7 +50,7 @@ pub(super) struct Core {
     timeout: Duration,
     calls: AtomicU64,
     slept_us: AtomicU64,
-    tally: Mutex<Tally>,
+    tally: Mutex<CallStats>,
 }
 
 /// One answer, whatever its status.
@@ -190,9 +190,9 @@ impl Core {
         Duration::from_micros(self.slept_us.load(Ordering::Relaxed))
     }
 
-    pub(super) fn tally(&self) -> Tally {
+    pub(super) fn tally(&self) -> CallStats {
         let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Tally { slept: self.slept(), ..tally }
+        CallStats { slept: self.slept(), ..tally }
     }
 
     fn note(&self, method: &'static str, path: &str, status: Option<u16>) {

@@ -2,7 +2,7 @@
 //! `/metrics`, the page, the API, `status`, notifications and the service manager never ask anybody else, so
 //! they all say the same thing.
 //!
-//! The loop makes a new one at every change ([`Board`](crate::daemon::Board)) and shares it behind an `Arc`
+//! The loop makes a new one at every change ([`StatusPublisher`](crate::daemon::StatusPublisher)) and shares it behind an `Arc`
 //! through a `watch` channel: whoever reads never waits for the loop, and nobody can change what was said.
 //!
 //! # The state in one word

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::App;
 use super::error::Fault;
 use crate::config;
-use crate::daemon::{Hint, Open};
+use crate::daemon::{Hint, LiveState};
 use crate::report::status::Mode;
 use crate::store::{Approval, Freeze, FreezeScope};
 use crate::text::clean;
@@ -99,7 +99,7 @@ pub(super) fn reconcile(app: &App) -> Result<Timestamp, Fault> {
     Ok(app.now())
 }
 
-fn writable(app: &App) -> Result<Arc<Open>, Fault> {
+fn writable(app: &App) -> Result<Arc<LiveState>, Fault> {
     let open = app.open().ok_or(Fault::Closed)?;
     match app.status().mode {
         Mode::Live => Ok(open),

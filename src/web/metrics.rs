@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::{Access, App};
 use crate::daemon::metrics::{Counted, Histogram};
-use crate::logto::Tally;
+use crate::logto::CallStats;
 use crate::model::State as Word;
 use crate::report::TargetView;
 use crate::report::status::{About, Duty, Status};
@@ -22,7 +22,7 @@ pub(super) async fn answer(State(app): State<App>, headers: HeaderMap) -> Respon
     if let Err(refused) = app.admit(&headers, Access::Read) {
         return refused.into_response();
     }
-    let mut counted = app.meter().counted();
+    let mut counted = app.metrics().counted();
     if let Some(open) = app.open() {
         counted.logto.add(&open.active.client.tally());
     }
@@ -160,7 +160,7 @@ fn work(page: &mut Page, counted: &Counted) {
     page.single("entitled_store_bytes", "The size of the store.", counted.store_bytes as f64);
 }
 
-fn logto(page: &mut Page, tally: &Tally) {
+fn logto(page: &mut Page, tally: &CallStats) {
     page.metric("entitled_logto_calls_total", Kind::Counter, "Calls to Logto by route and status class.");
     for ((method, route, status), count) in &tally.calls {
         let labels = [("method", *method), ("route", route.as_str()), ("status", *status)];

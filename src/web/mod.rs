@@ -12,7 +12,7 @@
 //! POST /hooks/logto       a user or a target has changed        src/web/hooks/logto.rs
 //! ```
 //!
-//! It answers from what the loop has published ([`Reading`]) and from the store's readers, and asks for
+//! It answers from what the loop has published ([`StatusReader`]) and from the store's readers, and asks for
 //! passes through a [`Trigger`]. It never writes to Logto, never makes the loop wait, and no answer holds a
 //! secret.
 //!
@@ -53,8 +53,8 @@ pub use serve::{BindError, Server, bind, keep};
 pub use session::Keys;
 
 use crate::clock;
-use crate::daemon::metrics::Meter;
-use crate::daemon::{Open, Reading, Trigger};
+use crate::daemon::metrics::Metrics;
+use crate::daemon::{LiveState, StatusReader, Trigger};
 use crate::report::status::Status;
 use crate::secret::Secret;
 
@@ -63,7 +63,7 @@ use crate::secret::Secret;
 pub struct App(Arc<Inner>);
 
 struct Inner {
-    reading: Reading,
+    reading: StatusReader,
     trigger: Trigger,
     token: Option<Secret>,
     address: SocketAddr,
@@ -78,7 +78,7 @@ struct Inner {
 
 impl App {
     /// A server at `address` that reads here, asks there, and lets in whoever shows `token`.
-    pub fn new(reading: Reading, trigger: Trigger, token: Option<Secret>, address: SocketAddr) -> Self {
+    pub fn new(reading: StatusReader, trigger: Trigger, token: Option<Secret>, address: SocketAddr) -> Self {
         let hooks = hooks::Desk::default();
         let (questions, streams) =
             (Arc::new(Semaphore::new(queries::AT_ONCE)), Arc::new(Semaphore::new(events::STREAMS)));
@@ -97,7 +97,7 @@ impl App {
 
     /// What the daemon works on: the configuration in force, its catalog, a reader of Logto, the store.
     /// `None` while it starts, stands by or ends.
-    pub fn open(&self) -> Option<Arc<Open>> {
+    pub fn open(&self) -> Option<Arc<LiveState>> {
         self.0.reading.open.borrow().clone()
     }
 
@@ -107,8 +107,8 @@ impl App {
     }
 
     /// What was counted.
-    pub fn meter(&self) -> &Meter {
-        &self.0.reading.meter
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.reading.metrics
     }
 
     fn token(&self) -> Option<&Secret> {

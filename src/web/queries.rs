@@ -25,7 +25,7 @@ pub(super) const AT_ONCE: usize = 4;
 pub(super) async fn explained(app: &App, whom: &str) -> Result<Explanation, Fault> {
     let unknown = || Fault::Missing(format!("`{}` is neither a user id nor an address", shown(whom)));
     let whom = Whom::parse(whom).ok_or_else(unknown)?;
-    let explained = aside(app, async move |context: PassContext<'_>| why(context, &whom).await);
+    let explained = reporter(app, async move |context: PassContext<'_>| why(context, &whom).await);
     Ok(explained.await??)
 }
 
@@ -42,13 +42,13 @@ pub(super) async fn history(app: &App, explanation: &Explanation) -> Result<Vec<
 pub(super) async fn holders(app: &App, key: &str) -> Result<Holders, Fault> {
     let unknown = || Fault::Missing(format!("neither the file nor the ledger has the target `{}`", shown(key)));
     let target = Target::from_key(key).ok_or_else(unknown)?;
-    let found = aside(app, async move |context: PassContext<'_>| who_has(context, &target).await);
+    let found = reporter(app, async move |context: PassContext<'_>| who_has(context, &target).await);
     found.await??.ok_or_else(unknown)
 }
 
 /// Looks into a question beside the loop. On a thread of its own: what looks is not made to move between threads.
 /// Goes on to its end, and counts until then, also where whoever asked is gone.
-async fn aside<T: Send + 'static>(
+async fn reporter<T: Send + 'static>(
     app: &App,
     question: impl AsyncFnOnce(PassContext<'_>) -> T + Send + 'static,
 ) -> Result<T, Fault> {

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::{App, router};
 use crate::clock;
-use crate::daemon::{Aside, trouble};
+use crate::daemon::{HealthReporter, trouble};
 use crate::report::status::About;
 
 /// Connections at the same time; further ones wait to be accepted.
@@ -101,7 +101,7 @@ impl Drop for Server {
 
 /// Serves at an address as soon as it is free, and says meanwhile that it is not: a daemon goes on without
 /// its server. One that stands by on the same machine takes the address over with the work.
-pub async fn keep(address: SocketAddr, make: impl Fn(SocketAddr) -> App, aside: Aside) -> Server {
+pub async fn keep(address: SocketAddr, make: impl Fn(SocketAddr) -> App, reporter: HealthReporter) -> Server {
     let mut told = false;
     loop {
         let started = match bind(address).await {
@@ -113,7 +113,7 @@ pub async fn keep(address: SocketAddr, make: impl Fn(SocketAddr) -> App, aside: 
         };
         match started {
             Ok(server) => {
-                aside.works(&About::Listener);
+                reporter.works(&About::Listener);
                 return server;
             }
             Err(error) => {
@@ -122,7 +122,7 @@ pub async fn keep(address: SocketAddr, make: impl Fn(SocketAddr) -> App, aside: 
                     tracing::error!(because = %error.source, hint, "{error}; the daemon goes on without");
                 }
                 told = true;
-                aside.trouble(trouble(About::Listener, &error, error.hint(), clock::now()));
+                reporter.trouble(trouble(About::Listener, &error, error.hint(), clock::now()));
                 tokio::time::sleep(AGAIN).await;
             }
         }

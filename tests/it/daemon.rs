@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use entitled::daemon::{Board, Mode, Pulse, Reading, Start, Trigger, presets};
+use entitled::daemon::{Mode, Pulse, Start, StatusPublisher, StatusReader, Trigger, presets};
 use entitled::model::UserId;
 use entitled::pass::active::activate;
 use entitled::report::Origin;
@@ -31,7 +31,7 @@ pub(crate) struct Live {
     pub(crate) shop: ShopSim,
     pub(crate) program: Program,
     /// What the loop says of itself.
-    pub(crate) reading: Reading,
+    pub(crate) reading: StatusReader,
     /// Asks it for a pass.
     pub(crate) trigger: Trigger,
     head: String,
@@ -134,7 +134,7 @@ impl Prepared {
         let Self { running, logto, shop, program, head, store } = self;
         let file = program.file();
         let (shutdown_trigger, stop) = entitled::shutdown::shutdown();
-        let (board, reading) = Board::new(mode);
+        let (publisher, reading) = StatusPublisher::new(mode);
         let (trigger, triggers) = daemon::triggers();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -142,7 +142,7 @@ impl Prepared {
                 let active = active(&file).await;
                 let store = Store::open(&store).await.unwrap();
                 let start =
-                    Start { file, active, simulators: None, store: Arc::new(store), mode, pulse, board, triggers };
+                    Start { file, active, simulators: None, store: Arc::new(store), mode, pulse, publisher, triggers };
                 daemon::run(start, stop).await;
             });
         });

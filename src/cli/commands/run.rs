@@ -13,7 +13,7 @@ use crate::cli::bootstrap::{Keep, Opened, invalid, open};
 use crate::cli::{Context, Exit, Failure, say};
 use crate::config::settings::Listen;
 use crate::config::settings::source::{SourceKind, SourceSettings};
-use crate::daemon::{Board, Mode, Pulse, Reading, Start, Trigger, presets};
+use crate::daemon::{Mode, Pulse, Start, StatusPublisher, StatusReader, Trigger, presets};
 use crate::model::SourceName;
 use crate::pass::active::Simulators;
 use crate::report::status::{About, Duty};
@@ -78,11 +78,11 @@ async fn keep_watch(
     listen: Option<Listen>,
     mut shutdown: Shutdown,
 ) -> Result<Exit, Failure> {
-    let (mut board, reading) = Board::new(mode);
+    let (mut publisher, reading) = StatusPublisher::new(mode);
     let (trigger, triggers) = daemon::triggers();
     let followers = Followers::start(&reading, mode, &shutdown);
     let (at, listening) = watch::channel(None);
-    let server = serve(context, listen, &board, reading, trigger, at)?;
+    let server = serve(context, listen, &publisher, reading, trigger, at)?;
     let opened = loop {
         let opened = tokio::select! {
             opened = open(context, keep) => opened,
@@ -91,7 +91,7 @@ async fn keep_watch(
         match opened {
             Err(failure) if failure.may_pass() => {
                 eprint!("{}", failure.render(context.notes));
-                board.trouble(failure.trouble(About::Logto, clock::now()));
+                publisher.trouble(failure.trouble(About::Logto, clock::now()));
                 tracing::warn!(seconds = PATIENCE.as_secs(), "not started yet; trying again");
                 tokio::select! {
                     () = tokio::time::sleep(PATIENCE) => {}
@@ -101,9 +101,9 @@ async fn keep_watch(
             opened => break opened?,
         }
     };
-    board.works(&About::Logto);
+    publisher.works(&About::Logto);
     let store = opened.active.config.store.clone();
-    let standing_by = |holder: &str| board.duty(Duty::Standby { holder: holder.to_owned() });
+    let standing_by = |holder: &str| publisher.duty(Duty::Standby { holder: holder.to_owned() });
     let _lease = match mode {
         Mode::Live => match lease::wait(&store, &mut shutdown, standing_by).await? {
             Some(lease) => Some(lease),
@@ -118,7 +118,7 @@ async fn keep_watch(
         AbortOnDrop(tokio::spawn(tell_simulators(simulators, sources, listening)))
     });
     let (file, store, pulse) = (context.file.clone(), Arc::new(store), Pulse::default());
-    daemon::run(Start { file, active, simulators, store, mode, pulse, board, triggers }, shutdown).await;
+    daemon::run(Start { file, active, simulators, store, mode, pulse, publisher, triggers }, shutdown).await;
     drop((server, told));
     drop(running);
     followers.end().await;
@@ -146,8 +146,8 @@ async fn tell_simulators(
 fn serve(
     context: &Context,
     listen: Option<Listen>,
-    board: &Board,
-    reading: Reading,
+    publisher: &StatusPublisher,
+    reading: StatusReader,
     trigger: Trigger,
     at: watch::Sender<Option<SocketAddr>>,
 ) -> Result<Option<AbortOnDrop>, Failure> {
@@ -160,13 +160,13 @@ fn serve(
             "set `ENTITLED_API_TOKEN` to a long random text, or listen on 127.0.0.1 behind a proxy",
         ));
     }
-    let aside = board.aside();
+    let reporter = publisher.reporter();
     let task = tokio::spawn(async move {
         let make = |address| {
             at.send_replace(Some(address));
             App::new(reading.clone(), trigger.clone(), token.clone(), address)
         };
-        let _server = web::keep(address, make, aside).await;
+        let _server = web::keep(address, make, reporter).await;
         std::future::pending::<()>().await;
     });
     Ok(Some(AbortOnDrop(task)))

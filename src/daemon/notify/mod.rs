@@ -1,7 +1,7 @@
 //! Tells people of every change of state, once: a JSON webhook, or text as Slack takes it.
 //!
 //! Flow: follows the [`Status`] that the loop publishes, one task for each receiver, and never asks the loop
-//! anything nor keeps it waiting. [`Teller`] decides what is told.
+//! anything nor keeps it waiting. [`Subscriber`] decides what is told.
 //!
 //! Guarantees: never once per pass; at most one notice in [`QUIET`]; a receiver that does not answer costs a
 //! few bounded tries and a warning. What changed meanwhile is told as it stands then, or not at all where it
@@ -17,9 +17,9 @@ use reqwest::header::CONTENT_TYPE;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use subscriber::Teller;
+pub use subscriber::Subscriber;
 
-use super::Reading;
+use super::StatusReader;
 use crate::config::settings::{Notify, NotifyFormat};
 use crate::http;
 use crate::http::Backoff;
@@ -53,7 +53,7 @@ pub enum Delivery {
 
 /// Tells every receiver of the configuration in force until the end is asked for; see [`tell`] for the rest.
 pub async fn follow(
-    mut reading: Reading,
+    mut reading: StatusReader,
     mut shutdown: Shutdown,
     quiet: Duration,
     count: impl Fn(Delivery) + Clone + Send + 'static,
@@ -89,10 +89,10 @@ pub async fn tell(
     count: impl Fn(Delivery),
 ) {
     let client = http::client(TIMEOUT);
-    let mut teller = Teller::new(&receiver.on);
+    let mut subscriber = Subscriber::new(&receiver.on);
     loop {
         let now = status.borrow_and_update().clone();
-        if let Some(notice) = teller.news(&now) {
+        if let Some(notice) = subscriber.transition(&now) {
             let sent = tokio::select! {
                 sent = send(&client, &receiver, &notice) => sent,
                 () = shutdown.wait() => return,

@@ -9,20 +9,20 @@ use crate::report::status::{Duty, Status};
 
 /// Remembers what one receiver knows.
 #[derive(Clone, Debug)]
-pub struct Teller {
+pub struct Subscriber {
     on: Vec<State>,
     /// The last state that counted. `None`: none has yet.
     last: Option<State>,
 }
 
-impl Teller {
+impl Subscriber {
     /// One who wants to hear of these states.
     pub fn new(on: &[State]) -> Self {
         Self { on: on.to_vec(), last: None }
     }
 
     /// What is to be told now, if anything. The same status asked about again is no news.
-    pub fn news(&mut self, status: &Status) -> Option<Notice> {
+    pub fn transition(&mut self, status: &Status) -> Option<Notice> {
         let state = status.state;
         let counts = state != State::Pending || self.on.contains(&State::Pending);
         // One that stands by knows nothing of its own, and one that ends has nothing to say.
@@ -42,16 +42,16 @@ mod tests {
     use jiff::Timestamp;
 
     fn told(on: &[State], states: &[State]) -> Vec<(Option<State>, State)> {
-        let mut teller = Teller::new(on);
+        let mut subscriber = Subscriber::new(on);
         let mut status = Status::starting(Mode::Live, Timestamp::UNIX_EPOCH);
         status.duty = Duty::Leader;
-        let mut news = Vec::new();
+        let mut transition = Vec::new();
         for state in states {
             status.state = *state;
-            let notice = teller.news(&status);
-            news.extend(notice.map(|notice| (notice.before, notice.state)));
+            let notice = subscriber.transition(&status);
+            transition.extend(notice.map(|notice| (notice.before, notice.state)));
         }
-        news
+        transition
     }
 
     const MOST: [State; 4] = [State::InSync, State::Held, State::Degraded, State::Frozen];
@@ -81,6 +81,6 @@ mod tests {
     fn one_that_stands_by_says_nothing() {
         let mut status = Status::starting(Mode::Live, Timestamp::UNIX_EPOCH);
         (status.state, status.duty) = (State::Degraded, Duty::Standby { holder: "another".to_owned() });
-        assert_eq!(Teller::new(&MOST).news(&status), None);
+        assert_eq!(Subscriber::new(&MOST).transition(&status), None);
     }
 }

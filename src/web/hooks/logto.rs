@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use serde::Deserialize;
 
 use super::{Line, Outcome};
-use crate::daemon::{Hint, Open};
+use crate::daemon::{Hint, LiveState};
 use crate::http::USER_AGENT;
 use crate::model::UserId;
 use crate::secret::Secret;
@@ -43,7 +43,7 @@ struct Data {
 }
 
 /// The key that deliveries are signed with: the file's, or the one that was stored when the webhook was set up.
-pub(super) async fn key(open: &Open) -> Option<Secret> {
+pub(super) async fn key(open: &LiveState) -> Option<Secret> {
     if let Some(key) = &open.active.config.logto.signing_key {
         return Some(key.clone());
     }
@@ -56,7 +56,14 @@ pub(super) async fn key(open: &Open) -> Option<Secret> {
 }
 
 /// Verifies a delivery and asks the loop to look at what it is about.
-pub(super) fn take(app: &App, open: &Open, line: &Line, key: &Secret, headers: &HeaderMap, body: &[u8]) -> Outcome {
+pub(super) fn take(
+    app: &App,
+    open: &LiveState,
+    line: &Line,
+    key: &Secret,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Outcome {
     let sent = headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !is_hmac_hex(key, body, sent) {
         return line.refuse();

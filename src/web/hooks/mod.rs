@@ -25,7 +25,7 @@ use serde_json::json;
 use super::hooks::dedup::Seen;
 use super::{App, Bucket, Refused};
 use crate::config::settings::source::{Signature, Webhook};
-use crate::daemon::{Hint, Open};
+use crate::daemon::{Hint, LiveState};
 use crate::model::SourceName;
 use crate::source::webhook::{Refusal, Verified, verify};
 
@@ -136,7 +136,7 @@ pub(super) async fn receive(
         let Some(webhook) = settings.and_then(|settings| settings.webhook.as_ref()) else { return nobody_listens() };
         take(&app, &source, webhook, &headers, &body)
     };
-    app.meter().hook(&name, outcome.word());
+    app.metrics().hook(&name, outcome.word());
     tracing::debug!(source = name, outcome = outcome.word(), "webhook");
     match outcome {
         Outcome::Accepted | Outcome::Duplicate | Outcome::Ignored => {
@@ -187,7 +187,7 @@ fn refuse(status: StatusCode, error: &str, message: &str) -> Response {
     (status, Json(json!({ "error": error, "message": message }))).into_response()
 }
 
-impl Open {
+impl LiveState {
     /// Whether some product gives something in this organization.
     fn manages(&self, organization: &str) -> bool {
         let targets = &self.active.catalog.targets;

@@ -42,7 +42,7 @@ fn held_set(frame: Frame<'_>, set: &[&HeldChange]) -> Markup {
     let rows = |some: &[&HeldChange]| html! { ul.changes { @for one in some { (line(&one.change, Shows::Target)) } } };
     html! {
         article.card.is-held {
-            header.card-head { (parts::tag("is-held", &first.hold)) span.aside { (what) } }
+            header.card-head { (parts::tag("is-held", &first.hold)) span.reporter { (what) } }
             p.strong { (ticked(&sentence(&first.reason))) }
             (rows(&set[..set.len().min(FIRST)]))
             @if set.len() > FIRST {
@@ -65,7 +65,7 @@ fn held_set(frame: Frame<'_>, set: &[&HeldChange]) -> Markup {
                             "Approve " (messages::count(set.len() as u64, "change"))
                         }
                     }))
-                    @if frame.hand == Hand::Reads { p.aside { a href="/sign-in" { "Sign in" } " to approve it here." } }
+                    @if frame.hand == Hand::Reads { p.reporter { a href="/sign-in" { "Sign in" } " to approve it here." } }
                 }
             }
         }

@@ -43,7 +43,7 @@ fn row(one: &TargetView) -> Markup {
             td.n.(zero(one.foreign)) { (number(one.foreign)) }
             td.n.(zero(one.kept)) { (number(one.kept)) }
             td {
-                @if messages::is_known(&one.coverage) { span.aside { (one.coverage) } }
+                @if messages::is_known(&one.coverage) { span.reporter { (one.coverage) } }
                 @else { (parts::tag("is-bad", &one.coverage)) }
             }
         }

@@ -44,12 +44,12 @@ pub fn person(frame: Frame<'_>, person: Person<'_>) -> String {
             @for target in &told { (one(frame, target, why)) }
             @if told.is_empty() { p.none { "No order speaks of them, and they hold no managed target." } }
             @for idle in &why.idle {
-                p.aside {
+                p.reporter {
                     "Order " (idle.order) " of " (idle.source) " is for " (idle.product) ", which gives nothing."
                 }
             }
             @if !silent.is_empty() {
-                p.aside { (messages::count(silent.len() as u64, "other target")) ": not held, and no order speaks of it." }
+                p.reporter { (messages::count(silent.len() as u64, "other target")) ": not held, and no order speaks of it." }
             }
         }
         section #history data-live aria-labelledby="history-title" {
@@ -98,13 +98,13 @@ fn link(order: &OrderWhy, config: &str) -> Markup {
         ol.links.(kind) {
             li {
                 span.what { "order" } code { (order.order) }
-                span.aside {
+                span.reporter {
                     (order.standing) " in " (order.source)
                     @if let Some(at) = order.paid_at { ", paid on " (messages::day(at.as_second())) }
                 }
             }
-            li { span.what { "product" } strong { (order.product_name) } span.aside { (order.product) } }
-            li { span.what { "line" } code { (order.line) } span.aside { "of " (config) } }
+            li { span.what { "product" } strong { (order.product_name) } span.reporter { (order.product) } }
+            li { span.what { "line" } code { (order.line) } span.reporter { "of " (config) } }
             li.verdict { span.what { "says" } strong { (order.sentence) } }
         }
     }

@@ -5,8 +5,8 @@ mod api;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use entitled::daemon::metrics::Meter;
-use entitled::daemon::{Open, Reading, TriggerReceiver, triggers};
+use entitled::daemon::metrics::Metrics;
+use entitled::daemon::{LiveState, StatusReader, TriggerReceiver, triggers};
 use entitled::report::status::Status;
 use entitled::secret::Secret;
 use entitled::web::{App, Server, bind};
@@ -23,7 +23,7 @@ struct Desk {
     server: Server,
     status: watch::Sender<Arc<Status>>,
     /// Kept, so that what is open stays so.
-    _open: watch::Sender<Option<Arc<Open>>>,
+    _open: watch::Sender<Option<Arc<LiveState>>>,
     triggers: TriggerReceiver,
     client: reqwest::Client,
 }
@@ -33,12 +33,12 @@ struct Ask<'a>(&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
 
 impl Desk {
     /// `claims`: where the server is told that it listens.
-    async fn start(status: Status, token: Option<&str>, claims: &str, open: Option<Open>) -> Self {
+    async fn start(status: Status, token: Option<&str>, claims: &str, open: Option<LiveState>) -> Self {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let (status, status_of) = watch::channel(Arc::new(status));
         let (open, open_of) = watch::channel(open.map(Arc::new));
         let (trigger, triggers) = triggers();
-        let reading = Reading { status: status_of, open: open_of, meter: Arc::<Meter>::default() };
+        let reading = StatusReader { status: status_of, open: open_of, metrics: Arc::<Metrics>::default() };
         let token = token.map(|token| Secret::new(token.to_owned()));
         let app = App::new(reading, trigger, token, claims.parse().unwrap());
         let server = Server::start(listener, &app).unwrap();
@@ -243,7 +243,7 @@ async fn an_open_page_is_told_of_a_change() {
 async fn over(stage: Stage, status: Status) -> Desk {
     let Stage { store, active, .. } = &stage;
     let store = Arc::new(entitled::store::Store::open(store.path()).await.unwrap());
-    let open = Open { active: active.clone(), store };
+    let open = LiveState { active: active.clone(), store };
     let desk = Desk::start(status, None, "127.0.0.1:8787", Some(open)).await;
     // The simulators end with the stage.
     std::mem::forget(stage);

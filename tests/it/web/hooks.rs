@@ -53,7 +53,7 @@ fn reads(live: &Live) -> usize {
 }
 
 fn passes(live: &Live) -> u64 {
-    live.reading.meter.counted().passes.values().map(entitled::daemon::metrics::Histogram::count).sum()
+    live.reading.metrics.counted().passes.values().map(entitled::daemon::metrics::Histogram::count).sum()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -70,13 +70,13 @@ async fn order_paid_to_grant_takes_three_calls_and_the_histogram_measures_it() {
 
     live.shop.set_status(&order, "paid");
     live.hold("paid-tier", &[&ann]).await;
-    until("it is measured", || live.reading.meter.counted().paid_to_granted.count() == 1).await;
+    until("it is measured", || live.reading.metrics.counted().paid_to_granted.count() == 1).await;
     let counts = live.shop.counts();
     assert_eq!((counts.reads, counts.lists), (1, 0), "{:?}", live.shop.requests());
     let requests = live.logto.requests();
     assert_eq!((requests.len(), live.logto.writes().len()), (2, 1), "{requests:?}");
     assert_eq!(matching(&requests, "GET", &["/api/roles/", ann.as_str()]), 1, "{requests:?}");
-    let waited = live.reading.meter.counted().paid_to_granted.sum;
+    let waited = live.reading.metrics.counted().paid_to_granted.sum;
     assert!(waited < 30.0, "{waited}");
     live.stop().await;
 }
@@ -90,8 +90,8 @@ async fn with_every_webhook_lost_a_sale_takes_one_poll() {
     let ann = live.buyer("ann@example.com", "prd_pro");
     live.hold("paid-tier", &[&ann]).await;
     assert_eq!(reads(&live), 0, "no hint came");
-    assert!(live.reading.meter.counted().hooks.is_empty());
-    until("it is measured", || live.reading.meter.counted().paid_to_granted.count() == 1).await;
+    assert!(live.reading.metrics.counted().hooks.is_empty());
+    until("it is measured", || live.reading.metrics.counted().paid_to_granted.count() == 1).await;
     live.stop().await;
 }
 
@@ -104,8 +104,8 @@ async fn a_first_import_says_nothing_of_how_fast_sales_are() {
     live.hold("paid-tier", &[&ann]).await;
     let ben = live.buyer("ben@example.com", "prd_pro");
     live.hold("paid-tier", &[&ann, &ben]).await;
-    until("the sale is measured", || live.reading.meter.counted().paid_to_granted.count() > 0).await;
-    assert_eq!(live.reading.meter.counted().paid_to_granted.count(), 1);
+    until("the sale is measured", || live.reading.metrics.counted().paid_to_granted.count() > 0).await;
+    assert_eq!(live.reading.metrics.counted().paid_to_granted.count(), 1);
     live.stop().await;
 }
 

@@ -55,7 +55,7 @@ async fn every_line_is_one_and_says_what_is_so() {
     let ann = live.buyer("ann@example.com", "prd_pro");
     live.hold("paid-tier", &[&ann]).await;
     live.shop.buy(&"prd_pro".into(), "nobody@example.com");
-    until("it is measured", || live.reading.meter.counted().paid_to_granted.count() == 1).await;
+    until("it is measured", || live.reading.metrics.counted().paid_to_granted.count() == 1).await;
     until("both are known", || live.reading.status.borrow().sources[0].orders == 2).await;
     web.send(web.client().post(web.url("/hooks/nobody"))).await;
     let got = web.get("/metrics").await;
