@@ -14,7 +14,7 @@ use crate::clock;
 use crate::model::{OrderKey, UserId};
 use crate::pass::ingest::{IngestError, Refreshed};
 use crate::pass::{PassError, PassScope, PlannedPass, ingest};
-use crate::report::run::{Came, Report};
+use crate::report::run::{ActionOutcome, RunReport};
 use crate::report::status::About;
 use crate::store::StoreError;
 
@@ -106,7 +106,7 @@ impl Daemon {
     }
 
     /// Says what a pass saw and did. `report`: what came of its plan, where it carried it out.
-    pub(super) async fn passed(&mut self, span: &PassScope, planned: &PlannedPass, report: Option<&Report>) {
+    pub(super) async fn passed(&mut self, span: &PassScope, planned: &PlannedPass, report: Option<&RunReport>) {
         let now = clock::now();
         self.publisher.works(&About::Logto);
         self.publisher.works(&About::Store);
@@ -117,10 +117,10 @@ impl Daemon {
             self.publisher.trouble(trouble(About::Target(target.clone()), error, error.hint(), now));
         }
         let failed = report.into_iter().flat_map(|report| &report.lines).find_map(|line| match &line.came {
-            Came::Failed(why) => {
+            ActionOutcome::Failed(why) => {
                 Some(format!("{} of {} for {}: {why}", line.change.action, line.change.target, line.change.user))
             }
-            Came::Done | Came::AlreadySo | Came::Gone(_) => None,
+            ActionOutcome::Done | ActionOutcome::AlreadySo | ActionOutcome::Gone(_) => None,
         });
         match failed {
             Some(why) => {
@@ -138,14 +138,14 @@ impl Daemon {
 
     /// Takes the time from payment to grant of every sale that this pass has granted, and forgets the rest:
     /// they wait for a person or for a sign-up, and not for the daemon.
-    async fn time_sales(&mut self, planned: &PlannedPass, report: &Report, now: Timestamp) {
+    async fn time_sales(&mut self, planned: &PlannedPass, report: &RunReport, now: Timestamp) {
         if self.sales.is_empty() {
             return;
         }
         let granted: BTreeSet<(Option<&str>, Option<&str>)> = report
             .lines
             .iter()
-            .filter(|line| line.came == Came::Done && line.change.action == "grant")
+            .filter(|line| line.came == ActionOutcome::Done && line.change.action == "grant")
             .map(|line| (line.change.source.as_deref(), line.change.order.as_deref()))
             .collect();
         let sales = planned.orders.iter().filter(|(key, name)| {

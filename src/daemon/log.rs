@@ -1,7 +1,7 @@
 //! What a pass did, for the log: one line for each change, with what a search would go by, and the figures.
 
 use crate::report;
-use crate::report::run::{Came, Report};
+use crate::report::run::{ActionOutcome, RunReport};
 use crate::report::{Change, messages};
 use crate::text::Color;
 
@@ -9,7 +9,7 @@ use crate::text::Color;
 const SHOWN: usize = 200;
 
 /// The run and the kind of pass are fields of the span around it.
-pub(super) fn pass(report: &Report) {
+pub(super) fn pass(report: &RunReport) {
     let mut well = 0;
     for line in &report.lines {
         let Change { action, user, target, order, source, product, because, .. } = &line.change;
@@ -21,17 +21,17 @@ pub(super) fn pass(report: &Report) {
             };
         }
         match &line.came {
-            Came::Done | Came::AlreadySo => {
+            ActionOutcome::Done | ActionOutcome::AlreadySo => {
                 well += 1;
-                let so = if line.came == Came::Done { "" } else { " (already so)" };
+                let so = if line.came == ActionOutcome::Done { "" } else { " (already so)" };
                 if well <= SHOWN {
                     told!(info, "{deed}{so}");
                 } else {
                     told!(debug, "{deed}{so}");
                 }
             }
-            Came::Gone(what) => told!(warn, "{deed}: {what}"),
-            Came::Failed(error) => told!(warn, error, "{deed} failed"),
+            ActionOutcome::Gone(what) => told!(warn, "{deed}: {what}"),
+            ActionOutcome::Failed(error) => told!(warn, error, "{deed} failed"),
         }
     }
     let figures = report::report(report, Color::Plain);

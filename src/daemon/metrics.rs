@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::logto::{CallStats, Client};
 use crate::pass::PassScope;
-use crate::report::run::{Came, Report};
+use crate::report::run::{ActionOutcome, RunReport};
 use crate::report::status::Pass;
 use crate::store::{Store, StoreError};
 
@@ -95,16 +95,16 @@ impl Metrics {
     }
 
     /// A pass has ended.
-    pub(crate) fn passed(&self, span: &PassScope, report: Option<&Report>) {
+    pub(crate) fn passed(&self, span: &PassScope, report: Option<&RunReport>) {
         let Some(report) = report else { return };
         let mut counted = self.lock();
         for line in &report.lines {
             let verb = if line.change.action == "grant" { "grant" } else { "revoke" };
             let came = match line.came {
-                Came::Done => "done",
-                Came::AlreadySo => "already_so",
-                Came::Gone(_) => "gone",
-                Came::Failed(_) => "failed",
+                ActionOutcome::Done => "done",
+                ActionOutcome::AlreadySo => "already_so",
+                ActionOutcome::Gone(_) => "gone",
+                ActionOutcome::Failed(_) => "failed",
             };
             *counted.changes.entry((verb, came)).or_default() += 1;
         }

@@ -13,12 +13,12 @@ use super::metrics::Metrics;
 use crate::model::{SourceName, UserId};
 use crate::pass::active::ActiveConfig;
 use crate::pass::{PassScope, PlannedPass};
-use crate::report::run::{Came, Report};
+use crate::report::run::{ActionOutcome, RunReport};
 use crate::report::status::{
     About, ConfigInForce, Duty, Figures, Frozen, Mode, Pass, Planned, RunEnded, RunStatus, SourceStatus, Status,
     Trouble,
 };
-use crate::report::{HeldChange, TargetView, View};
+use crate::report::{HeldChange, PlanDocument, TargetView};
 use crate::store::{Outcome, RunKind, RunRow, Store, StoreError};
 use crate::{clock, store};
 
@@ -188,7 +188,7 @@ impl StatusPublisher {
     }
 
     /// A pass has looked; `report` is what came of it, where anything was to come of it.
-    pub(super) fn passed(&mut self, span: &PassScope, pass: &PlannedPass, report: Option<&Report>, now: Timestamp) {
+    pub(super) fn passed(&mut self, span: &PassScope, pass: &PlannedPass, report: Option<&RunReport>, now: Timestamp) {
         let view = &pass.view;
         let planned = Some(Arc::new(Planned { view: view.clone(), at: now }));
         let held = view.held.iter().map(|held| {
@@ -221,9 +221,9 @@ impl StatusPublisher {
     }
 
     /// What was changed in Logto is true of the targets' figures without another walk.
-    fn move_on(&mut self, report: Option<&Report>) {
+    fn move_on(&mut self, report: Option<&RunReport>) {
         for line in report.into_iter().flat_map(|report| &report.lines) {
-            if line.came != Came::Done {
+            if line.came != ActionOutcome::Done {
                 continue;
             }
             let target = |one: &&mut TargetView| one.key == line.change.target_key;
@@ -282,7 +282,7 @@ fn unasked(name: SourceName) -> SourceStatus {
     SourceStatus { name, last_poll, last_success, last_error: None, next_poll, orders: 0, last_hint }
 }
 
-fn figures(view: &View) -> Figures {
+fn figures(view: &PlanDocument) -> Figures {
     let summary = &view.summary;
     Figures {
         pending: 0,
@@ -295,7 +295,7 @@ fn figures(view: &View) -> Figures {
 }
 
 /// What was to be changed and was not.
-fn unmade(view: &View, report: Option<&Report>) -> u64 {
+fn unmade(view: &PlanDocument, report: Option<&RunReport>) -> u64 {
     let wanted = view.changes.len() as u64;
     let Some(report) = report else { return wanted };
     let figures = report.figures();

@@ -1,4 +1,4 @@
-//! Plan -> Report: carries a plan out, and journals before and after every write.
+//! Plan -> RunReport: carries a plan out, and journals before and after every write.
 //!
 //! Flow: memberships, organization roles, roles, then revocations the other way round; each stage in batches,
 //! a few at a time; the next stage begins when the last one has ended. A grant is journaled before its call
@@ -17,7 +17,7 @@ use super::PlannedPass;
 use crate::logto::{Outcome, Writer};
 use crate::model::{Grant, Ownership, RunId, Target, UserId};
 use crate::planner::{Action, Cause, Verb};
-use crate::report::run::{Came, Line, Report};
+use crate::report::run::{ActionOutcome, ActionResult, RunReport};
 use crate::shutdown::Shutdown;
 use crate::store;
 use crate::store::{LedgerRow, Store, StoreError};
@@ -40,8 +40,12 @@ pub struct Executor<'a> {
 }
 
 /// Carries out what `sight` has planned.
-pub async fn apply(executor: Executor<'_>, planned: &PlannedPass, shutdown: &Shutdown) -> Result<Report, StoreError> {
-    let mut report = Report { held: planned.view.summary.held, ..Report::default() };
+pub async fn apply(
+    executor: Executor<'_>,
+    planned: &PlannedPass,
+    shutdown: &Shutdown,
+) -> Result<RunReport, StoreError> {
+    let mut report = RunReport { held: planned.view.summary.held, ..RunReport::default() };
     let adopt: Vec<LedgerRow> = adoptions(planned, executor.run, executor.now);
     executor.store.journal_adoptions(executor.run, &adopt).await?;
     report.adopted = adopt.len() as u64;
@@ -71,10 +75,10 @@ pub async fn apply(executor: Executor<'_>, planned: &PlannedPass, shutdown: &Shu
                 continue;
             };
             for ((number, action), outcome) in batch.iter().zip(outcomes) {
-                if outcome == Came::Gone(NO_USER) {
+                if outcome == ActionOutcome::Gone(NO_USER) {
                     report.gone.insert(planned.user_index.id(action.user).clone());
                 }
-                report.lines.push(Line { change: planned.view.changes[*number].clone(), came: outcome });
+                report.lines.push(ActionResult { change: planned.view.changes[*number].clone(), came: outcome });
             }
         }
     }
@@ -89,7 +93,7 @@ async fn carry_out(
     executor: Executor<'_>,
     planned: &PlannedPass,
     batch: &[(usize, &Action)],
-) -> Result<Vec<Came>, StoreError> {
+) -> Result<Vec<ActionOutcome>, StoreError> {
     let (_, first) = batch[0];
     match first.verb {
         Verb::Grant => grant(executor, planned, batch).await,
@@ -101,7 +105,7 @@ async fn carry_out(
             }
             Ok(came)
         }
-        Verb::Adopt => Ok(vec![Came::AlreadySo; batch.len()]),
+        Verb::Adopt => Ok(vec![ActionOutcome::AlreadySo; batch.len()]),
     }
 }
 
@@ -109,7 +113,7 @@ async fn grant(
     executor: Executor<'_>,
     planned: &PlannedPass,
     batch: &[(usize, &Action)],
-) -> Result<Vec<Came>, StoreError> {
+) -> Result<Vec<ActionOutcome>, StoreError> {
     let rows: Vec<LedgerRow> =
         batch.iter().filter_map(|(_, action)| row(planned, action, executor.run, executor.now)).collect();
     assert_eq!(rows.len(), batch.len(), "a claim rests on an order that the plan names");
@@ -130,19 +134,19 @@ async fn grant(
         came.push(match outcomes.get(&row.grant.user) {
             Some(Outcome::Done) => {
                 made.push(row.grant);
-                Came::Done
+                ActionOutcome::Done
             }
             Some(Outcome::AlreadySo) => {
                 made.push(row.grant);
-                Came::AlreadySo
+                ActionOutcome::AlreadySo
             }
             Some(Outcome::NoUser) => {
                 refused.push(row.grant);
-                Came::Gone(NO_USER)
+                ActionOutcome::Gone(NO_USER)
             }
             Some(Outcome::NoTarget) => {
                 refused.push(row.grant);
-                Came::Gone(NO_TARGET)
+                ActionOutcome::Gone(NO_TARGET)
             }
             Some(Outcome::Failed(error)) => {
                 // Where nobody can say whether it was made, the ledger keeps the claim: a grant that we
@@ -150,9 +154,9 @@ async fn grant(
                 if !error.is_transient() {
                     refused.push(row.grant);
                 }
-                Came::Failed(error.to_string())
+                ActionOutcome::Failed(error.to_string())
             }
-            None => Came::Failed("Logto said nothing of this user".to_owned()),
+            None => ActionOutcome::Failed("Logto said nothing of this user".to_owned()),
         });
     }
     executor.store.unjournal_grants(executor.run, &refused, "Logto refused it", executor.now).await?;
@@ -165,13 +169,13 @@ async fn revoke(
     planned: &PlannedPass,
     number: usize,
     action: &Action,
-) -> Result<Came, StoreError> {
+) -> Result<ActionOutcome, StoreError> {
     let grant = planned.grant(action.target, action.user);
     let came = match executor.writer.revoke(&grant.user, &grant.target).await {
-        Outcome::Done => Came::Done,
+        Outcome::Done => ActionOutcome::Done,
         // Gone with its user or its target is gone all the same.
-        Outcome::AlreadySo | Outcome::NoUser | Outcome::NoTarget => Came::AlreadySo,
-        Outcome::Failed(error) => return Ok(Came::Failed(error.to_string())),
+        Outcome::AlreadySo | Outcome::NoUser | Outcome::NoTarget => ActionOutcome::AlreadySo,
+        Outcome::Failed(error) => return Ok(ActionOutcome::Failed(error.to_string())),
     };
     let because = planned.view.changes[number].because.clone();
     executor.store.journal_revocations(executor.run, &[(grant, because)], executor.now).await?;

@@ -34,8 +34,8 @@ use crate::model::users::UserIndex;
 use crate::model::{Catalog, Grant, OrderKey, Resolution, Rule, RunId, SourceName, TargetIx, UserId, UserIx};
 use crate::planner::input::{PlanConstraints, Recheck};
 use crate::planner::{Plan, Verify, plan};
-use crate::report::run::Report;
-use crate::report::{OrderName, Origin, View};
+use crate::report::run::RunReport;
+use crate::report::{OrderName, Origin, PlanDocument};
 use crate::shutdown::Shutdown;
 use crate::source::Source;
 use crate::store::{Outcome, Run, RunEnd, RunKind, Scope, Store, StoreError, StoredBuyer};
@@ -85,7 +85,7 @@ pub struct PlannedPass {
     /// The plan, in numbers.
     pub plan: Plan,
     /// The plan, in words.
-    pub view: View,
+    pub view: PlanDocument,
     /// The catalog with the products and targets that only the ledger knows.
     pub catalog: Catalog,
     /// The users of this pass.
@@ -260,7 +260,7 @@ pub async fn execute_pass(
     span: &PassScope,
     now: Timestamp,
     shutdown: &Shutdown,
-) -> Result<Report, StoreError> {
+) -> Result<RunReport, StoreError> {
     let run = RunId::from(format!("{now:.3}-{:04x}", fastrand::u16(..)));
     // Where the pass is logged in a span, all that follows names its run.
     tracing::Span::current().record("run", run.as_str());
@@ -318,7 +318,7 @@ fn mappings(catalog: &Catalog, wanted: impl Fn(TargetIx) -> bool) -> Vec<(String
 }
 
 /// A user whom Logto does not know any more is nobody again: their buyers wait for an account.
-async fn lose_sight_of(store: &Store, report: &Report, now: Timestamp) -> Result<(), StoreError> {
+async fn lose_sight_of(store: &Store, report: &RunReport, now: Timestamp) -> Result<(), StoreError> {
     let gone: Vec<UserId> = report.gone.iter().cloned().collect();
     let buyers = store.buyers_of_users(&gone).await?;
     let nobody: Vec<_> = buyers.into_iter().map(|key| (key, Resolution::NoAccount)).collect();

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use similar::TextDiff;
 
-use super::plan::{Block, View};
+use super::plan::{Block, PlanDocument};
 
 /// One YAML-like block per user whom the plan touches, in the order of the user ids; empty where nothing
 /// changes. `git apply` has no use for it, a person and a review tool have.
-pub fn diff(view: &View) -> String {
+pub fn diff(view: &PlanDocument) -> String {
     let side = |holds: fn(&Block) -> &[String]| view.users.iter().map(|block| lines(block, holds(block))).collect();
     let actual: String = side(|block| &block.actual);
     let desired: String = side(|block| &block.desired);

@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use super::messages;
-use super::plan::{Change, HeldChange, View};
+use super::plan::{Change, HeldChange, PlanDocument};
 use super::text::plan::summary;
 
 /// GitHub refuses a comment over 65,536 characters; what does not fit is counted.
 const ROWS: usize = 150;
 
 /// A heading, the summary, a table of changes, a table of what is held.
-pub fn markdown(view: &View) -> String {
+pub fn markdown(view: &PlanDocument) -> String {
     let mut out = format!("### Entitlements plan\n\n{}\n", escape(&summary(view)));
     if let Some(freeze) = &view.freeze {
         let _ = writeln!(out, "\n**Frozen**: {}.", escape(&messages::frozen(freeze)));
@@ -46,7 +46,7 @@ fn table(out: &mut String, title: &str, changes: &[Change]) {
 }
 
 /// What is held for one and the same reason shares the paragraph that tells it.
-fn held(out: &mut String, view: &View) {
+fn held(out: &mut String, view: &PlanDocument) {
     let mut all: Vec<&HeldChange> = view.held.iter().collect();
     all.sort_by_key(|one| (&one.hold, &one.reason, &one.lift));
     for alike in all.chunk_by(|a, b| (&a.hold, &a.reason, &a.lift) == (&b.hold, &b.reason, &b.lift)) {

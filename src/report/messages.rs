@@ -6,7 +6,7 @@ use std::error::Error;
 use jiff::{SignedDuration, Timestamp};
 
 use super::OrderName;
-use super::plan::{Change, FreezeView, TargetView, View};
+use super::plan::{Change, FreezeView, PlanDocument, TargetView};
 use super::status::{Duty, Status};
 use crate::model::{Buyer, Catalog, Resolution, Rule, RunId};
 use crate::planner::desired::{Ending, FOREVER};
@@ -19,7 +19,7 @@ use crate::text::clean;
 pub const AMBIGUOUS: &str = "Ambiguous";
 
 /// What a plan comes to, as one sentence.
-pub fn outlook(view: &View) -> String {
+pub fn outlook(view: &PlanDocument) -> String {
     let figures = &view.summary;
     if !view.in_sync() {
         let adopt = if figures.adoptions > 0 { format!(", {} to adopt", figures.adoptions) } else { String::new() };

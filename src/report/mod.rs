@@ -1,7 +1,7 @@
 //! Plan -> text, diff, JSON, Markdown: everything that a person or another program reads.
 //!
 //! Pure: strings in, strings out. Every list comes in a fixed order, so the same plan gives the same bytes.
-//! The sentences themselves are all in [`messages`]. Text from outside is made safe where it enters a [`View`],
+//! The sentences themselves are all in [`messages`]. Text from outside is made safe where it enters a [`PlanDocument`],
 //! so that no form of it has to think of that.
 
 pub mod checkup;
@@ -24,7 +24,7 @@ pub use holders::{Holder, Holders, holders_text};
 pub use markdown::markdown;
 pub use notice::Notice;
 pub use plan::{
-    Block, Change, FreezeView, HeldChange, Names, OrderName, Origin, Summary, TargetView, View, Waiting, view,
+    Block, Change, FreezeView, HeldChange, Names, OrderName, Origin, PlanDocument, Summary, TargetView, Waiting, view,
 };
 pub use text::checkup::{checkup, checkup_json};
 pub use text::plan::text;
@@ -32,7 +32,7 @@ pub use text::run::report;
 pub use text::status::status;
 pub use text::table::table;
 
-/// A [`View`], an [`Explanation`] or another document of this module as JSON: one key per line, ending in a
+/// A [`PlanDocument`], an [`Explanation`] or another document of this module as JSON: one key per line, ending in a
 /// line feed.
 pub fn json(document: &impl serde::Serialize) -> String {
     let mut text = serde_json::to_string_pretty(document).expect("it holds strings, numbers and lists only");

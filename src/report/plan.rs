@@ -62,8 +62,8 @@ impl Origin {
 
 /// A plan in words: what `plan --output json` prints, and what a saved plan is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct View {
-    /// The shape of this document: [`View::VERSION`].
+pub struct PlanDocument {
+    /// The shape of this document: [`PlanDocument::VERSION`].
     pub version: u32,
     /// The configuration it was made under.
     pub config: Origin,
@@ -232,7 +232,7 @@ pub struct Summary {
     pub foreign: u64,
 }
 
-impl View {
+impl PlanDocument {
     /// The shape of this document.
     pub const VERSION: u32 = 1;
 
@@ -251,7 +251,7 @@ pub fn view(
     waiting: Vec<Waiting>,
     unknown: usize,
     config: Origin,
-) -> View {
+) -> PlanDocument {
     let change = |action: &Action| change(action, catalog, names);
     let held = held(plan, catalog, names, &config);
     let mut waiting = waiting;
@@ -272,8 +272,8 @@ pub fn view(
     targets.sort_unstable_by(|a, b| (&a.name, &a.key).cmp(&(&b.name, &b.key)));
     let count = |verb| plan.actions.iter().filter(|action| action.verb == verb).count() as u64;
     let ambiguous = waiting.iter().filter(|one| one.is_held()).count() as u64;
-    View {
-        version: View::VERSION,
+    PlanDocument {
+        version: PlanDocument::VERSION,
         config: Origin { file: clean(&config.file).into_owned(), ..config },
         freeze: names.freeze.clone(),
         changes: plan.actions.iter().map(change).collect(),

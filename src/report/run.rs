@@ -10,9 +10,9 @@ use crate::model::UserId;
 
 /// What came of each action.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
+pub struct RunReport {
     /// One for each action that was started, in the order of the plan.
-    pub lines: Vec<Line>,
+    pub lines: Vec<ActionResult>,
     /// Actions that were withheld.
     pub held: u64,
     /// Actions that were not started, since the end was asked for.
@@ -29,16 +29,16 @@ pub struct Report {
 
 /// What came of one action.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct ActionResult {
     /// The action, in words.
     pub change: Change,
     /// What came of it.
-    pub came: Came,
+    pub came: ActionOutcome,
 }
 
 /// What came of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Came {
+pub enum ActionOutcome {
     /// Done.
     Done,
     /// It was so already: somebody else did it meanwhile.
@@ -60,15 +60,15 @@ pub struct Figures {
     pub failed: u64,
 }
 
-impl Report {
+impl RunReport {
     /// Counts the lines.
     pub fn figures(&self) -> Figures {
         let mut figures = Figures::default();
         for line in &self.lines {
             match line.came {
-                Came::Done => figures.done += 1,
-                Came::AlreadySo => figures.already_so += 1,
-                Came::Gone(_) | Came::Failed(_) => figures.failed += 1,
+                ActionOutcome::Done => figures.done += 1,
+                ActionOutcome::AlreadySo => figures.already_so += 1,
+                ActionOutcome::Gone(_) | ActionOutcome::Failed(_) => figures.failed += 1,
             }
         }
         figures

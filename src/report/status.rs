@@ -20,7 +20,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{HeldChange, Origin, TargetView, View};
+use super::{HeldChange, Origin, PlanDocument, TargetView};
 use crate::model::{SourceName, State};
 
 /// See the module. Everything but the two plans is in its JSON.
@@ -244,7 +244,7 @@ pub enum Pass {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
     /// In words.
-    pub view: View,
+    pub view: PlanDocument,
     /// When.
     pub at: Timestamp,
 }

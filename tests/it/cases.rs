@@ -91,7 +91,7 @@ struct Stage {
 
 impl Stage {
     /// Plans, carries out, and sees that nothing is left to do.
-    async fn step(&self, now: Timestamp, case: &Path) -> report::View {
+    async fn step(&self, now: Timestamp, case: &Path) -> report::PlanDocument {
         let file = self.home.path().join("entitlements.yaml");
         let loaded = config::load(&file, &presets())
             .unwrap_or_else(|error| panic!("{}: {error}\n{}", case.display(), error.render(Color::Plain)));

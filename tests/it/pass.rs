@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use entitled::model::{Ownership, UserId};
 use entitled::pass::PassScope;
-use entitled::report::run::Came;
+use entitled::report::run::ActionOutcome;
 use entitled::store::Verb;
 
 use crate::support::stage::{NO_LIMITS, PRODUCTS, Stage, file, matching};
@@ -44,7 +44,7 @@ async fn what_was_bought_is_granted_and_then_there_is_nothing_to_do() {
     ];
     expected.sort_unstable();
     assert_eq!(changes, expected);
-    assert!(passed.came().iter().all(|came| **came == Came::Done), "{:?}", passed.report);
+    assert!(passed.came().iter().all(|came| **came == ActionOutcome::Done), "{:?}", passed.report);
     assert_eq!(stage.holders("paid-tier"), set([&ann]));
     assert_eq!(stage.acme(), [(ann.clone(), vec!["member"]), (ben, vec!["member"])].into());
     for row in stage.store.ledger(None).await.unwrap() {

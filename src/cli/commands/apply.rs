@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::cli::bootstrap::{Keep, Opened, open};
 use crate::cli::{Context, Exit, Failure, say};
 use crate::pass::{PassScope, PlannedPass, execute_pass};
-use crate::report::View;
+use crate::report::PlanDocument;
 use crate::shutdown::Shutdown;
 use crate::store::lease;
 use crate::store::lease::Lease;
@@ -83,7 +83,7 @@ pub(crate) async fn carry_out_over(
     })
 }
 
-fn saved(path: &std::path::Path) -> Result<View, Failure> {
+fn saved(path: &std::path::Path) -> Result<PlanDocument, Failure> {
     let unusable = |why: String| {
         Failure::plain(
             format!("`{}` is not a saved plan: {why}", path.display()),
@@ -91,15 +91,19 @@ fn saved(path: &std::path::Path) -> Result<View, Failure> {
         )
     };
     let text = config::read_text(path).map_err(|error| unusable(error.to_string()))?;
-    let view: View = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
-    if view.version != View::VERSION {
-        return Err(unusable(format!("its version is {}, and this program writes {}", view.version, View::VERSION)));
+    let view: PlanDocument = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+    if view.version != PlanDocument::VERSION {
+        return Err(unusable(format!(
+            "its version is {}, and this program writes {}",
+            view.version,
+            PlanDocument::VERSION
+        )));
     }
     Ok(view)
 }
 
 /// A saved plan is carried out only where planning again says exactly the same.
-fn same(saved: &View, now: &View) -> Result<(), Failure> {
+fn same(saved: &PlanDocument, now: &PlanDocument) -> Result<(), Failure> {
     if (&saved.changes, &saved.adoptions) == (&now.changes, &now.adoptions) {
         return Ok(());
     }

@@ -14,7 +14,7 @@ use super::undo;
 use crate::cli::bootstrap::{Keep, open};
 use crate::cli::{Context, Exit, Failure, lookup, say};
 use crate::clock;
-use crate::report::{HeldChange, View, messages};
+use crate::report::{HeldChange, PlanDocument, messages};
 use crate::store::{Approval, Store};
 use crate::text::clean;
 
@@ -82,7 +82,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 }
 
 /// What is held and can be let through, by digest.
-fn sets(view: &View) -> BTreeMap<&str, Vec<&HeldChange>> {
+fn sets(view: &PlanDocument) -> BTreeMap<&str, Vec<&HeldChange>> {
     let mut sets: BTreeMap<&str, Vec<&HeldChange>> = BTreeMap::new();
     for held in &view.held {
         if let Some(digest) = &held.set {
@@ -92,7 +92,7 @@ fn sets(view: &View) -> BTreeMap<&str, Vec<&HeldChange>> {
     sets
 }
 
-fn unknown(digest: &str, view: &View) -> Failure {
+fn unknown(digest: &str, view: &PlanDocument) -> Failure {
     let mut body = String::new();
     for (digest, set) in sets(view) {
         let mut targets: Vec<&str> = set.iter().map(|held| held.change.target.as_str()).collect();

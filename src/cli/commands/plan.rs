@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use crate::cli::bootstrap::{Keep, open};
 use crate::cli::{Context, Exit, Failure, say};
-use crate::report::View;
+use crate::report::PlanDocument;
 use crate::text::Color;
 use crate::{clock, report};
 
@@ -34,7 +34,7 @@ pub(crate) enum Output {
 
 impl Output {
     /// The plan in this form.
-    pub(crate) fn of(self, view: &View, color: Color) -> String {
+    pub(crate) fn of(self, view: &PlanDocument, color: Color) -> String {
         match self {
             Output::Text => report::text(view, color),
             Output::Diff => report::diff(view),
@@ -61,7 +61,7 @@ pub(crate) async fn show(context: &Context, output: Output) -> Result<Exit, Fail
     Ok(Exit::Done)
 }
 
-async fn observe(context: &Context) -> Result<View, Failure> {
+async fn observe(context: &Context) -> Result<PlanDocument, Failure> {
     let opened = open(context, Keep::Scratch).await?;
     Ok(opened.plan_pass(clock::now()).await?.view)
 }

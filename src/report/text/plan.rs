@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::report::messages;
-use crate::report::plan::{Change, View, Waiting};
+use crate::report::plan::{Change, PlanDocument, Waiting};
 use crate::text::{Color, width};
 
 /// At the most so many lines of one kind are printed; the rest is counted. JSON has them all.
@@ -13,7 +13,7 @@ pub(crate) const LINES: usize = 200;
 const WIDEST: usize = 60;
 
 /// The plan in words: what is to be done, by target; what is held; who waits; one line of figures.
-pub fn text(view: &View, color: Color) -> String {
+pub fn text(view: &PlanDocument, color: Color) -> String {
     let mut out = String::new();
     changes(&mut out, view, color);
     held(&mut out, view, color);
@@ -30,7 +30,7 @@ pub fn text(view: &View, color: Color) -> String {
 }
 
 /// One line: the figures, and the configuration they come from.
-pub(crate) fn summary(view: &View) -> String {
+pub(crate) fn summary(view: &PlanDocument) -> String {
     let figures = &view.summary;
     let mut asides = Vec::new();
     for (number, what) in [
@@ -53,7 +53,7 @@ pub(crate) fn summary(view: &View) -> String {
 }
 
 /// By target: what is given, what is there already, what is taken away.
-fn changes(out: &mut String, view: &View, color: Color) {
+fn changes(out: &mut String, view: &PlanDocument, color: Color) {
     // Read by name, not by the ids that the order of doing goes by.
     let place = |change: &Change| {
         let verb = ["grant", "adopt", "revoke"].iter().position(|verb| *verb == change.action);
@@ -74,7 +74,7 @@ fn changes(out: &mut String, view: &View, color: Color) {
 }
 
 /// What is held for one and the same reason shares the lines that tell it.
-fn held(out: &mut String, view: &View, color: Color) {
+fn held(out: &mut String, view: &PlanDocument, color: Color) {
     let buyers: Vec<&Waiting> = view.waiting.iter().filter(|one| one.is_held()).collect();
     if view.held.is_empty() && buyers.is_empty() {
         return;
@@ -98,7 +98,7 @@ fn held(out: &mut String, view: &View, color: Color) {
     out.push('\n');
 }
 
-fn waiting(out: &mut String, view: &View, color: Color) {
+fn waiting(out: &mut String, view: &PlanDocument, color: Color) {
     let buyers: Vec<&Waiting> = view.waiting.iter().filter(|one| !one.is_held()).collect();
     if buyers.is_empty() {
         return;
@@ -109,7 +109,7 @@ fn waiting(out: &mut String, view: &View, color: Color) {
 }
 
 /// Held by somebody, and neither ours nor explained by an order: by target.
-fn foreign(out: &mut String, view: &View, color: Color) {
+fn foreign(out: &mut String, view: &PlanDocument, color: Color) {
     let targets: Vec<_> = view.targets.iter().filter(|target| target.foreign > 0).collect();
     if targets.is_empty() {
         return;

@@ -4,23 +4,23 @@ use std::fmt::Write as _;
 
 use super::plan::{LINES, who};
 use crate::report::messages;
-use crate::report::run::{Came, Report};
+use crate::report::run::{ActionOutcome, RunReport};
 use crate::text::{Color, clean};
 
 /// What came of each action, failures and surprises to the last one, then the figures: done, already so,
 /// failed, held; elapsed, calls, changes.
-pub fn report(report: &Report, color: Color) -> String {
+pub fn report(report: &RunReport, color: Color) -> String {
     let mut out = String::new();
     let mut plain = 0;
     for line in &report.lines {
         let (sign, what) = match &line.came {
-            Came::Done | Came::AlreadySo if plain == LINES => continue,
-            Came::Done => (color.paint("32", "✓"), String::new()),
-            Came::AlreadySo => (color.paint("36", "="), " (already so)".to_owned()),
-            Came::Gone(what) => (color.paint("33", "!"), format!(": {what}")),
-            Came::Failed(error) => (color.paint("31", "✗"), format!(": {}", clean(error))),
+            ActionOutcome::Done | ActionOutcome::AlreadySo if plain == LINES => continue,
+            ActionOutcome::Done => (color.paint("32", "✓"), String::new()),
+            ActionOutcome::AlreadySo => (color.paint("36", "="), " (already so)".to_owned()),
+            ActionOutcome::Gone(what) => (color.paint("33", "!"), format!(": {what}")),
+            ActionOutcome::Failed(error) => (color.paint("31", "✗"), format!(": {}", clean(error))),
         };
-        plain += usize::from(matches!(line.came, Came::Done | Came::AlreadySo));
+        plain += usize::from(matches!(line.came, ActionOutcome::Done | ActionOutcome::AlreadySo));
         let done = messages::deed(&line.change, &who(&line.change));
         let _ = writeln!(out, "{sign} {done}{what}");
     }

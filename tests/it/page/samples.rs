@@ -7,7 +7,7 @@ use entitled::report::status::{
     About, ConfigInForce, Duty, Figures, Frozen, Mode, Pass, Planned, RunEnded, RunStatus, SourceStatus, Status,
     Trouble,
 };
-use entitled::report::{Change, HeldChange, Origin, Summary, TargetView, View, Waiting};
+use entitled::report::{Change, HeldChange, Origin, PlanDocument, Summary, TargetView, Waiting};
 use jiff::{SignedDuration, Timestamp};
 
 /// When all of it was said.
@@ -57,10 +57,10 @@ fn target(name: &str, key: &str, desired: u64, actual: u64, foreign: u64, covera
     TargetView { name, key, desired, actual, foreign, kept: 1, coverage }
 }
 
-pub(crate) fn view(changes: Vec<Change>, held: Vec<HeldChange>) -> View {
+pub(crate) fn view(changes: Vec<Change>, held: Vec<HeldChange>) -> PlanDocument {
     let count = |action: &str| changes.iter().filter(|change| change.action == action).count() as u64;
-    View {
-        version: View::VERSION,
+    PlanDocument {
+        version: PlanDocument::VERSION,
         config: origin(),
         freeze: None,
         summary: Summary {

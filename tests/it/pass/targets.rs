@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use entitled::model::UserId;
 use entitled::pass::active::ActivateError;
-use entitled::report::run::Came;
+use entitled::report::run::ActionOutcome;
 use entitled::sandbox::{Fault, Rule};
 
 use super::set;
@@ -34,7 +34,7 @@ async fn a_walk_that_loses_rows_takes_nothing_and_gives_nothing_twice() {
     stage.shop.set_status(&orders[100], "refunded");
     let passed = stage.pass().await;
     assert_eq!(passed.changes(), [("grant", "role paid-tier", &new), ("revoke", "role paid-tier", &users[100])]);
-    assert_eq!(passed.came(), [&Came::Done, &Came::Done]);
+    assert_eq!(passed.came(), [&ActionOutcome::Done, &ActionOutcome::Done]);
     let writes = stage.logto.writes();
     assert!(writes.iter().all(|seen| seen.status.is_some_and(|status| status < 300)), "{writes:?}");
     assert_eq!(stage.holders("paid-tier").len(), 250);
@@ -143,7 +143,7 @@ async fn a_role_that_goes_between_looking_and_acting_is_said_to_be_gone() {
     let now = stage.now();
     let report =
         entitled::pass::execute_pass(&stage.active, &stage.store, &writer, &planned, &span, now, &stop).await.unwrap();
-    let gone: Vec<_> = report.lines.iter().filter(|line| matches!(line.came, Came::Gone(_))).collect();
+    let gone: Vec<_> = report.lines.iter().filter(|line| matches!(line.came, ActionOutcome::Gone(_))).collect();
     assert!(gone.len() == 1 && gone[0].change.user == ann, "{report:?}");
     assert_eq!(stage.acme(), [(ben, vec!["member"])].into());
     stage.ledger_is_true().await;

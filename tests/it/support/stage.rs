@@ -10,7 +10,7 @@ use entitled::pass::active::{ActivateError, ActiveConfig, Simulators, activate};
 use entitled::pass::ingest::{IngestError, ReadScope, ingest};
 use entitled::pass::{PassError, PassScope, PlannedPass, execute_pass, plan_pass};
 use entitled::report::Origin;
-use entitled::report::run::{Came, Report};
+use entitled::report::run::{ActionOutcome, RunReport};
 use entitled::sandbox::{Handles, LogtoSim, Options, Running, SHOP_TOKEN, Seen, ShopSim, start};
 use entitled::shutdown::Shutdown;
 use entitled::store::{AuditRow, Scope, Store};
@@ -59,7 +59,7 @@ pub(crate) struct Stage {
 #[derive(Debug)]
 pub(crate) struct Passed {
     pub(crate) planned: PlannedPass,
-    pub(crate) report: Report,
+    pub(crate) report: RunReport,
 }
 
 /// The secrets that a file may refer to.
@@ -250,7 +250,7 @@ impl Passed {
     }
 
     /// What came of each change.
-    pub(crate) fn came(&self) -> Vec<&Came> {
+    pub(crate) fn came(&self) -> Vec<&ActionOutcome> {
         self.report.lines.iter().map(|line| &line.came).collect()
     }
 }
