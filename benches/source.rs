@@ -141,7 +141,7 @@ fn measure(url: &str) {
         let mut reading = source.read(Read::Full { last_count: None });
         loop {
             match reading.next().await.expect("a read") {
-                Step::Marks(_) => {}
+                Step::Adjustments(_) => {}
                 Step::Page(orders) => drop(black_box(orders)),
                 Step::Done(report) => break report,
             }

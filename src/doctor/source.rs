@@ -36,7 +36,7 @@ pub(super) async fn examine(settings: &SourceSettings, simulators: Option<&Simul
     let first = loop {
         match reading.next().await {
             // What overlays say comes first, and must be readable too.
-            Ok(Step::Marks(_)) => {}
+            Ok(Step::Adjustments(_)) => {}
             Ok(Step::Page(orders)) => break Ok(Some(orders)),
             Ok(Step::Done(_)) => break Ok(None),
             Err(error) => break Err(error),

@@ -129,7 +129,7 @@ impl Item {
 
 /// What one item of an overlay says of an order, by its state now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct Adjustment {
     /// The place of the overlay in the file, from 0.
     pub overlay: u16,
     /// The item's own id.
@@ -137,12 +137,12 @@ pub struct Mark {
     /// The order it is about.
     pub order: OrderId,
     /// What it makes of it; nothing where no rule fits, or the first that does says `paid`.
-    pub forced: Option<Forced>,
+    pub overrides: Option<Override>,
 }
 
 /// A standing that an overlay forces on an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forced {
+pub struct Override {
     /// Never one that entitles without any policy.
     pub standing: Standing,
     /// Since when, where the item tells.

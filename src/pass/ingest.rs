@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{Order, OrderId, OrderKey};
 use crate::planner::input::Recheck;
-use crate::source::{Lookup, Read, Scope, Source, SourceError, Step, force};
+use crate::source::{Lookup, Read, Scope, Source, SourceError, Step, apply_overrides};
 use crate::store::{Confirmed, Cursor, Store, StoreError};
 
 /// How much of a source is read.
@@ -83,11 +83,13 @@ pub async fn ingest(
         let step = reading.next().await.map_err(failed)?;
         if let (OldMarks::Kept, Step::Page(_) | Step::Done(_)) = (old_marks, &step) {
             // All overlays have been read by now, and no order has been recorded yet.
-            store.drop_other_marks(source.name(), source.reading()).await?;
+            store.drop_other_adjustments(source.name(), source.reading()).await?;
             old_marks = OldMarks::Gone;
         }
         match step {
-            Step::Marks(marks) => store.keep_marks(source.name(), &marks, source.reading(), now).await?,
+            Step::Adjustments(adjustments) => {
+                store.keep_adjustments(source.name(), &adjustments, source.reading(), now).await?
+            }
             Step::Page(orders) => touched.extend(record(source, store, orders, now).await?),
             Step::Done(report) => break report,
         }
@@ -126,15 +128,15 @@ async fn record(
         return Ok(store.record_orders(source.name(), &orders, now).await?.touched);
     }
     let ids: Vec<&OrderId> = orders.iter().map(|order| &order.id).collect();
-    let marked = store.marked(source.name(), &ids).await?;
+    let adjusted = store.adjusted(source.name(), &ids).await?;
     for order in &mut orders {
-        if let Some(marks) = marked.forced.get(&order.id) {
-            force(order, marks);
+        if let Some(adjustments) = adjusted.overrides.get(&order.id) {
+            apply_overrides(order, adjustments);
         }
     }
     let recorded = store.record_orders(source.name(), &orders, now).await?;
-    if !marked.open.is_empty() {
-        store.close_marks(source.name(), &marked.open).await?;
+    if !adjusted.open.is_empty() {
+        store.close_adjustments(source.name(), &adjusted.open).await?;
     }
     Ok(recorded.touched)
 }
@@ -146,7 +148,7 @@ async fn overlaid(source: &Source, store: &Store, now: Timestamp) -> Result<Vec<
     if source.overlays() == 0 {
         return Ok(touched);
     }
-    for id in store.open_marks(source.name()).await? {
+    for id in store.open_adjustments(source.name()).await? {
         let found = source.get(&id).await;
         let found = found.map_err(|error| IngestError::Source { name: source.name().to_string(), source: error })?;
         let order = match found {

@@ -20,9 +20,9 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use crate::config::settings::source::{SourceKind, SourceSettings};
-use crate::model::{Mark, Order, OrderId, SourceName};
+use crate::model::{Adjustment, Order, OrderId, SourceName};
 
-pub use adjustments::force;
+pub use adjustments::apply_overrides;
 pub use error::{FileError, MapError, SourceError};
 use plausibility::present;
 pub use plausibility::{Shrunk, believable};
@@ -96,7 +96,7 @@ pub struct ReadReport {
 pub enum Step {
     /// A page of what overlays say of orders, never empty, and before any page of orders. To be kept before
     /// the next step is asked for.
-    Marks(Vec<Mark>),
+    Adjustments(Vec<Adjustment>),
     /// A page of orders, never empty. To be taken in before the next step is asked for.
     Page(Vec<Order>),
     /// That was all of it, and it can be believed. Only now may a cursor advance.
@@ -229,7 +229,7 @@ impl Source {
         let mut reading = self.read(Read::Full { last_count: None });
         let (orders, follows) = loop {
             match reading.next().await? {
-                Step::Marks(_) => {}
+                Step::Adjustments(_) => {}
                 Step::Page(orders) => break (orders, Follows::Page),
                 Step::Done(_) => break (Vec::new(), Follows::End),
             }

@@ -10,13 +10,13 @@ use super::codec::{Sql, list, millis, standing, text, time};
 use super::error::StoreError;
 use super::import::source_key;
 use super::open::Store;
-use crate::model::{Forced, Mark, OrderId, SourceName};
+use crate::model::{Adjustment, OrderId, Override, SourceName};
 
 /// What is said of some orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Marked {
+pub struct Adjusted {
     /// What is forced on each, in no order. An end that no item tells is when its standing was first read.
-    pub forced: HashMap<OrderId, Vec<Forced>>,
+    pub overrides: HashMap<OrderId, Vec<Override>>,
     /// Those of them that were not recorded yet since what is said of them changed.
     pub open: Vec<OrderId>,
 }
@@ -24,18 +24,18 @@ pub struct Marked {
 impl Store {
     /// Keeps a page of marks, as read with the settings that `reading` stands for. The orders of those that are
     /// new or say something else are open from now on.
-    pub async fn keep_marks(
+    pub async fn keep_adjustments(
         &self,
         source: &SourceName,
-        marks: &[Mark],
+        adjustments: &[Adjustment],
         reading: i64,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let rows: Vec<_> = marks
+        let rows: Vec<_> = adjustments
             .iter()
-            .map(|Mark { overlay, item, order, forced }| {
-                let standing = forced.map(|forced| forced.standing as i64);
-                let ended_at = forced.and_then(|forced| forced.ended_at).map(millis);
+            .map(|Adjustment { overlay, item, order, overrides }| {
+                let standing = overrides.map(|overrides| overrides.standing as i64);
+                let ended_at = overrides.and_then(|overrides| overrides.ended_at).map(millis);
                 (overlay, item, order.as_str(), standing, ended_at)
             })
             .collect();
@@ -73,7 +73,7 @@ impl Store {
 
     /// Drops the marks of `source` that were read with other settings than `reading` stands for: every overlay
     /// of these was read anew.
-    pub async fn drop_other_marks(&self, source: &SourceName, reading: i64) -> Result<(), StoreError> {
+    pub async fn drop_other_adjustments(&self, source: &SourceName, reading: i64) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let outcome =
             sqlx::query("DELETE FROM marks WHERE source = (SELECT key FROM sources WHERE name = ?1) AND reading <> ?2")
@@ -85,7 +85,7 @@ impl Store {
     }
 
     /// What overlays of `source` say of these orders.
-    pub async fn marked(&self, source: &SourceName, orders: &[&OrderId]) -> Result<Marked, StoreError> {
+    pub async fn adjusted(&self, source: &SourceName, orders: &[&OrderId]) -> Result<Adjusted, StoreError> {
         let ids: Vec<&str> = orders.iter().map(|id| id.as_str()).collect();
         let rows = sqlx::query(
             "SELECT m.order_id, m.standing IS NOT NULL, coalesce(m.standing, 0), coalesce(m.ended_at, m.since), m.open
@@ -96,25 +96,25 @@ impl Store {
         .bind(list(&ids))
         .fetch_all(self.readers())
         .await;
-        let read = |rows: Vec<sqlx::sqlite::SqliteRow>| -> Sql<Marked> {
-            let mut marked = Marked::default();
+        let read = |rows: Vec<sqlx::sqlite::SqliteRow>| -> Sql<Adjusted> {
+            let mut adjusted = Adjusted::default();
             for row in &rows {
                 let order = OrderId::from(text(row, 0)?);
                 if sqlx::Row::try_get(row, 4)? {
-                    marked.open.push(order.clone());
+                    adjusted.open.push(order.clone());
                 }
                 if sqlx::Row::try_get(row, 1)? {
-                    let forced = Forced { standing: standing(row, 2)?, ended_at: Some(time(row, 3)?) };
-                    marked.forced.entry(order).or_default().push(forced);
+                    let overrides = Override { standing: standing(row, 2)?, ended_at: Some(time(row, 3)?) };
+                    adjusted.overrides.entry(order).or_default().push(overrides);
                 }
             }
-            Ok(marked)
+            Ok(adjusted)
         };
         rows.and_then(read).map_err(|error| self.fault(error))
     }
 
     /// These orders were recorded with all that is said of them.
-    pub async fn close_marks(&self, source: &SourceName, orders: &[OrderId]) -> Result<(), StoreError> {
+    pub async fn close_adjustments(&self, source: &SourceName, orders: &[OrderId]) -> Result<(), StoreError> {
         let ids: Vec<&str> = orders.iter().map(|id| id.as_str()).collect();
         let mut transaction = self.begin().await?;
         let outcome = sqlx::query(
@@ -129,7 +129,7 @@ impl Store {
     }
 
     /// Orders that the store has and that are not recorded yet with what is said of them, by id.
-    pub async fn open_marks(&self, source: &SourceName) -> Result<Vec<OrderId>, StoreError> {
+    pub async fn open_adjustments(&self, source: &SourceName) -> Result<Vec<OrderId>, StoreError> {
         let rows = sqlx::query(
             "SELECT DISTINCT m.order_id FROM marks m JOIN orders o ON o.source = m.source AND o.id = m.order_id
              WHERE m.open AND m.source = (SELECT key FROM sources WHERE name = ?1) ORDER BY m.order_id",

@@ -35,7 +35,7 @@ mod snapshot;
 mod verify;
 mod webhook_keys;
 
-pub use adjustments::Marked;
+pub use adjustments::Adjusted;
 pub use approvals::Approval;
 pub use audit::{AuditRow, Verb};
 pub use buyers::StoredBuyer;

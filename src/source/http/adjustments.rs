@@ -10,7 +10,7 @@ use super::mapping::{alone, first, latest, ruled, text};
 use super::paging::{Next, PageFacts, Pager};
 use super::{Http, Page, item_error};
 use crate::config::settings::source::{OrderRef, Overlay, TotalCheck};
-use crate::model::{Forced, Mark, OrderId, Standing};
+use crate::model::{Adjustment, OrderId, Override, Standing};
 use crate::source::client::response::listed;
 use crate::source::{MapError, SourceError};
 
@@ -47,7 +47,7 @@ impl<'a> OverlayWalk<'a> {
     }
 
     /// The marks of one page, and whether another follows.
-    pub(super) async fn step(&mut self) -> Result<(Vec<Mark>, Next), SourceError> {
+    pub(super) async fn step(&mut self) -> Result<(Vec<Adjustment>, Next), SourceError> {
         let max = self.http.settings.max_pages;
         if self.pages >= max {
             return Err(SourceError::TooManyPages { max });
@@ -60,11 +60,11 @@ impl<'a> OverlayWalk<'a> {
         if self.pages == 1 {
             self.claimed = total;
         }
-        let (mut marks, mut ids) = (Vec::with_capacity(received), Vec::with_capacity(received));
+        let (mut adjustments, mut ids) = (Vec::with_capacity(received), Vec::with_capacity(received));
         for (at, raw) in items.into_iter().enumerate() {
-            let (item, mark) = self.mark(raw).map_err(|error| item_error(&call, at + 1, error))?;
+            let (item, adjustment) = self.adjustment(raw).map_err(|error| item_error(&call, at + 1, error))?;
             ids.push(item);
-            marks.extend(mark);
+            adjustments.extend(adjustment);
         }
         let known = self.seen.len();
         self.seen.extend(ids.iter().cloned());
@@ -79,7 +79,7 @@ impl<'a> OverlayWalk<'a> {
         if follows == Next::End {
             self.require_total()?;
         }
-        Ok((marks, follows))
+        Ok((adjustments, follows))
     }
 
     /// A list that moved under the walk is read anew by the next poll.
@@ -93,7 +93,7 @@ impl<'a> OverlayWalk<'a> {
     }
 
     /// The id of an item and what it says; nothing where it is about no order.
-    fn mark(&self, raw: Value) -> Result<(String, Option<Mark>), (Option<String>, MapError)> {
+    fn adjustment(&self, raw: Value) -> Result<(String, Option<Adjustment>), (Option<String>, MapError)> {
         let Overlay { id, order_id, rules, ended_at, .. } = self.settings;
         if !raw.is_object() {
             return Err((None, MapError::NotAnObject));
@@ -105,8 +105,8 @@ impl<'a> OverlayWalk<'a> {
         let Some(order) = order_id.read(raw).map_err(with_id)? else { return Ok((item, None)) };
         let standing = ruled(&list, rules).filter(|standing| *standing != Standing::Paid);
         let ended_at = latest(raw, ended_at).map_err(with_id)?;
-        let forced = standing.map(|standing| Forced { standing, ended_at });
-        Ok((item.clone(), Some(Mark { overlay: self.ix, item, order, forced })))
+        let overrides = standing.map(|standing| Override { standing, ended_at });
+        Ok((item.clone(), Some(Adjustment { overlay: self.ix, item, order, overrides })))
     }
 }
 

@@ -11,10 +11,10 @@ use super::mapping::{alone, holds};
 use super::page::Page;
 use super::paging::{Next, PageFacts, Pager};
 use crate::config::settings::source::{HttpSource, Incremental, Map};
-use crate::model::{Forced, Order, OrderId, Standing};
+use crate::model::{Order, OrderId, Override, Standing};
 use crate::source::client::response::begins;
 use crate::source::probe::{Again, Field, Follows, Looked, OverlayTrial, Sorted, Trial, Unreadable};
-use crate::source::{SourceError, force};
+use crate::source::{SourceError, apply_overrides};
 
 /// Orders that are shown field by field.
 const SHOWN: usize = 3;
@@ -23,16 +23,16 @@ impl Http {
     /// Reads the first page of the list and of each overlay, and one order by its id.
     pub(in crate::source) async fn trial(&self) -> Result<Trial, SourceError> {
         let HttpSource { list, map, incremental, expect, .. } = &self.settings;
-        let mut marks: HashMap<OrderId, Vec<Forced>> = HashMap::new();
+        let mut adjustments: HashMap<OrderId, Vec<Override>> = HashMap::new();
         let mut overlays = Vec::new();
         for (ix, overlay) in self.settings.overlays.iter().enumerate() {
             let (page, _) = OverlayWalk::new(self, overlay, ix, None).step().await?;
             let mut says: BTreeMap<Option<Standing>, usize> = BTreeMap::new();
             let mut about = Vec::new();
-            for mark in page {
-                *says.entry(mark.forced.map(|forced| forced.standing)).or_default() += 1;
-                about.push(mark.order.clone());
-                marks.entry(mark.order).or_default().extend(mark.forced);
+            for adjustment in page {
+                *says.entry(adjustment.overrides.map(|overrides| overrides.standing)).or_default() += 1;
+                about.push(adjustment.order.clone());
+                adjustments.entry(adjustment.order).or_default().extend(adjustment.overrides);
             }
             overlays.push((overlay.list.path.clone(), says, about));
         }
@@ -66,8 +66,8 @@ impl Http {
         let sorted = sorted(incremental, &orders);
         let first = raw.iter().filter_map(|item| self.looked(item)).take(SHOWN).collect();
         for order in &mut orders {
-            let said = marks.get(&order.id).map_or(&[][..], Vec::as_slice);
-            force(order, said);
+            let said = adjustments.get(&order.id).map_or(&[][..], Vec::as_slice);
+            apply_overrides(order, said);
         }
         let on_page = |id: &OrderId| orders.iter().any(|order| order.id == *id);
         let overlays = overlays.into_iter().map(|(path, says, about)| OverlayTrial {

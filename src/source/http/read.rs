@@ -136,7 +136,7 @@ impl Reading<'_> {
             self.overlay = None;
             self.overlays_read += 1;
         }
-        Ok((!marks.is_empty()).then_some(Step::Marks(marks)))
+        Ok((!marks.is_empty()).then_some(Step::Adjustments(marks)))
     }
 
     /// Fetches one page, gives what is new on it, and steps to the next, or to the end.

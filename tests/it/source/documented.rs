@@ -9,8 +9,8 @@ use std::path::Path;
 
 use entitled::config::presets::PRESETS;
 use entitled::config::settings::source::{HttpSource, Incremental, PagedBy};
-use entitled::model::{Forced, Item, Order, OrderId, Standing};
-use entitled::source::{Lookup, Read, Source, Step, force};
+use entitled::model::{Item, Order, OrderId, Override, Standing};
+use entitled::source::{Lookup, Read, Source, Step, apply_overrides};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -181,17 +181,20 @@ async fn walk(shop: &Source, read: &Case1, covered: &mut Covered) -> String {
         None => Read::Full { last_count: read.known },
     };
     let mut out = String::new();
-    let mut marks: BTreeMap<OrderId, Vec<Forced>> = BTreeMap::new();
+    let mut adjustments: BTreeMap<OrderId, Vec<Override>> = BTreeMap::new();
     let (mut pages, mut orders) = (0, 0);
     let mut reading = shop.read(plan);
     loop {
         match reading.next().await {
-            Ok(Step::Marks(page)) => {
+            Ok(Step::Adjustments(page)) => {
                 out.push_str("overlay\n");
-                for mark in page {
-                    let said = mark.forced.as_ref().map_or("nothing".to_owned(), |forced| forced.standing.to_string());
-                    let _ = writeln!(out, "  {} says {said} of {}", mark.item, mark.order);
-                    marks.entry(mark.order).or_default().extend(mark.forced);
+                for adjustment in page {
+                    let said = adjustment
+                        .overrides
+                        .as_ref()
+                        .map_or("nothing".to_owned(), |overrides| overrides.standing.to_string());
+                    let _ = writeln!(out, "  {} says {said} of {}", adjustment.item, adjustment.order);
+                    adjustments.entry(adjustment.order).or_default().extend(adjustment.overrides);
                 }
             }
             Ok(Step::Page(page)) => {
@@ -199,8 +202,8 @@ async fn walk(shop: &Source, read: &Case1, covered: &mut Covered) -> String {
                 out.push_str("page\n");
                 for mut order in page {
                     orders += 1;
-                    let said = marks.get(&order.id).cloned().unwrap_or_default();
-                    force(&mut order, &said);
+                    let said = adjustments.get(&order.id).cloned().unwrap_or_default();
+                    apply_overrides(&mut order, &said);
                     covered.saw(&order);
                     out.push_str("  ");
                     out.push_str(&line(&order));

@@ -73,7 +73,7 @@ async fn read(source: &Source, plan: Read) -> (Vec<Vec<Order>>, Result<ReadRepor
     let mut reading = source.read(plan);
     loop {
         match reading.next().await {
-            Ok(Step::Marks(_)) => {}
+            Ok(Step::Adjustments(_)) => {}
             Ok(Step::Page(page)) => pages.push(page),
             Ok(Step::Done(report)) => return (pages, Ok(report)),
             Err(error) => return (pages, Err(error)),

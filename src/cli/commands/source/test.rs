@@ -100,7 +100,7 @@ async fn read_on(source: &Source, pages: u32) -> Option<String> {
                 read += 1;
                 eprintln!("page {read}: {}", count(page.len() as u64, "order"));
             }
-            Ok(Step::Marks(_)) => {}
+            Ok(Step::Adjustments(_)) => {}
             Err(error) => return Some(clean(&error.to_string()).into_owned()),
         }
     }

@@ -204,7 +204,7 @@ async fn localstripe_cursors_that_vanish_lose_no_order() {
         match reading.next().await.unwrap() {
             Step::Page(page) => ids.extend(page.iter().map(|order| order.id.to_string())),
             Step::Done(report) => break assert_eq!(report.orders, 205),
-            other @ Step::Marks(_) => panic!("{other:?}"),
+            other @ Step::Adjustments(_) => panic!("{other:?}"),
         }
     }
     ids.sort();
