@@ -14,7 +14,7 @@ pub(super) fn pass(report: &RunReport) {
     for line in &report.lines {
         let Change { action, user, target, order, source, product, because, .. } = &line.change;
         let (order, source, product) = (order.as_deref(), source.as_deref(), product.as_deref());
-        let deed = messages::deed(&line.change, user.as_str());
+        let deed = messages::describe(&line.change, user.as_str());
         macro_rules! told {
             ($level:ident, $($what:tt)*) => {
                 tracing::$level!(action, %user, on = target, order, source, product, because, $($what)*)

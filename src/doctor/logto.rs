@@ -7,8 +7,8 @@ use super::{Patient, clock};
 use crate::config::settings::LogtoEndpoint;
 use crate::logto::{Client, LogtoError, Reached, Reader, resolve};
 use crate::report::checkup::Check;
-use crate::report::messages;
-use crate::report::messages::told;
+use crate::text::error_chain;
+use crate::text::human;
 
 const REACHABLE: &str = "reachable";
 const TOKEN: &str = "token";
@@ -45,7 +45,7 @@ pub(super) async fn examine(patient: Patient<'_>, grants: u64) -> Vec<Check> {
         checks.push(Check::note(
             section,
             "tokens of buyers",
-            format!("{} in force; a buyer's token that is older than the role does not hold it", messages::count(grants, "grant")),
+            format!("{} in force; a buyer's token that is older than the role does not hold it", human::count(grants, "grant")),
             Some(
                 "who still lacks access signs in again, or the app calls `clearAccessToken` and `getAccessToken` of the SDK"
                     .to_owned(),
@@ -68,7 +68,7 @@ fn steps(section: &str, app: &str, failed: Option<&LogtoError>) -> Vec<Check> {
         Some(error) if reached < error.reached() => Check::ok(section, name, found),
         Some(error) if reached == error.reached() => {
             let status = if reached == Reached::Token { " (the Management API answers 403)" } else { "" };
-            Check::wrong(section, name, format!("{}{status}", told(error)), error.hint())
+            Check::wrong(section, name, format!("{}{status}", error_chain(error)), error.hint())
         }
         Some(_) => Check::not_tried(section, name, "the above first"),
     });
@@ -78,26 +78,26 @@ fn steps(section: &str, app: &str, failed: Option<&LogtoError>) -> Vec<Check> {
 async fn page(section: &str, reader: &Reader) -> Check {
     match reader.small_page().await {
         Ok(page) if page.agrees() => {
-            let users = messages::count(page.total, "user");
+            let users = human::count(page.total, "user");
             Check::ok(section, PAGE, format!("{} of {users}, as `Total-Number` says", page.rows))
         }
         Ok(page) => Check::wrong(
             section,
             PAGE,
-            format!("a page of two has {}, and `Total-Number` is {}", messages::count(page.rows, "user"), page.total),
+            format!("a page of two has {}, and `Total-Number` is {}", human::count(page.rows, "user"), page.total),
             Some("look for a proxy or a cache in front of Logto that changes queries or headers".to_owned()),
         ),
-        Err(error) => Check::wrong(section, PAGE, told(&error), error.hint()),
+        Err(error) => Check::wrong(section, PAGE, error_chain(&error), error.hint()),
     }
 }
 
 async fn names(section: &str, Patient { config, origin, .. }: Patient<'_>, reader: &Reader) -> Vec<Check> {
     let resolved = match resolve(reader, &config.products, &config.protect).await {
         Ok(resolved) => resolved,
-        Err(error) => return vec![Check::wrong(section, NAMES, told(&error), error.hint())],
+        Err(error) => return vec![Check::wrong(section, NAMES, error_chain(&error), error.hint())],
     };
     if resolved.problems.is_empty() {
-        let targets = messages::count(resolved.catalog.targets.len() as u64, "target");
+        let targets = human::count(resolved.catalog.targets.len() as u64, "target");
         return vec![Check::ok(section, NAMES, format!("all resolve, to {targets}"))];
     }
     let wrong = resolved.problems.into_iter().map(|problem| {

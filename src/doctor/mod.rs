@@ -13,6 +13,7 @@ mod source;
 mod store;
 mod watch;
 
+use crate::text::human;
 use std::path::Path;
 
 use futures_util::future::join_all;
@@ -20,8 +21,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::config::settings::Config;
 use crate::pass::active::Simulators;
+use crate::report::Origin;
 use crate::report::checkup::Check;
-use crate::report::{Origin, messages};
 
 /// The section that a configuration's checks stand in.
 pub const CONFIGURATION: &str = "configuration";
@@ -66,8 +67,8 @@ fn configuration(Patient { config, origin, .. }: Patient<'_>) -> Vec<Check> {
     let valid = format!(
         "{} is valid: {}, {}",
         origin.file,
-        messages::count(config.products.len() as u64, "product"),
-        messages::count(config.sources.len() as u64, "source"),
+        human::count(config.products.len() as u64, "product"),
+        human::count(config.sources.len() as u64, "source"),
     );
     let commit = match &origin.commit {
         Some(commit) => Check::ok(CONFIGURATION, "commit", commit),
@@ -89,7 +90,7 @@ fn clock(section: &str, skew: Option<SignedDuration>) -> Check {
         Some(ahead) if ahead.abs() <= GRAIN => Check::ok(section, name, "that of this machine, to the second"),
         Some(ahead) => {
             let (apart, side) = (ahead.abs(), if ahead.is_positive() { "ahead of" } else { "behind" });
-            let says = format!("{} {side} that of this machine", messages::length(apart));
+            let says = format!("{} {side} that of this machine", human::duration(apart));
             if apart <= SKEW {
                 return Check::ok(section, name, says);
             }

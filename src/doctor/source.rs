@@ -2,6 +2,7 @@
 //!
 //! Reads one page and one order, stores nothing.
 
+use crate::text::human;
 use std::collections::BTreeMap;
 
 use super::clock;
@@ -9,9 +10,8 @@ use crate::config::settings::source::SourceSettings;
 use crate::model::{Order, Standing};
 use crate::pass::active::{Simulators, set_up};
 use crate::report::checkup::Check;
-use crate::report::messages;
-use crate::report::messages::told;
 use crate::source::{Lookup, Read, Source, SourceError, Step};
+use crate::text::error_chain;
 
 const REACHABLE: &str = "reachable";
 const CREDENTIALS: &str = "credentials";
@@ -30,7 +30,7 @@ pub(super) async fn examine(settings: &SourceSettings, simulators: Option<&Simul
     let section = &format!("source {}", settings.name);
     let source = match set_up(settings, simulators) {
         Ok(source) => source,
-        Err(error) => return vec![Check::wrong(section, REACHABLE, told(&error), error.hint())],
+        Err(error) => return vec![Check::wrong(section, REACHABLE, error_chain(&error), error.hint())],
     };
     let mut reading = source.read(Read::Full { last_count: None });
     let first = loop {
@@ -71,7 +71,7 @@ fn steps(section: &str, failed: Option<&SourceError>) -> Vec<Check> {
         _ => Reached::List,
     });
     let step = |at: Reached, name: &str, found: &str| match failed.zip(reached) {
-        Some((error, reached)) if reached == at => Check::wrong(section, name, told(error), error.hint()),
+        Some((error, reached)) if reached == at => Check::wrong(section, name, error_chain(error), error.hint()),
         Some((_, reached)) if reached < at => Check::not_tried(section, name, "the above first"),
         _ => Check::ok(section, name, found),
     };
@@ -89,7 +89,7 @@ fn mapped(section: &str, orders: &[Order]) -> Check {
     }
     let unknown = standings.get(&Standing::Unknown).copied().unwrap_or_default();
     let figures: Vec<String> = standings.iter().map(|(standing, count)| format!("{count} {standing}")).collect();
-    let found = format!("{}: {}", messages::count(orders.len() as u64, "order"), figures.join(", "));
+    let found = format!("{}: {}", human::count(orders.len() as u64, "order"), figures.join(", "));
     if unknown == 0 {
         return Check::ok(section, PAGE, found);
     }
@@ -121,6 +121,6 @@ async fn by_id(section: &str, source: &Source, orders: &[Order]) -> Check {
         Ok(Lookup::Unsupported) => {
             Check::note(section, GET, "this source cannot read one order again", Some("`get` says how".to_owned()))
         }
-        Err(error) => Check::wrong(section, GET, told(&error), error.hint().or(Some(held))),
+        Err(error) => Check::wrong(section, GET, error_chain(&error), error.hint().or(Some(held))),
     }
 }

@@ -4,15 +4,15 @@
 
 #![expect(clippy::disallowed_methods, reason = "an edge: looks at a file")]
 
+use crate::text::human;
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 
 use jiff::Timestamp;
 
 use crate::report::checkup::Check;
-use crate::report::messages;
-use crate::report::messages::told;
 use crate::store::{FreezeScope, Store, StoreError, lease};
+use crate::text::error_chain;
 
 const SECTION: &str = "store";
 const OPENS: &str = "opens";
@@ -38,10 +38,10 @@ pub(super) async fn examine(path: &Path, now: Timestamp) -> (Vec<Check>, Known) 
                 checks.extend(opens);
                 known.grants = grants;
             }
-            Err(error) => checks.push(Check::wrong(SECTION, OPENS, told(&error), error.hint())),
+            Err(error) => checks.push(Check::wrong(SECTION, OPENS, error_chain(&error), error.hint())),
         }
         checks.push(writable(path));
-        checks.push(Check::ok(SECTION, SIZE, messages::bytes(file.len())));
+        checks.push(Check::ok(SECTION, SIZE, human::bytes(file.len())));
         checks.push(mode(path, &file));
     } else {
         let path = path.display();
@@ -51,7 +51,7 @@ pub(super) async fn examine(path: &Path, now: Timestamp) -> (Vec<Check>, Known) 
     checks.push(match lease::holder(path) {
         Ok(Some(holder)) => Check::ok(SECTION, WRITER, holder),
         Ok(None) => Check::ok(SECTION, WRITER, "nobody at the moment"),
-        Err(error) => Check::wrong(SECTION, WRITER, told(&error), None),
+        Err(error) => Check::wrong(SECTION, WRITER, error_chain(&error), None),
     });
     (checks, known)
 }
@@ -63,7 +63,7 @@ async fn contents(path: &Path, now: Timestamp) -> Result<(Vec<Check>, u64), Stor
         Some(at) => format!("the last full pass ended {at:.0}"),
         None => "no full pass has ended yet".to_owned(),
     };
-    let owned = messages::count(grants, "grant");
+    let owned = human::count(grants, "grant");
     let mut checks = vec![Check::ok(SECTION, OPENS, format!("its schema is known; {owned} in the ledger; {passed}"))];
     if let Some(freeze) = copy.frozen(now).await? {
         let what = match freeze.scope {

@@ -4,6 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "an edge: makes a file and changes it")]
 
+use crate::text::human;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,6 @@ use std::time::Duration;
 
 use crate::daemon::{Pulse, Watch};
 use crate::report::checkup::Check;
-use crate::report::messages;
 
 const SECTION: &str = "file watching";
 const EVENTS: &str = "events";
@@ -35,7 +35,7 @@ pub(super) async fn examine(file: &Path) -> Vec<Check> {
 async fn events(file: &Path) -> Check {
     let backstop = Pulse::default().backstop;
     let besides =
-        format!("content is compared every {} besides", messages::length(backstop.try_into().unwrap_or_default()));
+        format!("content is compared every {} besides", human::duration(backstop.try_into().unwrap_or_default()));
     let probe = Probe(file.with_file_name(format!(".entitled-doctor-{:08x}", fastrand::u32(..))));
     if let Err(error) = fs::write(&probe.0, "before") {
         return Check::note(
@@ -60,7 +60,7 @@ async fn events(file: &Path) -> Check {
         Ok((_, Err(_))) | Err(_) => Check::note(
             SECTION,
             EVENTS,
-            format!("none came in {}; {besides}", messages::length(PATIENCE.try_into().unwrap_or_default())),
+            format!("none came in {}; {besides}", human::duration(PATIENCE.try_into().unwrap_or_default())),
             None,
         ),
     }

@@ -3,6 +3,7 @@
 //!
 //! Entering into force asks Logto and changes nothing. What does not enter leaves what was in force alone.
 
+use crate::text::human;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -66,7 +67,7 @@ pub enum ActivateError {
         source: Box<LogtoError>,
     },
     /// Names that Logto does not know, or that must not be used.
-    #[error("{} in `{file}` cannot be resolved in Logto", crate::report::messages::count(problems.len() as u64, "name"))]
+    #[error("{} in `{file}` cannot be resolved in Logto", human::count(problems.len() as u64, "name"))]
     Names {
         /// The file.
         file: String,

@@ -3,6 +3,7 @@
 //! Pure, and decides nothing: what an order says comes from `desired`, what is done from the plan. This puts
 //! the two beside what Logto and the ledger have, and words to it.
 
+use crate::text::human;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -340,23 +341,23 @@ fn orders(facts: &Facts<'_>, ix: TargetIx) -> Vec<OrderWhy> {
 
 /// What one purchase says, with the countdown.
 fn sentence(statement: &Statement, now: i64) -> String {
-    let left = |at: i64| messages::span(at.saturating_sub(now));
+    let left = |at: i64| human::span(at.saturating_sub(now));
     match statement.says {
         None if statement.purchase.standing == Standing::Pending => "not paid yet".to_owned(),
         None => "was never paid".to_owned(),
         Some((State::Entitled, FOREVER)) => "entitles for ever".to_owned(),
         Some((State::Entitled, at)) if statement.purchase.standing == Standing::Subscribed => {
-            format!("entitles; the paid period ends in {} ({})", left(at), messages::day(at))
+            format!("entitles; the paid period ends in {} ({})", left(at), human::day(at))
         }
-        Some((State::Entitled, at)) => format!("entitles; expires in {} ({})", left(at), messages::day(at)),
+        Some((State::Entitled, at)) => format!("entitles; expires in {} ({})", left(at), human::day(at)),
         Some((State::Undecided, _)) => "stands unknown: changes nothing in either direction".to_owned(),
         Some((State::Grace(how), at)) => {
-            format!("{}; kept for another {} ({})", messages::ended(how), left(at), messages::day(at))
+            format!("{}; kept for another {} ({})", messages::ended(how), left(at), human::day(at))
         }
         Some((State::Ended(Ending::Expired | Ending::Lapsed), at)) => {
-            format!("entitled until {}", messages::day(at))
+            format!("entitled until {}", human::day(at))
         }
-        Some((State::Ended(how), at)) => format!("{} on {}", messages::ended(how), messages::day(at)),
+        Some((State::Ended(how), at)) => format!("{} on {}", messages::ended(how), human::day(at)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who holds one target, and whose each grant is. Pure.
 
+use crate::text::human;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +61,7 @@ pub fn holders_text(all: &Holders, color: Color) -> String {
     if of(Owner::Released) > 0 {
         figures.push(format!("{} released", of(Owner::Released)));
     }
-    let number = messages::count(all.holders.len() as u64, "holder");
+    let number = human::count(all.holders.len() as u64, "holder");
     let head = format!("{}: {number} ({})", all.target, figures.join(", "));
     let mut out = format!("{}\n", color.paint("1", &head));
     out.push_str(&table(&all.holders.iter().map(cells).collect::<Vec<_>>()));
@@ -87,7 +88,7 @@ fn cells(one: &Holder) -> Vec<String> {
     match (&one.ours, &one.explained_by) {
         (Some(ours), _) => {
             let commit = ours.commit.get(..7).unwrap_or(&ours.commit);
-            cells.push(messages::moment(ours.since));
+            cells.push(human::datetime(ours.since));
             cells.push(format!("order {} of {}", ours.order, ours.source));
             cells.push(format!("product {}", ours.product));
             cells.push(if ours.line > 0 { format!("line {} @{commit}", ours.line) } else { format!("@{commit}") });

@@ -1,9 +1,10 @@
 //! Every sentence about a plan that a person reads, in one place.
 
+use crate::text::human;
 use std::collections::BTreeSet;
 use std::error::Error;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::OrderName;
 use super::plan::{Change, FreezeView, PlanDocument, TargetView};
@@ -19,7 +20,7 @@ use crate::text::clean;
 pub const AMBIGUOUS: &str = "Ambiguous";
 
 /// What a plan comes to, as one sentence.
-pub fn outlook(view: &PlanDocument) -> String {
+pub fn headline(view: &PlanDocument) -> String {
     let figures = &view.summary;
     if !view.in_sync() {
         let adopt = if figures.adoptions > 0 { format!(", {} to adopt", figures.adoptions) } else { String::new() };
@@ -32,7 +33,7 @@ pub fn outlook(view: &PlanDocument) -> String {
 }
 
 /// One action: `grant role paid-tier to anna4k7w2m9x`.
-pub fn deed(change: &Change, who: &str) -> String {
+pub fn describe(change: &Change, who: &str) -> String {
     let preposition = if change.action == "revoke" { "from" } else { "to" };
     format!("{} {} {preposition} {who}", change.action, change.target)
 }
@@ -46,16 +47,6 @@ pub fn verb(verb: Verb) -> &'static str {
     }
 }
 
-/// A day in UTC, as `2026-11-22`.
-pub fn day(seconds: i64) -> String {
-    Timestamp::from_second(seconds).map_or_else(|_| "for ever".to_owned(), |at| at.strftime("%Y-%m-%d").to_string())
-}
-
-/// A time to the second in UTC, as people read it.
-pub fn moment(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
 /// What a freeze stops, until when, who said so and why.
 pub fn frozen(freeze: &FreezeView) -> String {
     let what = match freeze.stops {
@@ -63,7 +54,7 @@ pub fn frozen(freeze: &FreezeView) -> String {
         Freeze::Revocations => "nothing is taken away",
         Freeze::Everything => "nothing is written to Logto",
     };
-    format!("{what} until {}, by {}: {}", moment(freeze.until), freeze.who, freeze.reason)
+    format!("{what} until {}, by {}: {}", human::datetime(freeze.until), freeze.who, freeze.reason)
 }
 
 /// Why something is done: cause, order, product and line, in one sentence without a full stop.
@@ -71,13 +62,13 @@ pub fn because(verb: Verb, why: &Why, order: Option<&OrderName>, rule: Option<&R
     let order = order.map_or_else(|| "an order that is no longer known".to_owned(), |order| order.id.to_string());
     let product = rule.map_or("", |rule| rule.name.as_str());
     let line = if why.line > 0 { format!(" (line {})", why.line) } else { String::new() };
-    let until = if why.at == FOREVER { String::new() } else { format!(", until {}", day(why.at)) };
+    let until = if why.at == FOREVER { String::new() } else { format!(", until {}", human::day(why.at)) };
     let reason = match why.cause {
         Cause::Sale => format!("{order} paid for {product}{line}{until}"),
         Cause::Commit => format!("{product} now gives this{line}; {order} was paid before{until}"),
         Cause::Drift => format!("{order} paid for {product}{line}{until}, and somebody took it away"),
         Cause::Ended(how) => {
-            format!("{order} {} on {}: {product}{line}", ended(how), day(why.at))
+            format!("{order} {} on {}: {product}{line}", ended(how), human::day(why.at))
         }
         Cause::Unmapped => format!("{product} does not give this any more; {order} was the reason"),
         Cause::Undone => format!("an earlier pass is taken back; it named {order}"),
@@ -94,18 +85,6 @@ pub fn ended(how: Ending) -> &'static str {
         Ending::Refunded => "was refunded",
         Ending::Voided => "was cancelled",
         Ending::Disputed => "was disputed",
-    }
-}
-
-/// A span of time in its two largest units: `12 d 4 h`, `4 h 12 min`, `12 min 5 s`.
-pub fn span(seconds: i64) -> String {
-    let seconds = seconds.max(0);
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (1.., ..) => format!("{days} d {hours} h"),
-        (_, 1.., _) => format!("{hours} h {minutes} min"),
-        (_, _, 1..) => format!("{minutes} min {} s", seconds % 60),
-        _ => format!("{seconds} s"),
     }
 }
 
@@ -268,7 +247,7 @@ pub fn waiting(buyer: &Buyer, resolution: &Resolution) -> Option<(&'static str, 
 
 /// How many of those who hold a target nobody can explain.
 pub fn foreign(target: &TargetView) -> String {
-    format!("{} of {}", target.foreign, count(target.actual, "holder"))
+    format!("{} of {}", target.foreign, human::count(target.actual, "holder"))
 }
 
 /// That a target was not read whole, and what follows.
@@ -303,52 +282,6 @@ pub fn coverage(coverage: Coverage) -> String {
     }
 }
 
-/// A length of time as the file writes it, in its two largest units: `3s`, `5m`, `1h30m`, `2d4h`.
-pub fn length(time: SignedDuration) -> String {
-    let seconds = time.unsigned_abs().as_secs();
-    let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
-    let Some(first) = units.iter().position(|(unit, _)| seconds >= *unit) else { return "0s".to_owned() };
-    let mut rest = seconds;
-    let mut text = String::new();
-    for (unit, word) in units.iter().skip(first).take(2) {
-        if rest >= *unit {
-            text.push_str(&format!("{}{word}", rest / unit));
-        }
-        rest %= unit;
-    }
-    text
-}
-
-/// An error and its causes in one line, none of them twice.
-pub fn told(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
-/// `7m ago`; `just now` within a second.
-pub fn ago(then: Timestamp, now: Timestamp) -> String {
-    match now.duration_since(then) {
-        past if past.as_secs() > 0 => format!("{} ago", length(past)),
-        _ => "just now".to_owned(),
-    }
-}
-
-/// `in 3m`; `due` once it has come.
-pub fn ahead(then: Timestamp, now: Timestamp) -> String {
-    match then.duration_since(now) {
-        left if left.as_secs() > 0 => format!("in {}", length(left)),
-        _ => "due".to_owned(),
-    }
-}
-
 /// What a freeze of this scope stops.
 pub fn frozen_scope(scope: &str) -> &'static str {
     if scope == "all" { "nothing is written to Logto" } else { "nothing is taken away" }
@@ -364,25 +297,11 @@ pub fn standing_of(status: &Status, now: Timestamp) -> String {
             let state = status.state.word();
             let why = match (status.troubles.first(), status.figures.held) {
                 (Some(trouble), _) => trouble.line(),
-                (None, held) if held > 0 => format!("{} held", count(held, "change")),
-                (None, _) => count(status.targets.len() as u64, "target"),
+                (None, held) if held > 0 => format!("{} held", human::count(held, "change")),
+                (None, _) => human::count(status.targets.len() as u64, "target"),
             };
-            let pass = status.last_full_pass.map_or_else(|| "none yet".to_owned(), |then| ago(then, now));
+            let pass = status.last_full_pass.map_or_else(|| "none yet".to_owned(), |then| human::ago(then, now));
             clean(&format!("{state}: {why}; last full pass {pass}")).into_owned()
         }
     }
-}
-
-/// A number of bytes: `812 B`, `12.3 KiB`, `4.5 MiB`.
-pub fn bytes(number: u64) -> String {
-    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match units.into_iter().find(|(unit, _)| number >= *unit) {
-        Some((unit, word)) => format!("{:.1} {word}", number as f64 / unit as f64),
-        None => format!("{number} B"),
-    }
-}
-
-/// `1 grant`, `2 grants`.
-pub fn count(n: u64, one: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }

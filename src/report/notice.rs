@@ -139,7 +139,7 @@ fn held(status: &Status) -> Vec<Held> {
     all.sort_by_key(|one| (&one.hold, &one.reason, &one.lift));
     let alike = all.chunk_by(|a, b| (&a.hold, &a.reason, &a.lift) == (&b.hold, &b.reason, &b.lift));
     let told = alike.take(TOLD).map(|alike| Held {
-        first: messages::deed(&alike[0].change, &who(&alike[0].change)),
+        first: messages::describe(&alike[0].change, &who(&alike[0].change)),
         changes: alike.len() as u64,
         hold: alike[0].hold.clone(),
         reason: alike[0].reason.clone(),

@@ -4,10 +4,13 @@
 //! one of them could rewrite a line that was printed before, or the very plan that somebody is asked to
 //! approve. Pure; prints nothing itself.
 
+mod error_chain;
+pub mod human;
 mod style;
 
 use std::borrow::Cow;
 
+pub use error_chain::error_chain;
 pub use style::Color;
 
 /// One line without control characters and without the marks that turn the direction of writing or are not

@@ -5,6 +5,7 @@
 //!
 //! Exit codes: 0 written down, 1 nothing with that digest is held, or the look failed.
 
+use crate::text::human;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -66,16 +67,16 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         let change = &held.change;
         let who =
             change.email.as_ref().map_or_else(|| change.user.to_string(), |email| format!("{} {email}", change.user));
-        let _ = writeln!(out, "  {}  {}", messages::deed(change, &who), change.because);
+        let _ = writeln!(out, "  {}  {}", messages::describe(change, &who), change.because);
     }
     let _ = writeln!(out, "Held until now: {}.", first.reason);
     let _ = writeln!(
         out,
         "Approved by {}: {}, once, by the next {} before {}.",
         clean(&approval.who),
-        messages::count(set.len() as u64, "change"),
+        human::count(set.len() as u64, "change"),
         if args.undo.is_some() { "undo of that run" } else { "pass" },
-        messages::moment(approval.expires)
+        human::datetime(approval.expires)
     );
     say(&out)?;
     Ok(Exit::Done)

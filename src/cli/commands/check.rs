@@ -1,12 +1,12 @@
 //! `entitled check`: every problem of the configuration at once, offline.
 
+use crate::text::human;
 use std::path::PathBuf;
 
 use crate::cli::bootstrap::{file_name, invalid};
 use crate::cli::{Context, Exit, Failure, say};
 use crate::config;
 use crate::daemon::presets;
-use crate::report::messages;
 
 /// `entitled check`
 #[derive(Debug, clap::Args)]
@@ -25,8 +25,8 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     say(&format!(
         "{} is valid: {}, {}\n",
         file_name(&context.file),
-        messages::count(loaded.config.products.len() as u64, "product"),
-        messages::count(loaded.config.sources.len() as u64, "source"),
+        human::count(loaded.config.products.len() as u64, "product"),
+        human::count(loaded.config.sources.len() as u64, "source"),
     ))?;
     Ok(Exit::Done)
 }

@@ -12,7 +12,7 @@ use crate::config::ConfigError;
 use crate::daemon::presets;
 use crate::doctor::{CONFIGURATION, Patient};
 use crate::report::checkup::Check;
-use crate::report::messages;
+use crate::text::error_chain;
 use crate::{clock, config, doctor, report};
 
 /// `entitled doctor`
@@ -56,7 +56,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 fn invalid(error: &ConfigError) -> Vec<Check> {
     let mend =
         error.hint().or_else(|| Some("mend the places shown above; `entitled check` shows them again".to_owned()));
-    let mut checks = vec![Check::wrong(CONFIGURATION, "file", messages::told(error), mend)];
+    let mut checks = vec![Check::wrong(CONFIGURATION, "file", error_chain(error), mend)];
     let rest = ["Logto", "sources", "store", "file watching", "listener"];
     checks.extend(rest.map(|section| Check::not_tried(section, "all", "the configuration must be valid first")));
     checks

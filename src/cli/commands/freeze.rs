@@ -5,6 +5,7 @@
 //!
 //! Exit codes: 0 done, 1 the file or the store cannot be used, 64 no duration.
 
+use crate::text::human;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::bootstrap::load;
@@ -52,8 +53,7 @@ pub(crate) async fn end(context: &Context) -> Result<Exit, Failure> {
     let store = store(context).await?;
     let now = clock::now();
     let ended = store.unfreeze(&lookup::who(), now).await?;
-    let ended =
-        if ended == 0 { String::new() } else { format!("{} ended.\n", messages::count(ended as u64, "freeze")) };
+    let ended = if ended == 0 { String::new() } else { format!("{} ended.\n", human::count(ended as u64, "freeze")) };
     say(&format!("{ended}{}", active(&store, now).await?))?;
     store.close().await;
     Ok(Exit::Done)

@@ -7,9 +7,10 @@
 
 use crate::cli::bootstrap::load;
 use crate::cli::{Context, Exit, Failure, Output, lookup, say};
-use crate::report::{json, messages, table};
+use crate::report::{json, table};
 use crate::store::{AuditRow, Store};
 use crate::text::clean;
+use crate::text::human;
 
 /// `entitled history`
 #[derive(Debug, clap::Args)]
@@ -60,7 +61,7 @@ fn cells(row: &AuditRow) -> Vec<String> {
     let commit =
         row.commit.as_ref().map(|commit| format!("@{}", commit.get(..7).unwrap_or(commit))).unwrap_or_default();
     let note = row.note.clone().unwrap_or_default();
-    let at = messages::moment(row.at);
+    let at = human::datetime(row.at);
     [at, row.verb.word().to_owned(), target, by, order, product, line, commit, note]
         .into_iter()
         .map(|cell| clean(&cell).into_owned())

@@ -6,6 +6,7 @@
 //!
 //! Exit codes: 0 done or nothing to do, 1 the store is damaged or something could not be read, 2 declined.
 
+use crate::text::human;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -18,10 +19,10 @@ use crate::model::Grant;
 use crate::pass::PlannedPass;
 use crate::pass::ingest::ReadScope;
 use crate::pass::rebuild::Rebuild;
-use crate::report::messages::count;
 use crate::store::{Store, Verified};
 use crate::text::{Color, clean};
 use crate::{clock, report};
+use human::count;
 
 /// `entitled ledger`
 #[derive(Debug, clap::Args)]

@@ -23,9 +23,10 @@ use super::StatusReader;
 use crate::config::settings::{Notify, NotifyFormat};
 use crate::http;
 use crate::http::Backoff;
+use crate::report::Notice;
 use crate::report::status::Status;
-use crate::report::{Notice, messages};
 use crate::shutdown::Shutdown;
+use crate::text::error_chain;
 
 /// Between two notices to one receiver.
 pub const QUIET: Duration = Duration::from_secs(60);
@@ -101,7 +102,7 @@ pub async fn tell(
                 Ok(()) => count(Delivery::Delivered),
                 Err(error) => {
                     count(Delivery::Failed);
-                    let because = messages::told(&error);
+                    let because = error_chain(&error);
                     let state = notice.state.word();
                     tracing::warn!(receiver = receiver.host, state, because, "a notification was given up");
                 }

@@ -1,10 +1,10 @@
 //! A checkup for a terminal, and for a program.
 
+use crate::text::human;
 use std::fmt::Write as _;
 
 use super::plan::padded;
 use crate::report::checkup::{Check, Outcome};
-use crate::report::messages;
 use crate::text::{Color, clean, width};
 
 /// One line for each check under the name of its section, its mend below it, and what it comes to.
@@ -28,7 +28,7 @@ pub fn checkup(checks: &[Check], color: Color) -> String {
         }
     }
     let wrong = checks.iter().filter(|check| check.is_wrong()).count() as u64;
-    let all = messages::count(checks.len() as u64, "check");
+    let all = human::count(checks.len() as u64, "check");
     let _ = match wrong {
         0 => writeln!(out, "\nNothing is wrong: {all}."),
         wrong => writeln!(out, "\n{wrong} of {all} went wrong."),

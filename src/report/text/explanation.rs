@@ -1,5 +1,6 @@
 //! An explanation for a terminal.
 
+use crate::text::human;
 use std::fmt::Write as _;
 
 use crate::planner::input::Presence;
@@ -34,7 +35,7 @@ pub fn why_text(why: &Explanation, every: bool, color: Color) -> String {
         let _ = writeln!(out, "order {} of {} is for {}, which gives nothing", idle.order, idle.source, idle.product);
     }
     if !silent.is_empty() {
-        let number = messages::count(silent.len() as u64, "other target");
+        let number = human::count(silent.len() as u64, "other target");
         let _ = writeln!(out, "{number}: not held, and no order speaks of it");
     }
     if let Some(freeze) = &why.freeze {
@@ -56,8 +57,8 @@ fn who(why: &Explanation) -> String {
 fn chain(order: &OrderWhy, config: &str) -> String {
     let OrderWhy { order, source, standing, paid_at, product_name, line, .. } = order;
     let paid = match paid_at {
-        Some(at) if standing == "paid" => format!("paid on {}", messages::day(at.as_second())),
-        Some(at) => format!("{standing}, paid on {}", messages::day(at.as_second())),
+        Some(at) if standing == "paid" => format!("paid on {}", human::day(at.as_second())),
+        Some(at) => format!("{standing}, paid on {}", human::day(at.as_second())),
         None => standing.clone(),
     };
     format!("order {order} of {source}, {paid} -> {product_name} -> line {line} of {config}")
@@ -80,11 +81,11 @@ fn state(target: &TargetWhy, why: &Explanation) -> String {
             let commit = ours.commit.get(..7).unwrap_or(&ours.commit);
             let undone = match ours.undone {
                 0 => String::new(),
-                number => format!("; taken away by somebody else {}", messages::count(u64::from(number), "time")),
+                number => format!("; taken away by somebody else {}", human::count(u64::from(number), "time")),
             };
             format!(
                 "; ours: {how} on {} in run {} for order {} of {}{line} @{commit}{undone}",
-                messages::moment(ours.since),
+                human::datetime(ours.since),
                 ours.run,
                 ours.order,
                 ours.source

@@ -44,7 +44,7 @@ pub(crate) fn summary(view: &PlanDocument) -> String {
             asides.push(format!("{number} {what}"));
         }
     }
-    let mut line = messages::outlook(view);
+    let mut line = messages::headline(view);
     if !asides.is_empty() {
         let _ = write!(line, " {}.", asides.join(", "));
     }

@@ -1,5 +1,6 @@
 //! A report for a terminal: what came of each action, and one closing line.
 
+use crate::text::human;
 use std::fmt::Write as _;
 
 use super::plan::{LINES, who};
@@ -21,7 +22,7 @@ pub fn report(report: &RunReport, color: Color) -> String {
             ActionOutcome::Failed(error) => (color.paint("31", "✗"), format!(": {}", clean(error))),
         };
         plain += usize::from(matches!(line.came, ActionOutcome::Done | ActionOutcome::AlreadySo));
-        let done = messages::deed(&line.change, &who(&line.change));
+        let done = messages::describe(&line.change, &who(&line.change));
         let _ = writeln!(out, "{sign} {done}{what}");
     }
     let figures = report.figures();
@@ -45,8 +46,8 @@ pub fn report(report: &RunReport, color: Color) -> String {
         "{}; {:.1} s, {}, {}",
         parts.join(", "),
         report.elapsed.as_secs_f64(),
-        messages::count(report.calls, "call"),
-        messages::count(figures.done, "change"),
+        human::count(report.calls, "call"),
+        human::count(figures.done, "change"),
     );
     out
 }

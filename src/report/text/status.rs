@@ -1,5 +1,6 @@
 //! What the daemon says of itself, for a terminal.
 
+use crate::text::human;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -52,13 +53,13 @@ fn code(state: State) -> &'static str {
 
 /// `2026-11-24T09:00:00Z (7m ago)`.
 fn at(then: Timestamp, now: Timestamp) -> String {
-    format!("{then:.0} ({})", messages::ago(then, now))
+    format!("{then:.0} ({})", human::ago(then, now))
 }
 
 fn config(out: &mut String, status: &Status, now: Timestamp) {
     let Some(config) = &status.config else { return };
-    let last = status.last_full_pass.map_or_else(|| "never".to_owned(), |then| messages::ago(then, now));
-    let next = status.next_full_pass.map(|then| format!(", next {}", messages::ahead(then, now))).unwrap_or_default();
+    let last = status.last_full_pass.map_or_else(|| "never".to_owned(), |then| human::ago(then, now));
+    let next = status.next_full_pass.map(|then| format!(", next {}", human::ahead(then, now))).unwrap_or_default();
     let _ = writeln!(out, "{}; last full pass {last}{next}", clean(&config.origin.short()));
 }
 
@@ -86,9 +87,9 @@ fn sources(out: &mut String, status: &Status, now: Timestamp, color: Color) {
         .map(|source| {
             let read = source
                 .last_success
-                .map_or_else(|| "not read yet".to_owned(), |then| format!("read {}", messages::ago(then, now)));
-            let next = source.next_poll.map(|then| format!("next {}", messages::ahead(then, now))).unwrap_or_default();
-            vec![source.name.to_string(), messages::count(source.orders, "order"), read, next]
+                .map_or_else(|| "not read yet".to_owned(), |then| format!("read {}", human::ago(then, now)));
+            let next = source.next_poll.map(|then| format!("next {}", human::ahead(then, now))).unwrap_or_default();
+            vec![source.name.to_string(), human::count(source.orders, "order"), read, next]
         })
         .collect();
     self::rows(out, &rows);
@@ -132,7 +133,7 @@ fn held(out: &mut String, status: &Status, color: Color) {
     all.sort_by_key(|one| (&one.hold, &one.reason, &one.lift));
     for alike in all.chunk_by(|a, b| (&a.hold, &a.reason, &a.lift) == (&b.hold, &b.reason, &b.lift)) {
         for one in alike.iter().take(LINES) {
-            let _ = writeln!(out, "  {}", messages::deed(&one.change, &who(&one.change)));
+            let _ = writeln!(out, "  {}", messages::describe(&one.change, &who(&one.change)));
         }
         if alike.len() > LINES {
             let _ = writeln!(out, "  ... and {} more", alike.len() - LINES);
@@ -159,11 +160,11 @@ fn cells(run: &RunStatus, now: Timestamp) -> Vec<String> {
         None => "under way, or killed".to_owned(),
         Some(end) => {
             let whole = if end.succeeded { "" } else { ", broke off" };
-            let calls = messages::count(end.calls, "call");
+            let calls = human::count(end.calls, "call");
             format!("{} done, {} failed, {} held, {calls}{whole}", end.done, end.failed, end.held)
         }
     };
-    vec![run.id.clone(), kind.to_owned(), messages::ago(run.started, now), came]
+    vec![run.id.clone(), kind.to_owned(), human::ago(run.started, now), came]
 }
 
 /// Aligned, two spaces in.

@@ -1,5 +1,6 @@
 //! One target: who holds it, whose each grant is, and which order is behind it.
 
+use crate::text::human;
 use maud::{Markup, html};
 
 use super::parts::{number, when, who};
@@ -14,7 +15,7 @@ pub fn holders(frame: Frame<'_>, all: &Holders) -> String {
             p.crumb { a href="/#targets" { "Targets" } }
             h1 { (all.target) }
             p.says {
-                (messages::count(all.holders.len() as u64, "holder")) ": " (number(of(Owner::Granted))) " granted, "
+                (human::count(all.holders.len() as u64, "holder")) ": " (number(of(Owner::Granted))) " granted, "
                 (number(of(Owner::Adopted))) " adopted, " (number(of(Owner::Foreign))) " foreign"
                 @if of(Owner::Released) > 0 { ", " (number(of(Owner::Released))) " released" }
                 "."

@@ -1,14 +1,14 @@
 //! What every section is made of: times, people, counts, forms, code in backticks.
 
+use crate::text::human;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::{Hand, ROWS};
-use crate::report::messages;
 
 /// `12 min ago`, `in 40 s`, with the whole time for those who point at it. The script keeps it true.
 pub(in crate::web) fn when(at: Timestamp, now: Timestamp) -> Markup {
-    html! { time datetime=(at.to_string()) title=(messages::moment(at)) { (distance(at, now)) } }
+    html! { time datetime=(at.to_string()) title=(human::datetime(at)) { (distance(at, now)) } }
 }
 
 /// [`when`], or a dash.

@@ -1,5 +1,6 @@
 //! A plan: what is done, what is held and what would lift that, who waits; each with its reason.
 
+use crate::text::human;
 use maud::{Markup, html};
 
 use super::parts::{clock, form, more, number, target, ticked, when, who};
@@ -38,7 +39,7 @@ const FIRST: usize = 5;
 
 fn held_set(frame: Frame<'_>, set: &[&HeldChange]) -> Markup {
     let first = set[0];
-    let what = format!("{} to {}", messages::count(set.len() as u64, "change"), first.change.action);
+    let what = format!("{} to {}", human::count(set.len() as u64, "change"), first.change.action);
     let rows = |some: &[&HeldChange]| html! { ul.changes { @for one in some { (line(&one.change, Shows::Target)) } } };
     html! {
         article.card.is-held {
@@ -62,7 +63,7 @@ fn held_set(frame: Frame<'_>, set: &[&HeldChange]) -> Markup {
                             input name="note" maxlength="200" placeholder="why, for the audit trail";
                         }
                         button.primary id={ "approve-" (digest) } {
-                            "Approve " (messages::count(set.len() as u64, "change"))
+                            "Approve " (human::count(set.len() as u64, "change"))
                         }
                     }))
                     @if frame.hand == Hand::Reads { p.reporter { a href="/sign-in" { "Sign in" } " to approve it here." } }
@@ -112,7 +113,7 @@ fn one(frame: Frame<'_>, kind: &str, planned: &Planned) -> Markup {
     html! {
         p.plan-head {
             "Of the last " (kind) " at " (clock(planned.at)) ", " (when(planned.at, frame.now)) ". "
-            (messages::outlook(view))
+            (messages::headline(view))
             @match frame.status.mode {
                 Mode::DryRun if !view.in_sync() => " Nothing of it is carried out.",
                 Mode::Live if !view.in_sync() && frame.status.figures.pending == 0 => " Carried out.",

@@ -1,11 +1,11 @@
 //! The passes that are written down, and what one of them did.
 
+use crate::text::human;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::parts::{clock, number, segment, when};
 use super::{Frame, ROWS, parts, shell};
-use crate::report::messages;
 use crate::report::status::RunStatus;
 use crate::store::AuditRow;
 use crate::text::clean;
@@ -77,11 +77,11 @@ pub fn run(frame: Frame<'_>, id: &str, run: Option<&RunStatus>, rows: &[AuditRow
             h1 { "Run " code { (clean(id)) } }
             @if let Some(run) = run {
                 p.says {
-                    "A " (run.kind.word()) " pass at " (messages::moment(run.started)) ", by "
+                    "A " (run.kind.word()) " pass at " (human::datetime(run.started)) ", by "
                     code { (run.config.get(..7).unwrap_or(&run.config)) } "."
                     @if let Some(end) = &run.end {
-                        " " (messages::count(end.done, "change")) " made, " (number(end.held)) " held, "
-                        (number(end.failed)) " failed, with " (messages::count(end.calls, "call")) " to Logto in " (took(end.elapsed_ms)) "."
+                        " " (human::count(end.done, "change")) " made, " (number(end.held)) " held, "
+                        (number(end.failed)) " failed, with " (human::count(end.calls, "call")) " to Logto in " (took(end.elapsed_ms)) "."
                     }
                 }
             }

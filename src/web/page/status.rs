@@ -1,11 +1,11 @@
 //! How it stands: the state, what does not work, and what a person may do about all of it.
 
+use crate::text::human;
 use maud::{Markup, PreEscaped, html};
 
 use super::parts::{clock, form, number, ticked, when};
 use super::{Frame, Hand, parts};
 use crate::model::State;
-use crate::report::messages;
 use crate::report::status::{About, Duty, Mode, Status, Trouble};
 
 /// The state in one word, since when, what it means, and the figures it follows from.
@@ -57,20 +57,20 @@ fn says(status: &Status) -> String {
         (Duty::Starting, State::Pending) => "Starting: nothing was looked at so far.".to_owned(),
         (_, State::Pending) if status.plan.is_none() => "Nothing was looked at so far.".to_owned(),
         (_, State::Pending) => {
-            let changes = messages::count(status.figures.pending, "change");
+            let changes = human::count(status.figures.pending, "change");
             let rest =
                 if status.mode == Mode::DryRun { "nobody makes them: this is a dry run" } else { "not made yet" };
             format!("{changes} planned, {rest}.")
         }
         (_, State::Held) => {
-            let changes = messages::count(status.figures.held, "change");
+            let changes = human::count(status.figures.held, "change");
             let wait = if status.figures.held == 1 { "waits" } else { "wait" };
             format!("Everything works, and {changes} {wait} for a person.")
         }
         (_, State::Degraded) => "Something does not work. Nothing is taken away for lack of an answer.".to_owned(),
         (_, State::Frozen) => status.freeze.as_ref().map_or_else(String::new, |freeze| {
             let what = if freeze.scope == "all" { "Nothing is written to Logto" } else { "Nothing is taken away" };
-            let (until, who, reason) = (messages::moment(freeze.until), &freeze.who, &freeze.reason);
+            let (until, who, reason) = (human::datetime(freeze.until), &freeze.who, &freeze.reason);
             format!("{what} until {until}, says {who}: {reason}")
         }),
     }

@@ -1,5 +1,6 @@
 //! One user: why they hold what they hold, target by target, and everything that happened to it.
 
+use crate::text::human;
 use maud::{Markup, html};
 
 use super::parts::{segment, ticked, when};
@@ -49,7 +50,7 @@ pub fn person(frame: Frame<'_>, person: Person<'_>) -> String {
                 }
             }
             @if !silent.is_empty() {
-                p.reporter { (messages::count(silent.len() as u64, "other target")) ": not held, and no order speaks of it." }
+                p.reporter { (human::count(silent.len() as u64, "other target")) ": not held, and no order speaks of it." }
             }
         }
         section #history data-live aria-labelledby="history-title" {
@@ -100,7 +101,7 @@ fn link(order: &OrderWhy, config: &str) -> Markup {
                 span.what { "order" } code { (order.order) }
                 span.reporter {
                     (order.standing) " in " (order.source)
-                    @if let Some(at) = order.paid_at { ", paid on " (messages::day(at.as_second())) }
+                    @if let Some(at) = order.paid_at { ", paid on " (human::day(at.as_second())) }
                 }
             }
             li { span.what { "product" } strong { (order.product_name) } span.reporter { (order.product) } }
@@ -114,11 +115,11 @@ fn ours(frame: Frame<'_>, target: &TargetWhy) -> Markup {
     html! {
         @if let Some(ours) = &target.ours {
             p.reason {
-                "In the ledger since " (messages::moment(ours.since)) " (" (when(ours.since, frame.now)) "), run "
+                "In the ledger since " (human::datetime(ours.since)) " (" (when(ours.since, frame.now)) "), run "
                 a href={ "/runs/" (segment(&ours.run)) } { (ours.run) }
                 ", for order " (ours.order) " of " (ours.source) "."
                 @if ours.undone > 0 {
-                    " Taken away by somebody else " (messages::count(u64::from(ours.undone), "time")) "."
+                    " Taken away by somebody else " (human::count(u64::from(ours.undone), "time")) "."
                 }
             }
         }

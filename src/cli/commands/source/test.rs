@@ -6,6 +6,7 @@
 //!
 //! Exit codes: 0 printed, 1 the source could not be read.
 
+use crate::text::human;
 use std::path::PathBuf;
 
 use super::{Context, Exit, Failure, Output, say};
@@ -13,12 +14,12 @@ use crate::cli::bootstrap::{load, simulate, state_beside};
 use crate::config::settings::Config;
 use crate::config::settings::source::{SourceKind, SourceSettings};
 use crate::pass::active::set_up;
-use crate::report::messages::count;
 use crate::report::{json, table};
 use crate::source::probe::{Again, Follows, Sorted, Trial};
 use crate::source::recording::RecordingError;
 use crate::source::{Read, Source, Step};
 use crate::text::clean;
+use human::count;
 
 /// What can be recorded.
 const RECORDABLE: &str = "presets and `kind: http` can be recorded; a file of orders is one already";
