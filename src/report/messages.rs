@@ -2,7 +2,6 @@
 
 use crate::text::human;
 use std::collections::BTreeSet;
-use std::error::Error;
 
 use jiff::Timestamp;
 

@@ -1,8 +1,6 @@
 //! The ten promises, each with a test of its name: a whole pass, or the binary, does not break it. What must
 //! hold of every plan in every world is in [`of_a_plan`].
 
-mod of_a_plan;
-
 use entitled::model::{OrderId, UserId};
 use entitled::pass::PassScope;
 use entitled::sandbox::{APP_SECRET, Fault, Rule, SHOP_TOKEN};
@@ -10,12 +8,12 @@ use entitled::store::Verb;
 use jiff::SignedDuration;
 
 use crate::daemon::{ALWAYS, Live};
-use crate::support::binary::{Town, file_for};
 use crate::support::gate::Shut;
+use crate::support::home::{Town, file_for};
 use crate::support::stage::{NO_LIMITS, PRODUCTS, Stage, file, usual};
-use crate::{kill, tidy};
+use crate::{crash, tidy};
 
-pub(crate) use of_a_plan::hold;
+pub(crate) use crate::support::oracle::promises::hold;
 
 /// A product of the demo's file.
 const PRO: &str = "prd_01H9PRO";
@@ -154,8 +152,8 @@ async fn promise_6_a_broken_file_changes_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promise_7_killed_at_a_write_it_converges() {
     for shut in [Shut::Before, Shut::After] {
-        assert!(kill::grants_killed_at(2, shut).await, "a write was caught");
-        assert!(kill::revocations_killed_at(2, shut).await, "a write was caught");
+        assert!(crash::grants_killed_at(2, shut).await, "a write was caught");
+        assert!(crash::revocations_killed_at(2, shut).await, "a write was caught");
     }
 }
 

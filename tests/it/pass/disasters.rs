@@ -10,7 +10,7 @@ use entitled::sandbox::{Fault, Rule};
 use entitled::text::Color;
 use jiff::SignedDuration;
 
-use crate::support::binary::Town;
+use crate::support::home::Town;
 use crate::support::stage::{Passed, Stage, file, usual};
 
 /// What the usual file does not say: the limits as they are without it.

@@ -1,5 +1,6 @@
 //! Sources: what they read, and what they refuse to take for an answer.
 
+mod adjustments;
 mod auth;
 mod contract;
 mod documented;
@@ -9,7 +10,6 @@ mod increments;
 mod lines;
 mod lookups;
 mod mapping;
-mod overlays;
 mod pages;
 mod rechecks;
 mod stripe;

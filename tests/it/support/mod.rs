@@ -1,8 +1,10 @@
 //! What several test modules share.
 
-pub(crate) mod binary;
+pub(crate) mod builders;
 pub(crate) mod gate;
 pub(crate) mod golden;
+pub(crate) mod home;
+pub(crate) mod oracle;
 pub(crate) mod preset;
 pub(crate) mod program;
 pub(crate) mod replay;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{File, files, root};
-use crate::support::binary::Home;
+use crate::support::home::Home;
 
 /// Every document of a YAML text.
 fn documents(file: &File) -> Vec<Value> {

@@ -20,7 +20,7 @@ use entitled::source::Source;
 use entitled::text::Color;
 use serde_json::Value;
 
-use crate::support::binary::{Home, Town, file_for};
+use crate::support::home::{Home, Town, file_for};
 
 /// Stands between the program and a server, and notes every credential that passes.
 pub(crate) struct Spy {

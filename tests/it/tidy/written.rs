@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{files, root};
-use crate::support::binary::Home;
+use crate::support::home::Home;
 
 /// The subcommands, as `--help` lists them.
 fn subcommands(home: &Home) -> BTreeSet<String> {

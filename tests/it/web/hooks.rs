@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, stream};
 
 use super::{Got, Web, state};
 use crate::daemon::{Live, QUICK, RARELY};
-use crate::support::binary::demo_file;
+use crate::support::home::demo_file;
 use crate::support::program::{Program, until};
 use crate::support::stage::matching;
 

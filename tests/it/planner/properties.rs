@@ -17,8 +17,9 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-use crate::worlds::{DAY, catalog, days, membership, organization_role, role, rule};
-use crate::{aftermath, promises};
+use crate::promises;
+use crate::support::builders::worlds::{DAY, catalog, days, membership, organization_role, role, rule};
+use crate::support::oracle::aftermath;
 
 const NOW: i64 = 60 * DAY;
 const USERS: u32 = 4;

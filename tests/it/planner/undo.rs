@@ -6,7 +6,7 @@ use entitled::planner::input::{Coverage, Freeze};
 use entitled::planner::{Bound, Cause, Gap, Hold, Inverse, Plan, PlanInput, undo};
 
 use super::{DAY, NOW, Scene, actions, holds, one_role};
-use crate::worlds::purchase;
+use crate::support::builders::worlds::purchase;
 
 fn inverse(verb: Verb, user: u32) -> Inverse {
     let (order, product) = (Some(OrderKey(user)), Some(ProductIx(0)));

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
-use crate::support::binary::Home;
+use crate::support::home::Home;
 use crate::support::replay::{Line, Replay};
 
 /// What must not leave the machine that recorded.

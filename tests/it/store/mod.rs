@@ -1,14 +1,14 @@
 //! The store: real files in a directory that vanishes with the test.
 
-mod by_hand;
+mod adjustments;
 mod care;
 mod file;
 mod killed;
 mod ledger;
+mod manual;
 mod orders;
 mod purchases;
 mod runs;
-mod said;
 mod upgrade;
 
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::binary::Home;
+use crate::support::home::Home;
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))

@@ -7,8 +7,8 @@ use entitled::web::api::{Call, OPENAPI};
 use serde_json::Value;
 
 use super::{Ask, Desk, json, over, samples};
-use crate::page::schema::misfits;
 use crate::support::stage::Stage;
+use crate::web::page::schema::misfits;
 
 fn document() -> Value {
     serde_json::from_str(OPENAPI).unwrap()

@@ -2,7 +2,7 @@
 
 use entitled::store::Store;
 
-use crate::support::binary::Town;
+use crate::support::home::Town;
 use crate::support::stage::matching;
 
 const URL: &str = "https://entitled.example.com/hooks/logto";
@@ -30,14 +30,14 @@ async fn an_address_that_is_none_and_a_sandbox_are_refused() {
     let town = Town::demo().await;
     town.home.entitled(&["hooks", "logto", "--url", "https://entitled.example.com/"]).exits(1).complains(&["hint: "]);
     assert_eq!(matching(&town.logto.requests(), "POST", &["/api/hooks"]), 0);
-    let home = crate::support::binary::Home::demo();
+    let home = crate::support::home::Home::demo();
     home.entitled(&["hooks", "logto", "--url", URL]).exits(1).complains(&["sandbox", "hint: "]);
 }
 
 /// Off loopback only with a token.
 #[test]
 fn a_server_for_others_needs_a_token() {
-    let home = crate::support::binary::Home::demo();
+    let home = crate::support::home::Home::demo();
     let refused = home.entitled(&["run", "--listen", "0.0.0.0:0"]).exits(1);
     refused.complains(&["ENTITLED_API_TOKEN", "hint: "]);
     home.entitled(&["run", "--listen", "somewhere"]).exits(64).complains(&["127.0.0.1:8787"]);

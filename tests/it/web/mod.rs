@@ -1,9 +1,11 @@
 //! The daemon's own server over real HTTP: what it says, whom it lets in, what it bears.
 
+pub(crate) mod browser;
 mod deliveries;
 mod guard;
 mod hooks;
 mod metrics;
+pub(crate) mod page;
 
 use entitled::daemon::Mode;
 use entitled::model::State;

@@ -7,7 +7,7 @@ use entitled::model::{
 use entitled::planner::desired::{Claim, Desired, Ending, FOREVER, Origin, State, desired, statements};
 use jiff::Timestamp;
 
-use crate::worlds::{DAY, catalog, days, purchase, role, rule};
+use crate::support::builders::worlds::{DAY, catalog, days, purchase, role, rule};
 
 const TARGET: TargetIx = TargetIx(0);
 const BUYER: UserIx = UserIx(0);

@@ -4,7 +4,7 @@ use entitled::model::State;
 use entitled::report::status::{About, Duty, Mode, Status, Trouble};
 use serde_json::Value;
 
-use crate::support::binary::{Home, Town};
+use crate::support::home::{Home, Town};
 
 #[test]
 fn before_the_first_pass_it_is_pending() {
@@ -69,7 +69,7 @@ async fn a_daemon_that_listens_is_asked() {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
     let home = Home::demo();
-    let text = crate::support::binary::demo_file();
+    let text = crate::support::home::demo_file();
     home.write("entitlements.yaml", &text.replace("prune: owned", &format!("listen: {address}\nprune: owned")));
     let ran = home.entitled(&["status"]).exits(1);
     assert!(ran.out.starts_with("Degraded since ") && ran.err.is_empty(), "{}{}", ran.out, ran.err);
@@ -81,7 +81,7 @@ async fn a_daemon_that_listens_is_asked() {
 /// The demo, which asks no daemon that happens to run here.
 fn quiet_home() -> Home {
     let home = Home::demo();
-    let text = crate::support::binary::demo_file();
+    let text = crate::support::home::demo_file();
     home.write("entitlements.yaml", &text.replace("prune: owned", "listen: off\nprune: owned"));
     home
 }

@@ -4,7 +4,7 @@
 
 mod driver;
 
-use crate::support::binary::demo_file;
+use crate::support::home::demo_file;
 use crate::support::program::{Program, Started};
 use driver::{Browser, Script};
 

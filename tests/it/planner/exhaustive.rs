@@ -8,8 +8,9 @@ use entitled::planner::input::{
 };
 use entitled::planner::{Hold, Plan, PlanInput, Verb, plan};
 
-use crate::worlds::{catalog, membership, organization_role, role, rule};
-use crate::{aftermath, promises};
+use crate::promises;
+use crate::support::builders::worlds::{catalog, membership, organization_role, role, rule};
+use crate::support::oracle::aftermath;
 
 /// Maps to every target.
 const MAPPED: ProductIx = ProductIx(0);

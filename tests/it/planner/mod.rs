@@ -1,5 +1,10 @@
 //! Single plans worth reading: what each hold waits for, from orders to plan.
 
+pub(crate) mod desired;
+pub(crate) mod exhaustive;
+pub(crate) mod limits;
+pub(crate) mod pairs;
+pub(crate) mod properties;
 mod undo;
 
 use std::collections::BTreeSet;
@@ -15,7 +20,7 @@ use entitled::planner::limits::Over;
 use entitled::planner::{Bound, Cause, Doubt, Gap, Hold, Plan, PlanInput, Verb, plan};
 
 use crate::promises;
-use crate::worlds::{DAY, catalog, days, membership, organization_role, purchase, role, rule};
+use crate::support::builders::worlds::{DAY, catalog, days, membership, organization_role, purchase, role, rule};
 
 const NOW: i64 = 100 * DAY;
 const BUYER: UserIx = UserIx(0);

@@ -15,8 +15,8 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::binary::{Home, Town, demo_file};
 use crate::support::golden::Golden;
+use crate::support::home::{Home, Town, demo_file};
 
 #[test]
 fn check_says_that_a_valid_file_is_valid() {
@@ -79,7 +79,7 @@ fn plan_shows_the_demo_in_four_forms() {
         let ran = home.entitled(&["plan", "--output", form]).exits(0);
         assert_eq!(ran.err, "", "{form}");
         assert!(!ran.out.contains('\u{1b}'), "{form} goes to a pipe and has no colours");
-        golden.compare(&format!("commands/plan.{file}"), &scrubbed(&ran.out));
+        golden.compare(&format!("cli/plan.{file}"), &scrubbed(&ran.out));
     }
     assert_eq!(home.entitled(&["plan"]).exits(0).out, home.entitled(&["plan", "-o", "text"]).exits(0).out);
     golden.settle();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use entitled::model::{Email, Standing, Target, TargetIx};
 
-use crate::worlds::{catalog, membership, organization_role, role};
+use crate::support::builders::worlds::{catalog, membership, organization_role, role};
 
 #[test]
 fn every_standing_has_a_word_of_its_own() {

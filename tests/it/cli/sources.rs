@@ -5,7 +5,7 @@ use entitled::config::settings::source::{HttpSource, SourceKind};
 use entitled::config::{Env, Presets, check_text};
 use serde_json::{Value, json};
 
-use crate::support::binary::{Home, demo_file};
+use crate::support::home::{Home, demo_file};
 use crate::support::replay::{Line, Replay};
 
 #[test]

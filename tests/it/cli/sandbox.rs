@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::support::binary::Home;
+use crate::support::home::Home;
 
 /// A sandbox that runs, and is ended when dropped.
 pub(super) struct Sandbox {

@@ -1,6 +1,6 @@
 //! What cannot be used is said with its mend, and changes nothing.
 
-use crate::support::binary::{Home, Ran, Town};
+use crate::support::home::{Home, Ran, Town};
 use crate::support::replay::Replay;
 
 /// Runs every command that could write, each of which must refuse in the same words. Nothing is written.

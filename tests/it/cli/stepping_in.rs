@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::binary::Home;
+use crate::support::home::Home;
 
 fn trail(home: &Home, user: &str) -> Vec<Value> {
     let ran = home.entitled(&["history", user, "--output", "json"]).exits(0);

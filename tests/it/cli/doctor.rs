@@ -3,7 +3,7 @@
 use entitled::sandbox::{APP_ID, APP_SECRET, Fault, NOSCOPE_ID, Rule};
 use serde_json::Value;
 
-use crate::support::binary::{Home, Ran, Town, demo_file};
+use crate::support::home::{Home, Ran, Town, demo_file};
 
 /// A checkup as a program reads it.
 struct Checkup(Vec<Value>);

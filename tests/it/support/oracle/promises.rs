@@ -10,8 +10,8 @@ use entitled::planner::input::{Coverage, Freeze, LedgerTrust, Recheck};
 use entitled::planner::limits::Over;
 use entitled::planner::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, PlanInput, Verb, plan};
 
-use crate::aftermath::insert;
-use crate::facts::{
+use super::aftermath::insert;
+use super::facts::{
     Cell, Evidence, acts, cell, cells, claim, evidence, held, is_asked, kept, membership_for, of, owned, protected,
     rereads, roles_within, takes_along, vanished, wanted,
 };
@@ -309,8 +309,11 @@ fn explains_itself(world: PlanInput<'_>, plan: &Plan) {
 }
 
 fn runs_in_an_order_that_works(world: PlanInput<'_>, plan: &Plan) {
-    let place =
-        |verb, cell| plan.actions.iter().position(|action| (action.verb, crate::facts::cell(action)) == (verb, cell));
+    let place = |verb, cell| {
+        plan.actions
+            .iter()
+            .position(|action| (action.verb, crate::support::oracle::facts::cell(action)) == (verb, cell))
+    };
     for (at, action) in plan.actions.iter().enumerate() {
         for role in roles_within(world, action.target) {
             let Some(with) = place(action.verb, (role, action.user)) else { continue };

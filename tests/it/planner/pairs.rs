@@ -7,8 +7,8 @@ use entitled::planner::desired::{Ending, Origin, State};
 use entitled::planner::input::{Coverage, LedgerTrust};
 use entitled::planner::{Bound, Cause, Hold, Plan, Verb};
 
-use crate::exhaustive::{Cell, Frame, Owner, Shop, Small, floor, judged};
-use crate::worlds::role;
+use super::exhaustive::{Cell, Frame, Owner, Shop, Small, floor, judged};
+use crate::support::builders::worlds::role;
 
 const BARE: Cell = Cell { claim: None, held: false, asked: true, owner: Owner::Nobody, tied: false };
 const OURS: Owner = Owner::Claimed(Ownership::Granted);

@@ -1,0 +1,3 @@
+//! Values that tests are made of.
+
+pub(crate) mod worlds;

@@ -1,0 +1,5 @@
+//! What must hold of every plan, said without the planner.
+
+pub(crate) mod aftermath;
+pub(crate) mod facts;
+pub(crate) mod promises;
