@@ -19,7 +19,7 @@ pub use ids::{
     OrderId, OrderKey, OrganizationId, OrganizationRoleId, ProductId, ProductIx, RoleId, RunId, SourceName, TargetIx,
     UserId, UserIx,
 };
-pub use order::{Adjustment, Item, Order, Override, Standing};
+pub use order::{Adjustment, Item, Order, Override, Recheck, Standing};
 pub use policy::{Limit, Limits, Protect, Prune};
 pub use purchase::Purchase;
 pub use target::{Grant, Ownership, Target, TargetKind, Verb};

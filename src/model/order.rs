@@ -148,3 +148,14 @@ pub struct Override {
     /// Since when, where the item tells.
     pub ended_at: Option<Timestamp>,
 }
+
+/// What came of reading one order again by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Recheck {
+    /// The payment API said it again just now.
+    Confirmed,
+    /// This source cannot read one order by id; the list is all there is.
+    Unsupported,
+    /// The payment API did not answer, or does not know the order any more.
+    Failed,
+}

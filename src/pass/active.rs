@@ -7,10 +7,6 @@ use crate::text::human;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
-use super::PassContext;
-use super::observe::Progress;
 use crate::config::settings::source::{Auth, SourceKind, SourceSettings};
 use crate::config::settings::{Config, LogtoEndpoint};
 use crate::logto;
@@ -19,7 +15,6 @@ use crate::model::{Catalog, SourceName};
 use crate::report::Origin;
 use crate::secret::Secret;
 use crate::source::{Source, SourceError};
-use crate::store::Store;
 
 /// Where the simulators answer, when the file asks for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,18 +136,6 @@ impl ActiveConfig {
             tracing::warn!(line = problem.line, hint, "{}", problem.message);
         }
         Ok(())
-    }
-
-    /// What a pass needs to look.
-    pub fn context<'a>(
-        &'a self,
-        store: &'a Store,
-        unread: &'a BTreeSet<SourceName>,
-        progress: Progress<'a>,
-        now: Timestamp,
-    ) -> PassContext<'a> {
-        let Self { config, origin, catalog, sources, reader, .. } = self;
-        PassContext { config, origin, catalog, reader, sources, unread, store, progress, now }
     }
 
     /// The names of all sources.

@@ -8,14 +8,48 @@ use jiff::Timestamp;
 
 use super::observe::Observed;
 use super::snapshot::Snapshot;
-use super::{PassContext, PassError, PlannedPass};
-use crate::model::{OrderKey, RunId, TargetIx, UserId, UserIx};
+use super::{PassContext, PassError};
+use crate::logto::LogtoError;
+use crate::model::users::UserIndex;
+use crate::model::{Catalog, Grant, OrderKey, RunId, TargetIx, UserId, UserIx};
 use crate::planner::approval::held_sets;
 use crate::planner::desired::Desired;
 use crate::planner::input::{Actual, PlanConstraints};
 use crate::planner::{Plan, Verb};
-use crate::report::{Names, OrderName, Waiting, view};
+use crate::report::{Names, OrderName, PlanDocument, Waiting, view};
 use crate::store::{Store, StoreError, StoredBuyer};
+
+/// What a pass saw and wants.
+#[derive(Debug)]
+pub struct PlannedPass {
+    /// The plan, in numbers.
+    pub plan: Plan,
+    /// The plan, in words.
+    pub view: PlanDocument,
+    /// The catalog with the products and targets that only the ledger knows.
+    pub catalog: Catalog,
+    /// The users of this pass.
+    pub user_index: UserIndex,
+    /// The orders that the plan speaks of.
+    pub orders: BTreeMap<OrderKey, OrderName>,
+    /// Targets that could not be read, and why.
+    pub troubles: Vec<(String, LogtoError)>,
+    /// The next instant at which an entitlement or a grace ends by itself.
+    pub next_change: Option<Timestamp>,
+    /// Held sets that somebody let through and that are part of the plan now, by digest.
+    pub approvals: Vec<String>,
+    /// When it looked.
+    pub(super) at: Timestamp,
+    /// Calls to Logto before the pass began.
+    pub(super) calls_before: u64,
+}
+
+impl PlannedPass {
+    /// The grant that an index into the catalog and one into the roster name.
+    pub fn grant(&self, target: TargetIx, user: UserIx) -> Grant {
+        Grant { user: self.user_index.id(user).clone(), target: self.catalog.target(target).target.clone() }
+    }
+}
 
 /// A plan, and what it was made from.
 pub(crate) struct PassDraft {

@@ -6,8 +6,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::model::Recheck;
 use crate::model::{Order, OrderId, OrderKey};
-use crate::planner::input::Recheck;
 use crate::source::{Lookup, Read, Scope, Source, SourceError, Step, apply_overrides};
 use crate::store::{Confirmed, Cursor, Store, StoreError};
 

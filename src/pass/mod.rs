@@ -12,6 +12,7 @@
 
 pub mod active;
 pub mod apply;
+mod context;
 pub mod directory;
 mod draft;
 pub mod explain;
@@ -28,119 +29,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::clock;
-use crate::config::settings::{Config, Logto};
-use crate::logto::{LogtoError, Reader, Writer, name_forgotten};
-use crate::model::users::UserIndex;
-use crate::model::{Catalog, Grant, OrderKey, Resolution, Rule, RunId, SourceName, TargetIx, UserId, UserIx};
-use crate::planner::input::{PlanConstraints, Recheck};
-use crate::planner::{Plan, Verify, plan};
+use crate::config::settings::Logto;
+use crate::logto::{Writer, name_forgotten};
+use crate::model::Recheck;
+use crate::model::{Catalog, OrderKey, Resolution, Rule, RunId, TargetIx, UserId};
+use crate::planner::input::PlanConstraints;
+use crate::planner::{Verify, plan};
 use crate::report::run::RunReport;
-use crate::report::{OrderName, Origin, PlanDocument};
 use crate::shutdown::Shutdown;
-use crate::source::Source;
 use crate::store::{Outcome, Run, RunEnd, RunKind, Scope, Store, StoreError, StoredBuyer};
 use active::ActiveConfig;
 use apply::{Executor, apply};
-use observe::Progress;
 use snapshot::{Snapshot, widen};
 use waiting::waiting;
 
+pub use context::{PassContext, PassError, PassScope};
+pub use draft::PlannedPass;
 pub(crate) use draft::{PassDraft, gated};
-
-/// Whom a pass looks at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PassScope {
-    /// Every target, walked.
-    Full,
-    /// The buyers of these orders, asked for by id.
-    Quick(Vec<OrderKey>),
-}
-
-/// What a pass needs to look: nothing here can write to Logto.
-#[derive(Clone, Copy)]
-pub struct PassContext<'a> {
-    /// The configuration in force.
-    pub config: &'a Config,
-    /// Its file, digest and commit.
-    pub origin: &'a Origin,
-    /// Its catalog, resolved against Logto.
-    pub catalog: &'a Catalog,
-    /// Asks Logto.
-    pub reader: &'a Reader,
-    /// Asks the payment APIs.
-    pub sources: &'a [Source],
-    /// Those of them whose last read failed, or that were never read.
-    pub unread: &'a BTreeSet<SourceName>,
-    /// What is known already.
-    pub store: &'a Store,
-    /// Told how long reads come along.
-    pub progress: Progress<'a>,
-    /// The time of the pass.
-    pub now: Timestamp,
-}
-
-/// What a pass saw and wants.
-#[derive(Debug)]
-pub struct PlannedPass {
-    /// The plan, in numbers.
-    pub plan: Plan,
-    /// The plan, in words.
-    pub view: PlanDocument,
-    /// The catalog with the products and targets that only the ledger knows.
-    pub catalog: Catalog,
-    /// The users of this pass.
-    pub user_index: UserIndex,
-    /// The orders that the plan speaks of.
-    pub orders: BTreeMap<OrderKey, OrderName>,
-    /// Targets that could not be read, and why.
-    pub troubles: Vec<(String, LogtoError)>,
-    /// The next instant at which an entitlement or a grace ends by itself.
-    pub next_change: Option<Timestamp>,
-    /// Held sets that somebody let through and that are part of the plan now, by digest.
-    pub approvals: Vec<String>,
-    /// When it looked.
-    at: Timestamp,
-    /// Calls to Logto before the pass began.
-    calls_before: u64,
-}
-
-/// Why a pass could not look.
-#[derive(Debug, thiserror::Error)]
-pub enum PassError {
-    /// Logto, or the way to it.
-    #[error("Logto could not be read")]
-    Logto(#[from] LogtoError),
-    /// Our own file.
-    #[error("the store could not be used")]
-    Store(#[from] StoreError),
-}
-
-impl PassScope {
-    /// `full` or `quick`.
-    pub fn word(&self) -> &'static str {
-        match self {
-            PassScope::Full => "full",
-            PassScope::Quick(_) => "quick",
-        }
-    }
-}
-
-impl PlannedPass {
-    /// The grant that an index into the catalog and one into the roster name.
-    pub fn grant(&self, target: TargetIx, user: UserIx) -> Grant {
-        Grant { user: self.user_index.id(user).clone(), target: self.catalog.target(target).target.clone() }
-    }
-}
-
-impl PassError {
-    /// What would mend it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            PassError::Logto(error) => error.hint(),
-            PassError::Store(error) => error.hint(),
-        }
-    }
-}
 
 /// Looks and plans; changes nothing in Logto.
 pub async fn plan_pass(context: PassContext<'_>, span: &PassScope) -> Result<PlannedPass, PassError> {

@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::desired::{Ending, Past};
-use super::input::{LedgerTrust, LimitUsage, Presence, Recheck};
+use super::input::{LedgerTrust, LimitUsage, Presence};
 use super::limits::Over;
 use super::{Action, Bound, Cause, Doubt, Held, Hold, Plan, PlanInput, Verb, limits, line};
+use crate::model::Recheck;
 use crate::model::{Limit, OrderKey, Target, TargetIx, UserIx};
 
 /// Holds what a commit would give beyond the limit of the day. Sales and drift pass.

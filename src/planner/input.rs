@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Limits, OrderKey, Ownership, ProductIx, Prune, TargetIx, UserIx, Verb};
+use crate::model::{Limits, OrderKey, Ownership, ProductIx, Prune, Recheck, TargetIx, UserIx, Verb};
 
 /// Every grant on a managed target that Logto holds, by target, in the order of the catalog's targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -196,15 +196,4 @@ pub enum LedgerTrust {
     Fresh,
     /// At least one has.
     Seasoned,
-}
-
-/// What came of reading one order again by id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Recheck {
-    /// The payment API said it again just now.
-    Confirmed,
-    /// This source cannot read one order by id; the list is all there is.
-    Unsupported,
-    /// The payment API did not answer, or does not know the order any more.
-    Failed,
 }

@@ -1,10 +1,11 @@
 //! Every small world of one role, and every small world of one organization with a role in it: the
 //! promises hold in each of them.
 
+use entitled::model::Recheck;
 use entitled::model::{Catalog, Limit, Limits, OrderKey, Ownership, ProductIx, Prune, Target, UserIx};
 use entitled::planner::desired::{Claim, Desired, Ending, FOREVER, Origin, Past, State};
 use entitled::planner::input::{
-    Actual, Coverage, Holding, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints, Recheck,
+    Actual, Coverage, Holding, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints,
 };
 use entitled::planner::{Hold, Plan, PlanInput, Verb, plan};
 

@@ -9,12 +9,13 @@ mod undo;
 
 use std::collections::BTreeSet;
 
+use entitled::model::Recheck;
 use entitled::model::{
     Catalog, Limit, Limits, OrderKey, Ownership, ProductIx, Prune, Purchase, Standing, Target, TargetIx, UserIx,
 };
 use entitled::planner::desired::{Ending, desired};
 use entitled::planner::input::{
-    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints, Recheck,
+    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints,
 };
 use entitled::planner::limits::Over;
 use entitled::planner::{Bound, Cause, Doubt, Gap, Hold, Plan, PlanInput, Verb, plan};

@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use entitled::model::Recheck;
 use entitled::model::{
     Catalog, Limit, Limits, OrderKey, Ownership, Policy, ProductIx, Prune, Purchase, Rule, Standing, TargetIx, UserIx,
     Verdict,
 };
 use entitled::planner::desired::{Desired, desired};
 use entitled::planner::input::{
-    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints, Recheck,
+    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints,
 };
 use entitled::planner::{Action, Plan, PlanInput, Verb, plan};
 use proptest::prelude::*;

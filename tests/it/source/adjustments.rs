@@ -1,8 +1,8 @@
 //! Refunds and disputes that never touch the row of the order: they are found, kept, and given back.
 
+use entitled::model::Recheck;
 use entitled::model::{Order, Standing};
 use entitled::pass::ingest::{IngestError, Ingested, ReadScope, ingest, reread};
-use entitled::planner::input::Recheck;
 use entitled::source::{Source, SourceError};
 use entitled::store::{Store, StoredOrder};
 use jiff::{SignedDuration, Timestamp};

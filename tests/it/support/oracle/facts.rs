@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use entitled::model::Recheck;
 use entitled::model::{Target, TargetIx, UserIx};
 use entitled::planner::desired::{Claim, Ending, Past, State};
-use entitled::planner::input::{Coverage, OwnedGrant, Recheck};
+use entitled::planner::input::{Coverage, OwnedGrant};
 use entitled::planner::{Action, Plan, PlanInput, Verb};
 
 pub(crate) type Cell = (TargetIx, UserIx);

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeSet;
 
+use entitled::model::Recheck;
 use entitled::model::{Limit, Prune, TargetIx};
 use entitled::planner::desired::{Ending, Origin, State};
-use entitled::planner::input::{Coverage, Freeze, LedgerTrust, Recheck};
+use entitled::planner::input::{Coverage, Freeze, LedgerTrust};
 use entitled::planner::limits::Over;
 use entitled::planner::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, PlanInput, Verb, plan};
 
