@@ -70,9 +70,10 @@ fn mapping(criterion: &mut Criterion) {
     let settings = settings("http://127.0.0.1:1");
     let SourceKind::Http(http) = &settings.kind else { unreachable!("a preset is an HTTP source") };
     let mapper = Mapper::new(&http.map, &http.status);
+    let now = jiff::Timestamp::now();
     let raw = order(7);
     criterion.bench_function("mapping of one order of two lines", |bencher| {
-        bencher.iter_batched(|| raw.clone(), |raw| black_box(mapper.order(raw)), BatchSize::SmallInput);
+        bencher.iter_batched(|| raw.clone(), |raw| black_box(mapper.order(raw, now)), BatchSize::SmallInput);
     });
     memory();
 }

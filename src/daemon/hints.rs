@@ -1,21 +1,23 @@
-//! What the loop makes of hints: the named orders are read again by id, the named users are looked for among
+//! What the loop makes of hints: the named orders are read again by id (see `follow`), the named users are looked for among
 //! the buyers, and the pass that follows looks at those. Nothing that a hint said is believed; one that was
 //! forged, repeated or late costs a read and changes nothing.
 //!
 //! Also what comes after a pass: what is said of it, and how long its sales have waited.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::follow::Followed;
 use super::trouble::{Trouble, trouble};
-use super::{Daemon, PendingWork, Targets};
+use super::{Daemon, PendingWork, Rest, Targets};
 use crate::clock;
-use crate::model::{OrderKey, UserId};
-use crate::pass::ingest::{IngestError, Refreshed};
-use crate::pass::{PassError, PassScope, PlannedPass, ingest};
+use crate::model::{OrderId, OrderKey, SourceName, UserId};
+use crate::pass::ingest::IngestError;
+use crate::pass::{PassError, PassScope, PlannedPass};
 use crate::report::run::{ActionOutcome, RunReport};
 use crate::report::status::About;
+use crate::source::Source;
 use crate::store::StoreError;
 
 /// Sales that are waited for; beyond that, the times of some are not taken.
@@ -49,27 +51,51 @@ impl Daemon {
             self.schedule.hurry(now);
         }
         tracing::debug!(orders = asked.orders.len(), users = asked.users.len(), targets = ?asked.targets, "hints");
-        self.asked = asked;
+        self.asked.join(asked);
+        // What is due by now is not asked for any more.
+        (self.asked.targets, self.asked.all_sources) = (Targets::Named, Targets::Named);
+        self.asked.sources.clear();
     }
 
-    /// Looks into what was asked for. Returns the orders that the pass is to be about.
-    pub(super) async fn look_into(&mut self, now: Timestamp) -> Vec<OrderKey> {
-        let PendingWork { orders, users, .. } = std::mem::take(&mut self.asked);
-        let mut touched = Vec::new();
-        for (name, id) in orders {
-            let sources = self.active.sources.clone();
-            let Some(source) = sources.iter().find(|source| *source.name() == name) else { continue };
-            match ingest::refresh_order(source, &self.store, &id, now).await {
-                Ok(Refreshed::Read(changed)) => touched.extend(changed),
-                Ok(Refreshed::Unsupported) => self.schedule.hurry_source(&name, now),
-                // The poll, which is due in any case, says whether that is a trouble.
-                Err(error @ IngestError::Source { .. }) => {
-                    tracing::warn!(source = %name, order = %id, %error, "a hint could not be followed");
-                    self.schedule.hurry_source(&name, now);
+    /// The orders that hints are about and that wait to be read, source by source.
+    pub(super) fn hinted_orders(&mut self) -> BTreeMap<SourceName, BTreeSet<OrderId>> {
+        let mut orders: BTreeMap<SourceName, BTreeSet<OrderId>> = BTreeMap::new();
+        for (source, order) in std::mem::take(&mut self.asked.orders) {
+            orders.entry(source).or_default().insert(order);
+        }
+        orders
+    }
+
+    /// Says what came of hints, and keeps what waits for the next turn. `polled`: whether the source was polled
+    /// well just after.
+    pub(super) fn note_followed(&mut self, source: &Source, followed: Followed, polled: bool) -> Vec<OrderKey> {
+        let Followed { touched, waiting, answered, failed, .. } = followed;
+        let name = source.name();
+        for (order, error) in failed {
+            match error {
+                // The poll says whether that is a trouble.
+                IngestError::Source { .. } => {
+                    let order = order.map(|order| order.to_string());
+                    tracing::warn!(source = %name, order, %error, "a hint could not be followed");
                 }
-                Err(error @ IngestError::Store(_)) => Trouble::from(error).tell(&mut self.publisher, now),
+                IngestError::Store(_) => Trouble::from(error).tell(&mut self.publisher, clock::now()),
             }
         }
+        if polled && source.polls_answer_hints() {
+            return touched;
+        }
+        // Where nothing got on, the next poll is soon enough to try again.
+        if answered > 0 && !waiting.is_empty() {
+            self.rest = Rest::Short;
+        }
+        self.asked.orders.extend(waiting.into_iter().map(|order| (name.clone(), order)));
+        touched
+    }
+
+    /// Looks into who was asked for. Returns the orders that the pass is to be about.
+    pub(super) async fn look_into(&mut self, now: Timestamp) -> Vec<OrderKey> {
+        let users = std::mem::take(&mut self.asked.users);
+        let mut touched = Vec::new();
         if !users.is_empty() {
             match self.orders_of(&users.into_iter().collect::<Vec<_>>()).await {
                 Ok(Some(orders)) => touched.extend(orders),

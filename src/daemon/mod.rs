@@ -7,6 +7,7 @@
 //! The configuration in force is the last one that was valid and whose names all resolved. A broken file,
 //! a missing one, or one that Logto does not bear out changes nothing but what is reported.
 
+mod follow;
 mod hints;
 mod log;
 pub mod metrics;
@@ -29,7 +30,8 @@ use tokio::signal::unix::{self, Signal, SignalKind};
 use tracing::Instrument as _;
 
 use crate::shutdown::Shutdown;
-pub use publisher::{HealthReporter, LiveState, StatusPublisher, StatusReader, frozen, run_status};
+pub use follow::{MANY, PER_TURN};
+pub use publisher::{HealthReporter, LiveState, StatusPublisher, StatusReader, frozen, odd, run_status};
 pub use schedule::Schedule;
 pub use trigger::{Hint, LONGEST, PendingWork, SETTLE, Targets, Trigger, TriggerReceiver, triggers};
 pub(crate) use trouble::trouble;
@@ -37,6 +39,7 @@ pub use watch::{Content, Pulse, Watch};
 
 pub use crate::report::status::Mode;
 
+use self::follow::{Poll, follow_hints};
 use self::reload::watched;
 use self::trouble::Trouble;
 use crate::config::Presets;
@@ -90,6 +93,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         publisher,
         triggers,
         asked: PendingWork::default(),
+        rest: Rest::Long,
         started: now,
         sales: BTreeSet::new(),
         shown: None,
@@ -121,6 +125,8 @@ struct Daemon {
     triggers: TriggerReceiver,
     /// Orders and users that hints are about, and that were not looked at yet.
     asked: PendingWork,
+    /// How long the loop rests after this turn.
+    rest: Rest,
     /// When the loop began.
     started: Timestamp,
     /// Orders that came in while this runs and whose grants are still to be made, for the time that takes.
@@ -131,6 +137,15 @@ struct Daemon {
     shown: Option<String>,
     reload: Reload,
     hangup: Option<Signal>,
+}
+
+/// How long the loop rests between two turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// Until something is due.
+    Long,
+    /// Only as long as it takes to see what came meanwhile: hints are left over.
+    Short,
 }
 
 /// Whether the file is to be read again without being told.
@@ -178,10 +193,9 @@ impl Daemon {
                 () = shutdown.wait() => return,
             }
         }
-        let now = clock::now();
         let reading = async {
-            let mut touched = self.look_into(now).await;
-            touched.extend(self.poll(now).await);
+            let mut touched = self.look_into(clock::now()).await;
+            touched.extend(self.read().await);
             touched.sort_unstable();
             touched.dedup();
             touched
@@ -191,6 +205,8 @@ impl Daemon {
             () = shutdown.wait() => return,
         };
         self.note_sales(&touched).await;
+        // Reads take their time, and what ended meanwhile has ended.
+        let now = clock::now();
         let span = if self.schedule.full_pass_due(now) {
             PassScope::Full
         } else if touched.is_empty() {
@@ -214,22 +230,40 @@ impl Daemon {
         }
     }
 
-    /// Polls every source that is due. One that fails keeps nothing from the others.
-    async fn poll(&mut self, now: Timestamp) -> Vec<OrderKey> {
-        let ActiveConfig { config, sources, .. } = &self.active;
-        let due = sources.iter().zip(&config.sources).filter(|(source, _)| self.schedule.poll_due(source.name(), now));
-        let polls = due.map(async |(source, settings)| {
+    /// Follows the hints about each source, and polls every one that is due. One that fails keeps nothing from the
+    /// others.
+    async fn read(&mut self) -> Vec<OrderKey> {
+        self.rest = Rest::Long;
+        let mut hinted = self.hinted_orders();
+        let ActiveConfig { config, sources, .. } = self.active.clone();
+        let (store, began) = (Arc::clone(&self.store), clock::now());
+        let all = sources.iter().zip(&config.sources).map(|(source, settings)| {
+            let orders = hinted.remove(source.name()).unwrap_or_default();
+            (source, settings, orders, self.schedule.poll_due(source.name(), began))
+        });
+        let asked = all.filter(|(.., orders, due)| *due || !orders.is_empty()).collect::<Vec<_>>();
+        let reads = asked.into_iter().map(async |(source, settings, orders, due)| {
+            let followed = follow_hints(source, &store, orders).await;
+            if !due && followed.poll == Poll::Scheduled {
+                return (source, settings.poll, followed, None);
+            }
             let full_read = settings.full_read.unwrap_or(config.schedule.full_read);
-            let taken = ingest(source, &self.store, ReadScope::Changes, full_read, now).await;
+            let now = clock::now();
+            let taken = ingest(source, &store, ReadScope::Changes, full_read, now).await;
             let rechecked = match &taken {
-                Ok(_) => recheck(source, &self.store, settings.poll, now).await,
+                Ok(_) => recheck(source, &store, settings.poll, now).await,
                 Err(_) => Ok(Vec::new()),
             };
-            (source.name(), settings.poll, taken, rechecked)
+            (source, settings.poll, followed, Some((taken, rechecked)))
         });
         let mut touched = Vec::new();
         // All at once: one shop that is slow does not keep the others waiting for their turn.
-        for (name, poll, taken, rechecked) in join_all(polls).await {
+        for (source, poll, followed, polled) in join_all(reads).await {
+            let now = clock::now();
+            let name = source.name();
+            let well = matches!(&polled, Some((Ok(_), _)));
+            touched.extend(self.note_followed(source, followed, well));
+            let Some((taken, rechecked)) = polled else { continue };
             match taken {
                 Ok(taken) => {
                     tracing::debug!(source = %name, orders = taken.orders, pages = taken.pages, "polled");
@@ -308,7 +342,10 @@ impl Daemon {
 
     /// Sleeps until something is due, or somebody wakes it.
     async fn sleep(&mut self, shutdown: &mut Shutdown) {
-        let mut due = self.schedule.next();
+        let mut due = match self.rest {
+            Rest::Long => self.schedule.next(),
+            Rest::Short => clock::now(),
+        };
         if matches!(self.reload, Reload::Wanted(_)) {
             due = due.min(clock::now() + SignedDuration::from_secs(5));
         }

@@ -20,10 +20,13 @@ use crate::report::status::{
 };
 use crate::report::{HeldChange, PlanDocument, TargetView};
 use crate::store::{Outcome, RunKind, RunRow, Store, StoreError};
+use crate::text::clean;
 use crate::{clock, store};
 
 /// So many passes are shown.
 const RUNS: u32 = 30;
+/// So many odd orders of a source are named.
+const ODD: u32 = 5;
 
 /// What the loop works on, once it has opened it: for whoever answers questions beside it. Reading only.
 #[derive(Clone, Debug)]
@@ -251,6 +254,9 @@ impl StatusPublisher {
         if self.draft.last_full_pass.is_none() {
             self.draft.last_full_pass = store.last_full_pass().await?;
         }
+        for source in &mut self.draft.sources {
+            (source.odd, source.odd_orders) = odd(store, &source.name).await?;
+        }
         self.metrics.store(store).await
     }
 
@@ -279,7 +285,17 @@ impl Drop for StatusPublisher {
 
 fn unasked(name: SourceName) -> SourceStatus {
     let (last_poll, last_success, next_poll, last_hint) = (None, None, None, None);
-    SourceStatus { name, last_poll, last_success, last_error: None, next_poll, orders: 0, last_hint }
+    SourceStatus {
+        name,
+        last_poll,
+        last_success,
+        last_error: None,
+        next_poll,
+        orders: 0,
+        last_hint,
+        odd: 0,
+        odd_orders: Vec::new(),
+    }
 }
 
 fn figures(view: &PlanDocument) -> Figures {
@@ -300,6 +316,16 @@ fn unmade(view: &PlanDocument, report: Option<&RunReport>) -> u64 {
     let Some(report) = report else { return wanted };
     let figures = report.figures();
     wanted.saturating_sub(figures.done + figures.already_so)
+}
+
+/// How many orders and rows of a source are odd, and some of them in words.
+pub async fn odd(store: &Store, source: &SourceName) -> Result<(u64, Vec<String>), StoreError> {
+    let odd = store.odd_orders(source, ODD).await?;
+    let said = odd.some.iter().map(|(id, odd)| {
+        let why: Vec<String> = odd.iter().map(ToString::to_string).collect();
+        clean(&format!("{id}: {}", why.join("; "))).into_owned()
+    });
+    Ok((odd.orders + odd.nameless, said.collect()))
 }
 
 /// A freeze as the store has it, as a status shows it.

@@ -130,6 +130,20 @@ impl Shared {
 }
 
 impl PendingWork {
+    /// Takes in all that somebody else asked for.
+    pub(super) fn join(&mut self, other: PendingWork) {
+        let PendingWork { orders, sources, users, targets, all_sources } = other;
+        if targets == Targets::All {
+            self.add(Hint::Targets);
+        }
+        if all_sources == Targets::All {
+            self.add(Hint::Everything);
+        }
+        sources.into_iter().for_each(|source| self.add(Hint::Source(source)));
+        orders.into_iter().for_each(|(source, order)| self.add(Hint::Order(source, order)));
+        users.into_iter().for_each(|user| self.add(Hint::User(user)));
+    }
+
     /// Takes one more in. What another one covers already is not kept.
     fn add(&mut self, hint: Hint) {
         match hint {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::clock;
 use crate::config::settings::source::SourceSettings;
-use crate::model::{Order, Standing};
+use crate::model::{ReadOrder, Standing};
 use crate::pass::active::{Simulators, set_up};
 use crate::report::checkup::Check;
 use crate::source::{Lookup, Read, Source, SourceError, Step};
@@ -82,7 +82,7 @@ fn steps(section: &str, failed: Option<&SourceError>) -> Vec<Check> {
     checks
 }
 
-fn mapped(section: &str, orders: &[Order]) -> Check {
+fn mapped(section: &str, orders: &[ReadOrder]) -> Check {
     let mut standings: BTreeMap<Standing, u64> = BTreeMap::new();
     for order in orders {
         *standings.entry(order.standing).or_default() += 1;
@@ -90,6 +90,17 @@ fn mapped(section: &str, orders: &[Order]) -> Check {
     let unknown = standings.get(&Standing::Unknown).copied().unwrap_or_default();
     let figures: Vec<String> = standings.iter().map(|(standing, count)| format!("{count} {standing}")).collect();
     let found = format!("{}: {}", human::count(orders.len() as u64, "order"), figures.join(", "));
+    let mut odd = orders.iter().filter(|order| !order.odd.is_empty());
+    if let Some(first) = odd.next() {
+        let others = match odd.count() {
+            0 => String::new(),
+            more => format!(", and {} more", human::count(more as u64, "odd order")),
+        };
+        let why: Vec<String> = first.odd.iter().map(ToString::to_string).collect();
+        let found = format!("{found}; `{}` is odd: {}{others}", first.id, why.join("; "));
+        let mend = "check the mapping: `entitled source test NAME` names every odd order of the page".to_owned();
+        return Check::note(section, PAGE, found, Some(mend));
+    }
     if unknown == 0 {
         return Check::ok(section, PAGE, found);
     }
@@ -101,7 +112,7 @@ fn mapped(section: &str, orders: &[Order]) -> Check {
     }
 }
 
-async fn by_id(section: &str, source: &Source, orders: &[Order]) -> Check {
+async fn by_id(section: &str, source: &Source, orders: &[ReadOrder]) -> Check {
     let Some(order) = orders.first() else { return Check::not_tried(section, GET, "there is no order to ask for") };
     let held = "until it can, what a refund would take away is held as `Unverified`".to_owned();
     match source.get(&order.id).await {

@@ -2,16 +2,19 @@
 //!
 //! Never imports another module of this crate, does no I/O and reads no clock.
 
+mod adjustments;
 mod buyer;
 mod catalog;
 mod health;
 mod ids;
+mod odd;
 mod order;
 mod policy;
 mod purchase;
 mod target;
 pub mod users;
 
+pub use adjustments::{Adjustment, Override, apply_overrides};
 pub use buyer::{Buyer, Email, Resolution};
 pub use catalog::{Catalog, Entitlement, Policy, Rule, TargetEntry, Verdict};
 pub use health::State;
@@ -19,7 +22,8 @@ pub use ids::{
     OrderId, OrderKey, OrganizationId, OrganizationRoleId, ProductId, ProductIx, RoleId, RunId, SourceName, TargetIx,
     UserId, UserIx,
 };
-pub use order::{Adjustment, Item, Order, Override, Recheck, Standing};
+pub use odd::{Odd, OddPart, Oddity, ReadOrder};
+pub use order::{Item, Order, Recheck, Standing};
 pub use policy::{Limit, Limits, Protect, Prune};
 pub use purchase::Purchase;
 pub use target::{Grant, Ownership, Target, TargetKind, Verb};

@@ -127,28 +127,6 @@ impl Item {
     }
 }
 
-/// What one item of an overlay says of an order, by its state now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Adjustment {
-    /// The place of the overlay in the file, from 0.
-    pub overlay: u16,
-    /// The item's own id.
-    pub item: String,
-    /// The order it is about.
-    pub order: OrderId,
-    /// What it makes of it; nothing where no rule fits, or the first that does says `paid`.
-    pub overrides: Option<Override>,
-}
-
-/// A standing that an overlay forces on an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Override {
-    /// Never one that entitles without any policy.
-    pub standing: Standing,
-    /// Since when, where the item tells.
-    pub ended_at: Option<Timestamp>,
-}
-
 /// What came of reading one order again by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Recheck {

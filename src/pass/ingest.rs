@@ -1,15 +1,21 @@
 //! Source -> store: reads what a payment API has to say and mirrors it.
 //!
 //! Every page is stored before the next is asked for; the cursor advances only when the whole read has
-//! succeeded. Never removes an order: what an API does not mention has not ended. Whatever is recorded has the
-//! marks of the source's overlays put on it first; `source::overlay` tells how they come and go.
+//! succeeded. Never removes an order: what an API does not mention has not ended.
+//!
+//! There is one way in: whatever brings an order (a poll, a full read, a hint, a recheck, the look before a
+//! revocation, a file, a recording) ends in [`take_in`], and the store puts on it what overlays say of it. So the
+//! same state of a shop gives the same stored order; `source::overlay` tells how marks come and go.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::Recheck;
-use crate::model::{Order, OrderId, OrderKey};
-use crate::source::{Lookup, Read, Scope, Source, SourceError, Step, apply_overrides};
+use crate::model::{OrderId, OrderKey, ReadOrder};
+use crate::source::{Lookup, Nameless, Read, Scope, Source, SourceError, Step, readable};
 use crate::store::{Confirmed, Cursor, Store, StoreError};
+
+/// Odd orders of one page that the log names one by one.
+const TOLD: usize = 10;
 
 /// How much of a source is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +83,7 @@ pub async fn ingest(
     };
     let failed = |error| IngestError::Source { name: source.name().to_string(), source: error };
     let mut touched = Vec::new();
-    let mut reading = source.read(read);
+    let mut reading = source.read_at(read, now);
     let mut old_marks = if same { OldMarks::Gone } else { OldMarks::Kept };
     let report = loop {
         let step = reading.next().await.map_err(failed)?;
@@ -90,19 +96,29 @@ pub async fn ingest(
             Step::Adjustments(adjustments) => {
                 store.keep_adjustments(source.name(), &adjustments, source.reading(), now).await?
             }
-            Step::Page(orders) => touched.extend(record(source, store, orders, now).await?),
+            Step::Page(orders) => touched.extend(take_in(source, store, &orders, now).await?),
             Step::Done(report) => break report,
         }
     };
     touched.extend(overlaid(source, store, now).await?);
+    tell_nameless(source, &report.nameless, cursor.nameless);
+    if report.scope == Scope::Full {
+        // All of it is stored, and none of it is taken for the whole: the next poll reads everything anew.
+        readable(report.odd, report.orders + report.nameless.rows).map_err(failed)?;
+    }
     let next = match report.scope {
         Scope::Full => Cursor {
             watermark: report.watermark.max(cursor.watermark),
             last_full_read: Some(now),
             last_full_count: Some(report.orders),
             reading: Some(source.reading()),
+            nameless: report.nameless.rows,
         },
-        Scope::Changes => Cursor { watermark: report.watermark.max(cursor.watermark), ..cursor },
+        Scope::Changes => Cursor {
+            watermark: report.watermark.max(cursor.watermark),
+            nameless: report.nameless.rows.max(cursor.nameless),
+            ..cursor
+        },
     };
     store.set_cursor(source.name(), &next).await?;
     touched.sort_unstable();
@@ -117,31 +133,34 @@ enum OldMarks {
     Gone,
 }
 
-/// Records orders with all that overlays say of them.
-async fn record(
+/// Takes orders in: the one way into the store.
+async fn take_in(
     source: &Source,
     store: &Store,
-    mut orders: Vec<Order>,
+    orders: &[ReadOrder],
     now: Timestamp,
 ) -> Result<Vec<OrderKey>, StoreError> {
-    if source.overlays() == 0 {
-        return Ok(store.record_orders(source.name(), &orders, now).await?.touched);
+    let recorded = store.record_orders(source.name(), orders, now).await?;
+    // Said once: an order that is as odd as before is not among these.
+    for (order, odd) in recorded.odd.iter().take(TOLD) {
+        let why: Vec<String> = odd.iter().map(ToString::to_string).collect();
+        tracing::warn!(source = %source.name(), %order, "this order is odd: {}", why.join("; "));
     }
-    let ids: Vec<&OrderId> = orders.iter().map(|order| &order.id).collect();
-    let adjusted = store.adjusted(source.name(), &ids).await?;
-    for order in &mut orders {
-        if let Some(adjustments) = adjusted.overrides.get(&order.id) {
-            apply_overrides(order, adjustments);
-        }
-    }
-    let recorded = store.record_orders(source.name(), &orders, now).await?;
-    if !adjusted.open.is_empty() {
-        store.close_adjustments(source.name(), &adjusted.open).await?;
+    if recorded.odd.len() > TOLD {
+        tracing::warn!(source = %source.name(), orders = recorded.odd.len() - TOLD, "and more orders are odd");
     }
     Ok(recorded.touched)
 }
 
-/// Records the orders of which an overlay says something new and that did not come along on the list: as they
+/// Names rows without an id, where there are more of them than the last read had.
+fn tell_nameless(source: &Source, nameless: &Nameless, before: u64) {
+    if nameless.rows > before {
+        let (rows, first) = (nameless.rows, nameless.first.join("; "));
+        tracing::warn!(source = %source.name(), rows, "rows that name no order are passed over: {first}");
+    }
+}
+
+/// Takes in the orders of which an overlay says something new and that did not come along on the list: as they
 /// are now, or where nobody can tell as they are stored.
 async fn overlaid(source: &Source, store: &Store, now: Timestamp) -> Result<Vec<OrderKey>, IngestError> {
     let mut touched = Vec::new();
@@ -149,17 +168,26 @@ async fn overlaid(source: &Source, store: &Store, now: Timestamp) -> Result<Vec<
         return Ok(touched);
     }
     for id in store.open_adjustments(source.name()).await? {
-        let found = source.get(&id).await;
+        let found = source.get_at(&id, now).await;
         let found = found.map_err(|error| IngestError::Source { name: source.name().to_string(), source: error })?;
-        let order = match found {
-            Lookup::Found(order) => Some(order),
-            Lookup::Missing | Lookup::TestMode | Lookup::Unsupported => {
-                store.find_order(source.name(), &id).await?.map(|stored| stored.order)
-            }
-        };
-        touched.extend(record(source, store, order.into_iter().collect(), now).await?);
+        touched.extend(match found {
+            Lookup::Found(order) => take_in(source, store, &[order], now).await?,
+            Lookup::Missing | Lookup::TestMode | Lookup::Unsupported => as_stored(source, store, &id, now).await?,
+        });
+    }
+    // What came back was an older state than the one that is known, which an overlay speaks of all the same.
+    for id in store.open_adjustments(source.name()).await? {
+        touched.extend(as_stored(source, store, &id, now).await?);
     }
     Ok(touched)
+}
+
+/// Takes an order in once more as it is stored, with all that overlays say of it by now.
+async fn as_stored(source: &Source, store: &Store, id: &OrderId, now: Timestamp) -> Result<Vec<OrderKey>, StoreError> {
+    match store.find_order(source.name(), id).await? {
+        Some(stored) => take_in(source, store, &[stored.into_read()], now).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Asks for some of the orders that back grants again, whoever waits longest first, and stores what is said of
@@ -184,7 +212,34 @@ pub async fn recheck(
 
 /// Reads one order again, stores what is said of it now, and tells whether that was possible.
 pub async fn reread(source: &Source, store: &Store, id: &OrderId, now: Timestamp) -> Result<Recheck, StoreError> {
-    ask(source, store, id, now).await.map(|(reread, _)| reread)
+    let answers = reread_all(source, store, std::slice::from_ref(id), now).await?;
+    Ok(answers.into_iter().next().unwrap_or(Recheck::Failed))
+}
+
+/// The same for several, in their order. What the overlays say is read first: a refund that was taken back is
+/// told of there, and not by the order.
+pub async fn reread_all(
+    source: &Source,
+    store: &Store,
+    ids: &[OrderId],
+    now: Timestamp,
+) -> Result<Vec<Recheck>, StoreError> {
+    let told = match catch_up(source, store, now).await {
+        Ok(overlays) => overlays == Overlays::Read,
+        Err(IngestError::Store(error)) => return Err(error),
+        Err(error) => {
+            tracing::warn!(source = %source.name(), %error, "what overlays say could not be read again");
+            false
+        }
+    };
+    let mut answers = Vec::with_capacity(ids.len());
+    for id in ids {
+        answers.push(match told {
+            true => ask(source, store, id, now).await?.0,
+            false => Recheck::Failed,
+        });
+    }
+    Ok(answers)
 }
 
 async fn ask(
@@ -193,9 +248,9 @@ async fn ask(
     id: &OrderId,
     now: Timestamp,
 ) -> Result<(Recheck, Vec<OrderKey>), StoreError> {
-    let reread = match source.get(id).await {
+    let reread = match source.get_at(id, now).await {
         Ok(Lookup::Found(order)) => {
-            let touched = record(source, store, vec![order], now).await?;
+            let touched = take_in(source, store, &[order], now).await?;
             store.note_check(source.name(), id, Confirmed::Yes, now).await?;
             return Ok((Recheck::Confirmed, touched));
         }
@@ -223,22 +278,67 @@ pub enum Refreshed {
     /// The order was read again; those that differ from what the store had. None where the payment API knows
     /// no such order: whoever gave the hint may have made it up.
     Read(Vec<OrderKey>),
-    /// This source cannot read one order by id.
+    /// This source cannot read one order by id, or was not read with these settings so far: only a poll can tell.
     Unsupported,
 }
 
-/// Reads the one order that a hint is about, and stores what is said of it now.
+/// Reads what the overlays say, and then the one order that a hint is about, and stores what is said of it now.
 pub async fn refresh_order(
     source: &Source,
     store: &Store,
     id: &OrderId,
     now: Timestamp,
 ) -> Result<Refreshed, IngestError> {
-    let found = source.get(id).await;
+    match catch_up(source, store, now).await? {
+        Overlays::Read => follow(source, store, id, now).await,
+        Overlays::Polled => Ok(Refreshed::Unsupported),
+    }
+}
+
+/// Whether what the overlays of a source say is known by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlays {
+    /// It is; or there are none.
+    Read,
+    /// Nothing was read so far, or with other settings: a poll reads it all.
+    Polled,
+}
+
+/// Reads what the overlays of a source say now, as a poll would: what changed, where their API can tell. A refund
+/// that is told of by a hint stands there, and not in the order. It takes two reads of which the second sees all
+/// that the first one saw, so it goes before [`follow`].
+pub async fn catch_up(source: &Source, store: &Store, now: Timestamp) -> Result<Overlays, IngestError> {
+    if source.overlays() == 0 {
+        return Ok(Overlays::Read);
+    }
+    let cursor = store.cursor(source.name()).await?.unwrap_or_default();
+    if cursor.reading != Some(source.reading()) {
+        return Ok(Overlays::Polled);
+    }
+    let last_count = cursor.last_full_count;
+    let read = cursor.watermark.map_or(Read::Full { last_count }, |watermark| Read::Since { watermark, last_count });
+    let Some(mut reading) = source.read_overlays(read, now) else { return Ok(Overlays::Read) };
+    loop {
+        let step = reading.next().await;
+        match step.map_err(|error| IngestError::Source { name: source.name().to_string(), source: error })? {
+            Step::Adjustments(adjustments) => {
+                store.keep_adjustments(source.name(), &adjustments, source.reading(), now).await?
+            }
+            // What cannot be read here is named by the poll.
+            Step::Page(_) | Step::Done(_) => return Ok(Overlays::Read),
+        }
+    }
+}
+
+/// Reads the one order that a hint is about, and stores what is said of it now. What overlays say was read just
+/// before, by [`catch_up`].
+pub async fn follow(source: &Source, store: &Store, id: &OrderId, now: Timestamp) -> Result<Refreshed, IngestError> {
+    let found = source.get_at(id, now).await;
     match found.map_err(|error| IngestError::Source { name: source.name().to_string(), source: error })? {
-        Lookup::Found(order) => {
-            let recorded = store.record_orders(source.name(), std::slice::from_ref(&order), now).await?;
-            Ok(Refreshed::Read(recorded.touched))
+        Lookup::Found(order) => Ok(Refreshed::Read(take_in(source, store, &[order], now).await?)),
+        // What an overlay says is true of what is known, too.
+        Lookup::Missing | Lookup::TestMode if source.overlays() > 0 => {
+            Ok(Refreshed::Read(as_stored(source, store, id, now).await?))
         }
         Lookup::Missing | Lookup::TestMode => Ok(Refreshed::Read(Vec::new())),
         Lookup::Unsupported => Ok(Refreshed::Unsupported),

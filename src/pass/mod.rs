@@ -32,7 +32,7 @@ use crate::clock;
 use crate::config::settings::Logto;
 use crate::logto::{Writer, name_forgotten};
 use crate::model::Recheck;
-use crate::model::{Catalog, OrderKey, Resolution, Rule, RunId, TargetIx, UserId};
+use crate::model::{Catalog, OrderId, OrderKey, Resolution, Rule, RunId, SourceName, TargetIx, UserId};
 use crate::planner::input::PlanConstraints;
 use crate::planner::{Verify, plan};
 use crate::report::run::RunReport;
@@ -145,13 +145,19 @@ fn users_of(buyers: &[StoredBuyer]) -> Vec<UserId> {
 async fn reread(context: PassContext<'_>, verify: &Verify) -> Result<BTreeMap<OrderKey, Recheck>, PassError> {
     let keys: Vec<OrderKey> = verify.orders.iter().copied().collect();
     let mut answers = BTreeMap::new();
+    let mut by_source: BTreeMap<SourceName, (Vec<OrderKey>, Vec<OrderId>)> = BTreeMap::new();
     for stored in context.store.stored_orders(&keys).await? {
-        let answer = match context.sources.iter().find(|source| *source.name() == stored.source) {
-            Some(source) => ingest::reread(source, context.store, &stored.order.id, context.now).await?,
+        let (keys, ids) = by_source.entry(stored.source).or_default();
+        keys.push(stored.key);
+        ids.push(stored.order.id);
+    }
+    for (name, (keys, ids)) in by_source {
+        let said = match context.sources.iter().find(|source| *source.name() == name) {
+            Some(source) => ingest::reread_all(source, context.store, &ids, context.now).await?,
             // The file names the source no more: nobody is left to ask, and nothing is confirmed.
-            None => Recheck::Failed,
+            None => vec![Recheck::Failed; ids.len()],
         };
-        answers.insert(stored.key, answer);
+        answers.extend(keys.into_iter().zip(said));
     }
     Ok(answers)
 }

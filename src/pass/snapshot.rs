@@ -173,15 +173,21 @@ impl Snapshot {
         protected.sort_unstable();
         protected.dedup();
         // A product that any source may sell is blind when one source is.
-        let unread = |source: &Option<SourceName>| match source {
-            Some(source) => context.unread.contains(source),
-            None => !context.unread.is_empty(),
+        let of = |sources: &BTreeSet<SourceName>| -> BTreeSet<ProductIx> {
+            let sold_there = |rule: &Rule| match &rule.source {
+                Some(source) => sources.contains(source),
+                None => !sources.is_empty(),
+            };
+            let products = (0..).map(ProductIx).zip(&self.catalog.products);
+            products.filter(|(_, rule)| sold_there(rule)).map(|(ix, _)| ix).collect()
         };
-        let blind = (0..).map(ProductIx).zip(&self.catalog.products).filter(|(_, rule)| unread(&rule.source));
+        let named = |source: &SourceName| context.sources.iter().any(|one| one.name() == source);
+        let unclear = context.store.unclear_sources().await?.into_iter().filter(named).collect();
         let flapping = context.store.flapping(UNDONE_TWICE, context.now - RESTLESS).await?;
         Ok(PlanConstraints {
             protected,
-            blind: blind.map(|(ix, _)| ix).collect(),
+            blind: of(context.unread),
+            unclear: of(&unclear),
             freeze: self.freeze.as_ref().map_or(Freeze::Nothing, |freeze| freeze.stops),
             flapping: self.cells(&flapping),
             released: self.cells(&context.store.released().await?),

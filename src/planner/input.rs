@@ -140,6 +140,9 @@ pub struct PlanConstraints {
     /// Products of a source whose last read failed. A renewal may be among what was not read, so neither
     /// the clock nor the absence of an order proves anything about them.
     pub blind: BTreeSet<ProductIx>,
+    /// Products of a source of which some orders could not be read. Whoever bought one of them may be among
+    /// those, so nobody is put out of a target that they give for not being a buyer.
+    pub unclear: BTreeSet<ProductIx>,
     /// What somebody stopped.
     pub freeze: Freeze,
     /// Held actions that somebody let through, past the limits and a fresh ledger.
@@ -161,6 +164,7 @@ impl PlanConstraints {
             ledger,
             protected: Vec::new(),
             blind: BTreeSet::new(),
+            unclear: BTreeSet::new(),
             freeze: Freeze::Nothing,
             approved: BTreeSet::new(),
             flapping: BTreeSet::new(),

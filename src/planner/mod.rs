@@ -202,6 +202,9 @@ fn evict(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {
     match standing_hold(input, target, row.user) {
         Some(because) => Decision::Hold(Verb::Revoke, why, because),
         None if !input.constraints.blind.is_empty() => Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Source)),
+        None if input.constraints.unclear.iter().any(|product| line(input, *product, target) != 0) => {
+            Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Odd))
+        }
         // Who is missing from a lossy walk may be the buyer whom this holder was taken for.
         None if !matches!(holding.coverage, Coverage::Whole | Coverage::Asked) => {
             Decision::Hold(Verb::Revoke, why, Hold::Incomplete(gap(holding)))

@@ -115,6 +115,8 @@ pub enum Gap {
     Partial,
     /// The source that sells the product could not be read, so a renewal may have been missed.
     Source,
+    /// Some orders of that source could not be read, and this may be one of their buyers.
+    Odd,
 }
 
 /// What a limit counts.

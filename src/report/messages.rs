@@ -165,6 +165,10 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
             "the source could not be read, so a renewal may have been missed".into(),
             "nothing to do if the payment API answers again: the next pass reads it anew".into(),
         ),
+        Hold::Incomplete(Gap::Odd) => (
+            "some orders of a source that sells this could not be read, and this may be one of their buyers".into(),
+            "mend the odd orders, or the mapping that reads them: `entitled status` names them".into(),
+        ),
         Hold::OverLimit(bound, over) => over_limit(*bound, over, change, held.causes, &approve),
         Hold::FreshLedger => (
             "the ledger is new or was lost, and has not seen a whole pass yet".into(),

@@ -179,6 +179,12 @@ pub struct SourceStatus {
     pub orders: u64,
     /// When a hint of it was last taken.
     pub last_hint: Option<Timestamp>,
+    /// Orders of which something could not be read, and rows without even an id.
+    #[serde(default)]
+    pub odd: u64,
+    /// Some of these orders, each with what is odd about it.
+    #[serde(default)]
+    pub odd_orders: Vec<String>,
 }
 
 /// The figures over all targets.

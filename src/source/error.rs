@@ -9,6 +9,7 @@ use reqwest::StatusCode;
 use super::Shrunk;
 use super::recording::RecordingError;
 use crate::http::BodyError;
+use crate::model::{Odd, Oddity};
 
 /// Why a source could not be read. `call` is the method, the path and the query of the request.
 #[derive(Debug, thiserror::Error)]
@@ -191,8 +192,8 @@ pub enum SourceError {
         /// Pages until then.
         pages: u32,
     },
-    /// One order, or one item of an overlay, cannot be read.
-    #[error("{call}: item {place}{} cannot be read", named(.id))]
+    /// What was asked for by its id, or belongs to such an object, cannot be read.
+    #[error("{call}: item {place}{} cannot be read: {odd}", named(.id))]
     Item {
         /// The request.
         call: String,
@@ -201,8 +202,15 @@ pub enum SourceError {
         /// Its id, where it has one.
         id: Option<String>,
         /// Why.
-        #[source]
-        source: MapError,
+        odd: Odd,
+    },
+    /// So much of a full read is odd that the mapping must be wrong.
+    #[error("{odd} of {rows} rows are odd")]
+    Odd {
+        /// Rows that cannot be read, or not all of them.
+        odd: u64,
+        /// All rows.
+        rows: u64,
     },
     /// Asked for one order, the API gave another.
     #[error("{call}: answered with the order `{got}`")]
@@ -248,67 +256,6 @@ pub enum SourceError {
     },
 }
 
-/// Why one item is no order.
-#[derive(Debug, thiserror::Error)]
-pub enum MapError {
-    /// It is a text, a number or a list.
-    #[error("it is no JSON object")]
-    NotAnObject,
-    /// An item of an overlay does not say which order it is about.
-    #[error("it names no order at {paths}")]
-    NoOrder {
-        /// The paths of `order_id`.
-        paths: String,
-    },
-    /// Not of the shape that the API documents.
-    #[error("it is not of the documented shape")]
-    Shape(#[source] serde_json::Error),
-    /// None of the paths holds a text or a whole number.
-    #[error("it has no id at {paths}")]
-    NoId {
-        /// The paths of `map.id`.
-        paths: String,
-    },
-    /// A time in no known form.
-    #[error("`{value}` at `{path}` is no time")]
-    Time {
-        /// The path.
-        path: String,
-        /// What stands there.
-        value: String,
-    },
-    /// A quantity that is no whole number.
-    #[error("`{value}` at `{path}` is no quantity")]
-    Quantity {
-        /// The path.
-        path: String,
-        /// What stands there.
-        value: String,
-    },
-    /// As many quantities as fit neither the order nor its products.
-    #[error("it has {quantities} quantities for {products} products")]
-    Quantities {
-        /// What `map.quantity` found.
-        quantities: usize,
-        /// What `map.products` found.
-        products: usize,
-    },
-    /// A text, a number or a list in place of a line.
-    #[error("a line at {paths} is no JSON object")]
-    Line {
-        /// The paths of `map.lines.each`.
-        paths: String,
-    },
-    /// A product that is neither a text nor a whole number.
-    #[error("`{value}` at `{path}` is no product id")]
-    Product {
-        /// The path.
-        path: String,
-        /// What stands there.
-        value: String,
-    },
-}
-
 /// Why a file of orders cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -318,33 +265,25 @@ pub enum FileError {
     /// No content at all, as while it is being written.
     #[error("the file is empty")]
     Empty,
-    /// Not YAML, or an entry of another shape.
-    #[error("the YAML is not a list of orders")]
-    Yaml(#[source] Box<serde_yaml::Error>),
-    /// Not JSON.
-    #[error("the JSON is not a list of orders")]
-    Json(#[source] serde_json::Error),
-    /// Of the JSON, one entry of another shape.
-    #[error("entry {place}{} is not an order", named(.id))]
-    Shape {
-        /// Its place, from 1.
-        place: usize,
-        /// Its id, where it has one.
-        id: Option<String>,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// The shape is right, a value is not.
-    #[error("entry {place}{}: {why}", named(.id))]
-    Entry {
-        /// Its place, from 1.
-        place: usize,
-        /// Its id, where it has one.
-        id: Option<String>,
-        /// What is wrong.
+    /// Not YAML.
+    #[error("line {line}, column {column}: this is not YAML: {why}")]
+    Yaml {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What the parser says.
         why: String,
     },
+    /// YAML that grows beyond all bounds by aliases or by nesting.
+    #[error("lists and maps lie too deep inside each other, or aliases make it too large")]
+    TooLarge,
+    /// Not JSON.
+    #[error("this is not JSON")]
+    Json(#[source] serde_json::Error),
+    /// Neither a list of orders nor a map with one.
+    #[error("it is no list of orders, and no map with the one key `orders`")]
+    NoList,
 }
 
 fn quoted(text: &str) -> String {
@@ -410,8 +349,8 @@ impl SourceError {
             SourceError::NoHasMore { .. } | SourceError::NoNext { .. } => {
                 "check `list.paging`: its `has_more` and `next`"
             }
-            SourceError::Item { source: MapError::Quantities { .. }, .. } => {
-                "use `map.lines`, which reads product and quantity of each line together"
+            SourceError::Odd { .. } => {
+                "the mapping is probably wrong: `entitled source test NAME` names what is odd, row by row"
             }
             SourceError::NoTotal { .. } | SourceError::Total { .. } => {
                 "check `list.total`; if the API's count cannot be relied on, set `expect: {total: ignored}`"
@@ -441,7 +380,9 @@ impl SourceError {
             SourceError::Unreachable { .. } => {
                 "check that the payment API runs and that `url` can be reached from here"
             }
-            SourceError::Item { source: MapError::NoId { .. }, .. } => "set `map.id` to where an order holds its id",
+            SourceError::Item { odd: Odd { what: Oddity::NoId, .. }, .. } => {
+                "set `map.id` to where an order holds its id"
+            }
             SourceError::File { source: FileError::Empty, .. } => "write [] for no orders",
             _ => return None,
         };

@@ -1,21 +1,25 @@
 //! Orders from a YAML or JSON file, in the shape of the documented OpenBitum payload.
 //!
-//! Reads the file whole, each time, and takes nothing from a file in which one entry is wrong.
+//! Reads the file whole, each time. What is no list of orders is an error; an entry that cannot be read is one odd
+//! order.
 //!
 //! The shape: a list, or `{orders: [...]}`, of entries with `id` (or `orderId`), `productId` or
 //! `products`, `user: {id, email}`, `status`, `paidAt`, `updatedAt`, `amount`, `currency`
 //! (<https://docs.openbitum.pw/integrations/webhook>), and `periodEnd` for a `status` of `subscribed`.
 
+mod node;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::odd::{Nameless, Odds, odd};
+use super::time::Possible;
 use super::{FileError, Lookup, ReadReport, Scope, SourceError, Step, time};
-use crate::model::{Buyer, Email, Item, Order, OrderId, ProductId, Standing, UserId};
+use crate::model::{Buyer, Email, Item, Odd, OddPart, Oddity, Order, OrderId, ProductId, ReadOrder, Standing, UserId};
+use node::Node;
 
 /// A file of orders.
 #[derive(Debug)]
@@ -30,19 +34,19 @@ impl File {
 
     /// All orders, as one page. What a person took out of the file is out of it: there is no guard against
     /// shrinking, since a file that parses is whole.
-    pub(super) fn read(&self) -> Reading<'_> {
-        Reading { file: self, report: None }
+    pub(super) fn read(&self, now: Timestamp) -> Reading<'_> {
+        Reading { file: self, now, report: None }
     }
 
-    pub(super) async fn get(&self, id: &OrderId) -> Result<Lookup, SourceError> {
-        let found = self.orders().await?.into_iter().find(|order| order.id == *id);
+    pub(super) async fn get(&self, id: &OrderId, now: Timestamp) -> Result<Lookup, SourceError> {
+        let found = self.orders(now).await?.0.into_iter().find(|order| order.id == *id);
         Ok(found.map_or(Lookup::Missing, Lookup::Found))
     }
 
-    async fn orders(&self) -> Result<Vec<Order>, SourceError> {
+    async fn orders(&self, now: Timestamp) -> Result<(Vec<ReadOrder>, Nameless), SourceError> {
         let read = async {
             let bytes = tokio::fs::read(&self.path).await.map_err(FileError::Open)?;
-            orders(&self.path, &bytes)
+            orders(&self.path, &bytes, now)
         };
         read.await.map_err(|source| SourceError::File { path: self.path.clone(), source })
     }
@@ -52,168 +56,202 @@ impl File {
 #[derive(Debug)]
 pub(super) struct Reading<'a> {
     file: &'a File,
+    now: Timestamp,
     report: Option<ReadReport>,
 }
 
 impl Reading<'_> {
     pub(super) async fn next(&mut self) -> Result<Step, SourceError> {
-        if let Some(report) = self.report {
-            return Ok(Step::Done(report));
+        if let Some(report) = &self.report {
+            return Ok(Step::Done(report.clone()));
         }
-        let orders = self.file.orders().await?;
+        let (orders, nameless) = self.file.orders(self.now).await?;
+        let odd = orders.iter().filter(|order| !order.odd.is_empty()).count() as u64;
         let report = ReadReport {
             scope: Scope::Full,
             pages: 1,
             orders: orders.len() as u64,
+            odd: odd + nameless.rows,
+            nameless,
             test_orders: 0,
             total_claimed: None,
             watermark: orders.iter().filter_map(|order| order.updated_at).max(),
             reread: false,
         };
-        self.report = Some(report);
+        self.report = Some(report.clone());
         Ok(if orders.is_empty() { Step::Done(report) } else { Step::Page(orders) })
     }
 }
 
-/// The orders of a file's content. JSON if its name ends so, YAML otherwise: YAML readers refuse some of
-/// what JSON writers write, such as escaped surrogate pairs.
-fn orders(path: &Path, bytes: &[u8]) -> Result<Vec<Order>, FileError> {
+/// The orders of a file's content. JSON if its name ends so, YAML otherwise.
+fn orders(path: &Path, bytes: &[u8], now: Timestamp) -> Result<(Vec<ReadOrder>, Nameless), FileError> {
     if bytes.trim_ascii().is_empty() {
         return Err(FileError::Empty);
     }
-    let entries = if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json")) {
-        from_json(bytes)?
+    let written = if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json")) {
+        node::from_json(bytes)?
     } else {
-        from_yaml(bytes)?
+        node::from_yaml(bytes)?
     };
+    let entries = listed(written).ok_or(FileError::NoList)?;
     let mut places: HashMap<OrderId, usize> = HashMap::with_capacity(entries.len());
-    let mut orders = Vec::with_capacity(entries.len());
+    let mut orders: Vec<ReadOrder> = Vec::with_capacity(entries.len());
+    let mut nameless = Nameless::default();
     for (index, entry) in entries.into_iter().enumerate() {
-        let place = index + 1;
-        let id = entry.id.0.clone();
-        let fail = |why: String| FileError::Entry { place, id: Some(id.clone()).filter(|id| !id.is_empty()), why };
-        let order = entry.order().map_err(fail)?;
-        if let Some(earlier) = places.insert(order.id.clone(), place) {
-            return Err(fail(format!("entry {earlier} has the same id")));
+        match order(entry, now) {
+            Ok(order) => match places.get(&order.id) {
+                Some(at) => orders[*at] = twice(&order.id, orders[*at].clone()),
+                None => {
+                    places.insert(order.id.clone(), orders.len());
+                    orders.push(order);
+                }
+            },
+            Err(odd) => nameless.note("entries", index + 1, &odd),
         }
-        orders.push(order);
     }
-    Ok(orders)
+    Ok((orders, nameless))
 }
 
-fn from_yaml(bytes: &[u8]) -> Result<Vec<Entry>, FileError> {
-    let mut options = serde_yaml::Options::default();
-    // The defaults bound a configuration; a million orders are a few dozen nodes each.
-    if let Some(budget) = &mut options.budget {
-        budget.max_events = 100_000_000;
-        budget.max_nodes = 50_000_000;
+/// The entries: of the list itself, or of the one under `orders`.
+fn listed(written: Node) -> Option<Vec<Node>> {
+    match written {
+        Node::List(entries) => Some(entries),
+        Node::Map(fields) => match <[(String, Node); 1]>::try_from(fields) {
+            Ok([(key, Node::List(entries))]) if key == "orders" => Some(entries),
+            _ => None,
+        },
+        Node::Nothing | Node::Text(_) | Node::Flag(_) => None,
     }
-    let list: List =
-        serde_yaml::from_slice_with_options(bytes, options).map_err(|error| FileError::Yaml(Box::new(error)))?;
-    Ok(list.0)
 }
 
-fn from_json(bytes: &[u8]) -> Result<Vec<Entry>, FileError> {
-    let list: ValueList = serde_json::from_slice(bytes).map_err(FileError::Json)?;
-    let entry = |(index, mut value): (usize, Value)| {
-        numbers_as_text(&mut value);
-        let id = ["id", "orderId"].iter().find_map(|key| value.get(key)?.as_str().map(str::to_owned));
-        Entry::deserialize(value).map_err(|source| FileError::Shape { place: index + 1, id, source })
+/// An order of which two entries tell: which of them is true, nobody can say.
+fn twice(id: &OrderId, earlier: ReadOrder) -> ReadOrder {
+    let mut odd = earlier.odd;
+    if !odd.iter().any(|odd| odd.what == Oddity::Twice) {
+        odd.push(self::odd(OddPart::Row, Oddity::Twice, "id", &Value::from(id.as_str())));
+    }
+    ReadOrder::new(earlier.order, odd)
+}
+
+/// The documented keys that are of no use here. Named, so that a misspelt key is still seen.
+const UNUSED: [&str; 5] = ["event", "createdAt", "amount", "currency", "txHash"];
+
+/// One entry.
+///
+/// # Errors
+/// What stands in place of the id.
+fn order(entry: Node, now: Timestamp) -> Result<ReadOrder, Odd> {
+    let shown = entry.shown();
+    let Node::Map(fields) = entry else { return Err(odd(OddPart::Row, Oddity::NoObject, "entry", &shown)) };
+    let mut odds = Odds::default();
+    let mut known: HashMap<&str, &Node> = HashMap::new();
+    for (key, node) in &fields {
+        let key = if key == "orderId" { "id" } else { key.as_str() };
+        let named = ["id", "productId", "products", "user", "status", "paidAt", "updatedAt", "periodEnd"];
+        if !named.contains(&key) {
+            if !UNUSED.contains(&key) {
+                odds.note(OddPart::Row, Oddity::NoKey, "entry", &Value::from(key));
+            }
+        } else if known.contains_key(key) {
+            odds.note(OddPart::Row, Oddity::Both, key, &node.shown());
+        } else {
+            known.insert(key, node);
+        }
+    }
+    let field = |key: &str| known.get(key).copied().unwrap_or(&Node::Nothing);
+    let id = text(field("id")).ok_or_else(|| odd(OddPart::Row, Oddity::NoId, "id", &field("id").shown()))?;
+    let status = text(field("status"));
+    if status.is_none() {
+        odds.note(OddPart::Row, Oddity::Absent, "status", &field("status").shown());
+    }
+    let past = Possible::Past(now);
+    let order = Order {
+        id: OrderId::from(id),
+        items: products(field("productId"), field("products"), &mut odds),
+        buyer: buyer(field("user"), &mut odds),
+        standing: status.as_deref().map_or(Standing::Unknown, standing),
+        status,
+        paid_at: moment("paidAt", field("paidAt"), OddPart::PaidAt, past, &mut odds),
+        updated_at: moment("updatedAt", field("updatedAt"), OddPart::UpdatedAt, past, &mut odds),
+        ended_at: None,
+        period_end: moment("periodEnd", field("periodEnd"), OddPart::PeriodEnd, Possible::Any, &mut odds),
     };
-    list.0.into_iter().enumerate().map(entry).collect()
+    Ok(ReadOrder::new(order, odds.into_inner()))
 }
 
-/// Ids and amounts may be numbers in JSON, as they may be plain scalars in YAML.
-fn numbers_as_text(value: &mut Value) {
-    match value {
-        Value::Number(number) => *value = Value::String(number.to_string()),
-        Value::Array(items) => items.iter_mut().for_each(numbers_as_text),
-        Value::Object(fields) => fields.values_mut().for_each(numbers_as_text),
-        _ => {}
-    }
-}
-
-/// An entry exactly as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Entry {
-    #[serde(alias = "orderId")]
-    id: Text,
-    product_id: Option<Text>,
-    products: Option<Vec<Text>>,
-    user: Option<User>,
-    status: Text,
-    paid_at: Option<Text>,
-    updated_at: Option<Text>,
-    period_end: Option<Text>,
-    // In the documented payload, and of no use here. Named, so that a misspelt key is still an error.
-    #[serde(rename = "event")]
-    _event: Option<IgnoredAny>,
-    #[serde(rename = "createdAt")]
-    _created_at: Option<IgnoredAny>,
-    #[serde(rename = "amount")]
-    _amount: Option<IgnoredAny>,
-    #[serde(rename = "currency")]
-    _currency: Option<IgnoredAny>,
-    #[serde(rename = "txHash")]
-    _tx_hash: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct User {
-    id: Option<Text>,
-    email: Option<Text>,
-}
-
-/// A scalar as it is written, trimmed.
-#[derive(Clone)]
-struct Text(String);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Text(String::deserialize(deserializer)?.trim().to_owned()))
-    }
-}
-
-impl Entry {
-    fn order(self) -> Result<Order, String> {
-        if self.id.0.is_empty() {
-            return Err("`id` is empty".to_owned());
+fn products(one: &Node, several: &Node, odds: &mut Odds) -> Vec<Item> {
+    let (key, nodes) = match (one, several) {
+        (Node::Nothing, Node::List(nodes)) if !nodes.is_empty() => ("products", nodes.as_slice()),
+        (Node::Nothing, Node::Nothing) => {
+            odds.note(OddPart::Products, Oddity::Absent, "productId", &Value::Null);
+            return Vec::new();
         }
-        let products = match (self.product_id, self.products) {
-            (Some(one), None) => vec![one],
-            (None, Some(several)) if !several.is_empty() => several,
-            (None, _) => return Err("it has no `productId` and no `products`".to_owned()),
-            (Some(_), Some(_)) => return Err("it has both `productId` and `products`".to_owned()),
-        };
-        if products.iter().any(|product| product.0.is_empty()) {
-            return Err("a product id is empty".to_owned());
+        (Node::Nothing, other) => {
+            odds.note(OddPart::Products, Oddity::NoProduct, "products", &other.shown());
+            return Vec::new();
         }
-        let user = self.user.unwrap_or(User { id: None, email: None });
-        let email = match user.email.filter(|text| !text.0.is_empty()) {
-            None => None,
-            Some(text) => Some(Email::parse(&text.0).ok_or_else(|| format!("`{}` is no email address", text.0))?),
+        (one, Node::Nothing) => ("productId", std::slice::from_ref(one)),
+        (one, _) => {
+            odds.note(OddPart::Products, Oddity::Both, "productId", &one.shown());
+            return Vec::new();
+        }
+    };
+    let mut items = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        match text(node) {
+            Some(product) => items.push(Item::one(ProductId::from(product))),
+            None => odds.note(OddPart::Products, Oddity::NoProduct, key, &node.shown()),
+        }
+    }
+    items
+}
+
+fn buyer(user: &Node, odds: &mut Odds) -> Buyer {
+    let fields = match user {
+        Node::Nothing => return Buyer::default(),
+        Node::Map(fields) => fields,
+        other => {
+            odds.note(OddPart::Buyer, Oddity::NoName, "user", &other.shown());
+            return Buyer::default();
+        }
+    };
+    let mut buyer = Buyer::default();
+    for (key, node) in fields {
+        let said = match node {
+            Node::Nothing => continue,
+            Node::Text(said) if said.trim().is_empty() => continue,
+            Node::Text(said) => Some(said.trim()),
+            Node::Flag(_) | Node::List(_) | Node::Map(_) => None,
         };
-        Ok(Order {
-            id: OrderId::from(self.id.0),
-            buyer: Buyer { user: user.id.filter(|id| !id.0.is_empty()).map(|id| UserId::from(id.0)), email },
-            items: products.into_iter().map(|product| Item::one(ProductId::from(product.0))).collect(),
-            standing: standing(&self.status.0),
-            status: Some(self.status.0),
-            paid_at: moment("paidAt", self.paid_at)?,
-            updated_at: moment("updatedAt", self.updated_at)?,
-            ended_at: None,
-            period_end: moment("periodEnd", self.period_end)?,
-        })
+        match (key.as_str(), said) {
+            ("id", Some(id)) => buyer.user = Some(UserId::from(id)),
+            ("email", Some(email)) => {
+                buyer.email = Email::parse(email);
+                if buyer.email.is_none() {
+                    odds.note(OddPart::Buyer, Oddity::NoEmail, "user.email", &node.shown());
+                }
+            }
+            ("id" | "email", None) => odds.note(OddPart::Buyer, Oddity::NoName, format!("user.{key}"), &node.shown()),
+            _ => odds.note(OddPart::Buyer, Oddity::NoKey, "user", &Value::from(key.as_str())),
+        }
+    }
+    buyer
+}
+
+/// A scalar as it is written, trimmed; nothing where it is blank.
+fn text(node: &Node) -> Option<String> {
+    match node {
+        Node::Text(text) => Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned),
+        Node::Nothing | Node::Flag(_) | Node::List(_) | Node::Map(_) => None,
     }
 }
 
-fn moment(key: &str, text: Option<Text>) -> Result<Option<Timestamp>, String> {
-    match text.filter(|text| !text.0.is_empty()) {
-        None => Ok(None),
-        Some(text) => time::parse(&text.0).map(Some).ok_or_else(|| format!("`{}` at `{key}` is no time", text.0)),
-    }
+fn moment(key: &str, node: &Node, part: OddPart, possible: Possible, odds: &mut Odds) -> Option<Timestamp> {
+    let shown = node.shown();
+    time::read(&shown, possible).unwrap_or_else(|what| {
+        odds.note(part, what, key, &shown);
+        None
+    })
 }
 
 /// OpenBitum's words, and ours. Any other word is `unknown`.
@@ -221,46 +259,5 @@ fn standing(word: &str) -> Standing {
     match word {
         "created" | "paid_partial" => Standing::Pending,
         _ => Standing::from_word(word).unwrap_or(Standing::Unknown),
-    }
-}
-
-/// A list of entries, bare or under `orders`.
-struct Listed<T>(Vec<T>);
-type List = Listed<Entry>;
-type ValueList = Listed<Value>;
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either<T>(std::marker::PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
-            type Value = Listed<T>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a list of orders, or a map with the key `orders`")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = seq.next_element()? {
-                    entries.push(entry);
-                }
-                Ok(Listed(entries))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = None;
-                while let Some(key) = map.next_key::<String>()? {
-                    match key.as_str() {
-                        "orders" if entries.is_none() => entries = Some(map.next_value()?),
-                        "orders" => return Err(A::Error::duplicate_field("orders")),
-                        other => return Err(A::Error::unknown_field(other, &["orders"])),
-                    }
-                }
-                entries.map(Listed).ok_or_else(|| A::Error::missing_field("orders"))
-            }
-        }
-
-        deserializer.deserialize_any(Either(std::marker::PhantomData))
     }
 }

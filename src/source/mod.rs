@@ -3,11 +3,11 @@
 //! Decides nothing about access, stores nothing, and never takes an answer it could not read whole for
 //! "there are no orders". It writes to no payment API.
 
-mod adjustments;
 mod client;
 mod error;
 mod file;
 pub mod http;
+mod odd;
 mod plausibility;
 pub mod probe;
 pub mod recording;
@@ -19,13 +19,15 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::clock;
 use crate::config::settings::source::{SourceKind, SourceSettings};
-use crate::model::{Adjustment, Order, OrderId, SourceName};
+use crate::model::{Adjustment, OrderId, ReadOrder, SourceName};
 
-pub use adjustments::apply_overrides;
-pub use error::{FileError, MapError, SourceError};
+pub use error::{FileError, SourceError};
+use http::Reach;
+pub use odd::Nameless;
 use plausibility::present;
-pub use plausibility::{Shrunk, believable};
+pub use plausibility::{Shrunk, believable, readable};
 use probe::{Again, Follows, Trial};
 use recording::RecordingError;
 
@@ -72,7 +74,7 @@ pub enum Scope {
 }
 
 /// What came of a read that succeeded. Only then may the cursor advance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadReport {
     /// What the read covered, which may be more than was asked for.
     pub scope: Scope,
@@ -80,6 +82,10 @@ pub struct ReadReport {
     pub pages: u32,
     /// Distinct orders. Of a full read, the `last_count` of the next one.
     pub orders: u64,
+    /// Of the rows of the list, those of which something could not be read.
+    pub odd: u64,
+    /// Rows without a readable id, of the list and of the overlays.
+    pub nameless: Nameless,
     /// Orders that were made in test mode and left out.
     pub test_orders: u64,
     /// How many there are by the API's own word, where it says so.
@@ -98,7 +104,7 @@ pub enum Step {
     /// the next step is asked for.
     Adjustments(Vec<Adjustment>),
     /// A page of orders, never empty. To be taken in before the next step is asked for.
-    Page(Vec<Order>),
+    Page(Vec<ReadOrder>),
     /// That was all of it, and it can be believed. Only now may a cursor advance.
     Done(ReadReport),
 }
@@ -127,10 +133,11 @@ impl Reading<'_> {
 }
 
 /// One order, asked for by its id.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
     /// As it is now.
-    Found(Order),
+    Found(ReadOrder),
     /// The API answered, in JSON, that there is none. Not evidence of anything by itself: a wrong path
     /// reads the same.
     Missing,
@@ -204,11 +211,36 @@ impl Source {
     /// An order comes once, or again when a later page of the same read shows a newer state of it, or when
     /// the read had to start over: keeping the last one given is always right.
     pub fn read(&self, plan: Read) -> Reading<'_> {
+        self.read_at(plan, clock::now())
+    }
+
+    /// The same by another clock than this machine's: a purchase that lies more than a day after `now` cannot be
+    /// true.
+    pub fn read_at(&self, plan: Read, now: Timestamp) -> Reading<'_> {
         Reading(match &self.kind {
-            Kind::Http(http) => Under::Http(Box::new(http.read(plan))),
-            Kind::File(file) => Under::File(file.read()),
-            Kind::Stripe(stripe) => Under::Stripe(Box::new(stripe.read(plan))),
+            Kind::Http(http) => Under::Http(Box::new(http.read(plan, Reach::All, now))),
+            Kind::File(file) => Under::File(file.read(now)),
+            Kind::Stripe(stripe) => Under::Stripe(Box::new(stripe.read(plan, now))),
         })
+    }
+
+    /// Begins a read of what the overlays say, and of no order. `None`: it has none.
+    pub fn read_overlays(&self, plan: Read, now: Timestamp) -> Option<Reading<'_>> {
+        match &self.kind {
+            Kind::Http(http) if http.overlays() > 0 => {
+                Some(Reading(Under::Http(Box::new(http.read(plan, Reach::OverlaysOnly, now)))))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a poll finds every change of every order and reads nothing besides, so that it may take the place
+    /// of reading many orders by their ids.
+    pub fn polls_answer_hints(&self) -> bool {
+        match &self.kind {
+            Kind::Http(http) => http.polls_answer_hints(),
+            Kind::File(_) | Kind::Stripe(_) => true,
+        }
     }
 
     /// How far the API's clock is ahead of this machine's, by its last answer. `None` for a file, and
@@ -224,7 +256,7 @@ impl Source {
     /// Reads one page and looks at it closely: for whoever writes a mapping. Stores nothing.
     pub async fn trial(&self) -> Result<Trial, SourceError> {
         if let Kind::Http(http) = &self.kind {
-            return http.trial().await;
+            return http.trial(clock::now()).await;
         }
         let mut reading = self.read(Read::Full { last_count: None });
         let (orders, follows) = loop {
@@ -243,10 +275,15 @@ impl Source {
 
     /// Reads one order again.
     pub async fn get(&self, id: &OrderId) -> Result<Lookup, SourceError> {
+        self.get_at(id, clock::now()).await
+    }
+
+    /// The same by another clock than this machine's, as for [`read_at`](Source::read_at).
+    pub async fn get_at(&self, id: &OrderId, now: Timestamp) -> Result<Lookup, SourceError> {
         match &self.kind {
-            Kind::Http(http) => http.get(id).await,
-            Kind::File(file) => file.get(id).await,
-            Kind::Stripe(stripe) => stripe.get(id).await,
+            Kind::Http(http) => http.get(id, now).await,
+            Kind::File(file) => file.get(id, now).await,
+            Kind::Stripe(stripe) => stripe.get(id, now).await,
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Never looks into an order: it compares counts, and looks for ids.
 
+use super::SourceError;
 use crate::config::settings::source::Expect;
 use crate::model::OrderId;
 
@@ -62,6 +63,18 @@ pub fn believable(last_full_count: Option<u64>, now_count: u64, expect: &Expect)
     Ok(())
 }
 
+/// Rows of a full read that may be odd whatever their share.
+const ODD: u64 = 20;
+
+/// Refuses a full read of which so much is odd that the mapping must be wrong: more than a tenth, and at least
+/// twenty rows. What it gave is stored all the same, and the source is not whole.
+///
+/// # Errors
+/// [`SourceError::Odd`].
+pub fn readable(odd: u64, rows: u64) -> Result<(), SourceError> {
+    if odd >= ODD && odd.saturating_mul(10) > rows { Err(SourceError::Odd { odd, rows }) } else { Ok(()) }
+}
+
 /// Refuses a read that lacks an order which must be there.
 pub(super) fn present(canary: &[OrderId], seen: impl Fn(&OrderId) -> bool) -> Result<(), Shrunk> {
     match canary.iter().find(|id| !seen(id)) {
@@ -102,5 +115,14 @@ mod tests {
     fn the_promised_minimum_counts_on_the_first_read_too() {
         assert_eq!(believable(None, 2, &expect(100.0, 3)), Err(Shrunk::TooFew { now: 2, min: 3 }));
         assert_eq!(believable(None, 3, &expect(100.0, 3)), Ok(()));
+    }
+
+    #[test]
+    fn more_than_a_tenth_and_at_least_twenty_odd_rows_are_too_many() {
+        for (odd, rows, fine) in
+            [(0, 0, true), (19, 19, true), (20, 200, true), (20, 199, false), (21, 209, false), (1_000, 10_000, true)]
+        {
+            assert_eq!(readable(odd, rows).is_ok(), fine, "{odd} of {rows}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Lookup, SourceError};
-use crate::model::{Order, OrderId, Standing};
+use crate::model::{Odd, Order, OrderId, ReadOrder, Standing};
 
 /// What one page showed.
 #[derive(Debug, Serialize)]
@@ -18,6 +18,8 @@ pub struct Trial {
     pub orders: Vec<Order>,
     /// Items that cannot be read as orders.
     pub unreadable: Vec<Unreadable>,
+    /// Orders of which something could not be read, each with all that is odd about it.
+    pub odd: Vec<(OrderId, Vec<Odd>)>,
     /// Orders that `expect.live` leaves out.
     pub test_orders: usize,
     /// How many there are in all, where the API says so.
@@ -41,8 +43,6 @@ pub struct Trial {
 pub struct Unreadable {
     /// Its place on the page, from 1.
     pub place: usize,
-    /// Its id, where it has one.
-    pub id: Option<String>,
     /// Why.
     pub why: String,
 }
@@ -133,17 +133,20 @@ impl Trial {
     /// The API's own words that no line of `status` knows, and how often each was said.
     pub fn unmapped(&self) -> BTreeMap<String, usize> {
         let mut words = BTreeMap::new();
-        for order in self.orders.iter().filter(|order| order.standing == Standing::Unknown) {
+        let odd =
+            |order: &Order| self.odd.iter().any(|(id, odd)| *id == order.id && odd.iter().any(Odd::makes_unknown));
+        for order in self.orders.iter().filter(|order| order.standing == Standing::Unknown && !odd(order)) {
             *words.entry(order.status.clone().unwrap_or_default()).or_default() += 1;
         }
         words
     }
 
     /// Of a source without a mapping: its first page.
-    pub(super) fn plain(orders: Vec<Order>, follows: Follows, again: Again) -> Self {
+    pub(super) fn plain(orders: Vec<ReadOrder>, follows: Follows, again: Again) -> Self {
         Self {
             call: None,
-            orders,
+            odd: odd_of(&orders),
+            orders: orders.into_iter().map(|read| read.order).collect(),
             unreadable: Vec::new(),
             test_orders: 0,
             total: None,
@@ -175,6 +178,12 @@ impl Again {
             }
         }
     }
+}
+
+/// What is odd about these orders.
+pub(super) fn odd_of(orders: &[ReadOrder]) -> Vec<(OrderId, Vec<Odd>)> {
+    let odd = orders.iter().filter(|read| !read.odd.is_empty());
+    odd.map(|read| (read.id.clone(), read.odd.clone())).collect()
 }
 
 fn differences(listed: &Order, found: &Order) -> Vec<&'static str> {

@@ -1,14 +1,59 @@
-//! The times of payment APIs: RFC 3339, seconds or milliseconds since 1970. Pure.
+//! The times of payment APIs: RFC 3339, a plain date, seconds or milliseconds since 1970. Pure.
 //!
-//! Never guesses a zone other than UTC, and knows no other calendar form.
+//! Never guesses a zone other than UTC, knows no other calendar form, and takes no time that cannot be true.
 
 use jiff::civil::{Date, DateTime};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use serde_json::Value;
 
 use crate::config::settings::source::TimeFormat;
+use crate::model::Oddity;
 
 /// Numbers above this are milliseconds: as seconds they would lie after the year 5138.
 const SECONDS_END: f64 = 1e11;
+
+/// 2000-01-01T00:00:00Z. No order is older, and what looks older is a mark for "none" (year 1, 1970), or a number
+/// that means something else (`20261125`, `2026`).
+const FIRST: i64 = 946_684_800;
+
+/// How far ahead of us the clock of a payment API may be.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+
+/// Which times are possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Possible {
+    /// What has happened: up to a day from now.
+    Past(Timestamp),
+    /// What may still come.
+    Any,
+}
+
+/// Reads a time out of JSON: nothing for `null` and a blank text.
+///
+/// # Errors
+/// What is wrong with it, where it is in none of the accepted forms or cannot be true.
+pub(super) fn read(value: &Value, possible: Possible) -> Result<Option<Timestamp>, Oddity> {
+    let at = match value {
+        Value::Null => return Ok(None),
+        Value::String(text) if text.trim().is_empty() => return Ok(None),
+        Value::String(text) => parse(text),
+        Value::Number(number) => number.as_f64().and_then(from_number),
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    plausible(at.ok_or(Oddity::NoTime)?, possible).map(Some)
+}
+
+/// A time that can be true.
+///
+/// # Errors
+/// Why it cannot.
+pub(super) fn plausible(at: Timestamp, possible: Possible) -> Result<Timestamp, Oddity> {
+    match possible {
+        _ if at.as_second() < FIRST => Err(Oddity::TooEarly),
+        Possible::Past(now) if at.duration_since(now) > AHEAD => Err(Oddity::TooLate),
+        Possible::Past(_) | Possible::Any => Ok(at),
+    }
+}
 
 /// Reads a time as text. A text without a zone is UTC, which is what APIs that leave it out mean.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
@@ -16,15 +61,23 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(at);
     }
-    if let Ok(number) = text.parse::<f64>() {
+    if text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.'))
+        && let Ok(number) = text.parse::<f64>()
+    {
         return from_number(number);
     }
     let civil = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(|date| date.at(0, 0, 0, 0)));
-    Some(civil.ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    civil.ok().and_then(|civil| Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())).or_else(|| for_ever(text))
+}
+
+/// The last day of the calendar stands for "for ever", and ends after the last moment that can be reckoned with.
+fn for_ever(text: &str) -> Option<Timestamp> {
+    let year_before = format!("9998{}", text.strip_prefix("9999").filter(|rest| rest.starts_with("-12-31"))?);
+    parse(&year_before).map(|_| Timestamp::MAX)
 }
 
 /// Reads a time as a number: seconds, or milliseconds when it is too large for that.
-pub(super) fn from_number(number: f64) -> Option<Timestamp> {
+fn from_number(number: f64) -> Option<Timestamp> {
     if !number.is_finite() {
         return None;
     }
@@ -65,7 +118,9 @@ mod tests {
 
     #[test]
     fn what_is_no_time_reads_as_none() {
-        for text in ["", "soon", "2024-13-01", "NaN", "inf", "06/05/2024"] {
+        for text in
+            ["", "soon", "2024-13-01", "NaN", "inf", "06/05/2024", "1e9", "0000-00-00 00:00:00", "9999-12-31 soon"]
+        {
             assert_eq!(parse(text), None, "{text}");
         }
     }
@@ -77,5 +132,57 @@ mod tests {
         assert_eq!(format(at, TimeFormat::Unix), "1714979289");
         assert_eq!(format(at, TimeFormat::UnixMs), "1714979289987");
         assert_eq!(format(at, TimeFormat::Date), "2024-05-06");
+    }
+
+    #[test]
+    fn what_cannot_be_true_is_named_and_the_rest_is_read() {
+        use Oddity::{NoTime, TooEarly, TooLate};
+        use serde_json::json;
+        let now: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
+        let at = |text: &str| Ok(Some(text.parse::<Timestamp>().unwrap()));
+        for (value, expected) in [
+            (json!(null), Ok(None)),
+            (json!(""), Ok(None)),
+            (json!("  "), Ok(None)),
+            (json!(0), Err(TooEarly)),
+            (json!("0"), Err(TooEarly)),
+            (json!(-1), Err(TooEarly)),
+            (json!("-1"), Err(TooEarly)),
+            (json!(2026), Err(TooEarly)),
+            (json!("2026"), Err(TooEarly)),
+            (json!(20261125), Err(TooEarly)),
+            (json!("20261125"), Err(TooEarly)),
+            (json!(45986.5), Err(TooEarly)),
+            (json!("45986.5"), Err(TooEarly)),
+            (json!("0001-01-01T00:00:00Z"), Err(TooEarly)),
+            (json!("0001-01-01"), Err(TooEarly)),
+            (json!("1970-01-01T00:00:00Z"), Err(TooEarly)),
+            (json!("1970-01-01 00:00:00"), Err(TooEarly)),
+            (json!("1999-12-31T23:59:59Z"), Err(TooEarly)),
+            (json!(946_684_799), Err(TooEarly)),
+            (json!(946_684_799_999_i64), Err(TooEarly)),
+            (json!(946_684_800), at("2000-01-01T00:00:00Z")),
+            (json!(946_684_800_000_i64), at("2000-01-01T00:00:00Z")),
+            (json!("2000-01-01"), at("2000-01-01T00:00:00Z")),
+            (json!("2026-11-26T12:00:00Z"), at("2026-11-26T12:00:00Z")),
+            (json!("2026-11-26T12:00:01Z"), Err(TooLate)),
+            (json!("2062-11-25"), Err(TooLate)),
+            (json!("9999-12-31T23:59:59Z"), Err(TooLate)),
+            (json!(99_999_999_999_i64), Err(TooLate)),
+            (json!(1_795_608_000_000_000_i64), Err(NoTime)),
+            (json!("garbage"), Err(NoTime)),
+            (json!("0000-00-00 00:00:00"), Err(NoTime)),
+            (json!(true), Err(NoTime)),
+            (json!([]), Err(NoTime)),
+            (json!({"at": 1}), Err(NoTime)),
+        ] {
+            assert_eq!(read(&value, Possible::Past(now)), expected, "{value}");
+            let still_to_come = match expected {
+                Err(TooLate) => Ok(()),
+                other => other.map(drop),
+            };
+            assert_eq!(read(&value, Possible::Any).map(drop), still_to_come, "{value}");
+        }
+        assert_eq!(read(&json!("9999-12-31"), Possible::Any), Ok(Some(Timestamp::MAX)));
     }
 }

@@ -1,10 +1,11 @@
 //! What overlays say of orders, kept until a later state of the same item says otherwise.
 //!
-//! Never touches an order: whoever records one asks what is said of it, and closes the note when that is done.
+//! Never touches an order: recording one asks what is said of it, and closes the note, in its own transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
+use sqlx::SqliteConnection;
 
 use super::codec::{Sql, list, millis, standing, text, time};
 use super::error::StoreError;
@@ -13,12 +14,12 @@ use super::open::Store;
 use crate::model::{Adjustment, OrderId, Override, SourceName};
 
 /// What is said of some orders.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Adjusted {
+#[derive(Debug, Default)]
+pub(super) struct Adjusted {
     /// What is forced on each, in no order. An end that no item tells is when its standing was first read.
-    pub overrides: HashMap<OrderId, Vec<Override>>,
+    pub(super) overrides: HashMap<OrderId, Vec<Override>>,
     /// Those of them that were not recorded yet since what is said of them changed.
-    pub open: Vec<OrderId>,
+    pub(super) open: HashSet<OrderId>,
 }
 
 impl Store {
@@ -84,50 +85,6 @@ impl Store {
         self.end(transaction, outcome.map(drop)).await
     }
 
-    /// What overlays of `source` say of these orders.
-    pub async fn adjusted(&self, source: &SourceName, orders: &[&OrderId]) -> Result<Adjusted, StoreError> {
-        let ids: Vec<&str> = orders.iter().map(|id| id.as_str()).collect();
-        let rows = sqlx::query(
-            "SELECT m.order_id, m.standing IS NOT NULL, coalesce(m.standing, 0), coalesce(m.ended_at, m.since), m.open
-             FROM json_each(?2) j CROSS JOIN marks m ON m.order_id = j.value
-             WHERE m.source = (SELECT key FROM sources WHERE name = ?1)",
-        )
-        .bind(source.as_str().to_owned())
-        .bind(list(&ids))
-        .fetch_all(self.readers())
-        .await;
-        let read = |rows: Vec<sqlx::sqlite::SqliteRow>| -> Sql<Adjusted> {
-            let mut adjusted = Adjusted::default();
-            for row in &rows {
-                let order = OrderId::from(text(row, 0)?);
-                if sqlx::Row::try_get(row, 4)? {
-                    adjusted.open.push(order.clone());
-                }
-                if sqlx::Row::try_get(row, 1)? {
-                    let overrides = Override { standing: standing(row, 2)?, ended_at: Some(time(row, 3)?) };
-                    adjusted.overrides.entry(order).or_default().push(overrides);
-                }
-            }
-            Ok(adjusted)
-        };
-        rows.and_then(read).map_err(|error| self.fault(error))
-    }
-
-    /// These orders were recorded with all that is said of them.
-    pub async fn close_adjustments(&self, source: &SourceName, orders: &[OrderId]) -> Result<(), StoreError> {
-        let ids: Vec<&str> = orders.iter().map(|id| id.as_str()).collect();
-        let mut transaction = self.begin().await?;
-        let outcome = sqlx::query(
-            "UPDATE marks SET open = 0 WHERE source = (SELECT key FROM sources WHERE name = ?1) AND open
-             AND order_id IN (SELECT value FROM json_each(?2))",
-        )
-        .bind(source.as_str().to_owned())
-        .bind(list(&ids))
-        .execute(&mut *transaction)
-        .await;
-        self.end(transaction, outcome.map(drop)).await
-    }
-
     /// Orders that the store has and that are not recorded yet with what is said of them, by id.
     pub async fn open_adjustments(&self, source: &SourceName) -> Result<Vec<OrderId>, StoreError> {
         let rows = sqlx::query(
@@ -140,4 +97,49 @@ impl Store {
         rows.and_then(|rows| rows.iter().map(|row| Ok(text(row, 0)?.into())).collect())
             .map_err(|error| self.fault(error))
     }
+}
+
+/// What overlays of a source say of these orders.
+pub(super) async fn said_of(connection: &mut SqliteConnection, source: i64, orders: &[&str]) -> Sql<Adjusted> {
+    let any: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM marks WHERE source = ?1)")
+        .bind(source)
+        .fetch_one(&mut *connection)
+        .await?;
+    let mut adjusted = Adjusted::default();
+    if !any {
+        return Ok(adjusted);
+    }
+    let rows = sqlx::query(
+        "SELECT m.order_id, m.standing IS NOT NULL, coalesce(m.standing, 0), coalesce(m.ended_at, m.since), m.open
+         FROM json_each(?2) j CROSS JOIN marks m ON m.order_id = j.value
+         WHERE m.source = ?1",
+    )
+    .bind(source)
+    .bind(list(orders))
+    .fetch_all(connection)
+    .await?;
+    for row in &rows {
+        let order = OrderId::from(text(row, 0)?);
+        if sqlx::Row::try_get(row, 4)? {
+            adjusted.open.insert(order.clone());
+        }
+        if sqlx::Row::try_get(row, 1)? {
+            let overrides = Override { standing: standing(row, 2)?, ended_at: Some(time(row, 3)?) };
+            adjusted.overrides.entry(order).or_default().push(overrides);
+        }
+    }
+    Ok(adjusted)
+}
+
+/// These orders are recorded with all that is said of them.
+pub(super) async fn close(connection: &mut SqliteConnection, source: i64, orders: &[&str]) -> Sql<()> {
+    sqlx::query(
+        "UPDATE marks SET open = 0
+         WHERE source = ?1 AND open AND order_id IN (SELECT value FROM json_each(?2))",
+    )
+    .bind(source)
+    .bind(list(orders))
+    .execute(connection)
+    .await
+    .map(drop)
 }

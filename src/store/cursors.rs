@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::codec::{Sql, count, millis, time_or_null};
+use super::codec::{Sql, count, int, millis, time_or_null};
 use super::error::StoreError;
 use super::open::Store;
 use crate::model::SourceName;
@@ -20,13 +20,15 @@ pub struct Cursor {
     pub last_full_count: Option<u64>,
     /// The settings that it was read with.
     pub reading: Option<i64>,
+    /// Rows of that read, or of one since, of which not even the id could be read.
+    pub nameless: u64,
 }
 
 impl Store {
     /// How far `source` was read. `None`: never.
     pub async fn cursor(&self, source: &SourceName) -> Result<Option<Cursor>, StoreError> {
         let row = sqlx::query(
-            "SELECT watermark, last_full_read, last_full_count, reading FROM cursors
+            "SELECT watermark, last_full_read, last_full_count, reading, nameless FROM cursors
              WHERE source = (SELECT key FROM sources WHERE name = ?1)",
         )
         .bind(source.as_str().to_owned())
@@ -39,6 +41,7 @@ impl Store {
                     last_full_read: time_or_null(&row, 1)?,
                     last_full_count: sqlx::Row::try_get::<Option<i64>, _>(&row, 2)?.map(count),
                     reading: sqlx::Row::try_get(&row, 3)?,
+                    nameless: count(int(&row, 4)?),
                 })
             })
             .transpose()
@@ -52,16 +55,18 @@ impl Store {
         let outcome: Sql<()> = async {
             let source = super::import::source_key(&mut transaction, source).await?;
             sqlx::query(
-                "INSERT INTO cursors (source, watermark, last_full_read, last_full_count, reading)
-                 VALUES (?1, ?2, ?3, ?4, ?5)
+                "INSERT INTO cursors (source, watermark, last_full_read, last_full_count, reading, nameless)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (source) DO UPDATE SET watermark = excluded.watermark,
-                     last_full_read = excluded.last_full_read, last_full_count = excluded.last_full_count, reading = excluded.reading",
+                     last_full_read = excluded.last_full_read, last_full_count = excluded.last_full_count,
+                     reading = excluded.reading, nameless = excluded.nameless",
             )
             .bind(source)
             .bind(cursor.watermark.map(millis))
             .bind(cursor.last_full_read.map(millis))
             .bind(cursor.last_full_count.map(|count| i64::try_from(count).unwrap_or(i64::MAX)))
             .bind(cursor.reading)
+            .bind(i64::try_from(cursor.nameless).unwrap_or(i64::MAX))
             .execute(&mut *transaction)
             .await
             .map(drop)

@@ -1,6 +1,7 @@
 //! Takes in what a source read: new orders, changed orders, and nothing else.
 //!
-//! Never forgets an order, and never lets an older reading replace a newer one.
+//! Never forgets an order, never lets an older reading replace a newer one, and never stores one without what
+//! overlays say of it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,11 +9,12 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::codec;
 use super::codec::{Sql, bundle, int, list, millis, small};
 use super::error::StoreError;
+use super::incoming::{AsRead, Settled, settled};
 use super::open::Store;
-use crate::model::{Order, OrderKey, SourceName, Standing};
+use super::{adjustments, codec, odd};
+use crate::model::{Odd, Order, OrderId, OrderKey, SourceName, Standing};
 
 /// What came of recording orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,11 +27,16 @@ pub struct Recorded {
     pub unchanged: usize,
     /// The orders that are new or changed, ascending, each once.
     pub touched: Vec<OrderKey>,
+    /// Of those, the ones about which something else is odd than before.
+    pub odd: Vec<(OrderId, Vec<Odd>)>,
 }
 
 /// So many orders a transaction: enough that the commit costs little, few enough that a reader's snapshot
 /// and the write-ahead log stay small.
 const CHUNK: usize = 10_000;
+
+/// In milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// So many rows a statement: SQLite takes up to 32,766 parameters, and a row has at most 14.
 const ROWS: usize = 1_000;
@@ -37,12 +44,15 @@ const ROWS: usize = 1_000;
 impl Store {
     /// Records what `source` read. Orders that are not in `orders` stay as they are.
     ///
+    /// All that overlays say of an order is put on it in the same transaction, and what could not be read of it
+    /// stays as it was: see [`incoming`](super::incoming).
+    ///
     /// The last reading of an order counts, except that one which changed (`updated_at`) before what is
     /// known is passed over. A long slice is several transactions of whole orders.
-    pub async fn record_orders(
+    pub async fn record_orders<R: AsRead + Sync>(
         &self,
         source: &SourceName,
-        orders: &[Order],
+        orders: &[R],
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let mut recorded = Recorded::default();
@@ -70,35 +80,49 @@ struct Known {
 
 /// An order on its way in.
 struct Incoming<'a> {
+    settled: &'a Settled<'a>,
     order: &'a Order,
     digest: i64,
     known: Option<Known>,
     key: i64,
 }
 
-async fn record(
+async fn record<R: AsRead>(
     connection: &mut SqliteConnection,
     source: &SourceName,
-    orders: &[Order],
+    readings: &[R],
     now: i64,
     recorded: &mut Recorded,
 ) -> Sql<()> {
     let source = source_key(connection, source).await?;
-    let orders = latest(orders);
-    let known = known(connection, source, &orders).await?;
-    let mut incoming = Vec::with_capacity(orders.len());
-    let (mut fresh, mut changed) = (0, Vec::new());
-    for (order, known) in orders.into_iter().zip(known) {
-        let digest = digest(order);
+    let readings = latest(readings);
+    let ids: Vec<&str> = readings.iter().map(|reading| reading.order().id.as_str()).collect();
+    let known = known(connection, source, &ids).await?;
+    let marked = adjustments::said_of(connection, source, &ids).await?;
+    let keys: Vec<Option<i64>> = known.iter().map(|known| known.as_ref().map(|known| known.key)).collect();
+    let settled = settled(connection, readings, &keys, &marked).await?;
+    let mut incoming = Vec::with_capacity(settled.len());
+    let (mut fresh, mut changed, mut closed) = (0, Vec::new(), Vec::new());
+    for (settled, known) in settled.iter().zip(known) {
+        let order = &*settled.order;
+        let digest = digest(settled);
+        let passed_over = known.as_ref().is_some_and(|known| older(order, known, now));
+        if !passed_over && marked.open.contains(&order.id) {
+            closed.push(order.id.as_str());
+        }
         match &known {
-            Some(known) if known.digest == digest || older(order, known) => {
+            Some(known) if known.digest == digest || passed_over => {
                 recorded.unchanged += 1;
                 continue;
             }
             Some(known) => changed.push(known.key),
             None => fresh += 1,
         }
-        incoming.push(Incoming { order, digest, key: known.as_ref().map_or(0, |known| known.key), known });
+        let key = known.as_ref().map_or(0, |known| known.key);
+        incoming.push(Incoming { settled, order, digest, key, known });
+    }
+    if !closed.is_empty() {
+        adjustments::close(connection, source, &closed).await?;
     }
     if incoming.is_empty() {
         return Ok(());
@@ -122,21 +146,26 @@ async fn record(
             .execute(&mut *connection)
             .await?;
     }
-    write_items(connection, &incoming, &products, lines, now).await
+    write_items(connection, &incoming, &products, lines, now).await?;
+    let odd: Vec<(i64, &OrderId, &[Odd])> =
+        incoming.iter().map(|incoming| (incoming.key, &incoming.order.id, &*incoming.settled.odd)).collect();
+    recorded.odd.extend(odd::write(connection, source, &odd, &changed, now).await?);
+    Ok(())
 }
 
 /// One reading of each order: the last, unless it is older than the one before it.
-fn latest(orders: &[Order]) -> Vec<&Order> {
-    let mut at: HashMap<&str, usize> = HashMap::with_capacity(orders.len());
-    let mut latest: Vec<&Order> = Vec::with_capacity(orders.len());
-    for order in orders {
+fn latest<R: AsRead>(readings: &[R]) -> Vec<&R> {
+    let mut at: HashMap<&str, usize> = HashMap::with_capacity(readings.len());
+    let mut latest: Vec<&R> = Vec::with_capacity(readings.len());
+    for reading in readings {
+        let order = reading.order();
         match at.get(order.id.as_str()) {
             None => {
                 at.insert(order.id.as_str(), latest.len());
-                latest.push(order);
+                latest.push(reading);
             }
-            Some(&at) if !before(order.updated_at.map(millis), latest[at].updated_at.map(millis)) => {
-                latest[at] = order;
+            Some(&at) if !before(order.updated_at.map(millis), latest[at].order().updated_at.map(millis)) => {
+                latest[at] = reading;
             }
             Some(_) => {}
         }
@@ -144,8 +173,11 @@ fn latest(orders: &[Order]) -> Vec<&Order> {
     latest
 }
 
-fn older(order: &Order, known: &Known) -> bool {
-    before(order.updated_at.map(millis), known.updated_at)
+/// Whether a reading is older than the one that is known. A change that was dated far ahead of its time would
+/// hide every later one.
+fn older(order: &Order, known: &Known, now: i64) -> bool {
+    let updated_at = known.updated_at.filter(|at| *at <= now.saturating_add(DAY));
+    before(order.updated_at.map(millis), updated_at)
 }
 
 fn before(one: Option<i64>, other: Option<i64>) -> bool {
@@ -154,8 +186,11 @@ fn before(one: Option<i64>, other: Option<i64>) -> bool {
 
 /// Names everything that a source says of an order, so that a reading which says nothing new is known by
 /// one number. 64 bits: a change would have to collide with the very reading it replaces.
-fn digest(order: &Order) -> i64 {
-    let said = serde_json::to_vec(order).expect("an order is always JSON");
+fn digest(settled: &Settled<'_>) -> i64 {
+    let mut said = serde_json::to_vec(&*settled.order).expect("an order is always JSON");
+    if !settled.odd.is_empty() {
+        said.extend(serde_json::to_vec(&*settled.odd).expect("a list of texts is always JSON"));
+    }
     let hash = Sha256::digest(&said);
     i64::from_le_bytes(hash[..8].try_into().expect("a SHA-256 has 32 bytes"))
 }
@@ -169,11 +204,12 @@ fn entitling(standing: Standing) -> bool {
 }
 
 /// When `standing` came to hold, if it was `before` until now.
-fn since(order: &Order, standing: Standing, before: Option<(Standing, i64)>, now: i64) -> i64 {
-    match (order.ended_at, before) {
+fn since(settled: &Settled<'_>, standing: Standing, before: Option<(Standing, i64)>, now: i64) -> i64 {
+    match (settled.order.ended_at, before) {
         (Some(ended), _) => millis(ended),
         (None, Some((held, since))) if held == standing => since,
-        (None, _) => order.updated_at.map_or(now, millis),
+        (None, _) if settled.ends_when_seen() => now,
+        (None, _) => settled.order.updated_at.map_or(now, millis),
     }
 }
 
@@ -201,20 +237,19 @@ async fn last_key(connection: &mut SqliteConnection) -> Sql<i64> {
         .await
 }
 
-/// What is known of each of `orders`, in their order.
-async fn known(connection: &mut SqliteConnection, source: i64, orders: &[&Order]) -> Sql<Vec<Option<Known>>> {
+/// What is known of each of these orders, in their order.
+async fn known(connection: &mut SqliteConnection, source: i64, ids: &[&str]) -> Sql<Vec<Option<Known>>> {
     type Row = (usize, i64, i64, i64, Option<i64>, i64, Option<i64>, i64);
-    let mut known = Vec::with_capacity(orders.len());
-    known.resize_with(orders.len(), || None);
-    for (orders, known) in orders.chunks(ROWS).zip(known.chunks_mut(ROWS)) {
-        let ids: Vec<&str> = orders.iter().map(|order| order.id.as_str()).collect();
+    let mut known = Vec::with_capacity(ids.len());
+    known.resize_with(ids.len(), || None);
+    for (ids, known) in ids.chunks(ROWS).zip(known.chunks_mut(ROWS)) {
         let rows: String = sqlx::query_scalar(
             "SELECT json_group_array(json_array(j.key, o.key, o.digest, o.standing, o.updated_at, o.seen_at,
                                                 o.entitled_seen_at, o.standing_since))
              FROM json_each(?2) j CROSS JOIN orders o ON o.source = ?1 AND o.id = j.value",
         )
         .bind(source)
-        .bind(list(&ids))
+        .bind(list(ids))
         .fetch_one(&mut *connection)
         .await?;
         for (at, key, digest, standing, updated_at, seen_at, entitled_seen_at, standing_since) in bundle::<Row>(&rows)?
@@ -332,7 +367,7 @@ async fn write_orders(
             "INSERT INTO orders (key, source, id, buyer, standing, status, paid_at, updated_at, ended_at, period_end,
                                  seen_at, entitled_seen_at, standing_since, digest) ",
         );
-        insert.push_values(incoming, |mut row, Incoming { order, digest, known, key }| {
+        insert.push_values(incoming, |mut row, Incoming { settled, order, digest, known, key }| {
             let before = known.as_ref().map(|known| (known.standing, known.standing_since));
             let entitled = known.as_ref().and_then(|known| known.entitled_seen_at);
             row.push_bind(*key)
@@ -347,7 +382,7 @@ async fn write_orders(
                 .push_bind(order.period_end.map(millis))
                 .push_bind(known.as_ref().map_or(now, |known| known.seen_at))
                 .push_bind(entitled.or(entitling(order.standing).then_some(now)))
-                .push_bind(since(order, order.standing, before, now))
+                .push_bind(since(settled, order.standing, before, now))
                 .push_bind(*digest);
         });
         insert.push(
@@ -371,7 +406,7 @@ async fn write_items(
     now: i64,
 ) -> Sql<()> {
     let mut rows = Vec::with_capacity(incoming.len());
-    for Incoming { order, key, .. } in incoming {
+    for Incoming { settled, order, key, .. } in incoming {
         for (line, item) in (0_i64..).zip(&order.items) {
             let product = products[item.product.as_str()];
             let standing = order.standing_of(item);
@@ -381,7 +416,7 @@ async fn write_items(
                 let at = lines.iter().position(|(held, _)| *held == standing)?;
                 Some(lines.remove(at))
             });
-            rows.push((*key, line, product, item, standing, since(order, standing, before, now)));
+            rows.push((*key, line, product, item, standing, since(settled, standing, before, now)));
         }
     }
     for rows in rows.chunks(ROWS) {

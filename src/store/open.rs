@@ -29,7 +29,7 @@ pub struct Store {
 }
 
 /// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 7] = [
+const STEPS: [(i64, &str, &str); 8] = [
     (1, "orders", include_str!("migrations/0001_orders.sql")),
     (2, "ledger", include_str!("migrations/0002_ledger.sql")),
     (3, "runs", include_str!("migrations/0003_runs.sql")),
@@ -37,6 +37,7 @@ const STEPS: [(i64, &str, &str); 7] = [
     (5, "subscriptions", include_str!("migrations/0005_subscriptions.sql")),
     (6, "marks", include_str!("migrations/0006_marks.sql")),
     (7, "hooks", include_str!("migrations/0007_hooks.sql")),
+    (8, "odd", include_str!("migrations/0008_odd.sql")),
 ];
 
 /// Takes the place of the one writer at once, and not with the first write.

@@ -5,14 +5,15 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use sqlx::SqliteConnection;
 
 use super::buyers::buyer;
 use super::codec;
-use super::codec::{Sql, count, int, list, small, text, text_or_null, time, time_or_null};
+use super::codec::{Sql, bundle, count, int, list, small, text, text_or_null, time, time_or_null};
 use super::error::StoreError;
 use super::keys::{BuyerKey, ProductKey};
 use super::open::Store;
-use crate::model::{Item, Order, OrderId, OrderKey, ProductId, SourceName, Standing};
+use crate::model::{Item, Odd, Order, OrderId, OrderKey, ProductId, ReadOrder, SourceName, Standing};
 
 /// An order as the store has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,15 @@ pub struct StoredOrder {
     pub seen_at: Timestamp,
     /// When its standing came to hold: what the source says, else when we saw it change.
     pub standing_since: Timestamp,
+    /// What of it could not be read.
+    pub odd: Vec<Odd>,
+}
+
+impl StoredOrder {
+    /// The order as it was read last.
+    pub fn into_read(self) -> ReadOrder {
+        ReadOrder { order: self.order, odd: self.odd }
+    }
 }
 
 /// A product that some order names.
@@ -43,7 +53,12 @@ pub struct StoredProduct {
 impl Store {
     /// These orders, by key; one that is not in the store is left out.
     pub async fn stored_orders(&self, keys: &[OrderKey]) -> Result<Vec<StoredOrder>, StoreError> {
-        self.read_orders(keys).await.map_err(|error| self.fault(error))
+        let keys: Vec<u32> = keys.iter().map(|key| key.0).collect();
+        let read = async {
+            let mut snapshot = self.readers().begin().await?;
+            whole_orders(&mut snapshot, &keys).await
+        };
+        read.await.map_err(|error| self.fault(error))
     }
 
     /// The order that `source` calls `id`.
@@ -115,58 +130,58 @@ impl Store {
         })
         .map_err(|error| self.fault(error))
     }
+}
 
-    async fn read_orders(&self, keys: &[OrderKey]) -> Sql<Vec<StoredOrder>> {
-        let keys: Vec<u32> = keys.iter().map(|key| key.0).collect();
-        let keys = list(&keys);
-        // One snapshot: the lines of an order belong to the same reading as its head.
-        let mut snapshot = self.readers().begin().await?;
-        let heads = sqlx::query(
-            "SELECT o.key, s.name, o.id, b.claimed, b.email, o.standing, o.status, o.paid_at, o.updated_at, o.ended_at,
-                    o.period_end, o.seen_at, o.standing_since
-             FROM orders o JOIN sources s ON s.key = o.source JOIN buyers b ON b.key = o.buyer
-             WHERE o.key IN (SELECT value FROM json_each(?1)) ORDER BY o.key",
-        )
-        .bind(keys.clone())
-        .fetch_all(&mut *snapshot)
-        .await?;
-        let lines = sqlx::query(
-            "SELECT i.order_key, p.id, i.quantity, i.said FROM items i JOIN products p ON p.key = i.product
-             WHERE i.order_key IN (SELECT value FROM json_each(?1)) ORDER BY i.order_key, i.line",
-        )
-        .bind(keys)
-        .fetch_all(&mut *snapshot)
-        .await?;
-        let mut items: HashMap<u32, Vec<Item>> = HashMap::with_capacity(heads.len());
-        for row in &lines {
-            items.entry(small(row, 0)?).or_default().push(Item {
-                product: text(row, 1)?.into(),
-                quantity: small(row, 2)?,
-                standing: codec::standing_or_null(row, 3)?,
-            });
-        }
-        heads
-            .iter()
-            .map(|row| {
-                let key = small(row, 0)?;
-                Ok(StoredOrder {
-                    key: OrderKey(key),
-                    source: text(row, 1)?.into(),
-                    order: Order {
-                        id: text(row, 2)?.into(),
-                        buyer: buyer(text(row, 3)?, text(row, 4)?)?,
-                        items: items.remove(&key).unwrap_or_default(),
-                        standing: codec::standing(row, 5)?,
-                        status: text_or_null(row, 6)?.map(str::to_owned),
-                        paid_at: time_or_null(row, 7)?,
-                        updated_at: time_or_null(row, 8)?,
-                        ended_at: time_or_null(row, 9)?,
-                        period_end: time_or_null(row, 10)?,
-                    },
-                    seen_at: time(row, 11)?,
-                    standing_since: time(row, 12)?,
-                })
-            })
-            .collect()
+/// Whole orders, by key. Asked within one snapshot: the lines of an order belong to the same reading as its head.
+pub(super) async fn whole_orders(connection: &mut SqliteConnection, keys: &[u32]) -> Sql<Vec<StoredOrder>> {
+    let keys = list(keys);
+    let heads = sqlx::query(
+        "SELECT o.key, s.name, o.id, b.claimed, b.email, o.standing, o.status, o.paid_at, o.updated_at, o.ended_at,
+                o.period_end, o.seen_at, o.standing_since, odd.says
+         FROM orders o JOIN sources s ON s.key = o.source JOIN buyers b ON b.key = o.buyer
+             LEFT JOIN odd ON odd.order_key = o.key
+         WHERE o.key IN (SELECT value FROM json_each(?1)) ORDER BY o.key",
+    )
+    .bind(keys.clone())
+    .fetch_all(&mut *connection)
+    .await?;
+    let lines = sqlx::query(
+        "SELECT i.order_key, p.id, i.quantity, i.said FROM items i JOIN products p ON p.key = i.product
+         WHERE i.order_key IN (SELECT value FROM json_each(?1)) ORDER BY i.order_key, i.line",
+    )
+    .bind(keys)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut items: HashMap<u32, Vec<Item>> = HashMap::with_capacity(heads.len());
+    for row in &lines {
+        items.entry(small(row, 0)?).or_default().push(Item {
+            product: text(row, 1)?.into(),
+            quantity: small(row, 2)?,
+            standing: codec::standing_or_null(row, 3)?,
+        });
     }
+    heads
+        .iter()
+        .map(|row| {
+            let key = small(row, 0)?;
+            Ok(StoredOrder {
+                key: OrderKey(key),
+                source: text(row, 1)?.into(),
+                order: Order {
+                    id: text(row, 2)?.into(),
+                    buyer: buyer(text(row, 3)?, text(row, 4)?)?,
+                    items: items.remove(&key).unwrap_or_default(),
+                    standing: codec::standing(row, 5)?,
+                    status: text_or_null(row, 6)?.map(str::to_owned),
+                    paid_at: time_or_null(row, 7)?,
+                    updated_at: time_or_null(row, 8)?,
+                    ended_at: time_or_null(row, 9)?,
+                    period_end: time_or_null(row, 10)?,
+                },
+                seen_at: time(row, 11)?,
+                standing_since: time(row, 12)?,
+                odd: text_or_null(row, 13)?.map(bundle).transpose()?.unwrap_or_default(),
+            })
+        })
+        .collect()
 }

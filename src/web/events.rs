@@ -115,7 +115,9 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let (name, orders) = ("shop".into(), 0);
         let (last_poll, last_success, last_error, next_poll, last_hint) = (Some(now), None, None, None, None);
-        let source = SourceStatus { name, last_poll, last_success, last_error, next_poll, orders, last_hint };
+        let (odd, odd_orders) = (0, Vec::new());
+        let source =
+            SourceStatus { name, last_poll, last_success, last_error, next_poll, orders, last_hint, odd, odd_orders };
         let old = Status { sources: vec![source], ..Status::starting(Mode::Live, now) };
         let later = now + SignedDuration::from_secs(1);
         assert_eq!(News::of(&old, &Status { at: later, next_full_pass: Some(later), ..old.clone() }), News::Nothing);

@@ -127,6 +127,14 @@ fn sources(page: &mut Page, status: &Status) {
     for source in &status.sources {
         page.line("entitled_source_orders", &[("source", source.name.as_str())], source.orders as f64);
     }
+    page.metric(
+        "entitled_source_odd_orders",
+        Kind::Gauge,
+        "Orders of a source of which something could not be read, and rows without even an id.",
+    );
+    for source in &status.sources {
+        page.line("entitled_source_odd_orders", &[("source", source.name.as_str())], source.odd as f64);
+    }
 }
 
 fn work(page: &mut Page, counted: &Counted) {

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::cli::bootstrap::load;
 use crate::cli::{Context, Exit, Failure, Output, say};
 use crate::config::settings::{Config, Listen};
-use crate::daemon::{frozen, run_status};
+use crate::daemon::{frozen, odd, run_status};
 use crate::model::State;
 use crate::report::status::{ConfigInForce, Duty, Figures, Mode, Pass, RunStatus, SourceStatus, Status};
 use crate::secret::Secret;
@@ -106,6 +106,7 @@ async fn remembered(config: &Config, origin: report::Origin, now: Timestamp) -> 
     });
     for source in &config.sources {
         let cursor = store.cursor(&source.name).await?;
+        let (odd, odd_orders) = odd(&store, &source.name).await?;
         status.sources.push(SourceStatus {
             name: source.name.clone(),
             last_poll: None,
@@ -114,6 +115,8 @@ async fn remembered(config: &Config, origin: report::Origin, now: Timestamp) -> 
             next_poll: None,
             orders: store.order_count(&source.name).await?,
             last_hint: None,
+            odd,
+            odd_orders,
         });
     }
     store.close().await;

@@ -93,6 +93,12 @@ fn sources(out: &mut String, status: &Status, now: Timestamp, color: Color) {
         })
         .collect();
     self::rows(out, &rows);
+    for source in status.sources.iter().filter(|source| source.odd > 0) {
+        let _ = writeln!(out, "  {}: {}", clean(source.name.as_str()), human::count(source.odd, "odd row"));
+        for odd in &source.odd_orders {
+            let _ = writeln!(out, "    {}", clean(odd));
+        }
+    }
 }
 
 fn targets(out: &mut String, status: &Status, color: Color) {

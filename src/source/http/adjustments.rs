@@ -1,18 +1,20 @@
 //! A walk over one overlay, page by page.
 //!
-//! Never takes an item that it cannot read for one that says nothing.
+//! An item that cannot be read is counted and named, and ends nothing.
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::mapping::{alone, first, latest, ruled, text};
+use super::mapping::{alone, id, latest, ruled, text};
 use super::paging::{Next, PageFacts, Pager};
-use super::{Http, Page, item_error};
+use super::{Http, Page};
 use crate::config::settings::source::{OrderRef, Overlay, TotalCheck};
-use crate::model::{Adjustment, OrderId, Override, Standing};
+use crate::model::{Adjustment, Odd, OddPart, Oddity, OrderId, Override, Standing};
+use crate::source::SourceError;
 use crate::source::client::response::listed;
-use crate::source::{MapError, SourceError};
+use crate::source::odd::{Nameless, Odds, odd};
+use crate::source::time::Possible;
 
 /// How far a walk over one overlay is.
 #[derive(Debug)]
@@ -28,6 +30,7 @@ pub(super) struct OverlayWalk<'a> {
     walked: u64,
     pages: u32,
     claimed: Option<u64>,
+    nameless: Nameless,
 }
 
 impl<'a> OverlayWalk<'a> {
@@ -43,6 +46,7 @@ impl<'a> OverlayWalk<'a> {
             walked: 0,
             pages: 0,
             claimed: None,
+            nameless: Nameless::default(),
         }
     }
 
@@ -62,9 +66,13 @@ impl<'a> OverlayWalk<'a> {
         }
         let (mut adjustments, mut ids) = (Vec::with_capacity(received), Vec::with_capacity(received));
         for (at, raw) in items.into_iter().enumerate() {
-            let (item, adjustment) = self.adjustment(raw).map_err(|error| item_error(&call, at + 1, error))?;
-            ids.push(item);
-            adjustments.extend(adjustment);
+            match self.adjustment(raw) {
+                Ok((item, adjustment)) => {
+                    ids.push(item);
+                    adjustments.extend(adjustment);
+                }
+                Err(odd) => self.nameless.note(&call, at + 1, &odd),
+            }
         }
         let known = self.seen.len();
         self.seen.extend(ids.iter().cloned());
@@ -82,10 +90,15 @@ impl<'a> OverlayWalk<'a> {
         Ok((adjustments, follows))
     }
 
+    /// Items that name neither themselves nor an order.
+    pub(super) fn nameless(&self) -> &Nameless {
+        &self.nameless
+    }
+
     /// A list that moved under the walk is read anew by the next poll.
     fn require_total(&self) -> Result<(), SourceError> {
         let required = self.filter.is_none() && self.http.settings.expect.total == TotalCheck::Required;
-        let collected = self.seen.len() as u64;
+        let collected = self.seen.len() as u64 + self.nameless.rows;
         match self.claimed.filter(|claimed| required && *claimed != collected) {
             Some(claimed) => Err(SourceError::Total { claimed, collected }),
             None => Ok(()),
@@ -93,18 +106,18 @@ impl<'a> OverlayWalk<'a> {
     }
 
     /// The id of an item and what it says; nothing where it is about no order.
-    fn adjustment(&self, raw: Value) -> Result<(String, Option<Adjustment>), (Option<String>, MapError)> {
-        let Overlay { id, order_id, rules, ended_at, .. } = self.settings;
+    fn adjustment(&self, raw: Value) -> Result<(String, Option<Adjustment>), Odd> {
+        let Overlay { id: ids, order_id, rules, ended_at, .. } = self.settings;
         if !raw.is_object() {
-            return Err((None, MapError::NotAnObject));
+            return Err(odd(OddPart::Row, Oddity::NoObject, "$", &raw));
         }
         let list = alone(raw);
         let raw = &list[0];
-        let item = first(raw, id, text).ok_or_else(|| (None, MapError::NoId { paths: listed(id.iter()) }))?;
-        let with_id = |error| (Some(item.clone()), error);
-        let Some(order) = order_id.read(raw).map_err(with_id)? else { return Ok((item, None)) };
+        let item = id(raw, ids)?;
+        let Some(order) = order_id.read(raw)? else { return Ok((item, None)) };
         let standing = ruled(&list, rules).filter(|standing| *standing != Standing::Paid);
-        let ended_at = latest(raw, ended_at).map_err(with_id)?;
+        // An odd end is when the item was first read.
+        let ended_at = latest(raw, ended_at, OddPart::EndedAt, Possible::Any, &mut Odds::default());
         let overrides = standing.map(|standing| Override { standing, ended_at });
         Ok((item.clone(), Some(Adjustment { overlay: self.ix, item, order, overrides })))
     }
@@ -113,18 +126,31 @@ impl<'a> OverlayWalk<'a> {
 impl OrderRef {
     /// The order that an item names. `None` where it says that it names none: by `null`, or by a text that
     /// is built otherwise.
-    fn read(&self, raw: &Value) -> Result<Option<OrderId>, MapError> {
+    fn read(&self, raw: &Value) -> Result<Option<OrderId>, Odd> {
         let mut said = false;
+        let mut wrong = None;
         for path in &self.paths {
             for value in path.query(raw) {
                 said = true;
-                let Some(text) = text(value) else { continue };
+                let Some(text) = text(value) else {
+                    if !value.is_null() && !value.is_string() {
+                        wrong.get_or_insert_with(|| odd(OddPart::Row, Oddity::NoOrder, path, value));
+                    }
+                    continue;
+                };
                 let inner = text.strip_prefix(&self.prefix).and_then(|rest| rest.strip_suffix(&self.suffix));
                 if let Some(id) = inner.map(str::trim).filter(|id| !id.is_empty()) {
                     return Ok(Some(id.into()));
                 }
             }
         }
-        if said { Ok(None) } else { Err(MapError::NoOrder { paths: listed(self.paths.iter()) }) }
+        match wrong {
+            Some(wrong) => Err(wrong),
+            None if said => Ok(None),
+            None => {
+                let paths = listed(self.paths.iter());
+                Err(odd(OddPart::Row, Oddity::NoOrder, paths.trim_matches('`'), &Value::Null))
+            }
+        }
     }
 }

@@ -1,15 +1,20 @@
-//! From the JSON of one order to an [`Order`]. Pure.
+//! From the JSON of one order to an [`Order`]. Pure and total: any JSON gives an order, or the reason why it has no
+//! id.
 //!
-//! Says what the payment API said and decides nothing: what the status table does not know is `unknown`.
+//! Says what the payment API said and decides nothing: what the status table does not know is `unknown`, and so is
+//! an order with something odd in it that has to be known.
 
 use jiff::Timestamp;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use crate::config::settings::source::{Lines, Map, StatusRule};
-use crate::model::{Buyer, Email, Item, Order, OrderId, ProductId, Standing, UserId};
-use crate::source::client::response::{begins, listed};
-use crate::source::{MapError, time};
+use super::items;
+use crate::config::settings::source::{Map, StatusRule};
+use crate::model::{Buyer, Email, Odd, OddPart, Oddity, Order, OrderId, ReadOrder, Standing, UserId};
+use crate::source::client::response::listed;
+use crate::source::odd::{Nameless, Odds, odd};
+use crate::source::time;
+use crate::source::time::Possible;
 
 /// The paths of one source, ready to be used on any number of orders.
 #[derive(Clone, Debug)]
@@ -25,40 +30,65 @@ impl Mapper {
         Self { map: map.clone(), status: status.to_vec(), words: status_words(status) }
     }
 
-    /// One order. The error comes with the id, where there is one.
-    pub fn order(&self, raw: Value) -> Result<Order, (Option<String>, MapError)> {
-        self.order_in(&alone(raw))
+    /// One order, read at `now`: no purchase and no change lies much later than that.
+    ///
+    /// # Errors
+    /// What stands in place of the id, where there is none.
+    pub fn order(&self, raw: Value, now: Timestamp) -> Result<ReadOrder, Odd> {
+        self.order_in(&alone(raw), now)
+    }
+
+    /// All orders of a page, and the rows of it that have no id. Total over any JSON: the place from which the mapping
+    /// is fuzzed.
+    pub fn page(&self, call: &str, rows: Vec<Value>, now: Timestamp) -> (Vec<ReadOrder>, Nameless) {
+        let mut nameless = Nameless::default();
+        let mut orders = Vec::with_capacity(rows.len());
+        for (index, row) in rows.into_iter().enumerate() {
+            match self.order(row, now) {
+                Ok(order) => orders.push(order),
+                Err(odd) => nameless.note(call, index + 1, &odd),
+            }
+        }
+        (orders, nameless)
     }
 
     /// The one order of a list, as conditions want it.
-    pub(super) fn order_in(&self, list: &Value) -> Result<Order, (Option<String>, MapError)> {
+    pub(super) fn order_in(&self, list: &Value, now: Timestamp) -> Result<ReadOrder, Odd> {
         let raw = &list[0];
         if !raw.is_object() {
-            return Err((None, MapError::NotAnObject));
+            return Err(odd(OddPart::Row, Oddity::NoObject, "$", raw));
         }
         let map = &self.map;
-        let id =
-            first(raw, &map.id, text).ok_or_else(|| (None, MapError::NoId { paths: listed(self.map.id.iter()) }))?;
-        let with_id = |error| (Some(id.clone()), error);
-        Ok(Order {
+        let id = id(raw, &map.id)?;
+        let mut odds = Odds::default();
+        let past = Possible::Past(now);
+        let order = Order {
+            id: OrderId::from(id),
             buyer: Buyer {
-                user: first(raw, &map.user_id, text).map(UserId::from),
-                email: first(raw, &map.email, |value| Email::parse(value.as_str()?)),
+                user: named(raw, &map.user_id, text, &mut odds).map(UserId::from),
+                email: named(raw, &map.email, |value| Email::parse(value.as_str()?), &mut odds),
             },
             items: match &map.lines {
-                Some(lines) => by_line(raw, lines),
-                None => products(raw, &map.products, &map.quantity),
-            }
-            .map_err(with_id)?,
+                Some(lines) => items::by_line(raw, lines, &mut odds),
+                None => items::products(raw, &map.products, &map.quantity, &mut odds),
+            },
             standing: ruled(list, &self.status).unwrap_or(Standing::Unknown),
             status: first(raw, &self.words, text),
-            paid_at: latest(raw, &map.paid_at).map_err(with_id)?,
-            updated_at: latest(raw, &map.updated_at).map_err(with_id)?,
-            ended_at: latest(raw, &map.ended_at).map_err(with_id)?,
-            period_end: latest(raw, &map.period_end).map_err(with_id)?,
-            id: OrderId::from(id),
-        })
+            paid_at: latest(raw, &map.paid_at, OddPart::PaidAt, past, &mut odds),
+            updated_at: latest(raw, &map.updated_at, OddPart::UpdatedAt, past, &mut odds),
+            ended_at: latest(raw, &map.ended_at, OddPart::EndedAt, Possible::Any, &mut odds),
+            period_end: latest(raw, &map.period_end, OddPart::PeriodEnd, Possible::Any, &mut odds),
+        };
+        Ok(ReadOrder::new(order, odds.into_inner()))
     }
+}
+
+/// The id of a row.
+pub(super) fn id(raw: &Value, paths: &[JsonPath]) -> Result<String, Odd> {
+    first(raw, paths, text).ok_or_else(|| {
+        let there = paths.iter().find_map(|path| path.query(raw).first()).unwrap_or(&Value::Null);
+        odd(OddPart::Row, Oddity::NoId, listed(paths.iter()).trim_matches('`'), there)
+    })
 }
 
 /// A condition is a filter, and a filter works on the children of a list.
@@ -81,6 +111,34 @@ pub(super) fn first<T>(raw: &Value, paths: &[JsonPath], read: impl Fn(&Value) ->
     paths.iter().find_map(|path| path.query(raw).iter().find_map(|value| read(value)))
 }
 
+/// The same for who paid. Where nothing can be read and something stands there that is neither a text nor empty,
+/// nobody knows who that is.
+fn named<T>(raw: &Value, paths: &[JsonPath], read: impl Fn(&Value) -> Option<T>, odds: &mut Odds) -> Option<T> {
+    let mut wrong = None;
+    for path in paths {
+        for value in path.query(raw).iter() {
+            if let Some(found) = read(value) {
+                return Some(found);
+            }
+            if !is_nobody(value) {
+                wrong.get_or_insert_with(|| odd(OddPart::Buyer, Oddity::NoName, path, value));
+            }
+        }
+    }
+    wrong.into_iter().for_each(|wrong| odds.push(wrong));
+    None
+}
+
+/// What APIs write where nobody is named, and a text of whatever kind: who has no account at the shop is a guest.
+fn is_nobody(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) | Value::String(_) => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(true) | Value::Number(_) => false,
+    }
+}
+
 /// A text that is not blank, or a whole number.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
@@ -90,115 +148,35 @@ pub(super) fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// The latest of the times at the first path that has one: an order paid in parts is paid with the last.
-pub(super) fn latest(raw: &Value, paths: &[JsonPath]) -> Result<Option<Timestamp>, MapError> {
+/// The latest of the times at the first path that has one: an order paid in parts is paid with the last. None
+/// where one of them is odd.
+pub(super) fn latest(
+    raw: &Value,
+    paths: &[JsonPath],
+    part: OddPart,
+    possible: Possible,
+    odds: &mut Odds,
+) -> Option<Timestamp> {
     for path in paths {
         let mut latest = None;
+        let mut is_odd = false;
         for value in path.query(raw) {
-            let at = match value {
-                Value::Null => continue,
-                Value::String(text) if text.trim().is_empty() => continue,
-                Value::String(text) => time::parse(text),
-                Value::Number(number) => number.as_f64().and_then(time::from_number),
-                _ => None,
-            };
-            let at = at.ok_or_else(|| MapError::Time { path: path.to_string(), value: shown(value) })?;
-            latest = latest.max(Some(at));
+            match time::read(value, possible) {
+                Ok(at) => latest = latest.max(at),
+                Err(what) => {
+                    odds.note(part, what, path, value);
+                    is_odd = true;
+                }
+            }
+        }
+        if is_odd {
+            return None;
         }
         if latest.is_some() {
-            return Ok(latest);
+            return latest;
         }
     }
-    Ok(None)
-}
-
-/// The products at the first path that has any, each as often as was bought. A path to the list itself is as
-/// good as one to its items.
-fn products(raw: &Value, paths: &[JsonPath], quantity: &[JsonPath]) -> Result<Vec<Item>, MapError> {
-    for path in paths {
-        let found = items_at(raw, path);
-        if found.iter().all(|value| blank(value)) {
-            continue;
-        }
-        let quantities = quantities(raw, quantity, found.len())?;
-        let mut items = Vec::with_capacity(found.len());
-        for (at, value) in found.into_iter().enumerate().filter(|(_, value)| !blank(value)) {
-            let product =
-                text(value).ok_or_else(|| MapError::Product { path: path.to_string(), value: shown(value) })?;
-            // One quantity is that of the order, else each product has its own.
-            let quantity = quantities.get(at).or(quantities.first()).copied().flatten();
-            items.push(item(product, quantity, None));
-        }
-        return Ok(items);
-    }
-    Ok(Vec::new())
-}
-
-/// The lines of an order, each with its own product, quantity and standing.
-fn by_line(raw: &Value, lines: &Lines) -> Result<Vec<Item>, MapError> {
-    let found = lines.each.iter().map(|path| items_at(raw, path)).find(|found| !found.is_empty()).unwrap_or_default();
-    let mut items = Vec::with_capacity(found.len());
-    for line in found {
-        if !line.is_object() {
-            return Err(MapError::Line { paths: listed(lines.each.iter()) });
-        }
-        // Something without a product, such as shipping, is nothing that a file can name.
-        let Some(product) = first(line, &lines.product, text) else { continue };
-        let standing = match lines.status.is_empty() {
-            true => None,
-            false => ruled(&alone(line.clone()), &lines.status),
-        };
-        let quantity = quantities(line, &lines.quantity, 1)?.first().copied().flatten();
-        items.push(item(product, quantity, standing));
-    }
-    Ok(items)
-}
-
-/// A line of which nothing is left was taken back, which is more than not being mentioned.
-fn item(product: String, quantity: Option<u32>, standing: Option<Standing>) -> Item {
-    let standing = if quantity == Some(0) { Some(Standing::Void) } else { standing };
-    Item { product: ProductId::from(product), quantity: quantity.unwrap_or(1).max(1), standing }
-}
-
-/// What a path leads to, with a list taken apart.
-fn items_at<'v>(raw: &'v Value, path: &JsonPath) -> Vec<&'v Value> {
-    let nodes = path.query(raw).all().into_iter();
-    nodes.flat_map(|node| node.as_array().map_or(std::slice::from_ref(node), Vec::as_slice)).collect()
-}
-
-fn blank(value: &Value) -> bool {
-    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
-}
-
-/// The quantities at the first path that has any: none, one for all, or as many as there are products.
-fn quantities(raw: &Value, paths: &[JsonPath], products: usize) -> Result<Vec<Option<u32>>, MapError> {
-    for path in paths {
-        let found = items_at(raw, path);
-        if found.iter().all(|value| blank(value)) {
-            continue;
-        }
-        if found.len() != 1 && found.len() != products {
-            return Err(MapError::Quantities { quantities: found.len(), products });
-        }
-        let read = |value: &Value| match value {
-            value if blank(value) => Ok(None),
-            value => {
-                whole(value).map(Some).ok_or_else(|| MapError::Quantity { path: path.to_string(), value: shown(value) })
-            }
-        };
-        return found.into_iter().map(read).collect();
-    }
-    Ok(Vec::new())
-}
-
-/// A whole number, or one written as text, as in `"2"` and `2.0`.
-fn whole(value: &Value) -> Option<u32> {
-    let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
-    (number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number)).then_some(number as u32)
-}
-
-fn shown(value: &Value) -> String {
-    begins(value.to_string().as_bytes(), &[])
+    None
 }
 
 /// Where the API's own word for the status stands: every place that the status table compares with

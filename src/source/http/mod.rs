@@ -3,6 +3,7 @@
 //! Asks with `GET` only, at one origin only, and follows no redirect: the credentials go nowhere else.
 
 mod adjustments;
+mod items;
 pub mod mapping;
 mod page;
 mod paging;
@@ -17,12 +18,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::client::{Caller, call, response, segment};
 use super::recording::{Recording, RecordingError};
-use super::{Lookup, MapError, SourceError};
+use super::{Lookup, SourceError};
 use crate::config::settings::source::{HttpSource, Incremental};
 use crate::model::OrderId;
+pub(super) use items::whole;
+use jiff::Timestamp;
 use mapping::Mapper;
 use page::Page;
-pub(super) use read::Reading;
+pub(super) use read::{Reach, Reading};
 
 /// One payment API as data, with its one token and its one pace.
 #[derive(Debug)]
@@ -77,12 +80,21 @@ impl Http {
         self.settings.overlays.len()
     }
 
+    /// See [`Source::polls_answer_hints`](super::Source::polls_answer_hints). A window shows no change of an older
+    /// order, and a snapshot is everything there is.
+    pub(super) fn polls_answer_hints(&self) -> bool {
+        match self.settings.incremental {
+            Incremental::Filter { .. } | Incremental::WalkBack => true,
+            Incremental::Window { .. } | Incremental::Snapshot => false,
+        }
+    }
+
     pub(super) fn recheck_every(&self) -> Option<jiff::SignedDuration> {
         self.settings.get.as_ref()?.recheck_every
     }
 
     /// Reads one order again.
-    pub(super) async fn get(&self, id: &OrderId) -> Result<Lookup, SourceError> {
+    pub(super) async fn get(&self, id: &OrderId, now: Timestamp) -> Result<Lookup, SourceError> {
         let Some(get) = &self.settings.get else { return Ok(Lookup::Unsupported) };
         let url = self.caller.url(&get.path.replace("{id}", &segment(id.as_str())?), &get.query)?;
         let call = call(&url);
@@ -96,7 +108,12 @@ impl Http {
         let raw = response::take(&mut answer, get.item.iter(), Value::is_object)
             .ok_or_else(|| response::nothing_at(&call, get.item.iter(), &answer))?;
         let list = mapping::alone(raw);
-        let order = self.mapper.order_in(&list).map_err(|error| item_error(&call, 1, error))?;
+        let order = self.mapper.order_in(&list, now).map_err(|odd| SourceError::Item {
+            call: call.clone(),
+            place: 1,
+            id: None,
+            odd,
+        })?;
         if order.id != *id {
             return Err(SourceError::OtherOrder { call, got: order.id.to_string() });
         }
@@ -110,9 +127,4 @@ impl Http {
     fn live(&self, list: &Value) -> bool {
         self.settings.expect.live.as_ref().is_none_or(|when| mapping::holds(when, list))
     }
-}
-
-/// Names the item in an error about it.
-fn item_error(call: &str, place: usize, (id, source): (Option<String>, MapError)) -> SourceError {
-    SourceError::Item { call: call.to_owned(), place, id, source }
 }

@@ -11,17 +11,19 @@ use super::mapping::{alone, holds};
 use super::page::Page;
 use super::paging::{Next, PageFacts, Pager};
 use crate::config::settings::source::{HttpSource, Incremental, Map};
-use crate::model::{Order, OrderId, Override, Standing};
+use crate::model::apply_overrides;
+use crate::model::{OrderId, Override, ReadOrder, Standing};
+use crate::source::SourceError;
 use crate::source::client::response::begins;
-use crate::source::probe::{Again, Field, Follows, Looked, OverlayTrial, Sorted, Trial, Unreadable};
-use crate::source::{SourceError, apply_overrides};
+use crate::source::probe::{Again, Field, Follows, Looked, OverlayTrial, Sorted, Trial, Unreadable, odd_of};
+use jiff::Timestamp;
 
 /// Orders that are shown field by field.
 const SHOWN: usize = 3;
 
 impl Http {
     /// Reads the first page of the list and of each overlay, and one order by its id.
-    pub(in crate::source) async fn trial(&self) -> Result<Trial, SourceError> {
+    pub(in crate::source) async fn trial(&self, now: Timestamp) -> Result<Trial, SourceError> {
         let HttpSource { list, map, incremental, expect, .. } = &self.settings;
         let mut adjustments: HashMap<OrderId, Vec<Override>> = HashMap::new();
         let mut overlays = Vec::new();
@@ -42,12 +44,12 @@ impl Http {
         let (mut orders, mut raw, mut unreadable, mut test_orders) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for (index, item) in items.into_iter().enumerate() {
             let item = alone(item);
-            match self.mapper.order_in(&item) {
+            match self.mapper.order_in(&item, now) {
                 Ok(order) => {
                     test_orders += usize::from(expect.live.as_ref().is_some_and(|live| !holds(live, &item)));
                     orders.push(order);
                 }
-                Err((id, why)) => unreadable.push(Unreadable { place: index + 1, id, why: why.to_string() }),
+                Err(odd) => unreadable.push(Unreadable { place: index + 1, why: odd.to_string() }),
             }
             raw.push(item);
         }
@@ -60,14 +62,14 @@ impl Http {
             Err(error) => Follows::Refused(error.to_string()),
         };
         let again = match orders.first() {
-            Some(order) => Again::of(order, self.get(&order.id).await),
+            Some(order) => Again::of(order, self.get(&order.id, now).await),
             None => Again::NoOrder,
         };
         let sorted = sorted(incremental, &orders);
-        let first = raw.iter().filter_map(|item| self.looked(item)).take(SHOWN).collect();
+        let first = raw.iter().filter_map(|item| self.looked(item, now)).take(SHOWN).collect();
         for order in &mut orders {
             let said = adjustments.get(&order.id).map_or(&[][..], Vec::as_slice);
-            apply_overrides(order, said);
+            apply_overrides(&mut order.order, said);
         }
         let on_page = |id: &OrderId| orders.iter().any(|order| order.id == *id);
         let overlays = overlays.into_iter().map(|(path, says, about)| OverlayTrial {
@@ -79,6 +81,7 @@ impl Http {
             overlays: overlays.collect(),
             call: Some(call),
             unreadable,
+            odd: odd_of(&orders),
             test_orders,
             total,
             follows,
@@ -86,17 +89,17 @@ impl Http {
             first,
             sorted,
             again,
-            orders,
+            orders: orders.into_iter().map(|read| read.order).collect(),
         })
     }
 
-    fn looked(&self, item: &Value) -> Option<Looked> {
-        let order = self.mapper.order_in(item).ok()?;
+    fn looked(&self, item: &Value, now: Timestamp) -> Option<Looked> {
+        let order = self.mapper.order_in(item, now).ok()?;
         let found = fields(&self.settings.map).into_iter().filter_map(|(name, paths)| {
             let (path, values) = paths.iter().find_map(|path| Some((path.to_string(), found_at(path, &item[0])?)))?;
             Some((name, path, values))
         });
-        Some(Looked { id: order.id, found: found.collect() })
+        Some(Looked { id: order.order.id, found: found.collect() })
     }
 }
 
@@ -178,7 +181,7 @@ fn found_at(path: &Place<'_>, order: &Value) -> Option<String> {
     (!values.is_empty()).then(|| begins(values.join(", ").as_bytes(), &[]))
 }
 
-fn sorted(incremental: &Incremental, orders: &[Order]) -> Sorted {
+fn sorted(incremental: &Incremental, orders: &[ReadOrder]) -> Sorted {
     if *incremental != Incremental::WalkBack {
         return Sorted::NotNeeded;
     }

@@ -1,10 +1,10 @@
-//! A read: the overlays, then the list page by page, full or what changed.
+//! A read: the overlays, then the list page by page, full or what changed; or the overlays alone.
 //!
 //! Never ends well before the end of the list is proven, and never returns a part for the whole.
 
 #![expect(clippy::disallowed_methods, reason = "an edge: a watermark never lies after the start of the read")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,9 +13,10 @@ use tokio::time::Instant;
 
 use super::adjustments::OverlayWalk;
 use super::paging::{Next, PageFacts, Pager};
-use super::{Http, Page, item_error, mapping};
+use super::{Http, Page, mapping};
 use crate::config::settings::source::{Incremental, TotalCheck};
-use crate::model::{Order, OrderId, Standing};
+use crate::model::{OddPart, OrderId, ReadOrder, Standing};
+use crate::source::odd::Nameless;
 use crate::source::{Read, ReadReport, Scope, SourceError, Step, believable, present, time};
 
 /// What one walk over the pages found.
@@ -29,6 +30,10 @@ struct Walk {
     test_orders: u64,
     /// Subscriptions that do not say until when they are paid.
     endless: u64,
+    /// Real orders of which something could not be read.
+    odd: HashSet<OrderId>,
+    /// Rows without a readable id.
+    nameless: Nameless,
     /// By the word of the first page. A page past the end may say 0 (Bitcart 0.10.3).
     claimed: Option<u64>,
     latest: Option<Timestamp>,
@@ -46,7 +51,7 @@ enum Sorted {
 
 /// An order, and whether it is a real one.
 struct Row {
-    order: Order,
+    order: ReadOrder,
     live: bool,
 }
 
@@ -58,13 +63,28 @@ pub(in crate::source) struct Reading<'a> {
     /// `None` for a full read.
     since: Option<Timestamp>,
     started: Timestamp,
+    /// The time by which purchases are judged.
+    now: Timestamp,
+    /// How much is read.
+    reach: Reach,
     deadline: Instant,
     overlay: Option<OverlayWalk<'a>>,
     overlays_read: usize,
     overlay_pages: u32,
+    /// Items of overlays without a readable id or order.
+    overlay_nameless: Nameless,
     pager: Pager<'a>,
     walk: Walk,
     at: At,
+}
+
+/// How much is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::source) enum Reach {
+    /// The overlays and the list.
+    All,
+    /// What the overlays say, and no order.
+    OverlaysOnly,
 }
 
 /// How far a read is.
@@ -99,7 +119,7 @@ impl Reading<'_> {
                 At::End { reread } => reread,
             };
             let settings = &self.http.settings;
-            if self.since.is_none() {
+            if self.since.is_none() && self.reach == Reach::All {
                 match self.http.mismatch(&self.walk) {
                     // Orders that change during a walk move between its pages. Once is bad luck.
                     Some(_) if !reread => {
@@ -123,7 +143,10 @@ impl Reading<'_> {
         let http = self.http;
         if self.overlay.is_none() {
             let Some(settings) = http.settings.overlays.get(self.overlays_read) else {
-                self.at = At::First;
+                self.at = match self.reach {
+                    Reach::All => At::First,
+                    Reach::OverlaysOnly => At::End { reread: false },
+                };
                 return Ok(None);
             };
             let filter = asked(&settings.incremental, settings.overlap, self.since, self.started);
@@ -133,6 +156,7 @@ impl Reading<'_> {
         let (marks, next) = walk.step().await?;
         self.overlay_pages += 1;
         if next == Next::End {
+            self.overlay_nameless.add(walk.nameless());
             self.overlay = None;
             self.overlays_read += 1;
         }
@@ -140,7 +164,7 @@ impl Reading<'_> {
     }
 
     /// Fetches one page, gives what is new on it, and steps to the next, or to the end.
-    async fn step(&mut self) -> Result<Vec<Order>, SourceError> {
+    async fn step(&mut self) -> Result<Vec<ReadOrder>, SourceError> {
         let Http { settings, caller, .. } = self.http;
         if self.walk.pages >= settings.max_pages {
             return Err(SourceError::TooManyPages { max: settings.max_pages });
@@ -149,7 +173,7 @@ impl Reading<'_> {
         let Page { call, url, items, total, next, more } =
             self.http.page(&settings.list, filter.clone(), &self.pager).await?;
         let received = items.len();
-        let rows = self.http.rows(&call, items)?;
+        let rows = self.http.rows(&call, items, self.now, &mut self.walk.nameless);
         self.walk.pages += 1;
         self.walk.walked += received as u64;
         if self.walk.pages == 1 {
@@ -202,6 +226,12 @@ impl Reading<'_> {
             scope: if self.since.is_none() { Scope::Full } else { Scope::Changes },
             pages: self.overlay_pages + self.walk.pages,
             orders: self.walk.orders(),
+            odd: self.walk.odd.len() as u64 + self.walk.nameless.rows,
+            nameless: {
+                let mut nameless = self.overlay_nameless.clone();
+                nameless.add(&self.walk.nameless);
+                nameless
+            },
             test_orders: self.walk.test_orders,
             total_claimed: self.walk.claimed,
             watermark: seen.max(self.since),
@@ -232,8 +262,8 @@ fn less(at: Timestamp, by: SignedDuration) -> Timestamp {
 }
 
 impl Http {
-    /// Every page of `plan`.
-    pub(in crate::source) fn read(&self, plan: Read) -> Reading<'_> {
+    /// Every page of `plan`, of which purchases are judged by `now`.
+    pub(in crate::source) fn read(&self, plan: Read, reach: Reach, now: Timestamp) -> Reading<'_> {
         let (since, last_count) = match plan {
             Read::Full { last_count } => (None, last_count),
             Read::Since { last_count, .. } if self.settings.incremental == Incremental::Snapshot => (None, last_count),
@@ -245,6 +275,8 @@ impl Http {
             last_count,
             since,
             started: Timestamp::now(),
+            now,
+            reach,
             // A limit beyond what a clock can say is none.
             deadline: Instant::now()
                 .checked_add(limit)
@@ -252,19 +284,25 @@ impl Http {
             overlay: None,
             overlays_read: 0,
             overlay_pages: 0,
+            overlay_nameless: Nameless::default(),
             pager: Pager::new(&self.settings.list.paging),
             walk: Walk::default(),
             at: At::Overlays,
         }
     }
 
-    fn rows(&self, call: &str, items: Vec<Value>) -> Result<Vec<Row>, SourceError> {
+    fn rows(&self, call: &str, items: Vec<Value>, now: Timestamp, nameless: &mut Nameless) -> Vec<Row> {
         let row = |(index, raw)| {
             let list = mapping::alone(raw);
-            let order = self.mapper.order_in(&list).map_err(|error| item_error(call, index + 1, error))?;
-            Ok(Row { order, live: self.live(&list) })
+            match self.mapper.order_in(&list, now) {
+                Ok(order) => Some(Row { order, live: self.live(&list) }),
+                Err(odd) => {
+                    nameless.note(call, index + 1, &odd);
+                    None
+                }
+            }
         };
-        items.into_iter().enumerate().map(row).collect()
+        items.into_iter().enumerate().filter_map(row).collect()
     }
 
     /// Refuses a full read whose first page lacks the total that is to be compared with.
@@ -279,7 +317,7 @@ impl Http {
 
     fn mismatch(&self, walk: &Walk) -> Option<SourceError> {
         let claimed = walk.claimed.filter(|_| self.settings.expect.total == TotalCheck::Required)?;
-        let collected = walk.seen.len() as u64;
+        let collected = walk.seen.len() as u64 + walk.nameless.rows;
         (claimed != collected).then_some(SourceError::Total { claimed, collected })
     }
 }
@@ -293,7 +331,9 @@ impl Walk {
     /// Whether all of a page lies before `floor`, on a list that has come newest change first so far. An
     /// order without a time of change may have changed at any time.
     fn all_older(&mut self, page: &[Row], floor: Option<Timestamp>) -> bool {
-        if !page.is_sorted_by(|newer, older| newer.order.updated_at >= older.order.updated_at) {
+        // One odd time says nothing about the order of the list.
+        let told: Vec<&Row> = page.iter().filter(|row| !row.order.is_odd_in(OddPart::UpdatedAt)).collect();
+        if !told.is_sorted_by(|newer, older| newer.order.updated_at >= older.order.updated_at) {
             self.order = Sorted::No;
         }
         let Some(floor) = floor.filter(|_| self.order == Sorted::SoFar && !page.is_empty()) else { return false };
@@ -301,10 +341,10 @@ impl Walk {
     }
 
     /// Keeps what is new or newer than before, in the order of the page.
-    fn take_in(&mut self, page: Vec<Row>, full: bool, call: &str) -> Result<Vec<Order>, SourceError> {
+    fn take_in(&mut self, page: Vec<Row>, full: bool, call: &str) -> Result<Vec<ReadOrder>, SourceError> {
         let ids: Vec<OrderId> = page.iter().map(|row| row.order.id.clone()).collect();
         let known_before = self.seen.len();
-        let mut fresh: Vec<Order> = Vec::with_capacity(page.len());
+        let mut fresh: Vec<ReadOrder> = Vec::with_capacity(page.len());
         for Row { order, live } in page {
             self.latest = self.latest.max(order.updated_at);
             match self.seen.get_mut(&order.id) {
@@ -320,6 +360,10 @@ impl Walk {
             }
             if live {
                 self.endless += u64::from(order.standing == Standing::Subscribed && order.period_end.is_none());
+                match order.odd.is_empty() {
+                    true => _ = self.odd.remove(&order.id),
+                    false => _ = self.odd.insert(order.id.clone()),
+                }
                 fresh.push(order);
             }
         }

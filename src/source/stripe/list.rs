@@ -15,6 +15,26 @@ use crate::source::client::{call, response};
 /// The most that Stripe gives at once.
 const PAGE: u32 = 100;
 
+/// An object of a list.
+pub(super) type Row<T> = Result<T, Broken>;
+
+/// An object that is not of the documented shape.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub(super) id: Option<String>,
+    pub(super) raw: Value,
+    /// Always a [`SourceError::Item`].
+    pub(super) error: SourceError,
+}
+
+impl Broken {
+    /// The id of the object that a property names, or in whose place it stands.
+    pub(super) fn reference(&self, property: &str) -> Option<&str> {
+        let value = self.raw.get(property)?;
+        value.as_str().or_else(|| value.get("id")?.as_str())
+    }
+}
+
 /// A walk under way, newest object first.
 #[derive(Debug)]
 pub(super) struct Walk {
@@ -53,7 +73,7 @@ impl Walk {
     pub(super) async fn next<T: DeserializeOwned + Identified>(
         &mut self,
         stripe: &Stripe,
-    ) -> Result<Option<Vec<T>>, SourceError> {
+    ) -> Result<Option<Vec<Row<T>>>, SourceError> {
         if self.ended {
             return Ok(None);
         }
@@ -69,7 +89,7 @@ impl Walk {
         &mut self,
         stripe: &Stripe,
         size: u32,
-    ) -> Result<Vec<T>, SourceError> {
+    ) -> Result<Vec<Row<T>>, SourceError> {
         let mut query = self.query.clone();
         query.push(("limit".to_owned(), size.to_string()));
         query.extend(self.after.clone().map(|after| ("starting_after".to_owned(), after)));
@@ -85,10 +105,16 @@ impl Walk {
         let full = !items.is_empty();
         let mut fresh = Vec::with_capacity(items.len());
         for (index, raw) in items.into_iter().enumerate() {
-            let item: T = stripe.parse(&call, index + 1, raw)?;
-            self.after = Some(item.id().to_owned());
-            if self.seen.insert(item.id().into()) {
-                fresh.push(item);
+            let id = raw.get("id").and_then(Value::as_str).map(str::to_owned);
+            let row = match stripe.parse(&call, index + 1, &raw) {
+                Ok(item) => Ok(item),
+                Err(error @ SourceError::Item { .. }) => Err(Broken { id: id.clone(), raw, error }),
+                Err(error) => return Err(error),
+            };
+            // The list goes on behind the last object that says which it is.
+            self.after = id.clone().or(self.after.take());
+            if id.is_none_or(|id| self.seen.insert(id.into())) {
+                fresh.push(row);
             }
         }
         if !full && has_more {
@@ -101,14 +127,16 @@ impl Walk {
         Ok(fresh)
     }
 
-    /// Everything that is left.
+    /// Everything that is left, where one object that cannot be read makes all of them useless.
     pub(super) async fn all<T: DeserializeOwned + Identified>(
         &mut self,
         stripe: &Stripe,
     ) -> Result<Vec<T>, SourceError> {
         let mut all = Vec::new();
         while let Some(page) = self.next(stripe).await? {
-            all.extend(page);
+            for row in page {
+                all.push(row.map_err(|broken: Broken| broken.error)?);
+            }
         }
         Ok(all)
     }

@@ -9,7 +9,11 @@ use super::wire::{
     Charge, Customer, Dispute, Intent, LineItem, Metadata, Price, Refund, Session, Subscription, SubscriptionItem,
 };
 use crate::config::settings::source::StripeProducts;
-use crate::model::{Buyer, Email, Item, Order, OrderId, ProductId, Standing, UserId};
+use crate::model::{Buyer, Email, Item, Odd, OddPart, Oddity, Order, OrderId, ProductId, ReadOrder, Standing, UserId};
+use crate::source::http::whole;
+use crate::source::odd::{Odds, odd};
+use crate::source::time::{Possible, plausible};
+use serde_json::Value;
 
 /// The key of a Payment Intent's metadata that makes it an order, and says of what.
 pub(super) const PRODUCT_ID: &str = "product_id";
@@ -52,7 +56,7 @@ enum Contested {
 
 impl Rules {
     /// A Checkout Session in mode `payment`, with all its lines.
-    pub(super) fn session(&self, session: &Session, lines: &[LineItem], disputes: &[Dispute]) -> Order {
+    pub(super) fn session(&self, session: &Session, lines: &[LineItem], disputes: &[Dispute]) -> ReadOrder {
         let intent = session.payment_intent.as_ref().and_then(|intent| intent.object());
         let customer = session.customer.as_ref().and_then(|customer| customer.object());
         let said = match (session.status.as_deref(), session.payment_status.as_str()) {
@@ -77,12 +81,14 @@ impl Rules {
             .or_else(|| self.user(customer?.metadata.as_ref()));
         let typed = session.customer_details.as_ref().and_then(|details| details.email.as_deref());
         let email = first_email([typed, session.customer_email.as_deref(), of(customer)]);
-        let items = lines.iter().filter_map(|line| self.item(line.price.as_ref(), line.quantity)).collect();
-        order(&session.id, buyer(user, email), items, said)
+        let mut odds = Odds::default();
+        let line = |line: &LineItem| self.item(line.price.as_ref(), line.quantity.as_ref(), &mut odds);
+        let items = lines.iter().filter_map(line).collect();
+        order(&session.id, buyer(user, email), items, said, None, odds)
     }
 
     /// A Payment Intent that no Checkout Session made. `None` where its metadata names no product.
-    pub(super) fn intent(&self, intent: &Intent, disputes: &[Dispute]) -> Option<Order> {
+    pub(super) fn intent(&self, intent: &Intent, disputes: &[Dispute]) -> Option<ReadOrder> {
         let product = intent.metadata.as_ref()?.get(PRODUCT_ID).map(|text| text.trim()).filter(|id| !id.is_empty())?;
         let customer = intent.customer.as_ref().and_then(|customer| customer.object());
         let charge = intent.latest_charge.as_ref().and_then(|charge| charge.object());
@@ -91,7 +97,7 @@ impl Rules {
         let billing = charge.and_then(|charge| charge.billing_details.as_ref()?.email.as_deref());
         let email = first_email([intent.receipt_email.as_deref(), of(customer), billing]);
         let items = vec![Item::one(ProductId::from(product))];
-        Some(order(&intent.id, buyer(user, email), items, settled(intent, disputes)))
+        Some(order(&intent.id, buyer(user, email), items, settled(intent, disputes), None, Odds::default()))
     }
 
     /// A subscription with all its items. `referred` is who the Checkout Session that made it was for, and
@@ -107,7 +113,7 @@ impl Rules {
         items: &[SubscriptionItem],
         referred: Option<&str>,
         paid: Option<&Paid>,
-    ) -> Order {
+    ) -> ReadOrder {
         let starts = items.iter().filter_map(|item| item.current_period_start).max();
         let ends = items.iter().filter_map(|item| item.current_period_end).max();
         let (start, end) = (starts.or(subscription.current_period_start), ends.or(subscription.current_period_end));
@@ -151,10 +157,12 @@ impl Rules {
         let customer = subscription.customer.as_ref().and_then(|customer| customer.object());
         let user =
             self.user(subscription.metadata.as_ref()).or(referred).or_else(|| self.user(customer?.metadata.as_ref()));
-        let lines =
-            items.iter().filter_map(|item| self.item(item.price.as_ref().or(item.plan.as_ref()), item.quantity));
-        let order = order(&subscription.id, buyer(user, first_email([of(customer)])), lines.collect(), said);
-        Order { period_end: moment(period_end), ..order }
+        let mut odds = Odds::default();
+        let line = |item: &SubscriptionItem| {
+            self.item(item.price.as_ref().or(item.plan.as_ref()), item.quantity.as_ref(), &mut odds)
+        };
+        let lines = items.iter().filter_map(line).collect();
+        order(&subscription.id, buyer(user, first_email([of(customer)])), lines, said, period_end, odds)
     }
 
     /// Who a Checkout Session says it is for.
@@ -167,13 +175,23 @@ impl Rules {
         metadata?.get(&self.user_id).map(|text| text.trim()).filter(|text| !text.is_empty())
     }
 
-    fn item(&self, price: Option<&Price>, quantity: Option<u32>) -> Option<Item> {
+    fn item(&self, price: Option<&Price>, quantity: Option<&Value>, odds: &mut Odds) -> Option<Item> {
         let price = price?;
-        let id = match self.products {
-            StripeProducts::Product => price.product.id(),
-            StripeProducts::Price => &price.id,
+        let id = match (self.products, &price.product) {
+            (StripeProducts::Product, Some(product)) => product.id(),
+            (StripeProducts::Product, None) => {
+                odds.note(OddPart::Products, Oddity::NoProduct, "price.product", &Value::Null);
+                return None;
+            }
+            (StripeProducts::Price, _) => &price.id,
         };
-        Some(Item { product: ProductId::from(id), quantity: quantity.unwrap_or(1), standing: None })
+        let quantity = quantity.map_or(1, |quantity| {
+            whole(quantity).unwrap_or_else(|| {
+                odds.note(OddPart::Quantity, Oddity::NoQuantity, "quantity", quantity);
+                1
+            })
+        });
+        Some(Item { product: ProductId::from(id), quantity, standing: None })
     }
 }
 
@@ -273,20 +291,53 @@ fn buyer(user: Option<&str>, email: Option<Email>) -> Buyer {
     Buyer { user: user.map(UserId::from), email }
 }
 
-fn moment(seconds: Option<i64>) -> Option<Timestamp> {
-    Timestamp::from_second(seconds?).ok()
+/// A time in seconds; nothing where it cannot be true.
+fn moment(seconds: Option<i64>, part: OddPart, path: &str, odds: &mut Odds) -> Option<Timestamp> {
+    let seconds = seconds?;
+    let at = Timestamp::from_second(seconds).map_err(|_| Oddity::NoTime);
+    match at.and_then(|at| plausible(at, Possible::Any)) {
+        Ok(at) => Some(at),
+        Err(what) => {
+            odds.note(part, what, path, &Value::from(seconds));
+            None
+        }
+    }
 }
 
-fn order(id: &str, buyer: Buyer, items: Vec<Item>, said: Said) -> Order {
-    Order {
+fn order(id: &str, buyer: Buyer, items: Vec<Item>, said: Said, period_end: Option<i64>, mut odds: Odds) -> ReadOrder {
+    let order = Order {
         id: OrderId::from(id),
         buyer,
         items,
         standing: said.standing,
         status: Some(said.word),
-        paid_at: moment(said.paid_at),
+        paid_at: moment(said.paid_at, OddPart::PaidAt, paid_path(id), &mut odds),
         updated_at: None,
-        ended_at: moment(said.ended_at),
-        period_end: None,
-    }
+        ended_at: moment(said.ended_at, OddPart::EndedAt, "created", &mut odds),
+        period_end: moment(period_end, OddPart::PeriodEnd, "current_period_end", &mut odds),
+    };
+    ReadOrder::new(order, odds.into_inner())
+}
+
+/// Where the time of payment stands.
+fn paid_path(id: &str) -> &'static str {
+    if id.starts_with("sub_") { "start_date" } else { "created" }
+}
+
+/// An order that was paid more than a day after `now` is odd.
+pub(super) fn timely(read: ReadOrder, now: Timestamp) -> ReadOrder {
+    let ReadOrder { order, mut odd } = read;
+    let Some(Err(what)) = order.paid_at.map(|at| plausible(at, Possible::Past(now))) else {
+        return ReadOrder { order, odd };
+    };
+    let seconds = Value::from(order.paid_at.map(Timestamp::as_second));
+    odd.push(self::odd(OddPart::PaidAt, what, paid_path(order.id.as_str()), &seconds));
+    ReadOrder::new(Order { paid_at: None, ..order }, odd)
+}
+
+/// An object that is an order and of which no more is known than its id.
+pub(super) fn unreadable(id: &str, odd: Odd) -> ReadOrder {
+    let said = waiting(Standing::Unknown, "unreadable");
+    let order = order(id, Buyer::default(), Vec::new(), said, None, Odds::default()).order;
+    ReadOrder::new(order, vec![odd])
 }

@@ -4,6 +4,7 @@
 //! Asks with `GET` only, of one fixed API version, and never takes a webhook's or an event's word for a
 //! state. Which objects are orders, and what they say, is decided in [`map`]; when what is read, in [`read`].
 
+mod again;
 mod events;
 mod list;
 mod map;
@@ -14,15 +15,17 @@ use reqwest::{StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use self::list::Walk;
+use self::list::{Broken, Walk};
 use self::map::{Paid, Rules};
 use self::read::Recent;
 use self::wire::{Dispute, Intent, Invoice, InvoicePayment, LineItem, Ref, Session, Subscription, SubscriptionItem};
 use super::client::response::Reply;
 use super::client::{Caller, call, segment};
-use super::{Lookup, MapError, SourceError};
+use super::odd::odd;
+use super::{Lookup, SourceError};
 use crate::config::settings::source::{Auth, StripeMode, StripePart, StripeSource};
-use crate::model::{Order, OrderId};
+use crate::model::{OddPart, Oddity, OrderId, ReadOrder};
+use jiff::Timestamp;
 pub(super) use read::Reading;
 
 /// The version whose shapes are read, whatever the account's own is (<https://docs.stripe.com/api/versioning>).
@@ -81,7 +84,7 @@ impl Stripe {
 
     /// Reads one order again: `cs_...`, `pi_...` or `sub_...`. An object that is there but is no order (a
     /// session that made a subscription, an intent that a session made) is `Missing`.
-    pub(super) async fn get(&self, id: &OrderId) -> Result<Lookup, SourceError> {
+    pub(super) async fn get(&self, id: &OrderId, now: Timestamp) -> Result<Lookup, SourceError> {
         let id = id.as_str();
         let found = if id.starts_with("cs_") {
             self.session(id).await?
@@ -95,7 +98,7 @@ impl Stripe {
         } else {
             return Ok(Lookup::Unsupported);
         };
-        Ok(found.map_or(Lookup::Missing, Lookup::Found))
+        Ok(found.map_or(Lookup::Missing, |order| Lookup::Found(map::timely(order, now))))
     }
 
     fn reads(&self, part: StripePart) -> bool {
@@ -103,25 +106,37 @@ impl Stripe {
     }
 
     /// The order of a Checkout Session (<https://docs.stripe.com/api/checkout/sessions/retrieve>).
-    async fn session(&self, id: &str) -> Result<Option<Order>, SourceError> {
-        let Some(session) = self.one::<Session>(SESSIONS, id, &WITH_SESSION).await? else { return Ok(None) };
-        match session.mode.as_str() {
-            "payment" => self.order_of_session(session, None).await.map(Some),
-            _ => Ok(None),
+    async fn session(&self, id: &str) -> Result<Option<ReadOrder>, SourceError> {
+        match self.one::<Session>(SESSIONS, id, &WITH_SESSION).await? {
+            Some(Ok(session)) if session.mode == "payment" => self.order_of_session(session, None).await.map(Some),
+            Some(Err(broken)) => broken_session(broken),
+            Some(Ok(_)) | None => Ok(None),
         }
     }
 
     /// The order of the Checkout Session that made this Payment Intent.
-    async fn session_of(&self, intent: &str) -> Result<Option<Order>, SourceError> {
+    async fn session_of(&self, intent: &str) -> Result<Option<ReadOrder>, SourceError> {
         let mut walk = Walk::new(SESSIONS, &[("payment_intent", intent)]).with(&WITH_SESSION);
-        match walk.next::<Session>(self).await?.unwrap_or_default().into_iter().find(|it| it.mode == "payment") {
-            Some(session) => self.order_of_session(session, None).await.map(Some),
-            None => Ok(None),
+        for row in walk.next::<Session>(self).await?.unwrap_or_default() {
+            let found = match row {
+                Ok(session) if session.mode == "payment" => Some(self.order_of_session(session, None).await?),
+                Ok(_) => None,
+                Err(broken) => broken_session(broken)?,
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
         }
+        Ok(None)
     }
 
     /// `disputes`: those of its payment, where they are known already.
-    async fn order_of_session(&self, session: Session, disputes: Option<&[Dispute]>) -> Result<Order, SourceError> {
+    async fn order_of_session(&self, session: Session, disputes: Option<&[Dispute]>) -> Result<ReadOrder, SourceError> {
+        let id = session.id.clone();
+        caught(&id, self.try_session(session, disputes).await)
+    }
+
+    async fn try_session(&self, session: Session, disputes: Option<&[Dispute]>) -> Result<ReadOrder, SourceError> {
         let lines = match &session.line_items {
             Some(page) if !page.has_more => page.data.clone(),
             // The first ten come with the session (<https://docs.stripe.com/api/checkout/sessions/line_items>).
@@ -136,10 +151,13 @@ impl Stripe {
     }
 
     /// The order of a Payment Intent (<https://docs.stripe.com/api/payment_intents/retrieve>), if it is one.
-    async fn intent(&self, id: &str) -> Result<Option<Order>, SourceError> {
+    async fn intent(&self, id: &str) -> Result<Option<ReadOrder>, SourceError> {
         match self.one::<Intent>(INTENTS, id, &WITH_INTENT).await? {
-            Some(intent) if map::names_product(intent.metadata.as_ref()) => self.order_of_intent(&intent, None).await,
-            _ => Ok(None),
+            Some(Ok(intent)) if map::names_product(intent.metadata.as_ref()) => {
+                self.order_of_intent(&intent, None).await
+            }
+            Some(Err(broken)) => broken_intent(broken),
+            Some(Ok(_)) | None => Ok(None),
         }
     }
 
@@ -147,19 +165,28 @@ impl Stripe {
         &self,
         intent: &Intent,
         disputes: Option<&[Dispute]>,
-    ) -> Result<Option<Order>, SourceError> {
-        let asked = self.disputes(Some(intent), disputes).await?;
-        Ok(self.rules.intent(intent, &asked))
+    ) -> Result<Option<ReadOrder>, SourceError> {
+        match self.disputes(Some(intent), disputes).await {
+            Ok(asked) => Ok(self.rules.intent(intent, &asked)),
+            Err(error) => caught(&intent.id, Err(error)).map(Some),
+        }
     }
 
     /// The order of a subscription (<https://docs.stripe.com/api/subscriptions/retrieve>).
-    async fn subscription(&self, id: &str) -> Result<Option<Order>, SourceError> {
-        let found = self.one::<Subscription>(SUBSCRIPTIONS, id, &WITH_SUBSCRIPTION).await?;
-        let Some(subscription) = found else { return Ok(None) };
-        let referred = self.referred(&subscription).await?;
+    async fn subscription(&self, id: &str) -> Result<Option<ReadOrder>, SourceError> {
+        match self.one::<Subscription>(SUBSCRIPTIONS, id, &WITH_SUBSCRIPTION).await? {
+            Some(Ok(subscription)) => caught(id, self.try_subscription(&subscription).await).map(Some),
+            Some(Err(broken)) => caught(id, Err(broken.error)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn try_subscription(&self, subscription: &Subscription) -> Result<ReadOrder, SourceError> {
+        let referred = self.referred(subscription).await?;
         let mut paid = Paid::default();
-        for (intent, _) in self.payments(&subscription).await? {
+        for (intent, _) in self.payments(subscription).await? {
             let Some(intent) = self.one::<Intent>(INTENTS, &intent, &WITH_INTENT).await? else { continue };
+            let intent = intent.map_err(|broken| broken.error)?;
             let Some(charge) = intent.latest_charge.as_ref().and_then(Ref::object) else { continue };
             let (taken, given_back) = map::taken(charge);
             paid.amount += taken;
@@ -168,7 +195,7 @@ impl Stripe {
             paid.refunded_at = paid.refunded_at.max(refunds);
             paid.disputes.extend(self.disputes(Some(&intent), None).await?);
         }
-        self.order_of_subscription(&subscription, referred.as_deref(), &paid).await.map(Some)
+        self.order_of_subscription(subscription, referred.as_deref(), &paid).await
     }
 
     async fn order_of_subscription(
@@ -176,7 +203,7 @@ impl Stripe {
         subscription: &Subscription,
         referred: Option<&str>,
         paid: &Paid,
-    ) -> Result<Order, SourceError> {
+    ) -> Result<ReadOrder, SourceError> {
         let items = match subscription.items.has_more {
             false => subscription.items.data.clone(),
             true => {
@@ -193,7 +220,9 @@ impl Stripe {
             return Ok(None);
         }
         let mut walk = Walk::new(SESSIONS, &[("subscription", &subscription.id)]);
-        let sessions = walk.next::<Session>(self).await?.unwrap_or_default();
+        let sessions: Result<Vec<Session>, Broken> =
+            walk.next::<Session>(self).await?.unwrap_or_default().into_iter().collect();
+        let sessions = sessions.map_err(|broken| broken.error)?;
         Ok(sessions.iter().find_map(|session| self.rules.referred(session)).map(str::to_owned))
     }
 
@@ -231,7 +260,12 @@ impl Stripe {
     }
 
     /// One object by its id; `None` where Stripe says, in JSON, that there is none.
-    async fn one<T: DeserializeOwned>(&self, path: &str, id: &str, with: &[&str]) -> Result<Option<T>, SourceError> {
+    async fn one<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        id: &str,
+        with: &[&str],
+    ) -> Result<Option<list::Row<T>>, SourceError> {
         let query: Vec<(String, String)> =
             with.iter().map(|what| ("expand[]".to_owned(), (*what).to_owned())).collect();
         let url = self.caller.url(&format!("{path}/{}", segment(id)?), &query)?;
@@ -246,7 +280,11 @@ impl Stripe {
         {
             return Err(SourceError::OtherOrder { call, got: got.to_owned() });
         }
-        self.parse(&call, 1, raw).map(Some)
+        match self.parse(&call, 1, &raw) {
+            Ok(object) => Ok(Some(Ok(object))),
+            Err(error @ SourceError::Item { .. }) => Ok(Some(Err(Broken { id: Some(id.to_owned()), raw, error }))),
+            Err(error) => Err(error),
+        }
     }
 
     async fn fetch(&self, url: Url) -> Result<Reply, SourceError> {
@@ -259,7 +297,7 @@ impl Stripe {
     }
 
     /// One object, of the right mode and the documented shape.
-    fn parse<T: DeserializeOwned>(&self, call: &str, place: usize, raw: Value) -> Result<T, SourceError> {
+    fn parse<T: DeserializeOwned>(&self, call: &str, place: usize, raw: &Value) -> Result<T, SourceError> {
         let id = raw.get("id").and_then(Value::as_str).map(str::to_owned);
         let live = raw.get("livemode").and_then(Value::as_bool);
         if let (Some(mode), Some(live)) = (self.settings.mode, live)
@@ -273,12 +311,52 @@ impl Stripe {
                 wanted: word(!live),
             });
         }
-        serde_json::from_value(raw).map_err(|error| SourceError::Item {
-            call: call.to_owned(),
-            place,
-            id,
-            source: MapError::Shape(error),
+        serde_path_to_error::deserialize(raw).map_err(|error| {
+            let path = error.path().to_string();
+            let pointer: String = error.path().iter().map(pointed).collect();
+            let there = raw.pointer(&pointer).unwrap_or(&Value::Null);
+            let odd = odd(OddPart::Row, Oddity::Shape, path, there);
+            SourceError::Item { call: call.to_owned(), place, id, odd }
         })
+    }
+}
+
+/// A step of a path as JSON Pointer writes it (RFC 6901).
+fn pointed(step: &serde_path_to_error::Segment) -> String {
+    use serde_path_to_error::Segment;
+    match step {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { .. } | Segment::Unknown => String::new(),
+    }
+}
+
+/// An order of which some part cannot be read is one odd order, and ends no read.
+fn caught(id: &str, found: Result<ReadOrder, SourceError>) -> Result<ReadOrder, SourceError> {
+    match found {
+        Err(SourceError::Item { odd, .. }) => Ok(map::unreadable(id, odd)),
+        found => found,
+    }
+}
+
+/// The order of a Checkout Session that cannot be read. One that says that it is of another mode is none.
+fn broken_session(broken: Broken) -> Result<Option<ReadOrder>, SourceError> {
+    let other = broken.raw.get("mode").and_then(Value::as_str).is_some_and(|mode| mode != "payment");
+    match &broken.id {
+        Some(id) if !other => caught(id, Err(broken.error)).map(Some),
+        Some(_) => Ok(None),
+        None => Err(broken.error),
+    }
+}
+
+/// The order of a Payment Intent that cannot be read. Without the product in its metadata it is none.
+fn broken_intent(broken: Broken) -> Result<Option<ReadOrder>, SourceError> {
+    let product = broken.raw.get("metadata").and_then(|metadata| metadata.get(map::PRODUCT_ID));
+    let named = product.and_then(Value::as_str).is_some_and(|id| !id.trim().is_empty());
+    match &broken.id {
+        Some(id) if named => caught(id, Err(broken.error)).map(Some),
+        Some(_) => Ok(None),
+        None => Err(broken.error),
     }
 }
 

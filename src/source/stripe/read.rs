@@ -12,16 +12,18 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+use super::again::{broken_subscription, told, unreadable};
 use super::events::{Affected, TYPES, affected};
-use super::list::Walk;
-use super::map::{Paid, counts, names_product};
-use super::wire::{Dispute, Event, Intent, InvoicePayment, Ref, Refund, Session, Subscription};
+use super::list::{Broken, Walk};
+use super::map::{Paid, counts, names_product, timely};
+use super::wire::{Dispute, Event, Intent, Ref, Refund, Session, Subscription};
 use super::{
-    DISPUTES, EVENTS, INTENTS, INVOICE_PAYMENTS, REFUNDS, SESSIONS, SUBSCRIPTIONS, Stripe, WITH_INTENT, WITH_SESSION,
-    WITH_SUBSCRIPTION,
+    DISPUTES, EVENTS, INTENTS, REFUNDS, SESSIONS, SUBSCRIPTIONS, Stripe, WITH_INTENT, WITH_SESSION, WITH_SUBSCRIPTION,
+    broken_intent, broken_session, caught,
 };
 use crate::config::settings::source::StripePart;
-use crate::model::{Order, OrderId};
+use crate::model::{Odd, OrderId, ReadOrder};
+use crate::source::odd::Nameless;
 use crate::source::{Read, ReadReport, Scope, SourceError, Step, believable, present};
 
 /// Events are kept for 30 days (<https://docs.stripe.com/api/events>). An increment that would reach back
@@ -63,6 +65,8 @@ struct Known {
     disputes: HashMap<Box<str>, Vec<Dispute>>,
     /// By Payment Intent: how much, and when last.
     refunds: HashMap<Box<str>, (i64, i64)>,
+    /// Payment Intents with a refund that cannot be read, and why.
+    unclear: HashMap<Box<str>, Odd>,
     /// Payment Intents that name a product and belong to a Checkout Session.
     of_sessions: HashSet<Box<str>>,
     /// By subscription: who its Checkout Session was for.
@@ -95,11 +99,15 @@ pub(in crate::source) struct Reading<'a> {
     newest_event: Option<Timestamp>,
     pages: u32,
     orders: u64,
+    odd: u64,
+    nameless: Nameless,
+    /// The time by which purchases are judged.
+    now: Timestamp,
 }
 
 impl Stripe {
     /// Everything, or what changed. Where the events would not reach back far enough, everything.
-    pub(in crate::source) fn read(&self, plan: Read) -> Reading<'_> {
+    pub(in crate::source) fn read(&self, plan: Read, now: Timestamp) -> Reading<'_> {
         let started = Timestamp::now();
         let (since, last_count) = match plan {
             Read::Full { last_count } => (None, last_count),
@@ -131,6 +139,9 @@ impl Stripe {
             newest_event: None,
             pages: 0,
             orders: 0,
+            odd: 0,
+            nameless: Nameless::default(),
+            now,
         }
     }
 }
@@ -158,7 +169,9 @@ impl Reading<'_> {
                 Stage::End => return self.done().map(Step::Done),
             };
             if !orders.is_empty() {
+                let orders: Vec<ReadOrder> = orders.into_iter().map(|order| timely(order, self.now)).collect();
                 self.orders += orders.len() as u64;
+                self.odd += orders.iter().filter(|order| !order.odd.is_empty()).count() as u64;
                 let canary = &self.stripe.settings.expect.canary;
                 self.given.extend(orders.iter().map(|order| order.id.clone()).filter(|id| canary.contains(id)));
                 return Ok(Step::Page(orders));
@@ -179,17 +192,31 @@ impl Reading<'_> {
         };
         self.stripe.recent.set(watermark, self.events.clone());
         let (pages, orders) = (self.pages, self.orders);
-        Ok(ReadReport { scope, pages, orders, test_orders: 0, total_claimed: None, watermark, reread: false })
+        let (odd, nameless) = (self.odd + self.nameless.rows, self.nameless.clone());
+        let (test_orders, total_claimed, reread) = (0, None, false);
+        Ok(ReadReport { scope, pages, orders, odd, nameless, test_orders, total_claimed, watermark, reread })
     }
 
     /// What a full read must know before the first order: where the events stand, by Stripe's own clock, and
     /// whose money went back or is contested.
     async fn facts(&mut self) -> Result<Stage, SourceError> {
         let newest = Walk::new(EVENTS, &[]).page::<Event>(self.stripe, 1).await?;
-        self.newest_event = newest.first().and_then(|event| Timestamp::from_second(event.created).ok());
+        let newest = newest.first().and_then(|row| row.as_ref().ok());
+        self.newest_event = newest.and_then(|event| Timestamp::from_second(event.created).ok());
         let mut walk = Walk::new(DISPUTES, &[]);
         while let Some(page) = walk.next::<Dispute>(self.stripe).await? {
-            for dispute in page {
+            for row in page {
+                let dispute = match row {
+                    Ok(dispute) => dispute,
+                    Err(broken) => {
+                        // Whatever it says, nobody knows how that payment stands.
+                        match broken.reference("payment_intent").map(Box::<str>::from) {
+                            Some(intent) => self.known.disputes.entry(intent).or_default().push(unreadable(&broken)),
+                            None => self.passed_over(&broken),
+                        }
+                        continue;
+                    }
+                };
                 let Some(intent) = dispute.payment_intent.as_ref().map(Ref::id) else { continue };
                 self.known.disputes.entry(intent.into()).or_default().push(dispute);
             }
@@ -198,7 +225,20 @@ impl Reading<'_> {
         if self.stripe.reads(StripePart::Subscriptions) {
             let mut walk = Walk::new(REFUNDS, &[]);
             while let Some(page) = walk.next::<Refund>(self.stripe).await? {
-                for refund in page.into_iter().filter(counts) {
+                for row in page {
+                    let refund = match row {
+                        Ok(refund) if counts(&refund) => refund,
+                        Ok(_) => continue,
+                        Err(broken) => {
+                            match (broken.reference("payment_intent"), &broken.error) {
+                                (Some(intent), SourceError::Item { odd, .. }) => {
+                                    self.known.unclear.insert(intent.into(), odd.clone());
+                                }
+                                _ => self.passed_over(&broken),
+                            }
+                            continue;
+                        }
+                    };
                     let Some(intent) = refund.payment_intent.as_ref().map(Ref::id) else { continue };
                     let sum = self.known.refunds.entry(intent.into()).or_default();
                     *sum = (sum.0 + refund.amount, sum.1.max(refund.created));
@@ -226,13 +266,16 @@ impl Reading<'_> {
     }
 
     /// The orders of one page of a list.
-    async fn listed(&mut self, part: StripePart, mut walk: Walk) -> Result<Vec<Order>, SourceError> {
+    async fn listed(&mut self, part: StripePart, mut walk: Walk) -> Result<Vec<ReadOrder>, SourceError> {
         let mut orders = Vec::new();
         let more = match part {
             StripePart::Checkout => match walk.next::<Session>(self.stripe).await? {
                 Some(page) => {
-                    for session in page {
-                        orders.extend(self.session(session).await?);
+                    for row in page {
+                        orders.extend(match row {
+                            Ok(session) => self.session(session).await?,
+                            Err(broken) => self.broken(broken, broken_session)?,
+                        });
                     }
                     true
                 }
@@ -240,8 +283,16 @@ impl Reading<'_> {
             },
             StripePart::Payments => match walk.next::<Intent>(self.stripe).await? {
                 Some(page) => {
-                    for intent in page {
-                        orders.extend(self.intent(&intent).await?);
+                    for row in page {
+                        orders.extend(match row {
+                            Ok(intent) => self.intent(&intent).await?,
+                            Err(broken)
+                                if broken.id.as_deref().is_some_and(|id| self.known.of_sessions.contains(id)) =>
+                            {
+                                None
+                            }
+                            Err(broken) => self.broken(broken, broken_intent)?,
+                        });
                     }
                     true
                 }
@@ -249,8 +300,11 @@ impl Reading<'_> {
             },
             StripePart::Subscriptions => match walk.next::<Subscription>(self.stripe).await? {
                 Some(page) => {
-                    for subscription in page {
-                        orders.push(self.subscription(&subscription).await?);
+                    for row in page {
+                        orders.extend(match row {
+                            Ok(found) => Some(caught(&found.id, self.subscription(&found).await)?),
+                            Err(broken) => self.broken(broken, broken_subscription)?,
+                        });
                     }
                     true
                 }
@@ -266,7 +320,26 @@ impl Reading<'_> {
         Ok(orders)
     }
 
-    async fn session(&mut self, session: Session) -> Result<Option<Order>, SourceError> {
+    /// What is left of an object that cannot be read: an odd order, nothing, or one row more without an id.
+    fn broken(
+        &mut self,
+        broken: Broken,
+        order: impl Fn(Broken) -> Result<Option<ReadOrder>, SourceError>,
+    ) -> Result<Option<ReadOrder>, SourceError> {
+        if broken.id.is_none() {
+            self.passed_over(&broken);
+            return Ok(None);
+        }
+        order(broken)
+    }
+
+    fn passed_over(&mut self, broken: &Broken) {
+        if let SourceError::Item { call, place, odd, .. } = &broken.error {
+            self.nameless.note(call, *place, odd);
+        }
+    }
+
+    async fn session(&mut self, session: Session) -> Result<Option<ReadOrder>, SourceError> {
         if session.mode == "subscription"
             && let (Some(subscription), Some(user)) = (&session.subscription, self.stripe.rules.referred(&session))
         {
@@ -285,7 +358,7 @@ impl Reading<'_> {
         self.stripe.order_of_session(session, disputes).await.map(Some)
     }
 
-    async fn intent(&self, intent: &Intent) -> Result<Option<Order>, SourceError> {
+    async fn intent(&self, intent: &Intent) -> Result<Option<ReadOrder>, SourceError> {
         if !names_product(intent.metadata.as_ref()) || self.known.of_sessions.contains(&*intent.id) {
             return Ok(None);
         }
@@ -300,7 +373,7 @@ impl Reading<'_> {
         self.stripe.order_of_intent(intent, disputes).await
     }
 
-    async fn subscription(&self, subscription: &Subscription) -> Result<Order, SourceError> {
+    async fn subscription(&self, subscription: &Subscription) -> Result<ReadOrder, SourceError> {
         let mut referred = self.known.referred.get(&*subscription.id).cloned();
         if referred.is_none() && self.stripe.settings.window.is_some() {
             // Its session may be older than the window.
@@ -308,6 +381,9 @@ impl Reading<'_> {
         }
         let mut paid = Paid::default();
         for (intent, amount) in self.stripe.payments(subscription).await? {
+            if let Some(odd) = self.known.unclear.get(&*intent) {
+                return Ok(super::map::unreadable(&subscription.id, odd.clone()));
+            }
             paid.amount += amount;
             if let Some((sum, last)) = self.known.refunds.get(&*intent) {
                 paid.given_back += sum;
@@ -326,7 +402,18 @@ impl Reading<'_> {
         let done = self.stripe.recent.known(since);
         let mut objects = BTreeSet::new();
         while let Some(page) = walk.next::<Event>(self.stripe).await? {
-            for event in page {
+            for row in page {
+                let event = match row {
+                    Ok(event) => event,
+                    Err(broken) => {
+                        // Which object it is about may be told all the same.
+                        match told(&broken) {
+                            Some(object) => _ = objects.insert(object),
+                            None => self.passed_over(&broken),
+                        }
+                        continue;
+                    }
+                };
                 self.newest_event = self.newest_event.max(Timestamp::from_second(event.created).ok());
                 if !done.contains(&event.id) {
                     objects.extend(affected(&event));
@@ -339,12 +426,18 @@ impl Reading<'_> {
     }
 
     /// The next few objects, each as it is now.
-    async fn again(&mut self, mut queue: VecDeque<Affected>) -> Result<Vec<Order>, SourceError> {
+    async fn again(&mut self, mut queue: VecDeque<Affected>) -> Result<Vec<ReadOrder>, SourceError> {
         let mut orders = Vec::new();
         while orders.len() < BATCH
             && let Some(object) = queue.pop_front()
         {
-            let found = self.stripe.affected(&object).await?;
+            let found = match self.stripe.affected(&object).await {
+                Err(SourceError::Item { call, place, odd, .. }) => {
+                    self.nameless.note(&call, place, &odd);
+                    None
+                }
+                found => found?,
+            };
             if found.is_none() {
                 tracing::debug!(?object, "an event names an object that is no order");
             }
@@ -352,44 +445,5 @@ impl Reading<'_> {
         }
         self.stage = if queue.is_empty() { Stage::End } else { Stage::Again(queue) };
         Ok(orders)
-    }
-}
-
-impl Stripe {
-    async fn affected(&self, object: &Affected) -> Result<Option<Order>, SourceError> {
-        match object {
-            Affected::Session(id) if self.reads(StripePart::Checkout) => self.session(id).await,
-            Affected::Subscription(id) if self.reads(StripePart::Subscriptions) => self.subscription(id).await,
-            Affected::Session(_) | Affected::Subscription(_) => Ok(None),
-            Affected::Intent(id) => self.paid_by(id).await,
-            Affected::Payment(id) => match self.paid_by(id).await? {
-                None if self.reads(StripePart::Subscriptions) => match self.subscription_of(id).await? {
-                    Some(subscription) => self.subscription(&subscription).await,
-                    None => Ok(None),
-                },
-                found => Ok(found),
-            },
-        }
-    }
-
-    /// The one-time order that this Payment Intent pays.
-    async fn paid_by(&self, intent: &str) -> Result<Option<Order>, SourceError> {
-        if self.reads(StripePart::Checkout)
-            && let Some(order) = self.session_of(intent).await?
-        {
-            return Ok(Some(order));
-        }
-        if self.reads(StripePart::Payments) { self.intent(intent).await } else { Ok(None) }
-    }
-
-    /// The subscription whose invoice this Payment Intent pays.
-    async fn subscription_of(&self, intent: &str) -> Result<Option<String>, SourceError> {
-        let parameters = [("payment[type]", "payment_intent"), ("payment[payment_intent]", intent)];
-        let mut walk = Walk::new(INVOICE_PAYMENTS, &parameters).with(&["invoice"]);
-        let payments = walk.all::<InvoicePayment>(self).await?;
-        Ok(payments.iter().find_map(|payment| {
-            let parent = payment.invoice.object()?.parent.as_ref()?;
-            Some(parent.subscription_details.as_ref()?.subscription.as_ref()?.id().to_owned())
-        }))
     }
 }

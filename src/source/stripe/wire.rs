@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 /// A page of a list (<https://docs.stripe.com/api/pagination>).
 #[derive(Clone, Debug, Deserialize)]
@@ -28,6 +29,11 @@ impl<T> Ref<T> {
             Ref::Object(object) => Some(object),
         }
     }
+}
+
+/// `null` where nothing else is documented says as little as an absent property.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// What has an id.
@@ -92,14 +98,16 @@ pub(super) struct CustomerDetails {
 pub(super) struct LineItem {
     pub(super) id: String,
     pub(super) price: Option<Price>,
-    pub(super) quantity: Option<u32>,
+    /// A whole number, as it is documented. Anything else is one odd quantity, and no broken object.
+    pub(super) quantity: Option<Value>,
 }
 
 /// <https://docs.stripe.com/api/prices/object>
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Price {
     pub(super) id: String,
-    pub(super) product: Ref<Product>,
+    /// `null` in a plan of old that names none (<https://docs.stripe.com/api/plans/object>).
+    pub(super) product: Option<Ref<Product>>,
 }
 
 /// <https://docs.stripe.com/api/products/object>
@@ -132,10 +140,10 @@ pub(super) struct Charge {
     /// Less than `amount` after a partial capture, whose rest counts as refunded.
     pub(super) amount_captured: Option<i64>,
     pub(super) amount_refunded: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) refunded: bool,
     /// Stays true after a dispute was won.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(super) disputed: bool,
     pub(super) billing_details: Option<CustomerDetails>,
     /// The newest ten, where asked for.
@@ -200,8 +208,8 @@ pub(super) struct SubscriptionItem {
     pub(super) price: Option<Price>,
     /// The price of old, which an account may still have.
     pub(super) plan: Option<Price>,
-    /// Absent where the price is metered.
-    pub(super) quantity: Option<u32>,
+    /// Absent where the price is metered. As in [`LineItem`].
+    pub(super) quantity: Option<Value>,
     pub(super) current_period_start: Option<i64>,
     pub(super) current_period_end: Option<i64>,
 }

@@ -1,5 +1,6 @@
 //! The figures of each target and of each source.
 
+use crate::text::human;
 use maud::{Markup, html};
 
 use super::parts::{number, target, ticked, when_known};
@@ -84,6 +85,14 @@ pub(super) fn sources(frame: Frame<'_>) -> Markup {
                                     td { (when_known(one.last_success, frame.now)) }
                                     td { (when_known(one.next_poll, frame.now)) }
                                     td { (when_known(one.last_hint, frame.now)) }
+                                }
+                                @if one.odd > 0 {
+                                    tr.under { td colspan="5" {
+                                        (human::count(one.odd, "odd row"))
+                                        @if !one.odd_orders.is_empty() {
+                                            ul { @for odd in &one.odd_orders { li { (ticked(odd)) } } }
+                                        }
+                                    } }
                                 }
                                 @if let (Some(_), Some(error)) = (trouble, &one.last_error) {
                                     tr.under { td colspan="5" { (ticked(error)) } }

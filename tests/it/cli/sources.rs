@@ -196,7 +196,7 @@ async fn a_trial_says_what_the_mapping_found_and_what_it_did_not() {
     let out = &ran.out;
     assert_eq!(
         out.lines().next().unwrap(),
-        "GET /orders?offset=0&limit=4: 3 orders, 5 in all by the API's word; another page follows"
+        "GET /orders?offset=0&limit=4: 4 orders, 5 in all by the API's word; another page follows"
     );
     assert_eq!(rows(out, "unknown"), ["unknown 2"]);
     assert_eq!(rows(out, "of those"), ["of those 2 the API says `on_hold`, which no line of `status` knows"]);
@@ -204,7 +204,8 @@ async fn a_trial_says_what_the_mapping_found_and_what_it_did_not() {
     assert_eq!(rows(out, "map.paid_at"), ["map.paid_at 0 never present: $.paid 0"]);
     assert_eq!(rows(out, "map.email")[0], "map.email 3 $.mail 3, $.email 0");
     assert_eq!(rows(out, "map.updated_at")[1], "map.updated_at 2026-05-01T10:00:00Z at $.at");
-    assert_eq!(rows(out, "item 4"), ["item 4 o4 `\"soon\"` at `$.at` is no time"]);
+    assert_eq!(rows(out, "item 4"), Vec::<String>::new());
+    assert_eq!(rows(out, "o4 `soon`"), ["o4 `soon` at `$.at` is no time, and is left out"]);
     assert_eq!(rows(out, "/disputes"), ["/disputes disputed 2 1 about orders of this page"]);
     assert!(out.contains("\nby its id, o1 differs from the list in email, updated_at\n"), "{out}");
     assert!(
@@ -217,9 +218,11 @@ async fn a_trial_says_what_the_mapping_found_and_what_it_did_not() {
 
     let ran = home.entitled(&["source", "test", "odd", "--output", "json"]).exits(0);
     let found: Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!(found["orders"].as_array().unwrap().len(), 3);
+    assert_eq!(found["orders"].as_array().unwrap().len(), 4);
     assert_eq!(found["orders"][1]["status"], "on_hold");
-    assert_eq!(found["unreadable"][0]["id"], "o4");
+    assert_eq!((&found["unreadable"], &found["odd"][0][0]), (&json!([]), &json!("o4")));
+    let odd = json!({"part": "updated_at", "what": "no_time", "path": "$.at", "value": "soon"});
+    assert_eq!(found["odd"][0][1], json!([odd]));
     assert_eq!(found["again"]["differs"], json!(["o1", ["email", "updated_at"]]));
     assert_eq!((&found["follows"], &found["sorted"]), (&json!("page"), &json!("not_as_needed")));
 }

@@ -1,6 +1,7 @@
 //! The real loop: short timers, real files, real signals; every wait is for something that can be seen.
 
 mod files;
+mod hints;
 mod notices;
 mod outages;
 mod process;

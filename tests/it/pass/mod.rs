@@ -4,6 +4,7 @@
 mod calls;
 mod disasters;
 mod evidence;
+mod odd;
 mod people;
 mod rebuild;
 mod shop;

@@ -3,6 +3,7 @@
 pub(crate) mod desired;
 pub(crate) mod exhaustive;
 pub(crate) mod limits;
+mod odd;
 pub(crate) mod pairs;
 pub(crate) mod properties;
 mod undo;

@@ -9,8 +9,9 @@ use std::path::Path;
 
 use entitled::config::presets::PRESETS;
 use entitled::config::settings::source::{HttpSource, Incremental, PagedBy};
+use entitled::model::apply_overrides;
 use entitled::model::{Item, Order, OrderId, Override, Standing};
-use entitled::source::{Lookup, Read, Source, Step, apply_overrides};
+use entitled::source::{Lookup, Read, Source, Step};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -203,7 +204,7 @@ async fn walk(shop: &Source, read: &Case1, covered: &mut Covered) -> String {
                 for mut order in page {
                     orders += 1;
                     let said = adjustments.get(&order.id).cloned().unwrap_or_default();
-                    apply_overrides(&mut order, &said);
+                    apply_overrides(&mut order.order, &said);
                     covered.saw(&order);
                     out.push_str("  ");
                     out.push_str(&line(&order));

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use entitled::config::settings::source::{SourceKind, SourceSettings};
-use entitled::model::{Order, Standing};
-use entitled::source::{Lookup, Read, Source};
+use entitled::model::{Order, ReadOrder, Standing};
+use entitled::source::{Lookup, Read, Source, Step};
 use jiff::SignedDuration;
 
 use super::{FULL, at, chain, of, read, refused};
@@ -93,32 +93,98 @@ async fn no_orders_must_be_said() {
     assert!(!error("o.yaml", "orders:\n").await.is_empty());
 }
 
+/// The one odd order of a file with a good one before it and one after it.
+async fn odd_order(name: &str, text: &str) -> ReadOrder {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    let file = file(&path);
+    let mut reading = file.read(FULL);
+    let Ok(Step::Page(orders)) = reading.next().await else { panic!("{text}: no page") };
+    let (good, mut odd): (Vec<ReadOrder>, Vec<ReadOrder>) = orders.into_iter().partition(|read| read.odd.is_empty());
+    let ids: Vec<&str> = good.iter().map(|order| order.id.as_str()).collect();
+    assert_eq!((ids, odd.len()), (vec!["before", "after"], 1), "{text}");
+    odd.remove(0)
+}
+
 #[tokio::test]
-async fn a_wrong_entry_is_named_and_nothing_is_taken() {
-    let good = "{id: good, productId: p, status: paid}";
+async fn a_wrong_entry_is_one_odd_order_and_the_others_are_read() {
     for (entry, says) in [
-        ("{id: bad, productId: p, status: paid, paidat: 2024-05-06}", "paidat"),
-        ("{id: bad, productId: p, status: paid, paidAt: soon}", "entry 2 (`bad`)"),
-        ("{id: bad, productId: p}", "status"),
-        ("{productId: p, status: paid}", "id"),
-        ("{id: '', productId: p, status: paid}", "entry 2"),
-        ("{id: bad, status: paid}", "entry 2 (`bad`): it has no `productId`"),
-        ("{id: bad, products: [], status: paid}", "entry 2 (`bad`)"),
-        ("{id: bad, productId: p, products: [q], status: paid}", "entry 2 (`bad`): it has both"),
-        ("{id: bad, productId: p, status: paid, user: {email: nobody}}", "`nobody` is no email address"),
-        ("{id: bad, productId: p, status: paid, user: {mail: a@example.com}}", "mail"),
-        ("{id: good, productId: p, status: paid}", "entry 2 (`good`): entry 1 has the same id"),
+        ("{id: bad, productId: p, status: paid, paidat: 2024-05-06}", "`paidat` at `entry` is no key of an order"),
+        ("{id: bad, productId: p, status: paid, paidAt: soon}", "`soon` at `paidAt` is no time"),
+        ("{id: bad, productId: p, status: paid, paidAt: 20261125}", "`20261125` at `paidAt` is a time before"),
+        (
+            "{id: bad, productId: p, status: paid, periodEnd: 0001-01-01}",
+            "`0001-01-01` at `periodEnd` is a time before",
+        ),
+        ("{id: bad, productId: p}", "`null` at `status` is missing"),
+        ("{id: bad, status: paid}", "`null` at `productId` is missing"),
+        ("{id: bad, products: [], status: paid}", "`[]` at `products` is no product id"),
+        ("{id: bad, products: [{a: b}], status: paid}", "at `products` is no product id"),
+        ("{id: bad, productId: p, products: [q], status: paid}", "`p` at `productId` says the same as another key"),
+        ("{id: bad, orderId: worse, productId: p, status: paid}", "`worse` at `id` says the same as another key"),
+        (
+            "{id: bad, productId: p, status: paid, user: {email: nobody}}",
+            "`nobody` at `user.email` is no email address",
+        ),
+        (
+            "{id: bad, productId: p, status: paid, user: {mail: a@example.com}}",
+            "`mail` at `user` is no key of an order",
+        ),
+        ("{id: bad, productId: p, status: paid, user: ann}", "`ann` at `user` is no text"),
     ] {
-        let text = error("o.yaml", &format!("- {good}\n- {entry}\n")).await;
-        assert!(text.contains(says), "{entry}: {text}");
+        let text = format!(
+            "- {{id: before, productId: p, status: paid}}\n- {entry}\n- {{id: after, productId: p, status: paid}}\n"
+        );
+        let odd = odd_order("o.yaml", &text).await;
+        assert_eq!((odd.id.as_str(), odd.standing), ("bad", Standing::Unknown), "{entry}");
+        let said = odd.odd[0].to_string();
+        assert!(said.contains(says), "{entry}: {said}");
     }
+    let good = |id| format!(r#"{{"id": "{id}", "productId": "p", "status": "paid"}}"#);
     let json =
-        r#"[{"id": "good", "productId": "p", "status": "paid"}, {"id": "bad", "productId": "p", "statu": "paid"}]"#;
-    let text = error("o.json", json).await;
-    assert!(text.contains("entry 2 (`bad`)") && text.contains("statu"), "{text}");
+        format!(r#"[{}, {{"id": "bad", "productId": "p", "statu": "paid"}}, {}]"#, good("before"), good("after"));
+    let odd = odd_order("o.json", &json).await;
+    assert_eq!((odd.id.as_str(), odd.standing), ("bad", Standing::Unknown));
     for (name, broken) in [("o.yaml", "- {id: a"), ("o.json", "[{\"id\": \"a\""), ("o.yaml", "just text")] {
         assert!(!error(name, broken).await.is_empty());
     }
+}
+
+#[tokio::test]
+async fn of_two_entries_with_one_id_nobody_knows_which_is_true() {
+    let text = "[{id: before, productId: p, status: paid}, {id: two, productId: p, status: paid},
+                 {id: two, productId: p, status: refunded}, {id: after, productId: p, status: paid}]";
+    let odd = odd_order("o.yaml", text).await;
+    assert_eq!((odd.id.as_str(), odd.standing), ("two", Standing::Unknown));
+    assert_eq!(odd.odd[0].to_string(), "`two` at `id` is the id of another row too");
+}
+
+#[tokio::test]
+async fn an_entry_without_an_id_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("o.yaml");
+    for entry in ["{productId: p, status: paid}", "{id: '', status: paid}", "{id: [a]}", "text", "~", "[a]"] {
+        std::fs::write(&path, format!("- {entry}\n- {{id: good, productId: p, status: paid}}\n")).unwrap();
+        let (pages, report) = read(&file(&path), FULL).await;
+        let report = report.unwrap();
+        assert_eq!((pages.concat().len(), report.nameless.rows), (1, 1), "{entry}");
+        assert!(report.nameless.first[0].starts_with("entries: item 1: "), "{entry}: {:?}", report.nameless);
+    }
+}
+
+#[tokio::test]
+async fn an_alias_stands_for_what_it_names_and_bombs_are_refused() {
+    let text = "[{id: a, productId: &p pro, status: paid, user: &u {id: ann}}, {id: b, productId: *p, status: paid, user: *u}]";
+    let orders = orders("o.yaml", text).await;
+    assert_eq!((&orders[0].items, &orders[0].buyer), (&orders[1].items, &orders[1].buyer));
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..9 {
+        let below = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{below}]\n"));
+    }
+    assert!(error("o.yaml", &bomb).await.contains("too large"));
+    assert!(error("o.yaml", &"[".repeat(200)).await.contains("o.yaml"));
 }
 
 #[tokio::test]

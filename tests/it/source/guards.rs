@@ -94,18 +94,17 @@ async fn a_list_without_end_stops_at_max_pages() {
 }
 
 #[tokio::test]
-async fn an_order_without_an_id_is_named_by_its_place() {
+async fn a_row_without_an_id_is_counted_and_named_by_its_place() {
     for item in [json!({"status": "paid"}), json!({"id": ""}), json!({"id": null}), json!({"id": 1.5}), json!("a")] {
-        let (error, _) = answered(Line::json(FIRST, json!({"orders": [order("a", 1), item]}))).await;
-        assert!(matches!(error, SourceError::Item { place: 2, .. }), "{item}: {error:?}");
+        let line = Line::json(FIRST, json!({"orders": [item, order("a", 1)], "count": 2}));
+        let server = Replay::start(vec![line, Line::json(SECOND, json!({"orders": [], "count": 2}))]).await;
+        let (pages, report) = read(&shop(&server.url, "expect: {total: required}"), FULL).await;
+        let report = report.unwrap_or_else(|error| panic!("{item}: {error}"));
+        assert_eq!((super::ids(&pages), report.orders), (vec![vec!["a"]], 1), "{item}: its neighbour is read");
+        assert_eq!((report.nameless.rows, report.odd), (1, 1), "{item}");
+        let said = &report.nameless.first[0];
+        assert!(said.starts_with("GET /orders?offset=0&limit=2: item 1: `"), "{said}");
     }
-}
-
-#[tokio::test]
-async fn a_time_that_is_none_is_named_with_its_order() {
-    let (error, _) = answered(Line::json(FIRST, json!({"orders": [{"id": "a7", "at": "yesterday"}]}))).await;
-    let text = chain(&error);
-    assert!(text.contains("item 1 (`a7`)") && text.contains("yesterday"), "{text}");
 }
 
 #[tokio::test]

@@ -1,22 +1,23 @@
 //! What was bought: how many, and by line where the API tells lines apart.
 
-use entitled::model::{Item, Order, Standing};
-use entitled::source::MapError;
+use entitled::model::{Item, Odd, OddPart, Oddity, ReadOrder, Standing};
 use entitled::source::http::mapping::Mapper;
 use serde_json::{Value, json};
 
+use super::now;
 use crate::support::preset::http_source;
 
-fn mapped(map: &str, raw: Value) -> Result<Order, MapError> {
+fn mapped(map: &str, raw: Value) -> ReadOrder {
     let yaml = format!(
         "\nlist: {{path: /, items: $, paging: {{kind: none}}}}\nmap: {{id: $.id, email: $.email, {map}}}\nstatus: [{{when: \"@.paid\", as: paid}}]\n"
     );
     let http = http_source(&yaml, "https://shop.example.com");
-    Mapper::new(&http.map, &http.status).order(raw).map_err(|(_, error)| error)
+    Mapper::new(&http.map, &http.status).order(raw, now()).unwrap()
 }
 
 fn items(map: &str, raw: Value) -> Vec<(String, u32, Option<Standing>)> {
-    let order = mapped(map, raw).unwrap_or_else(|error| panic!("{map}: {error}"));
+    let ReadOrder { order, odd } = mapped(map, raw);
+    assert_eq!(odd, [], "{map}");
     let item = |Item { product, quantity, standing }| (product.to_string(), quantity, standing);
     order.items.into_iter().map(item).collect()
 }
@@ -40,15 +41,21 @@ fn one_quantity_is_that_of_the_order_and_several_are_those_of_the_products() {
 }
 
 #[test]
-fn a_quantity_that_fits_nothing_is_an_error() {
+fn a_quantity_that_fits_nothing_counts_as_one_and_is_named() {
     let each = "products: '$.items[*].product', quantity: '$.items[*].count'";
     let raw = json!({"id": 1, "items": [{"product": "a", "count": 1}, {"product": "b", "count": 2}, {"product": "c"}]});
-    let error = mapped(each, raw).unwrap_err();
-    assert!(matches!(error, MapError::Quantities { quantities: 2, products: 3 }), "{error}");
+    let read = mapped(each, raw);
+    assert_eq!(read.items, ["a", "b", "c"].map(|product| Item::one(product.into())));
+    assert!(matches!(&read.odd[..], [Odd { what: Oddity::Quantities, value, .. }] if value == "[1,2]"), "{read:?}");
     let whole = "products: $.product, quantity: $.quantity";
     for odd in [json!(1.5), json!(-1), json!("many"), json!({"n": 1})] {
-        let error = mapped(whole, json!({"id": 1, "product": "a", "quantity": odd})).unwrap_err();
-        assert!(matches!(error, MapError::Quantity { .. }), "{odd}: {error}");
+        let read = mapped(whole, json!({"id": 1, "paid": true, "product": "a", "quantity": odd}));
+        assert_eq!((read.standing, &read.items[..]), (Standing::Paid, &[Item::one("a".into())][..]), "{odd}");
+        let [Odd { part: OddPart::Quantity, what: Oddity::NoQuantity, path, value }] = &read.odd[..] else {
+            panic!("{odd}: {read:?}")
+        };
+        let shown = odd.as_str().map_or_else(|| odd.to_string(), str::to_owned);
+        assert_eq!((path.as_str(), value), ("$.quantity", &shown));
     }
 }
 
@@ -72,8 +79,9 @@ fn lines_have_their_own_product_quantity_and_standing() {
     assert_eq!(items(LINES, raw), expected);
     assert_eq!(items(LINES, json!({"id": 1})), []);
     assert_eq!(items(LINES, json!({"id": 1, "lines": []})), []);
-    let error = mapped(LINES, json!({"id": 1, "lines": ["a"]})).unwrap_err();
-    assert!(matches!(error, MapError::Line { .. }), "{error}");
+    let read = mapped(LINES, json!({"id": 1, "paid": true, "lines": ["a", {"product": "b"}]}));
+    assert_eq!((read.standing, &read.items[..]), (Standing::Unknown, &[Item::one("b".into())][..]));
+    assert!(matches!(&read.odd[..], [Odd { what: Oddity::NoLine, value, .. }] if value == "a"), "{read:?}");
 }
 
 #[test]
@@ -89,8 +97,8 @@ status: [{when: \"@.status == 'active'\", as: subscribed}]
     let mapper = Mapper::new(&http.map, &http.status);
     let active =
         json!({"id": 1, "plan": "p", "status": "active", "renews_at": "2024-05-06T07:08:09Z", "ends_at": null});
-    let order = mapper.order(active).unwrap();
+    let order = mapper.order(active, now()).unwrap();
     assert_eq!((order.standing, order.period_end), (Standing::Subscribed, "2024-05-06T07:08:09Z".parse().ok()));
-    let endless = mapper.order(json!({"id": 1, "plan": "p", "status": "active"})).unwrap();
+    let endless = mapper.order(json!({"id": 1, "plan": "p", "status": "active"}), now()).unwrap();
     assert_eq!(endless.standing_of(&endless.items[0]), Standing::Unknown);
 }

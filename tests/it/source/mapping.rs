@@ -5,7 +5,7 @@ use entitled::model::{Email, Order, Standing};
 use entitled::source::http::mapping::Mapper;
 use serde_json::{Value, json};
 
-use super::{FULL, read, source};
+use super::{FULL, now, read, source};
 use crate::support::preset::http_source;
 use crate::support::replay::{Line, Replay};
 
@@ -15,7 +15,7 @@ fn preset(name: &str) -> Mapper {
 }
 
 fn mapped(name: &str, raw: Value) -> Order {
-    preset(name).order(raw).unwrap()
+    preset(name).order(raw, now()).unwrap().order
 }
 
 fn products(order: &Order) -> Vec<&str> {
@@ -135,9 +135,13 @@ map: {id: [$.no, $.id], paid_at: [$.a, $.b], products: [$.none, $.list], user_id
     );
     let mapper = Mapper::new(&http.map, &http.status);
     let order = mapper
-        .order(json!({"no": " ", "id": 18446744073709551615u64, "a": "", "b": 1714979289, "list": [7, "x"], "u1": "",
-                      "u2": 42, "e1": "no address", "e2": "B@Example.com"}))
-        .unwrap();
+        .order(
+            json!({"no": " ", "id": 18446744073709551615u64, "a": "", "b": 1714979289, "list": [7, "x"], "u1": "",
+                      "u2": 42, "e1": "no address", "e2": "B@Example.com"}),
+            now(),
+        )
+        .unwrap()
+        .order;
     assert_eq!(order.id.as_str(), "18446744073709551615");
     assert_eq!(order.paid_at, "2024-05-06T07:08:09Z".parse().ok());
     assert_eq!(products(&order), ["7", "x"]);
@@ -145,9 +149,10 @@ map: {id: [$.no, $.id], paid_at: [$.a, $.b], products: [$.none, $.list], user_id
     assert_eq!(order.buyer.email.unwrap().as_str(), "b@example.com");
     assert_eq!((order.standing, order.status), (Standing::Unknown, None), "no table, no standing");
 
-    let nobody = mapper.order(json!({"id": "x"})).unwrap();
+    let nobody = mapper.order(json!({"id": "x"}), now()).unwrap().order;
     assert_eq!((nobody.buyer.user, nobody.buyer.email, nobody.items.len()), (None, None, 0));
-    assert!(mapper.order(json!({"id": "x", "list": [{"id": 1}]})).is_err(), "an object is no product id");
+    let odd = mapper.order(json!({"id": "x", "list": [{"id": 1}]}), now()).unwrap();
+    assert_eq!(odd.odd[0].to_string(), "`{\"id\":1}` at `$.list` is no product id");
 }
 
 #[test]
@@ -165,7 +170,7 @@ status:
     );
     let mapper = Mapper::new(&http.map, &http.status);
     let standing = |raw| {
-        let order = mapper.order(raw).unwrap();
+        let order = mapper.order(raw, now()).unwrap().order;
         (order.standing, order.status)
     };
     assert_eq!(

@@ -10,6 +10,8 @@ mod increments;
 mod lines;
 mod lookups;
 mod mapping;
+mod odd_rows;
+mod one_way_in;
 mod pages;
 mod rechecks;
 mod stripe;
@@ -59,6 +61,11 @@ fn order(id: &str, minute: u32) -> Value {
     json!({"id": id, "status": "paid", "at": format!("2024-05-06T07:{minute:02}:00Z"), "products": ["p"]})
 }
 
+/// Long after every time in these tests.
+fn now() -> Timestamp {
+    "2026-11-25T12:00:00Z".parse().unwrap()
+}
+
 fn at(minute: u32) -> Timestamp {
     format!("2024-05-06T07:{minute:02}:00Z").parse().unwrap()
 }
@@ -74,7 +81,7 @@ async fn read(source: &Source, plan: Read) -> (Vec<Vec<Order>>, Result<ReadRepor
     loop {
         match reading.next().await {
             Ok(Step::Adjustments(_)) => {}
-            Ok(Step::Page(page)) => pages.push(page),
+            Ok(Step::Page(page)) => pages.push(page.into_iter().map(|read| read.order).collect()),
             Ok(Step::Done(report)) => return (pages, Ok(report)),
             Err(error) => return (pages, Err(error)),
         }

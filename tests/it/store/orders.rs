@@ -61,7 +61,7 @@ async fn only_what_differs_is_touched() {
     assert_eq!(again, Recorded { unchanged: 2, ..Recorded::default() });
     let refunded = changed(&two, Standing::Refunded, 2_000);
     let third = store.record_orders(&shop(), &[one, refunded.clone()], at(3)).await.unwrap();
-    assert_eq!(third, Recorded { new: 0, changed: 1, unchanged: 1, touched: vec![first.touched[1]] });
+    assert_eq!(third, Recorded { new: 0, changed: 1, unchanged: 1, touched: vec![first.touched[1]], odd: Vec::new() });
     let stored = find(&store, "o2").await;
     assert_eq!((stored.order, stored.seen_at), (refunded, at(1)));
     assert_eq!(
@@ -209,8 +209,13 @@ async fn a_buyer_is_resolved_once_and_remembered() {
 async fn a_cursor_is_kept_for_each_source() {
     let home = Home::new();
     let store = home.store().await;
-    let cursor =
-        Cursor { watermark: Some(at(5)), last_full_read: Some(at(4)), last_full_count: Some(3), reading: Some(-2) };
+    let cursor = Cursor {
+        watermark: Some(at(5)),
+        last_full_read: Some(at(4)),
+        last_full_count: Some(3),
+        reading: Some(-2),
+        nameless: 7,
+    };
     store.set_cursor(&shop(), &Cursor::default()).await.unwrap();
     store.set_cursor(&shop(), &cursor).await.unwrap();
     assert_eq!(store.cursor(&shop()).await.unwrap(), Some(cursor));

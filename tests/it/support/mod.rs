@@ -9,3 +9,4 @@ pub(crate) mod preset;
 pub(crate) mod program;
 pub(crate) mod replay;
 pub(crate) mod stage;
+pub(crate) mod till;

@@ -131,6 +131,7 @@ fn text(trial: &Trial) -> String {
         part(&format!("order {}", clean(looked.id.as_str())), looked.found.iter().map(row).collect());
     }
     part("orders", orders(trial));
+    part("odd orders", odd(trial));
     part("items that are no orders", unreadable(trial));
     part("overlays, their first pages", overlays(trial));
     out.push('\n');
@@ -197,11 +198,23 @@ fn orders(trial: &Trial) -> Vec<Vec<String>> {
     rows
 }
 
-fn unreadable(trial: &Trial) -> Vec<Vec<String>> {
-    let row = |item: &crate::source::probe::Unreadable| {
-        let id = item.id.clone().unwrap_or_default();
-        vec![format!("  item {}", item.place), clean(&id).into_owned(), clean(&item.why).into_owned()]
+/// What is odd about which order, a line each. Those that stand `unknown` for it come first.
+fn odd(trial: &Trial) -> Vec<Vec<String>> {
+    let mut all: Vec<_> = trial.odd.iter().flat_map(|(id, odd)| odd.iter().map(move |odd| (id, odd))).collect();
+    all.sort_by_key(|(_, odd)| !odd.makes_unknown());
+    let row = |(id, odd): &(&crate::model::OrderId, &crate::model::Odd)| {
+        vec![format!("  {}", clean(id.as_str())), clean(&odd.to_string()).into_owned()]
     };
+    let mut rows: Vec<Vec<String>> = all.iter().take(SHOWN).map(row).collect();
+    if all.len() > SHOWN {
+        rows.push(vec![format!("  and {} more", all.len() - SHOWN)]);
+    }
+    rows
+}
+
+fn unreadable(trial: &Trial) -> Vec<Vec<String>> {
+    let row =
+        |item: &crate::source::probe::Unreadable| vec![format!("  item {}", item.place), clean(&item.why).into_owned()];
     trial.unreadable.iter().map(row).collect()
 }
 

@@ -17,8 +17,8 @@ const ASKED: char = '+';
 
 /// The account, and what it was asked.
 #[derive(Clone)]
-pub(super) struct Account {
-    pub(super) url: String,
+pub(in crate::source) struct Account {
+    pub(in crate::source) url: String,
     state: Arc<Mutex<Held>>,
 }
 
@@ -30,7 +30,7 @@ struct Held {
 }
 
 impl Account {
-    pub(super) async fn start() -> Self {
+    pub(in crate::source) async fn start() -> Self {
         let state = Arc::new(Mutex::new(Held::default()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -40,7 +40,7 @@ impl Account {
     }
 
     /// Adds an object, or replaces the one with its id.
-    pub(super) fn put(&self, object: Value) -> &Self {
+    pub(in crate::source) fn put(&self, object: Value) -> &Self {
         let mut held = self.state.lock().unwrap();
         held.objects.retain(|old| old["id"] != object["id"]);
         held.objects.push(object);
@@ -48,7 +48,7 @@ impl Account {
     }
 
     /// Changes some properties of an object.
-    pub(super) fn set(&self, id: &str, changes: Value) -> &Self {
+    pub(in crate::source) fn set(&self, id: &str, changes: Value) -> &Self {
         let mut held = self.state.lock().unwrap();
         let object = held.objects.iter_mut().find(|object| object["id"] == id).unwrap();
         for (key, value) in changes.as_object().unwrap() {
@@ -58,7 +58,7 @@ impl Account {
     }
 
     /// An event about an object as it is now (<https://docs.stripe.com/api/events/object>).
-    pub(super) fn event(&self, id: &str, kind: &str, created: i64, about: &str) -> &Self {
+    pub(in crate::source) fn event(&self, id: &str, kind: &str, created: i64, about: &str) -> &Self {
         let object = self.state.lock().unwrap().objects.iter().find(|object| object["id"] == about).unwrap().clone();
         self.put(json!({
             "id": id, "object": "event", "api_version": "2020-08-27", "created": created, "livemode": false,
@@ -66,13 +66,18 @@ impl Account {
         }))
     }
 
+    /// Whether there is such an object.
+    pub(in crate::source) fn has(&self, id: &str) -> bool {
+        self.state.lock().unwrap().objects.iter().any(|object| object["id"] == id)
+    }
+
     /// The paths and queries since the last time, in order.
-    pub(super) fn asked(&self) -> Vec<String> {
+    pub(in crate::source) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.state.lock().unwrap().asked)
     }
 
     /// The headers of every call.
-    pub(super) fn headers(&self) -> Vec<HeaderMap> {
+    pub(in crate::source) fn headers(&self) -> Vec<HeaderMap> {
         self.state.lock().unwrap().headers.clone()
     }
 }

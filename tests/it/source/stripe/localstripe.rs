@@ -99,7 +99,7 @@ fn find<'o>(orders: &'o [Order], id: &str) -> &'o Order {
 }
 
 async fn agrees(shop: &Source, order: &Order) {
-    assert_eq!(shop.get(&order.id).await.unwrap(), Lookup::Found(order.clone()));
+    assert_eq!(shop.get(&order.id).await.unwrap(), Lookup::Found(order.clone().into()));
 }
 
 #[tokio::test]

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::account::Account;
 
 /// The start of a day that has long passed.
-pub(super) const DAY: i64 = 1_767_225_600;
-pub(super) const HOUR: i64 = 3_600;
+pub(in crate::source) const DAY: i64 = 1_767_225_600;
+pub(in crate::source) const HOUR: i64 = 3_600;
 
 /// A buyer who paid in Checkout: customer, Payment Intent, charge and session, all named after `name`.
-pub(super) fn bought(account: &Account, name: &str, at: i64) {
+pub(in crate::source) fn bought(account: &Account, name: &str, at: i64) {
     account
         .put(customer(&format!("cus_{name}"), &format!("{name}@example.com")))
         .put(charge(&format!("ch_{name}"), at + 60))
@@ -18,7 +18,7 @@ pub(super) fn bought(account: &Account, name: &str, at: i64) {
 }
 
 /// <https://docs.stripe.com/api/checkout/sessions/object>
-pub(super) fn session(id: &str, created: i64, customer: &str, intent: &str) -> Value {
+pub(in crate::source) fn session(id: &str, created: i64, customer: &str, intent: &str) -> Value {
     json!({
         "id": id, "object": "checkout.session", "created": created, "livemode": false, "mode": "payment",
         "status": "complete", "payment_status": "paid", "client_reference_id": null, "customer": customer,
@@ -29,7 +29,7 @@ pub(super) fn session(id: &str, created: i64, customer: &str, intent: &str) -> V
 }
 
 /// <https://docs.stripe.com/api/checkout/sessions/line_items>, with <https://docs.stripe.com/api/prices/object>
-pub(super) fn line(id: &str, product: &str, quantity: u32) -> Value {
+pub(in crate::source) fn line(id: &str, product: &str, quantity: u32) -> Value {
     json!({
         "id": id, "object": "item", "quantity": quantity, "amount_total": 4900,
         "price": {"id": product.replace("prod_", "price_"), "object": "price", "product": product, "type": "one_time"},
@@ -37,7 +37,7 @@ pub(super) fn line(id: &str, product: &str, quantity: u32) -> Value {
 }
 
 /// <https://docs.stripe.com/api/payment_intents/object>
-pub(super) fn intent(id: &str, created: i64, customer: &str, charge: &str) -> Value {
+pub(in crate::source) fn intent(id: &str, created: i64, customer: &str, charge: &str) -> Value {
     json!({
         "id": id, "object": "payment_intent", "created": created, "livemode": false, "status": "succeeded",
         "amount": 4900, "canceled_at": null, "customer": customer, "receipt_email": null, "metadata": {},
@@ -46,7 +46,7 @@ pub(super) fn intent(id: &str, created: i64, customer: &str, charge: &str) -> Va
 }
 
 /// <https://docs.stripe.com/api/charges/object>
-pub(super) fn charge(id: &str, created: i64) -> Value {
+pub(in crate::source) fn charge(id: &str, created: i64) -> Value {
     json!({
         "id": id, "object": "charge", "created": created, "livemode": false, "amount": 4900,
         "amount_captured": 4900, "amount_refunded": 0, "refunded": false, "disputed": false, "captured": true,
@@ -56,7 +56,7 @@ pub(super) fn charge(id: &str, created: i64) -> Value {
 }
 
 /// <https://docs.stripe.com/api/refunds/object>
-pub(super) fn refund(id: &str, created: i64, intent: &str, amount: i64) -> Value {
+pub(in crate::source) fn refund(id: &str, created: i64, intent: &str, amount: i64) -> Value {
     json!({
         "id": id, "object": "refund", "created": created, "amount": amount, "status": "succeeded",
         "payment_intent": intent, "charge": intent.replace("pi_", "ch_"), "reason": null,
@@ -64,7 +64,7 @@ pub(super) fn refund(id: &str, created: i64, intent: &str, amount: i64) -> Value
 }
 
 /// <https://docs.stripe.com/api/disputes/object>
-pub(super) fn dispute(id: &str, created: i64, intent: &str, status: &str) -> Value {
+pub(in crate::source) fn dispute(id: &str, created: i64, intent: &str, status: &str) -> Value {
     json!({
         "id": id, "object": "dispute", "created": created, "livemode": false, "amount": 4900, "status": status,
         "payment_intent": intent, "charge": intent.replace("pi_", "ch_"), "reason": "fraudulent",
@@ -72,13 +72,13 @@ pub(super) fn dispute(id: &str, created: i64, intent: &str, status: &str) -> Val
 }
 
 /// <https://docs.stripe.com/api/customers/object>
-pub(super) fn customer(id: &str, email: &str) -> Value {
+pub(in crate::source) fn customer(id: &str, email: &str) -> Value {
     json!({"id": id, "object": "customer", "created": DAY, "livemode": false, "email": email, "metadata": {}})
 }
 
 /// <https://docs.stripe.com/api/subscriptions/object>, its invoice and the payment of that. The current
 /// period begins at `start` and lasts for 30 days.
-pub(super) fn subscribed(account: &Account, name: &str, start: i64) {
+pub(in crate::source) fn subscribed(account: &Account, name: &str, start: i64) {
     let (id, item) = (format!("sub_{name}"), format!("si_{name}"));
     account
         .put(customer(&format!("cus_{name}"), &format!("{name}@example.com")))
@@ -105,7 +105,7 @@ pub(super) fn subscribed(account: &Account, name: &str, start: i64) {
 }
 
 /// <https://docs.stripe.com/api/subscription_items/object>
-pub(super) fn item_of(id: &str, product: &str, start: i64) -> Value {
+pub(in crate::source) fn item_of(id: &str, product: &str, start: i64) -> Value {
     json!({
         "id": id, "object": "subscription_item", "created": DAY, "quantity": 1,
         "current_period_start": start, "current_period_end": start + MONTH,
@@ -113,10 +113,10 @@ pub(super) fn item_of(id: &str, product: &str, start: i64) -> Value {
     })
 }
 
-pub(super) const MONTH: i64 = 30 * 24 * HOUR;
+pub(in crate::source) const MONTH: i64 = 30 * 24 * HOUR;
 
 /// Gives the money of `name` back, all of it or a part.
-pub(super) fn give_back(account: &Account, name: &str, at: i64, amount: i64) {
+pub(in crate::source) fn give_back(account: &Account, name: &str, at: i64, amount: i64) {
     let made = refund(&format!("re_{name}"), at, &format!("pi_{name}"), amount);
     account.put(made.clone());
     account
@@ -124,7 +124,7 @@ pub(super) fn give_back(account: &Account, name: &str, at: i64, amount: i64) {
 }
 
 /// The bank of `name` contests the payment.
-pub(super) fn contest(account: &Account, name: &str, at: i64, status: &str) {
+pub(in crate::source) fn contest(account: &Account, name: &str, at: i64, status: &str) {
     account.put(dispute(&format!("dp_{name}"), at, &format!("pi_{name}"), status));
     account.set(&format!("ch_{name}"), json!({"disputed": true}));
 }

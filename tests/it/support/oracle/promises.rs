@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use entitled::model::Recheck;
-use entitled::model::{Limit, Prune, TargetIx};
+use entitled::model::{Limit, ProductIx, Prune, TargetIx};
 use entitled::planner::desired::{Ending, Origin, State};
 use entitled::planner::input::{Coverage, Freeze, LedgerTrust};
 use entitled::planner::limits::Over;
@@ -252,6 +252,12 @@ fn holds_with_reason(world: PlanInput<'_>, plan: &Plan) {
             Hold::Flapping => grant && world.constraints.flapping.contains(&cell),
             Hold::Incomplete(Gap::Source) if exclusive => !grant && !world.constraints.blind.is_empty(),
             Hold::Incomplete(Gap::Source) => !grant && by_clock_alone(world, &one.action),
+            Hold::Incomplete(Gap::Odd) => {
+                let sells = |product: &ProductIx| {
+                    world.catalog.rule(*product).entitlements.iter().any(|entitlement| entitlement.target == cell.0)
+                };
+                !grant && exclusive && world.constraints.unclear.iter().any(sells)
+            }
             Hold::Incomplete(gap) => {
                 let expected = match coverage {
                     Coverage::Unread => Gap::Unread,

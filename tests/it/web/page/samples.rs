@@ -115,6 +115,8 @@ pub(crate) fn in_sync() -> Status {
             next_poll: Some(now() + SignedDuration::from_secs(18)),
             orders: 1_284,
             last_hint: Some(before(340)),
+            odd: 0,
+            odd_orders: Vec::new(),
         }],
         targets: vec![
             target("organization acme", "organization/org1", 12, 13, 1, "whole"),

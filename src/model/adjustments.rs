@@ -3,14 +3,14 @@
 //! # The flow
 //! Some payment APIs never touch an order again: a refunded transaction of Paddle "remains unchanged", and
 //! the refund is an adjustment of its own. So a source may have **overlays**, further lists whose items
-//! point at an order; what one item says is a [`Adjustment`](crate::model::Adjustment).
-//! 1. A read walks every overlay before the list of orders. One that cannot be read ends the whole read:
-//!    it is never taken for "no refunds".
+//! point at an order; what one item says is an [`Adjustment`].
+//! 1. A read walks every overlay before the list of orders, and whoever follows a hint or looks at an order before
+//!    a revocation walks them too. One that cannot be read ends the whole read: it is never taken for "no refunds".
 //! 2. Each page of marks is kept in the store under the id of its item, and the orders of those marks that
 //!    are new or different are noted there as open. A mark is replaced by a later state of the same item
 //!    and by nothing else: an item that is no longer listed still counts.
 //! 3. Whatever is recorded from then on, a page of the list or an order read again by id, has its marks put
-//!    on it first ([`apply_overrides`]), and its note is closed.
+//!    on it by the store ([`apply_overrides`]), in the transaction that writes it, and its note is closed.
 //! 4. Orders that are still open when the list has ended did not come along: they are read by id, or taken
 //!    from the store where the API has no such call, and recorded with their marks.
 //! 5. Only then does the cursor advance. A process that dies in between finds the notes still open.
@@ -22,7 +22,31 @@
 //!   next read that lists it, at the latest the full one.
 //! - A list that comes up empty takes back no refund.
 
-use crate::model::{Order, Override, Standing};
+use jiff::Timestamp;
+
+use super::{Order, OrderId, Standing};
+
+/// What one item of an overlay says of an order, by its state now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adjustment {
+    /// The place of the overlay in the file, from 0.
+    pub overlay: u16,
+    /// The item's own id.
+    pub item: String,
+    /// The order it is about.
+    pub order: OrderId,
+    /// What it makes of it; nothing where no rule fits, or the first that does says `paid`.
+    pub overrides: Option<Override>,
+}
+
+/// A standing that an overlay forces on an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// Never one that entitles without any policy.
+    pub standing: Standing,
+    /// Since when, where the item tells.
+    pub ended_at: Option<Timestamp>,
+}
 
 /// Puts marks on an order: of all that is said, the gravest holds, and of two alike the later end.
 pub fn apply_overrides(order: &mut Order, adjustments: &[Override]) {

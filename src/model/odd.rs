@@ -1,0 +1,176 @@
+//! What in a row of a payment API cannot be what it should be, and what is made of it.
+//!
+//! One odd row is one odd order: nothing here ends the read of a source.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Order, Standing};
+
+/// An order as it was read, with all that is odd about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadOrder {
+    /// The order. It stands `unknown` where something odd keeps it from being evidence.
+    pub order: Order,
+    /// What is odd; empty for nearly every order.
+    pub odd: Vec<Odd>,
+}
+
+impl ReadOrder {
+    /// An order of which something could not be read. What that keeps from being evidence stands `unknown`.
+    pub fn new(order: Order, odd: Vec<Odd>) -> Self {
+        let standing = if odd.iter().any(Odd::makes_unknown) { Standing::Unknown } else { order.standing };
+        Self { order: Order { standing, ..order }, odd }
+    }
+
+    /// Whether some part of this kind is odd.
+    pub fn is_odd_in(&self, part: OddPart) -> bool {
+        self.odd.iter().any(|odd| odd.part == part)
+    }
+}
+
+impl From<Order> for ReadOrder {
+    fn from(order: Order) -> Self {
+        Self { order, odd: Vec::new() }
+    }
+}
+
+impl Deref for ReadOrder {
+    type Target = Order;
+
+    fn deref(&self) -> &Order {
+        &self.order
+    }
+}
+
+/// One thing that cannot be what it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Odd {
+    /// The part of the order.
+    pub part: OddPart,
+    /// What is wrong.
+    pub what: Oddity,
+    /// Where it stands: the path of the mapping, or the key.
+    pub path: String,
+    /// What stands there: one line, bounded, without control characters.
+    pub value: String,
+}
+
+impl Odd {
+    /// Whether an order with this stands `unknown`. A quantity counts as one, a time of change is absent, and an
+    /// end is when it was first seen: such an order can be used.
+    pub fn makes_unknown(&self) -> bool {
+        match self.part {
+            OddPart::Quantity | OddPart::UpdatedAt | OddPart::EndedAt => false,
+            OddPart::Row | OddPart::Buyer | OddPart::Products | OddPart::PaidAt | OddPart::PeriodEnd => true,
+        }
+    }
+}
+
+impl fmt::Display for Odd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { part, what, path, value } = self;
+        write!(f, "`{value}` at `{path}` {}", what.says())?;
+        match part {
+            OddPart::Quantity => f.write_str(", and counts as one"),
+            OddPart::UpdatedAt => f.write_str(", and is left out"),
+            OddPart::EndedAt => f.write_str(", so the end is when it was first seen"),
+            OddPart::Row | OddPart::Buyer | OddPart::Products | OddPart::PaidAt | OddPart::PeriodEnd => Ok(()),
+        }
+    }
+}
+
+/// A part of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OddPart {
+    /// The row as a whole.
+    Row,
+    /// Who paid.
+    Buyer,
+    /// What was bought.
+    Products,
+    /// How many.
+    Quantity,
+    /// When it was paid.
+    PaidAt,
+    /// Until when it is paid.
+    PeriodEnd,
+    /// When it last changed.
+    UpdatedAt,
+    /// When it ended.
+    EndedAt,
+}
+
+/// What is wrong with a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Oddity {
+    /// In none of the forms that times have.
+    NoTime,
+    /// A time before 2000.
+    TooEarly,
+    /// More than a day in the future, where only the past is possible.
+    TooLate,
+    /// No whole number from zero on.
+    NoQuantity,
+    /// As many quantities as fit neither the order nor its products.
+    Quantities,
+    /// Neither a text nor a whole number.
+    NoProduct,
+    /// No JSON object, where a line should be.
+    NoLine,
+    /// Nothing, where a list should be.
+    NoList,
+    /// Neither a text nor a whole number, where somebody is named.
+    NoName,
+    /// No address.
+    NoEmail,
+    /// No JSON object, where a row should be.
+    NoObject,
+    /// Neither a text nor a whole number, where the id should be.
+    NoId,
+    /// Nothing that names an order, in an item that is about one.
+    NoOrder,
+    /// A key that an order does not have.
+    NoKey,
+    /// A key that says what another one says.
+    Both,
+    /// A key that is missing, or without a value.
+    Absent,
+    /// An id that an earlier row has.
+    Twice,
+    /// Not of the shape that the API documents.
+    Shape,
+    /// No product at all, where the same order named some before.
+    Emptied,
+}
+
+impl Oddity {
+    /// What follows the value and its place in a sentence.
+    pub fn says(self) -> &'static str {
+        match self {
+            Oddity::NoTime => "is no time",
+            Oddity::TooEarly => "is a time before the year 2000, which cannot be true",
+            Oddity::TooLate => "is more than a day in the future, which cannot be true",
+            Oddity::NoQuantity => "is no quantity",
+            Oddity::Quantities => "fits neither the order nor its products",
+            Oddity::NoProduct => "is no product id",
+            Oddity::NoLine => "is no line of an order",
+            Oddity::NoList => "is no list of lines",
+            Oddity::NoName => "is no text",
+            Oddity::NoEmail => "is no email address",
+            Oddity::NoObject => "is no JSON object",
+            Oddity::NoId => "is no id",
+            Oddity::NoOrder => "names no order",
+            Oddity::NoKey => "is no key of an order",
+            Oddity::Both => "says the same as another key",
+            Oddity::Absent => "is missing",
+            Oddity::Twice => "is the id of another row too",
+            Oddity::Shape => "is not of the documented shape",
+            Oddity::Emptied => "is no product, where this order named some before",
+        }
+    }
+}

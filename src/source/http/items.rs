@@ -1,0 +1,120 @@
+//! What was bought, out of the JSON of one order. Pure and total.
+//!
+//! A quantity that is none counts as one. A product or a line that cannot be read is named, and the others are
+//! read.
+
+use serde_json::Value;
+use serde_json_path::JsonPath;
+
+use super::mapping::{alone, first, ruled, text};
+use crate::config::settings::source::Lines;
+use crate::model::{Item, OddPart, Oddity, ProductId, Standing};
+use crate::source::odd::Odds;
+
+/// The products at the first path that has any, each as often as was bought. A path to the list itself is as
+/// good as one to its items.
+pub(super) fn products(raw: &Value, paths: &[JsonPath], quantity: &[JsonPath], odds: &mut Odds) -> Vec<Item> {
+    for path in paths {
+        let found = items_at(raw, path);
+        if found.iter().all(|value| blank(value)) {
+            continue;
+        }
+        let quantities = quantities(raw, quantity, found.len(), odds);
+        let mut items = Vec::with_capacity(found.len());
+        for (at, value) in found.into_iter().enumerate().filter(|(_, value)| !blank(value)) {
+            let Some(product) = text(value) else {
+                odds.note(OddPart::Products, Oddity::NoProduct, path, value);
+                continue;
+            };
+            // One quantity is that of the order, else each product has its own.
+            let quantity = quantities.get(at).or(quantities.first()).copied().flatten();
+            items.push(item(product, quantity, None));
+        }
+        return items;
+    }
+    Vec::new()
+}
+
+/// The lines of an order, each with its own product, quantity and standing.
+pub(super) fn by_line(raw: &Value, lines: &Lines, odds: &mut Odds) -> Vec<Item> {
+    let found = |path| {
+        let found = items_at(raw, path);
+        found.iter().any(|line| !line.is_null()).then_some((path, found))
+    };
+    let Some((path, found)) = lines.each.iter().find_map(found) else {
+        // A list may be empty or not there at all. `null` is neither.
+        let null = lines.each.iter().find(|path| path.query(raw).iter().any(|node| node.is_null()));
+        if let Some(path) = null {
+            odds.note(OddPart::Products, Oddity::NoList, path, &Value::Null);
+        }
+        return Vec::new();
+    };
+    let mut items = Vec::with_capacity(found.len());
+    for line in found {
+        if !line.is_object() {
+            odds.note(OddPart::Products, Oddity::NoLine, path, line);
+            continue;
+        }
+        let Some(product) = first(line, &lines.product, text) else {
+            // Something without a product, such as shipping, is nothing that a file can name.
+            let there = |path: &&JsonPath| path.query(line).iter().any(|value| !blank(value));
+            if let Some(path) = lines.product.iter().find(there) {
+                odds.note(OddPart::Products, Oddity::NoProduct, path, path.query(line).first().unwrap_or(line));
+            }
+            continue;
+        };
+        let standing = match lines.status.is_empty() {
+            true => None,
+            false => ruled(&alone(line.clone()), &lines.status),
+        };
+        let quantity = quantities(line, &lines.quantity, 1, odds).first().copied().flatten();
+        items.push(item(product, quantity, standing));
+    }
+    items
+}
+
+/// A line of which nothing is left was taken back, which is more than not being mentioned.
+fn item(product: String, quantity: Option<u32>, standing: Option<Standing>) -> Item {
+    let standing = if quantity == Some(0) { Some(Standing::Void) } else { standing };
+    Item { product: ProductId::from(product), quantity: quantity.unwrap_or(1).max(1), standing }
+}
+
+/// What a path leads to, with a list taken apart.
+fn items_at<'v>(raw: &'v Value, path: &JsonPath) -> Vec<&'v Value> {
+    let nodes = path.query(raw).all().into_iter();
+    nodes.flat_map(|node| node.as_array().map_or(std::slice::from_ref(node), Vec::as_slice)).collect()
+}
+
+fn blank(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+/// The quantities at the first path that has any: none, one for all, or as many as there are products.
+fn quantities(raw: &Value, paths: &[JsonPath], products: usize, odds: &mut Odds) -> Vec<Option<u32>> {
+    for path in paths {
+        let found = items_at(raw, path);
+        if found.iter().all(|value| blank(value)) {
+            continue;
+        }
+        if found.len() != 1 && found.len() != products {
+            let all = Value::Array(found.into_iter().cloned().collect());
+            odds.note(OddPart::Quantity, Oddity::Quantities, path, &all);
+            return Vec::new();
+        }
+        let read = |value: &Value| {
+            let number = whole(value);
+            if number.is_none() && !blank(value) {
+                odds.note(OddPart::Quantity, Oddity::NoQuantity, path, value);
+            }
+            number
+        };
+        return found.into_iter().map(read).collect();
+    }
+    Vec::new()
+}
+
+/// A whole number, or one written as text, as in `"2"` and `2.0`.
+pub(in crate::source) fn whole(value: &Value) -> Option<u32> {
+    let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
+    (number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number)).then_some(number as u32)
+}

@@ -1,0 +1,119 @@
+//! What is stored of a reading: the order with all that overlays say of it, and in place of what could not be
+//! read what was known before.
+//!
+//! This happens within the transaction that writes, whoever read the order and in whatever way. There is no
+//! other way to write one, so none is ever stored without its marks.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use sqlx::SqliteConnection;
+
+use super::adjustments::Adjusted;
+use super::codec::Sql;
+use super::orders::{StoredOrder, whole_orders};
+use crate::model::apply_overrides;
+use crate::model::{Buyer, Odd, OddPart, Oddity, Order, ReadOrder, Standing};
+
+/// What can be recorded: an order, and what is odd about it.
+pub trait AsRead {
+    /// The order as it was read.
+    fn order(&self) -> &Order;
+    /// What of it could not be read.
+    fn odd(&self) -> &[Odd];
+}
+
+impl AsRead for ReadOrder {
+    fn order(&self) -> &Order {
+        &self.order
+    }
+
+    fn odd(&self) -> &[Odd] {
+        &self.odd
+    }
+}
+
+impl AsRead for Order {
+    fn order(&self) -> &Order {
+        self
+    }
+
+    fn odd(&self) -> &[Odd] {
+        &[]
+    }
+}
+
+/// An order as it is to be stored.
+#[derive(Clone, Debug)]
+pub(super) struct Settled<'a> {
+    pub(super) order: Cow<'a, Order>,
+    pub(super) odd: Cow<'a, [Odd]>,
+}
+
+impl Settled<'_> {
+    /// Whether its end is when it was first seen, whatever the order says of its last change.
+    pub(super) fn ends_when_seen(&self) -> bool {
+        self.order.ended_at.is_none() && self.odd.iter().any(|odd| odd.part == OddPart::EndedAt)
+    }
+}
+
+/// What is to be stored of each reading; `known` is the row of each order that there is.
+pub(super) async fn settled<'a, R: AsRead>(
+    connection: &mut SqliteConnection,
+    readings: Vec<&'a R>,
+    known: &[Option<i64>],
+    adjusted: &Adjusted,
+) -> Sql<Vec<Settled<'a>>> {
+    let doubtful = readings.iter().zip(known).filter(|(reading, _)| is_doubtful(**reading));
+    let keys: Vec<u32> = doubtful.filter_map(|(_, key)| u32::try_from((*key)?).ok()).collect();
+    let mut before: HashMap<i64, StoredOrder> = HashMap::new();
+    if !keys.is_empty() {
+        let stored = whole_orders(connection, &keys).await?;
+        before.extend(stored.into_iter().map(|stored| (i64::from(stored.key.0), stored)));
+    }
+    let settle = |(reading, key): (&'a R, &Option<i64>)| {
+        let mut settled = Settled { order: Cow::Borrowed(reading.order()), odd: Cow::Borrowed(reading.odd()) };
+        if let Some(stored) = key.and_then(|key| before.get(&key)) {
+            keep(&mut settled, &stored.order);
+        }
+        if let Some(adjustments) = adjusted.overrides.get(&reading.order().id) {
+            apply_overrides(settled.order.to_mut(), adjustments);
+        }
+        settled
+    };
+    Ok(readings.into_iter().zip(known).map(settle).collect())
+}
+
+/// Whether what is known of an order has a say in what is stored of this reading.
+fn is_doubtful(reading: &impl AsRead) -> bool {
+    reading.order().items.is_empty() || reading.odd().iter().any(Odd::makes_unknown)
+}
+
+/// Keeps of what was known what this reading does not tell: an order that cannot be read gives nothing, and takes
+/// nothing away from whoever it gave something to.
+fn keep(settled: &mut Settled<'_>, before: &Order) {
+    let odd = |part| settled.odd.iter().any(|odd| matches!(odd.part, OddPart::Row) || odd.part == part);
+    let (buyer, products) = (odd(OddPart::Buyer), odd(OddPart::Products));
+    let unknown = settled.odd.iter().any(Odd::makes_unknown);
+    let order = settled.order.to_mut();
+    if (products || order.items.is_empty()) && !before.items.is_empty() {
+        order.items.clone_from(&before.items);
+        // A refund of all of it needs no product to be understood; anything else does.
+        if !unknown && !matches!(order.standing, Standing::Refunded | Standing::Void) {
+            order.standing = Standing::Unknown;
+            settled.odd.to_mut().push(Odd {
+                part: OddPart::Products,
+                what: Oddity::Emptied,
+                path: "products".to_owned(),
+                value: "nothing".to_owned(),
+            });
+        }
+    }
+    if unknown {
+        if (buyer || order.buyer == Buyer::default()) && before.buyer != Buyer::default() {
+            order.buyer.clone_from(&before.buyer);
+        }
+        order.paid_at = order.paid_at.or(before.paid_at);
+        order.period_end = order.period_end.or(before.period_end);
+    }
+}
