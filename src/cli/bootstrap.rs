@@ -70,6 +70,9 @@ pub(super) async fn open(context: &Context, keep: Keep) -> Result<Opened, Failur
     };
     let active = active::activate(config, origin, simulators.as_ref()).await;
     let active = active.map_err(|error| names(context, &text, error))?;
+    if keep == Keep::Scratch {
+        active.carry_over(&store, clock::now()).await?;
+    }
     Ok(Opened { active, store, simulators, running })
 }
 
@@ -146,8 +149,9 @@ impl Opened {
         Ok(planned)
     }
 
-    /// Reads every source.
+    /// Reads every source, each under the name that it has now. Whoever writes to the real store holds the lease.
     pub(super) async fn read(&self, scope: ReadScope, now: Timestamp) -> Result<(), Failure> {
+        self.active.carry_over(&self.store, now).await?;
         let config = &self.active.config;
         for (source, settings) in self.active.sources.iter().zip(&config.sources) {
             let full_read = settings.full_read.unwrap_or(config.schedule.full_read);

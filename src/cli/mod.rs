@@ -184,7 +184,7 @@ async fn run_command() -> Exit {
         Command::Status(args) => crate::cli::commands::status::run(&context, args).await,
         Command::Doctor(args) => crate::cli::commands::doctor::run(&context, args).await,
         Command::Ledger(args) => crate::cli::commands::ledger::run(&context, args).await,
-        Command::Check(args) => crate::cli::commands::check::run(&context, args),
+        Command::Check(args) => crate::cli::commands::check::run(&context, args).await,
         Command::Schema => crate::cli::commands::schema::run(),
         Command::Source(args) => crate::cli::commands::source::run(&context, args).await,
         Command::Sandbox(args) => crate::cli::commands::sandbox::run(&context, args).await,

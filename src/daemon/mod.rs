@@ -193,6 +193,10 @@ impl Daemon {
                 () = shutdown.wait() => return,
             }
         }
+        let now = clock::now();
+        if let Err(error) = self.active.carry_over(&self.store, now).await {
+            return Trouble::from(PassError::from(error)).tell(&mut self.publisher, now);
+        }
         let reading = async {
             let mut touched = self.look_into(clock::now()).await;
             touched.extend(self.read().await);
@@ -321,6 +325,9 @@ impl Daemon {
                 Some(report)
             }
         };
+        for dropped in &planned.view.dropped {
+            tracing::warn!(source = dropped.source, hint = dropped.hint, "{}", dropped.sentence);
+        }
         for held in &planned.view.held {
             tracing::warn!(
                 user = %held.change.user, on = held.change.target, hold = held.hold, hint = held.lift,

@@ -203,6 +203,7 @@ impl StatusPublisher {
                 self.held = held.collect();
                 self.draft.targets = view.targets.clone();
                 self.draft.figures = figures(view);
+                self.draft.dropped = view.dropped.clone();
                 self.draft.plan = planned;
                 if pass.troubles.is_empty() {
                     self.draft.last_full_pass = Some(now);

@@ -3,6 +3,8 @@
 //!
 //! Entering into force asks Logto and changes nothing. What does not enter leaves what was in force alone.
 
+use jiff::Timestamp;
+
 use crate::text::human;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use crate::model::{Catalog, SourceName};
 use crate::report::Origin;
 use crate::secret::Secret;
 use crate::source::{Source, SourceError};
+use crate::store::{Store, StoreError};
 
 /// Where the simulators answer, when the file asks for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +137,21 @@ impl ActiveConfig {
         for problem in resolved.problems {
             let hint = problem.hint.unwrap_or_default();
             tracing::warn!(line = problem.line, hint, "{}", problem.message);
+        }
+        Ok(())
+    }
+
+    /// Carries over what the store knows of sources under the names that they had before. Once done, it does
+    /// nothing. Comes before anything is read or planned: an order that is read under the new name first would be
+    /// new.
+    pub async fn carry_over(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        for source in &self.config.sources {
+            for was in &source.was {
+                if store.knows(was).await? {
+                    store.rename_source(was, &source.name, now).await?;
+                    tracing::info!(source = %source.name, %was, "all that is known under the old name was carried over");
+                }
+            }
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ pub async fn resolve(
     rules: &Buyers,
     buyers: &[StoredBuyer],
 ) -> Result<Vec<(BuyerKey, Resolution)>, LogtoError> {
-    let bindings: BTreeMap<&Email, &UserId> = rules.bindings.iter().map(|(email, user)| (email, user)).collect();
+    let bindings = bindings(rules);
     let bound = |buyer: &Buyer| buyer.email.as_ref().and_then(|email| bindings.get(email).copied());
     let open: Vec<&StoredBuyer> = buyers.iter().filter(|one| is_open(one, bound(&one.buyer), rules)).collect();
     if open.is_empty() {
@@ -44,14 +44,40 @@ pub async fn resolve(
     Ok(answers.filter(|(key, answer)| known[key].resolution.as_ref() != Some(answer)).collect())
 }
 
-/// Whether a buyer is looked up: never was, still nobody, or a binding now says otherwise.
+/// The buyers for whom it is news that a binding decides on them, or decides no more.
+pub fn newly_bound(
+    rules: &Buyers,
+    buyers: &[StoredBuyer],
+    answers: &[(BuyerKey, Resolution)],
+) -> Vec<(BuyerKey, Option<UserId>)> {
+    let bindings = bindings(rules);
+    let answers: BTreeMap<BuyerKey, &Resolution> = answers.iter().map(|(key, answer)| (*key, answer)).collect();
+    let news = |one: &StoredBuyer| {
+        let user = match answers.get(&one.key).copied().or(one.resolution.as_ref()) {
+            Some(Resolution::User(user)) => Some(user),
+            _ => None,
+        };
+        let bound = one.buyer.email.as_ref().and_then(|email| bindings.get(email).copied());
+        let decides = bound.filter(|bound| {
+            user == Some(*bound) && one.buyer.user.as_ref() != user && rules.matching.contains(&Matching::Binding)
+        });
+        (decides != one.bound.as_ref()).then(|| (one.key, decides.cloned()))
+    };
+    buyers.iter().filter_map(news).collect()
+}
+
+fn bindings(rules: &Buyers) -> BTreeMap<&Email, &UserId> {
+    rules.bindings.iter().map(|(email, user)| (email, user)).collect()
+}
+
+/// Whether a buyer is looked up: never was, still nobody, or the binding that decided is not what the file says.
 fn is_open(one: &StoredBuyer, bound: Option<&UserId>, rules: &Buyers) -> bool {
     match &one.resolution {
         None => true,
         Some(Resolution::User(user)) => {
-            bound.is_some_and(|bound| bound != user)
-                && rules.matching.contains(&Matching::Binding)
-                && one.buyer.user.as_ref() != Some(user)
+            let bound = bound.filter(|_| rules.matching.contains(&Matching::Binding));
+            let corrected = bound.is_some_and(|bound| bound != user) && one.buyer.user.as_ref() != Some(user);
+            corrected || one.bound.as_ref().is_some_and(|before| bound != Some(before))
         }
         Some(Resolution::Ambiguous(_) | Resolution::NoAccount | Resolution::NoIdentity) => true,
     }

@@ -11,13 +11,14 @@ use super::snapshot::Snapshot;
 use super::{PassContext, PassError};
 use crate::logto::LogtoError;
 use crate::model::users::UserIndex;
-use crate::model::{Catalog, Grant, OrderKey, RunId, TargetIx, UserId, UserIx};
+use crate::model::{Catalog, Grant, OrderKey, RunId, SourceName, TargetIx, UserId, UserIx};
 use crate::planner::approval::held_sets;
 use crate::planner::desired::Desired;
 use crate::planner::input::{Actual, PlanConstraints};
 use crate::planner::{Plan, Verb};
-use crate::report::{Names, OrderName, PlanDocument, Waiting, view};
-use crate::store::{Store, StoreError, StoredBuyer};
+use crate::report::{Dropped, Names, OrderName, PlanDocument, Waiting, view};
+use crate::source::Source;
+use crate::store::{KnownSource, Store, StoreError, StoredBuyer};
 
 /// What a pass saw and wants.
 #[derive(Debug)]
@@ -88,6 +89,20 @@ impl PassDraft {
         })
     }
 
+    /// What rests on orders of sources that the file no longer has.
+    async fn dropped(&self, context: PassContext<'_>) -> Result<Vec<Dropped>, StoreError> {
+        let rests = self.snapshot.dropped_rests(&self.wanted);
+        if rests.is_empty() {
+            return Ok(Vec::new());
+        }
+        let known = context.store.sources().await?;
+        let one = |(source, grants): (&SourceName, u64)| {
+            let known = known.iter().find(|known| known.name == *source);
+            Dropped::new(source, grants, known.and_then(|known| twin(context, known)))
+        };
+        Ok(rests.into_iter().map(one).collect())
+    }
+
     /// What turns the numbers of the plan back into names.
     pub(crate) async fn names(&self, context: PassContext<'_>, undoes: Option<RunId>) -> Result<Names, PassError> {
         Ok(Names {
@@ -95,9 +110,20 @@ impl PassDraft {
             emails: self.snapshot.emails(&self.buyers),
             orders: order_names(context.store, &self.plan).await?,
             freeze: self.snapshot.freeze.clone(),
+            dropped: self.dropped(context).await?,
             undoes,
         })
     }
+}
+
+/// The source of the file that is read where this one was.
+fn twin<'a>(context: PassContext<'a>, known: &KnownSource) -> Option<&'a SourceName> {
+    let addresses = context.config.sources.iter().map(|source| (&source.name, source.address()));
+    let mut there = addresses.filter(|(_, address)| known.address.as_ref() == Some(address));
+    let by_address = there.next().map(|(name, _)| name);
+    // A source whose settings are not numbered has the number 0.
+    let alike = |source: &&Source| known.reading.is_some_and(|reading| reading != 0 && reading == source.reading());
+    by_address.or_else(|| context.sources.iter().find(alike).map(Source::name))
 }
 
 /// Plans, and plans again with what only a plan tells: whom `protect` covers by an address that no order has,

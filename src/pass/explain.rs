@@ -175,10 +175,18 @@ async fn told(
     let product = |key| snapshot.product_ix.get(&key).copied();
     let stand_in = |key| theirs.contains(&key).then_some(UserIx(0));
     let mut purchases = context.store.purchases(&snapshot.catalog, &product, &stand_in, &scope).await?;
+    // What is nobody's any more and was theirs last is theirs.
+    let me = user.as_ref().and_then(|user| snapshot.user_index.ix(user));
+    let mut last = snapshot.last_buyers(context).await?;
+    last.retain(|_, of| Some(*of) == me);
+    last.values_mut().for_each(|of| *of = UserIx(0));
+    purchases.extend(context.store.purchases_for(&snapshot.catalog, &product, &last).await?);
     let statements = statements(&mut purchases, &snapshot.catalog, now);
 
     let keys: Vec<BuyerKey> = buyers.iter().map(|one| one.key).collect();
-    let orders = context.store.stored_orders(&context.store.orders_of_buyers(&keys).await?).await?;
+    let mut keys = context.store.orders_of_buyers(&keys).await?;
+    keys.extend(last.keys());
+    let orders = context.store.stored_orders(&keys).await?;
     let waiting = buyers.iter().filter_map(|one| {
         let of: Vec<&StoredOrder> = orders.iter().filter(|order| order.order.buyer == one.buyer).collect();
         Waiting::new(&one.buyer, one.resolution.as_ref()?, of.len() as u64, &of.first()?.order.id)
@@ -207,7 +215,10 @@ async fn told(
         .filter(|grant| Some(&grant.user) == user.as_ref())
         .filter_map(|grant| snapshot.catalog.find(&grant.target))
         .collect();
-    let idle = idle(&orders, |order, product| {
+    let (orders_now, gone): (Vec<StoredOrder>, Vec<StoredOrder>) =
+        orders.iter().cloned().partition(|order| context.names(&order.source));
+    let dropped = idle(&gone, |_, _| false);
+    let idle = idle(&orders_now, |order, product| {
         let rules = (0..).map(ProductIx).zip(&snapshot.catalog.products);
         let named = |(_, rule): &(ProductIx, &crate::model::Rule)| {
             rule.product.as_str() == product && rule.source.as_ref().is_none_or(|source| *source == order.source)
@@ -234,6 +245,7 @@ async fn told(
         waiting,
         emails,
         idle,
+        dropped,
         now: context.now,
     }))
 }

@@ -93,7 +93,7 @@ async fn explained(
     let user_index: UserIndex = users.iter().map(|user| (*user).clone()).collect();
     let ranks: BTreeMap<BuyerKey, UserIx> =
         buyers.iter().filter_map(|one| Some((one.key, user_index.ix(one.user()?)?))).collect();
-    let products = product_ix(context.store, catalog).await?;
+    let products = product_ix(context, catalog).await?;
     let (product, user) = (|key| products.get(&key).copied(), |key| ranks.get(&key).copied());
     let scope = Scope::Buyers(ranks.keys().copied().collect());
     let mut purchases = context.store.purchases(catalog, &product, &user, &scope).await?;

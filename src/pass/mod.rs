@@ -33,19 +33,26 @@ use crate::config::settings::Logto;
 use crate::logto::{Writer, name_forgotten};
 use crate::model::Recheck;
 use crate::model::{Catalog, OrderId, OrderKey, Resolution, Rule, RunId, SourceName, TargetIx, UserId};
-use crate::planner::input::PlanConstraints;
-use crate::planner::{Verify, plan};
+use crate::planner::input::{PlanConstraints, Rules};
+use crate::planner::{Cause, Held, Verify, plan};
 use crate::report::run::RunReport;
 use crate::shutdown::Shutdown;
-use crate::store::{Outcome, Run, RunEnd, RunKind, Scope, Store, StoreError, StoredBuyer};
+use crate::store::{BuyerKey, Outcome, Run, RunEnd, RunKind, Scope, Store, StoreError, StoredBuyer};
 use active::ActiveConfig;
 use apply::{Executor, apply};
-use snapshot::{Snapshot, widen};
+use snapshot::{Snapshot, owners, widen};
 use waiting::waiting;
 
 pub use context::{PassContext, PassError, PassScope};
 pub use draft::PlannedPass;
 pub(crate) use draft::{PassDraft, gated};
+
+impl PassContext<'_> {
+    /// Whether the file names a source.
+    pub fn names(&self, source: &SourceName) -> bool {
+        self.config.sources.iter().any(|one| one.name == *source)
+    }
+}
 
 /// Looks and plans; changes nothing in Logto.
 pub async fn plan_pass(context: PassContext<'_>, span: &PassScope) -> Result<PlannedPass, PassError> {
@@ -63,7 +70,9 @@ pub(crate) async fn observe_and_plan(
 ) -> Result<PassDraft, PassError> {
     let calls_before = context.reader.calls();
     let buyers = buyers(context, span).await?;
-    let users: BTreeSet<UserId> = users_of(&buyers).into_iter().chain(also.iter().cloned()).collect();
+    // What an order gave before may be somebody else's than whose the order is now.
+    let owners = owners(context, span).await?;
+    let users: BTreeSet<UserId> = users_of(&buyers).into_iter().chain(owners).chain(also.iter().cloned()).collect();
     let ledger = match span {
         PassScope::Full => context.store.ledger(None).await?,
         PassScope::Quick(_) => context.store.ledger(Some(&users.iter().cloned().collect::<Vec<_>>())).await?,
@@ -82,6 +91,7 @@ pub(crate) async fn observe_and_plan(
     let doubtful = snapshot.doubtful(&wanted, &observed);
     observe::confirm(context.reader, &snapshot.catalog, &mut observed, doubtful).await?;
     let mut constraints = snapshot.constraints(context, &buyers).await?;
+    constraints.turned = snapshot.turned(context, &wanted).await?;
     let mut actual = snapshot.actual(&observed);
     let planner = |constraints: &PlanConstraints| plan(snapshot.input(&wanted, &actual, constraints));
     let (mut planned, approvals) = gated(context, &snapshot, &mut constraints, planner).await?;
@@ -93,7 +103,9 @@ pub(crate) async fn observe_and_plan(
         constraints.rechecks = reread(context, &planned.verify).await?;
         let holders = snapshot.holders(&planned.verify, &observed);
         observe::confirm(context.reader, &snapshot.catalog, &mut observed, holders).await?;
+        snapshot.lose_sight_of_owners(context, &constraints, &wanted).await?;
         wanted = snapshot.desired(context).await?;
+        constraints.turned = snapshot.turned(context, &wanted).await?;
         actual = snapshot.actual(&observed);
         planned = plan(snapshot.input(&wanted, &actual, &constraints));
     }
@@ -107,14 +119,15 @@ pub(crate) async fn buyers(context: PassContext<'_>, span: &PassScope) -> Result
         PassScope::Quick(orders) => Scope::Buyers(context.store.buyers_of_orders(orders).await?),
     };
     let buyers = context.store.buyers(&scope).await?;
-    let answers = directory::resolve(context.reader, &context.config.buyers, &buyers).await?;
-    context.store.resolve_buyers(&answers, context.now).await?;
+    let answers = resolved(context, &buyers).await?;
     let scope = match span {
         PassScope::Full => Scope::All,
         // What one of a user's orders ends, another of theirs may still entitle to.
         PassScope::Quick(_) => {
             let here = context.store.buyers(&scope).await?;
-            let mut keys = context.store.buyers_of_users(&users_of(&here)).await?;
+            let mut users = users_of(&here);
+            users.extend(owners(context, span).await?);
+            let mut keys = context.store.buyers_of_users(&users).await?;
             keys.extend(here.iter().map(|buyer| buyer.key));
             keys.sort_unstable();
             keys.dedup();
@@ -127,12 +140,23 @@ pub(crate) async fn buyers(context: PassContext<'_>, span: &PassScope) -> Result
     Ok(context.store.buyers(&scope).await?)
 }
 
+/// Looks up those of `buyers` who need it, and remembers what came of it. Returns what changed.
+async fn resolved(context: PassContext<'_>, buyers: &[StoredBuyer]) -> Result<Vec<(BuyerKey, Resolution)>, PassError> {
+    let rules = &context.config.buyers;
+    let answers = directory::resolve(context.reader, rules, buyers).await?;
+    context.store.resolve_buyers(&answers, context.now).await?;
+    let bound = directory::newly_bound(rules, buyers, &answers);
+    if !bound.is_empty() {
+        context.store.note_bound(&bound).await?;
+    }
+    Ok(answers)
+}
+
 /// Looks once more for the buyers who wait for an account: whether one of them has one now. A quick pass knows
 /// the orders of its own buyers only, and an order that is nobody's yet may entitle one of them.
 async fn has_found(context: PassContext<'_>) -> Result<bool, PassError> {
     let waiting = context.store.buyers(&Scope::Buyers(context.store.waiting_buyers().await?)).await?;
-    let answers = directory::resolve(context.reader, &context.config.buyers, &waiting).await?;
-    context.store.resolve_buyers(&answers, context.now).await?;
+    let answers = resolved(context, &waiting).await?;
     Ok(answers.iter().any(|(_, answer)| matches!(answer, Resolution::User(_))))
 }
 
@@ -200,6 +224,15 @@ pub async fn execute_pass(
         // What a commit causes stays limited until none of it is held any more.
         let held: BTreeSet<TargetIx> = planned.plan.held.iter().map(|held| held.action.target).collect();
         store.settle_mappings(&self::mappings(&planned.catalog, |target| !held.contains(&target)), now).await?;
+        let upgrade = |held: &Held| held.action.why.cause == Cause::Upgrade;
+        if !planned.plan.held.iter().any(upgrade) && report.figures().failed == 0 {
+            store.settle_rules(Rules::VERSION, now).await?;
+        }
+    }
+    if kind == RunKind::Full {
+        let addresses: Vec<_> =
+            active.config.sources.iter().map(|source| (source.name.clone(), source.address())).collect();
+        store.note_addresses(&addresses).await?;
     }
     let finished = clock::now();
     report.elapsed = std::time::Duration::try_from(finished.duration_since(now)).unwrap_or_default();

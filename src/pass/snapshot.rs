@@ -2,6 +2,8 @@
 //!
 //! Reads the store; asks neither Logto nor a payment API, and writes nothing.
 
+mod turned;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,13 +14,15 @@ use crate::model::users::UserIndex;
 use crate::model::{Catalog, Email, Grant, ProductIx, Rule, SourceName, Target, TargetIx, UserId, UserIx};
 use crate::planner::desired::{Desired, State, desired};
 use crate::planner::input::{
-    Actual, Coverage, Freeze, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints,
+    Actual, Coverage, Freeze, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints, Rules,
 };
 use crate::planner::{PlanInput, Verify};
 use crate::report::FreezeView;
 use crate::store;
-use crate::store::{BuyerKey, FreezeScope, LedgerRow, ProductKey, Scope, Store, StoreError, StoredBuyer};
+use crate::store::{BuyerKey, FreezeScope, LedgerRow, ProductKey, Scope, StoreError, StoredBuyer};
 use crate::text::clean;
+
+pub(crate) use turned::owners;
 
 /// The file's catalog, and what only the ledger still knows: targets that no product gives any more, whose
 /// grants are still ours, and the products that gave them.
@@ -56,6 +60,10 @@ pub struct Snapshot {
     /// Whether the ledger has seen a whole pass.
     age: LedgerTrust,
     ledger_view: LedgerView,
+    /// What is ours because of orders of sources that the file does not name, each with that source.
+    dropped: BTreeMap<(TargetIx, UserIx), SourceName>,
+    /// Whether the store has seen a whole pass by the rules of this program.
+    rules: Rules,
     scope: Scope,
     /// The product of each product row of the store.
     pub product_ix: HashMap<ProductKey, ProductIx>,
@@ -88,16 +96,21 @@ impl Snapshot {
         }
         let by_name = products_by_name(&catalog);
         let find = |product: &str, source: &str| find(&by_name, product, source);
-        let product_ix = product_ix(context.store, &catalog).await?;
+        let product_ix = product_ix(context, &catalog).await?;
         let user_ix = buyers.iter().filter_map(|one| Some((one.key, user_index.ix(one.user()?)?))).collect();
         let ledger_view = ledger_view(context, &catalog, &user_index, ledger, find).await?;
+        let dropped = dropped(context, &catalog, &user_index, ledger);
+        let rules = match context.store.rules().await? {
+            Some(version) if version >= Rules::VERSION => Rules::Settled,
+            Some(_) | None => Rules::New,
+        };
         let scope = match span {
             PassScope::Full => Scope::All,
             PassScope::Quick(_) => Scope::Buyers(buyers.iter().map(|buyer| buyer.key).collect()),
         };
         drop(by_name);
         let freeze = context.store.frozen(context.now).await?.map(freeze_view);
-        Ok(Self { catalog, user_index, age, ledger_view, scope, product_ix, user_ix, freeze })
+        Ok(Self { catalog, user_index, age, ledger_view, dropped, rules, scope, product_ix, user_ix, freeze })
     }
 
     /// What should be, by the orders that the store has now.
@@ -105,7 +118,13 @@ impl Snapshot {
         let product = |key| self.product_ix.get(&key).copied();
         let user = |key| self.user_ix.get(&key).copied();
         let mut purchases = context.store.purchases(&self.catalog, &product, &user, &self.scope).await?;
-        Ok(desired(&mut purchases, &self.catalog, context.now.as_second()))
+        let last = self.last_buyers(context).await?;
+        if !last.is_empty() {
+            purchases.extend(context.store.purchases_for(&self.catalog, &product, &last).await?);
+        }
+        let mut wanted = desired(&mut purchases, &self.catalog, context.now.as_second());
+        self.note_moved(context, &mut wanted, &purchases).await?;
+        Ok(wanted)
     }
 
     /// What is, by what was seen.
@@ -191,6 +210,7 @@ impl Snapshot {
             freeze: self.freeze.as_ref().map_or(Freeze::Nothing, |freeze| freeze.stops),
             flapping: self.cells(&flapping),
             released: self.cells(&context.store.released().await?),
+            rules: self.rules,
             ..PlanConstraints::new(context.config.prune, context.config.limits.clone(), self.age)
         })
     }
@@ -218,12 +238,17 @@ pub(crate) fn freeze_view(freeze: store::Freeze) -> FreezeView {
     FreezeView { stops, since, until, reason: clean(&reason).into_owned(), who: clean(&who).into_owned() }
 }
 
-/// Where each product that an order ever named stands in the catalog. What the catalog lacks is left out.
-pub(crate) async fn product_ix(store: &Store, catalog: &Catalog) -> Result<HashMap<ProductKey, ProductIx>, StoreError> {
+/// Where each product that an order ever named stands in the catalog. What the catalog lacks is left out, and so
+/// is what was sold by a source that the file does not name: orders of such a source entitle to nothing.
+pub(crate) async fn product_ix(
+    context: PassContext<'_>,
+    catalog: &Catalog,
+) -> Result<HashMap<ProductKey, ProductIx>, StoreError> {
     let by_name = products_by_name(catalog);
-    let known = store.products().await?;
+    let known = context.store.products().await?;
     Ok(known
         .into_iter()
+        .filter(|one| context.names(&one.source))
         .filter_map(|one| Some((one.key, find(&by_name, one.id.as_str(), one.source.as_str())?)))
         .collect())
 }
@@ -271,6 +296,19 @@ async fn note_new_mappings(context: PassContext<'_>, catalog: &mut Catalog) -> R
 /// Whole seconds since 1970, as the core counts them.
 fn seconds(at: Timestamp) -> u32 {
     u32::try_from(at.as_second().max(0)).unwrap_or(u32::MAX)
+}
+
+/// What is ours because of orders of sources that the file does not name.
+fn dropped(
+    context: PassContext<'_>,
+    catalog: &Catalog,
+    user_index: &UserIndex,
+    ledger: &[LedgerRow],
+) -> BTreeMap<(TargetIx, UserIx), SourceName> {
+    let named: BTreeSet<&SourceName> = context.config.sources.iter().map(|source| &source.name).collect();
+    let rows = ledger.iter().filter(|row| !named.contains(&row.source));
+    let cell = |row: &LedgerRow| Some((catalog.find(&row.grant.target)?, user_index.ix(&row.grant.user)?));
+    rows.filter_map(|row| Some((cell(row)?, row.source.clone()))).collect()
 }
 
 async fn ledger_view(

@@ -117,12 +117,17 @@ async fn inverse(
     grant: &Grant,
 ) -> Result<Option<Inverse>, StoreError> {
     let (Some(target), Some(user)) = (catalog.find(&grant.target), user_index.ix(&grant.user)) else { return Ok(None) };
-    let order = match (&row.source, &row.order) {
-        (Some(source), Some(order)) => context.store.find_order(source, order).await?.map(|found| found.key),
+    let found = match (&row.source, &row.order) {
+        (Some(source), Some(order)) => context.store.find_order(source, order).await?,
         _ => None,
     };
+    // The source may go by another name now than in the trail.
+    let (order, source) = match &found {
+        Some(found) => (Some(found.key), Some(&found.source)),
+        None => (None, row.source.as_ref()),
+    };
     let product = (0..).map(ProductIx).zip(&catalog.products).find_map(|(ix, rule)| {
-        let sold = rule.source.is_none() || rule.source == row.source;
+        let sold = rule.source.is_none() || rule.source.as_ref() == source;
         (sold && Some(&rule.product) == row.product.as_ref()).then_some(ix)
     });
     let reasonless = verb == Verb::Grant && (order.is_none() || product.is_none());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::snapshot::Snapshot;
 use super::{PassContext, PassError};
-use crate::model::{OrderId, OrderKey, UserIx};
+use crate::model::{OrderId, OrderKey, Resolution, UserIx};
 use crate::planner::desired::{State, desired};
 use crate::report::Waiting;
 use crate::store::{BuyerKey, Scope, StoredBuyer};
@@ -23,6 +23,10 @@ pub(super) async fn waiting(
     let user = |key| stand_in.get(&key).copied();
     let scope = Scope::Buyers(open.iter().map(|one| one.key).collect());
     let mut purchases = context.store.purchases(&snapshot.catalog, &product, &user, &scope).await?;
+    // What nobody is named for is still their last buyer's: nobody waits for it.
+    let last = snapshot.last_buyers(context).await?;
+    let nobodys = |user: UserIx| open[user.at()].resolution == Some(Resolution::NoIdentity);
+    purchases.retain(|purchase| !(nobodys(purchase.user) && last.contains_key(&purchase.order)));
     let wanted = desired(&mut purchases, &snapshot.catalog, context.now.as_second());
     let mut orders: BTreeMap<UserIx, BTreeSet<OrderKey>> = BTreeMap::new();
     for claim in wanted.targets.iter().flatten().filter(|claim| claim.state == State::Entitled) {

@@ -137,15 +137,17 @@ pub(super) fn prove(input: PlanInput<'_>, revocations: Vec<Action>, plan: &mut P
     proved
 }
 
-/// The orders whose end is what a payment API said: all of those that would entitle if it said otherwise, and
-/// subscriptions, since a renewal may not have been read yet. An expiry is proved by the clock, an unmapped
-/// product and `exclusive` by the file.
+/// The orders of which a payment API must say the same again: the one that is for something or somebody else
+/// now; all whose end it told and that would entitle if it said otherwise; and subscriptions, since a renewal may
+/// not have been read yet. An expiry is proved by the clock, a mapping or a source that is gone and `exclusive`
+/// by the file.
 fn told(input: PlanInput<'_>, action: &Action) -> impl Iterator<Item = OrderKey> {
-    let past: &[Past] = match action.why.cause {
-        Cause::Ended(_) => input.desired.ended_of(action.user),
-        _ => &[],
+    let (turned, past): (Option<OrderKey>, &[Past]) = match action.why.cause {
+        Cause::Exchanged | Cause::Moved(_) => (action.why.order, input.desired.ended_of(action.user)),
+        Cause::Ended(_) => (None, input.desired.ended_of(action.user)),
+        _ => (None, &[]),
     };
     let target = action.target;
     let by_word = move |past: &&Past| past.ending != Ending::Expired && line(input, past.product, target) != 0;
-    past.iter().filter(by_word).map(|past| past.order)
+    turned.into_iter().chain(past.iter().filter(by_word).map(|past| past.order))
 }

@@ -153,6 +153,10 @@ pub struct PlanConstraints {
     pub released: BTreeSet<(TargetIx, UserIx)>,
     /// What came of reading the orders behind revocations again.
     pub rechecks: BTreeMap<OrderKey, Recheck>,
+    /// Grants of ours whose order says something else now than when they were made.
+    pub turned: BTreeMap<(TargetIx, UserIx), Turn>,
+    /// Whether a full pass has settled what this version of the program sees otherwise than the one before.
+    pub rules: Rules,
 }
 
 impl PlanConstraints {
@@ -170,6 +174,8 @@ impl PlanConstraints {
             flapping: BTreeSet::new(),
             released: BTreeSet::new(),
             rechecks: BTreeMap::new(),
+            turned: BTreeMap::new(),
+            rules: Rules::Settled,
         }
     }
 
@@ -200,4 +206,40 @@ pub enum LedgerTrust {
     Fresh,
     /// At least one has.
     Seasoned,
+}
+
+/// What the order behind a grant of ours says now, where that is not what it said when the grant was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Turn {
+    /// It names other products, and the one that was the reason no more.
+    Exchanged,
+    /// It belongs to another user, who exists.
+    Moved(Mover),
+    /// It was read from a source that the file does not name any more.
+    Dropped,
+}
+
+/// Who gave an order to another user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mover {
+    /// The shop names another buyer, or whom it names has become somebody.
+    Shop,
+    /// The shop names the same buyer, and a commit that changed `buyers.bindings` says that this is somebody else.
+    Commit,
+}
+
+/// Whether a store has seen a whole pass by the rules of this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rules {
+    /// What ends by them alone ends by an upgrade, and not by an order or a commit.
+    New,
+    /// It has, or they end nothing by themselves.
+    Settled,
+}
+
+impl Rules {
+    /// A number for the rules of this program. It goes up when a store that nobody touches would be planned
+    /// otherwise, so that something could end by it: 1 counts orders of sources that the file does not name as
+    /// nothing.
+    pub const VERSION: i64 = 1;
 }

@@ -6,7 +6,7 @@
 //!
 //! Guarantees (promises 1 to 4 and 9): a revocation is planned only for a grant that the ledger owns (or
 //! under `prune: exclusive`), that no order entitles to, whose end is proved by an order that was read
-//! again or by a commit, whose holder was asked for by id, and within the limits of the day.
+//! again (it has ended, or is for something else, or for somebody else) or by a commit, whose holder was asked for by id, and within the limits of the day.
 //!
 //! Pure and total: no I/O, no clock; the same world gives the same plan. The plan is a plain value and
 //! leaves no choice to whoever carries it out.
@@ -22,7 +22,9 @@ mod undo;
 use crate::model::{Catalog, ProductIx, Prune, TargetIx, UserIx};
 use desired::{Claim, Desired, Ending, Origin, State};
 use gates::{keep_ties, limit_grants, limit_revocations, need_membership, prove};
-use input::{Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, OwnedGrant, PlanConstraints, Presence};
+use input::{
+    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, OwnedGrant, PlanConstraints, Presence, Rules, Turn,
+};
 
 pub use crate::model::Verb;
 pub use plan::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, TargetTally, Verify, Why};
@@ -180,15 +182,21 @@ fn take_back(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &Owned
         Some(because) => hold(because),
         None if presence == Presence::Unknown => hold(Hold::Incomplete(gap(&input.actual.targets[target.at()]))),
         None => match why {
-            Ok(Why { cause: Cause::Ended(Ending::Expired | Ending::Lapsed), product: Some(product), .. })
-                if input.constraints.blind.contains(&product) =>
-            {
+            Ok(_) if by_clock_alone(input, row.claim) => hold(Hold::Incomplete(Gap::Source)),
+            // Whatever entitles instead may be among what was not read.
+            Ok(Why { cause: Cause::Dropped | Cause::Upgrade, .. }) if !input.constraints.blind.is_empty() => {
                 hold(Hold::Incomplete(Gap::Source))
             }
             Ok(why) => Decision::Revoke(why),
             Err(_) => hold(Hold::Unverified(Doubt::NoEvidence)),
         },
     }
+}
+
+/// Whether only the clock says that what was bought has ended, and a source that may know of a renewal was not read.
+fn by_clock_alone(input: PlanInput<'_>, claim: Option<&Claim>) -> bool {
+    let clock = |state| matches!(state, State::Ended(Ending::Expired | Ending::Lapsed));
+    claim.is_some_and(|claim| clock(claim.state) && input.constraints.blind.contains(&claim.product))
 }
 
 /// A foreign grant under `prune: exclusive`.
@@ -265,22 +273,28 @@ fn given(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Why {
 /// Why something of ours is taken away; `Err` carries what is known where nothing proves it.
 fn taken(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &OwnedGrant) -> Result<Why, Why> {
     let mapped = line(input, owned.product, target);
-    // The end of one order says nothing of another: the one that caused the grant must have ended too.
-    let accounted = input
-        .desired
-        .ended_of(row.user)
-        .iter()
-        .any(|past| Some(past.order) == owned.order && past.product == owned.product);
-    match row.claim {
-        Some(&Claim { state: State::Ended(how), order, product, at, .. }) if accounted || mapped == 0 => {
+    let by_row = |cause| Why { cause, order: owned.order, product: Some(owned.product), line: mapped, at: 0 };
+    let turned = input.constraints.turned.get(&(target, row.user)).copied();
+    // Only an order that can be read again is evidence of what it says now.
+    let turned = turned.filter(|turn| *turn == Turn::Dropped || owned.order.is_some());
+    // The end of one order says nothing of another: the one that caused the grant must have ended too, or be
+    // one that cannot entitle any more.
+    let ended = || input.desired.ended_of(row.user).iter();
+    let accounted = turned == Some(Turn::Dropped)
+        || ended().any(|past| Some(past.order) == owned.order && past.product == owned.product);
+    match (row.claim, turned) {
+        (Some(&Claim { state: State::Ended(how), order, product, at, .. }), _) if accounted || mapped == 0 => {
             let line = line(input, product, target);
             Ok(Why { cause: Cause::Ended(how), order: Some(order), product: Some(product), line, at })
         }
-        _ => {
-            let why =
-                Why { cause: Cause::Unmapped, order: owned.order, product: Some(owned.product), line: mapped, at: 0 };
-            if mapped == 0 { Ok(why) } else { Err(why) }
-        }
+        (_, _) if mapped == 0 => Ok(by_row(Cause::Unmapped)),
+        (_, Some(Turn::Exchanged)) => Ok(by_row(Cause::Exchanged)),
+        (_, Some(Turn::Moved(mover))) => Ok(by_row(Cause::Moved(mover))),
+        (_, Some(Turn::Dropped)) => Ok(by_row(match input.constraints.rules {
+            Rules::New => Cause::Upgrade,
+            Rules::Settled => Cause::Dropped,
+        })),
+        (_, None) => Err(by_row(Cause::Unexplained)),
     }
 }
 

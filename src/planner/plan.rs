@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::desired::Ending;
+use super::input::Mover;
 use super::limits::Over;
 use crate::model::{OrderKey, ProductIx, TargetIx, UserIx, Verb};
 
@@ -68,6 +69,16 @@ pub enum Cause {
     Ended(Ending),
     /// The file maps the product to this target no more.
     Unmapped,
+    /// The order names other products now.
+    Exchanged,
+    /// The order belongs to another user now.
+    Moved(Mover),
+    /// The file does not name the source of the order any more.
+    Dropped,
+    /// The same, and this version of the program is the first to mind.
+    Upgrade,
+    /// Nothing entitles to it, and nothing says why. Always held.
+    Unexplained,
     /// Somebody takes a pass back (`entitled undo`).
     Undone,
     /// `prune: exclusive`, and no order entitles.
@@ -135,8 +146,8 @@ pub enum Doubt {
     NotAsked,
     /// The payment API did not confirm the order.
     OrderUnconfirmed,
-    /// LedgerView, entitled by nothing, and nothing says why: the order has vanished, belongs to somebody else
-    /// now, or was never paid.
+    /// LedgerView, entitled by nothing, and nothing says why: the order is gone from the store, names no product or
+    /// was never paid.
     NoEvidence,
 }
 

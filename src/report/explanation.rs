@@ -42,6 +42,9 @@ pub struct Explanation {
     pub waiting: Vec<Waiting>,
     /// Orders that name a product which gives nothing, each with that product.
     pub idle: Vec<Idle>,
+    /// Orders of sources that the file no longer has: they give nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub dropped: Vec<Idle>,
     /// One for each managed target, by name.
     pub targets: Vec<TargetWhy>,
 }
@@ -239,6 +242,8 @@ pub struct Facts<'a> {
     pub emails: BTreeSet<String>,
     /// Orders that name a product which gives nothing.
     pub idle: BTreeSet<Idle>,
+    /// Orders of sources that the file no longer has.
+    pub dropped: BTreeSet<Idle>,
     /// The time of the look.
     pub now: Timestamp,
 }
@@ -265,7 +270,7 @@ pub fn explain(facts: Facts<'_>) -> Explanation {
     let held = plan::held(facts.plan, facts.catalog, facts.names, facts.config);
     let mut targets: Vec<TargetWhy> = facts.catalog.indices().map(|(ix, _)| target(&facts, ix, &held)).collect();
     targets.sort_by(|a, b| (&a.target, &a.target_key).cmp(&(&b.target, &b.target_key)));
-    let Facts { config, names, user, account, mut waiting, emails, idle, now, .. } = facts;
+    let Facts { config, names, user, account, mut waiting, emails, idle, dropped, now, .. } = facts;
     waiting.sort();
     Explanation {
         version: Explanation::VERSION,
@@ -277,6 +282,7 @@ pub fn explain(facts: Facts<'_>) -> Explanation {
         freeze: names.freeze.clone(),
         waiting,
         idle: idle.into_iter().collect(),
+        dropped: dropped.into_iter().collect(),
         targets,
     }
 }

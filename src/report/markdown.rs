@@ -15,6 +15,9 @@ pub fn markdown(view: &PlanDocument) -> String {
     if let Some(freeze) = &view.freeze {
         let _ = writeln!(out, "\n**Frozen**: {}.", escape(&messages::frozen(freeze)));
     }
+    for one in &view.dropped {
+        let _ = writeln!(out, "\n**Gone from the file**: {}. *Hint*: {}.", prose(&one.sentence), prose(&one.hint));
+    }
     table(&mut out, "Changes", &view.changes);
     table(&mut out, "Adoptions", &view.adoptions);
     held(&mut out, view);

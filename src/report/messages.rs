@@ -1,5 +1,7 @@
 //! Every sentence about a plan that a person reads, in one place.
 
+mod causes;
+
 use crate::text::human;
 use std::collections::BTreeSet;
 
@@ -10,10 +12,12 @@ use super::plan::{Change, FreezeView, PlanDocument, TargetView};
 use super::status::{Duty, Status};
 use crate::model::{Buyer, Catalog, Resolution, Rule, RunId};
 use crate::planner::desired::{Ending, FOREVER};
-use crate::planner::input::{Coverage, Freeze};
+use crate::planner::input::{Coverage, Freeze, Mover};
 use crate::planner::limits::Over;
 use crate::planner::{Bound, Cause, Doubt, Gap, Hold, Verb, Why};
 use crate::text::clean;
+
+pub use causes::cause_word;
 
 /// The name of the hold on a buyer whose email two accounts share.
 pub const AMBIGUOUS: &str = "Ambiguous";
@@ -57,11 +61,12 @@ pub fn frozen(freeze: &FreezeView) -> String {
 }
 
 /// Why something is done: cause, order, product and line, in one sentence without a full stop.
-pub fn because(verb: Verb, why: &Why, order: Option<&OrderName>, rule: Option<&Rule>) -> String {
-    let order = order.map_or_else(|| "an order that is no longer known".to_owned(), |order| order.id.to_string());
+pub fn because(verb: Verb, why: &Why, name: Option<&OrderName>, rule: Option<&Rule>) -> String {
+    let order = name.map_or_else(|| "an order that is no longer known".to_owned(), |order| order.id.to_string());
     let product = rule.map_or("", |rule| rule.name.as_str());
     let line = if why.line > 0 { format!(" (line {})", why.line) } else { String::new() };
     let until = if why.at == FOREVER { String::new() } else { format!(", until {}", human::day(why.at)) };
+    let source = name.map_or_else(|| "a source".to_owned(), |order| format!("`{}`", order.source));
     let reason = match why.cause {
         Cause::Sale => format!("{order} paid for {product}{line}{until}"),
         Cause::Commit => format!("{product} now gives this{line}; {order} was paid before{until}"),
@@ -70,6 +75,20 @@ pub fn because(verb: Verb, why: &Why, order: Option<&OrderName>, rule: Option<&R
             format!("{order} {} on {}: {product}{line}", ended(how), human::day(why.at))
         }
         Cause::Unmapped => format!("{product} does not give this any more; {order} was the reason"),
+        Cause::Exchanged => {
+            format!("{order} was changed to another product, and {product}{line} is not in it any more")
+        }
+        Cause::Moved(Mover::Shop) => format!("{order} belongs to another buyer now: {product}{line}"),
+        Cause::Moved(Mover::Commit) => {
+            format!("a commit changed `buyers.bindings`, and {order} belongs to another user now: {product}{line}")
+        }
+        Cause::Dropped => {
+            format!("{order} is an order of {source}, which the file no longer has: {product}{line}")
+        }
+        Cause::Upgrade => format!(
+            "this version of entitled counts no orders of sources that the file does not have, and {order} is one of {source}: {product}{line}"
+        ),
+        Cause::Unexplained => format!("{order} was the reason: {product}{line}"),
         Cause::Undone => format!("an earlier pass is taken back; it named {order}"),
         Cause::Exclusive => "no order entitles to it, and `prune: exclusive` lets only buyers hold it".to_owned(),
     };
@@ -199,8 +218,12 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
             "look the order up in the shop; the next pass asks again".into(),
         ),
         Hold::Unverified(Doubt::NoEvidence) => (
-            "nothing entitles to it, and nothing says that it ended: no refund, no expiry, no commit".into(),
-            "look the order up in the shop; if access should end, refund or void it there".into(),
+            "nothing entitles to it, and nothing says that it ended: no refund, no expiry, no commit, and no other \
+             product or buyer"
+                .into(),
+            "look the order up in the shop: it is unpaid, names no product, or was never read; \
+             `entitled release USER TARGET` leaves the grant to whoever holds it"
+                .into(),
         ),
     };
     (reason, lift)

@@ -6,6 +6,7 @@
 
 pub mod checkup;
 mod diff;
+mod dropped;
 mod explanation;
 mod holders;
 mod markdown;
@@ -17,6 +18,7 @@ pub mod status;
 mod text;
 
 pub use diff::diff;
+pub use dropped::Dropped;
 pub use explanation::{
     Explanation, Facts, Idle, Mine, OrderWhy, Outcome, Owner, Paid, TargetWhy, Wanted, explain, why_text,
 };

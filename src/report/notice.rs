@@ -166,6 +166,7 @@ mod tests {
                 target: "role paid-tier".to_owned(),
                 target_key: "role/paid".to_owned(),
                 because: String::new(),
+                cause: String::new(),
                 order: None,
                 source: None,
                 product: None,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::dropped::Dropped;
 use super::messages;
 use crate::model::{Buyer, Catalog, Email, OrderId, OrderKey, Resolution, RunId, SourceName, TargetIx, UserId, UserIx};
 use crate::planner::approval::held_sets;
@@ -23,6 +24,8 @@ pub struct Names {
     pub orders: BTreeMap<OrderKey, OrderName>,
     /// What is stopped while the plan is made.
     pub freeze: Option<FreezeView>,
+    /// Sources that the file no longer has and that something rests on.
+    pub dropped: Vec<Dropped>,
     /// The run that the plan takes back. An approval of what it holds is given for that run.
     pub undoes: Option<RunId>,
 }
@@ -78,6 +81,9 @@ pub struct PlanDocument {
     pub adoptions: Vec<Change>,
     /// Buyers who cannot be given anything yet.
     pub waiting: Vec<Waiting>,
+    /// Sources that the file no longer has and whose orders are all that something of ours rests on, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub dropped: Vec<Dropped>,
     /// One for each target, by name.
     pub targets: Vec<TargetView>,
     /// One for each user whom `changes` touches: what they hold, and what they will.
@@ -117,6 +123,10 @@ pub struct Change {
     pub target_key: String,
     /// One sentence.
     pub because: String,
+    /// What happened, in one word: `sale`, `commit`, `drift`, `ended`, `changed`, `moved`, `rebound`, `unmapped`,
+    /// `source_gone`, `upgrade`, `undone`, `exclusive` or `unexplained`.
+    #[serde(default)]
+    pub cause: String,
     /// The order behind it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<String>,
@@ -291,6 +301,7 @@ pub fn view(
         },
         held,
         waiting,
+        dropped: names.dropped.clone(),
         targets,
     }
 }
@@ -308,6 +319,7 @@ pub(super) fn change(action: &Action, catalog: &Catalog, names: &Names) -> Chang
         target: clean(&entry.name).into_owned(),
         target_key: clean(&entry.target.key()).into_owned(),
         because: clean(&messages::because(verb, &why, order, rule)).into_owned(),
+        cause: messages::cause_word(why.cause).to_owned(),
         order: order.map(|order| clean(order.id.as_str()).into_owned()),
         source: order.map(|order| clean(order.source.as_str()).into_owned()),
         product: rule.map(|rule| clean(rule.product.as_str()).into_owned()),

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{HeldChange, Origin, PlanDocument, TargetView};
+use super::{Dropped, HeldChange, Origin, PlanDocument, TargetView};
 use crate::model::{SourceName, State};
 
 /// See the module. Everything but the two plans is in its JSON.
@@ -50,6 +50,9 @@ pub struct Status {
     pub targets: Vec<TargetView>,
     /// The figures over all targets.
     pub figures: Figures,
+    /// Sources that the file no longer has and whose orders are all that something rests on.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub dropped: Vec<Dropped>,
     /// What waits for a person, each with the command that lets it through.
     #[serde(serialize_with = "shared", deserialize_with = "unshared")]
     pub held: Arc<Vec<HeldChange>>,
@@ -274,6 +277,7 @@ impl Status {
             sources: Vec::new(),
             targets: Vec::new(),
             figures: Figures::default(),
+            dropped: Vec::new(),
             held: Arc::default(),
             runs: Vec::new(),
             last_full_pass: None,

@@ -22,6 +22,8 @@ pub struct StoredBuyer {
     pub resolution: Option<Resolution>,
     /// When somebody last asked.
     pub checked_at: Option<Timestamp>,
+    /// The user whom a binding of the file named, where that decided.
+    pub bound: Option<UserId>,
 }
 
 impl StoredBuyer {
@@ -38,17 +40,15 @@ impl Store {
     /// The buyers in `scope`, by key.
     pub async fn buyers(&self, scope: &Scope) -> Result<Vec<StoredBuyer>, StoreError> {
         let rows = match scope {
-            Scope::All => {
-                sqlx::query(
-                    "SELECT key, claimed, email, resolution, user, candidates, checked_at FROM buyers ORDER BY key",
-                )
-                .fetch_all(self.readers())
-                .await
-            }
+            Scope::All => sqlx::query(
+                "SELECT key, claimed, email, resolution, user, candidates, checked_at, bound FROM buyers ORDER BY key",
+            )
+            .fetch_all(self.readers())
+            .await,
             Scope::Buyers(keys) => {
                 let keys: Vec<u32> = keys.iter().map(|key| key.0).collect();
                 sqlx::query(
-                    "SELECT key, claimed, email, resolution, user, candidates, checked_at FROM buyers
+                    "SELECT key, claimed, email, resolution, user, candidates, checked_at, bound FROM buyers
                      WHERE key IN (SELECT value FROM json_each(?1)) ORDER BY key",
                 )
                 .bind(list(&keys))
@@ -59,7 +59,7 @@ impl Store {
         rows.and_then(|rows| rows.iter().map(stored).collect()).map_err(|error| self.fault(error))
     }
 
-    /// Remembers who these buyers are, until told otherwise.
+    /// Remembers who these buyers are, until told otherwise. Of one who was somebody else, that is kept too.
     pub async fn resolve_buyers(
         &self,
         resolutions: &[(BuyerKey, Resolution)],
@@ -76,11 +76,26 @@ impl Store {
             .collect();
         let mut transaction = self.begin().await?;
         let outcome = sqlx::query(
-            "UPDATE buyers SET resolution = j.value ->> 1, user = j.value ->> 2, candidates = j.value ->> 3, checked_at = ?2
+            "UPDATE buyers SET
+                 was = iif(user <> j.value ->> 2, user, was), moved_at = iif(user <> j.value ->> 2, ?2, moved_at),
+                 resolution = j.value ->> 1, user = j.value ->> 2, candidates = j.value ->> 3, checked_at = ?2
              FROM json_each(?1) j WHERE buyers.key = j.value ->> 0",
         )
         .bind(list(&rows))
         .bind(millis(now))
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
+    /// Remembers which of these buyers a binding of the file decided on, and for whom.
+    pub async fn note_bound(&self, bound: &[(BuyerKey, Option<UserId>)]) -> Result<(), StoreError> {
+        let rows: Vec<_> = bound.iter().map(|(key, user)| (key.0, user.as_ref().map(UserId::as_str))).collect();
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "UPDATE buyers SET bound = j.value ->> 1 FROM json_each(?1) j WHERE buyers.key = j.value ->> 0",
+        )
+        .bind(list(&rows))
         .execute(&mut *transaction)
         .await;
         self.end(transaction, outcome.map(drop)).await
@@ -161,5 +176,6 @@ fn stored(row: &SqliteRow) -> Sql<StoredBuyer> {
         buyer: buyer(text(row, 1)?, text(row, 2)?)?,
         resolution,
         checked_at: time_or_null(row, 6)?,
+        bound: text_or_null(row, 7)?.map(UserId::from),
     })
 }

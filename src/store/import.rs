@@ -1,7 +1,7 @@
 //! Takes in what a source read: new orders, changed orders, and nothing else.
 //!
 //! Never forgets an order, never lets an older reading replace a newer one, and never stores one without what
-//! overlays say of it.
+//! overlays say of it. Nor does nobody replace a buyer: a shop that forgets a customer takes nothing from them.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -387,7 +387,9 @@ async fn write_orders(
         });
         insert.push(
             " ON CONFLICT (key) DO UPDATE SET
-                 buyer = excluded.buyer, standing = excluded.standing, status = excluded.status,
+                 buyer = iif((SELECT claimed = '' AND email = '' FROM buyers WHERE key = excluded.buyer), buyer,
+                             excluded.buyer),
+                 standing = excluded.standing, status = excluded.status,
                  paid_at = excluded.paid_at, updated_at = excluded.updated_at, ended_at = excluded.ended_at,
                  period_end = excluded.period_end,
                  entitled_seen_at = excluded.entitled_seen_at, standing_since = excluded.standing_since,

@@ -29,7 +29,7 @@ pub struct Store {
 }
 
 /// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 8] = [
+const STEPS: [(i64, &str, &str); 10] = [
     (1, "orders", include_str!("migrations/0001_orders.sql")),
     (2, "ledger", include_str!("migrations/0002_ledger.sql")),
     (3, "runs", include_str!("migrations/0003_runs.sql")),
@@ -38,6 +38,8 @@ const STEPS: [(i64, &str, &str); 8] = [
     (6, "marks", include_str!("migrations/0006_marks.sql")),
     (7, "hooks", include_str!("migrations/0007_hooks.sql")),
     (8, "odd", include_str!("migrations/0008_odd.sql")),
+    (9, "turned", include_str!("migrations/0009_turned.sql")),
+    (10, "renamed", include_str!("migrations/0010_renamed.sql")),
 ];
 
 /// Takes the place of the one writer at once, and not with the first write.

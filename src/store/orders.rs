@@ -61,10 +61,12 @@ impl Store {
         read.await.map_err(|error| self.fault(error))
     }
 
-    /// The order that `source` calls `id`.
+    /// The order that `source` calls `id`, also where that source goes by another name now.
     pub async fn find_order(&self, source: &SourceName, id: &OrderId) -> Result<Option<StoredOrder>, StoreError> {
         let key = sqlx::query(
-            "SELECT o.key FROM orders o WHERE o.source = (SELECT key FROM sources WHERE name = ?1) AND o.id = ?2",
+            "SELECT o.key FROM orders o WHERE o.id = ?2 AND o.source = (
+                 SELECT key FROM sources WHERE name = ?1
+                 UNION ALL SELECT key FROM sources WHERE name = (SELECT source FROM renamed WHERE was = ?1) LIMIT 1)",
         )
         .bind(source.as_str().to_owned())
         .bind(id.as_str().to_owned())

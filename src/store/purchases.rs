@@ -2,6 +2,8 @@
 //!
 //! Never holds much more than its result.
 
+use std::collections::BTreeMap;
+
 use super::codec::{Sql, bundle, list, standing_of};
 use super::error::StoreError;
 use super::keys::{BuyerKey, ProductKey, Scope};
@@ -42,6 +44,43 @@ impl Store {
             }
         }
         .map_err(|error| self.fault(error))
+    }
+
+    /// The same for these orders alone, whoever their buyer is: each counts as bought by the user beside it.
+    pub async fn purchases_for(
+        &self,
+        catalog: &Catalog,
+        product_ix: &(dyn Fn(ProductKey) -> Option<ProductIx> + Sync),
+        users: &BTreeMap<OrderKey, UserIx>,
+    ) -> Result<Vec<Purchase>, StoreError> {
+        let orders: Vec<u32> = users.keys().map(|order| order.0).collect();
+        let fold = Fold { catalog, product_ix, user_ix: &|_| Some(UserIx(0)) };
+        let read: Sql<Vec<Purchase>> = async {
+            let rows: String = sqlx::query_scalar(
+                "SELECT json_group_array(json_array(
+                     (o.key << 32) | o.buyer,
+                     (min(i.line, 32767) << 48) | (i.product << 16) | (i.standing << 8) | min(i.quantity, 255),
+                     coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at, o.period_end))
+                 FROM orders o CROSS JOIN items i ON i.order_key = o.key
+                 WHERE o.key IN (SELECT value FROM json_each(?1))",
+            )
+            .bind(list(&orders))
+            .fetch_one(self.readers())
+            .await?;
+            let mut purchases = Vec::new();
+            fold.add_all(&rows, &mut purchases)?;
+            Ok(purchases)
+        }
+        .await;
+        let mut purchases = read.map_err(|error| self.fault(error))?;
+        purchases.retain_mut(|purchase| match users.get(&purchase.order) {
+            Some(user) => {
+                purchase.user = *user;
+                true
+            }
+            None => false,
+        });
+        Ok(purchases)
     }
 
     async fn all_purchases(&self, mapped: &str, fold: &Fold<'_>) -> Sql<Vec<Purchase>> {

@@ -44,8 +44,8 @@ fn a_folder_imports_only_what_stands_above_it() {
         let to_root = "super::".repeat(path.matches('/').count() + 1);
         for named in code.split("crate::").skip(1).chain(code.split(to_root.as_str()).skip(1)) {
             // One folder, or several in braces; of `{a::b, c}` the first of each path.
-            let group = named.strip_prefix('{').map_or(named, |group| group.split('}').next().unwrap_or_default());
-            for path in group.split(if named.starts_with('{') { ',' } else { ';' }) {
+            let group = named.strip_prefix('{').and_then(|group| group.split('}').next());
+            for path in group.map_or(vec![named], |group| group.split(',').collect()) {
                 let name = path.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
                 assert!(place(name).is_none_or(|place| place <= own), "{}: `{folder}` imports `{name}`", file.path);
             }

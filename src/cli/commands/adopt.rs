@@ -47,7 +47,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let buyers = store.buyers_of_users(std::slice::from_ref(&grant.user)).await?;
     let orders = store.stored_orders(&store.orders_of_buyers(&buyers).await?).await?;
     let ix = active.catalog.find(&grant.target).expect("it was found among them");
-    let reasons = orders.iter().filter_map(|order| Some((order, gives(&active.catalog, order, ix)?)));
+    let named = |order: &&StoredOrder| active.config.sources.iter().any(|source| source.name == order.source);
+    let reasons = orders.iter().filter(named).filter_map(|order| Some((order, gives(&active.catalog, order, ix)?)));
     let newest = reasons.max_by_key(|(order, _)| (order.order.paid_at.unwrap_or(order.seen_at), order.key));
     let Some((order, (product, line))) = newest else {
         return Err(Failure::plain(

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use crate::cli::bootstrap::{file_name, invalid};
 use crate::cli::{Context, Exit, Failure, say};
 use crate::config;
+use crate::config::settings::Config;
 use crate::daemon::presets;
+use crate::report::Dropped;
+use crate::store::Store;
 
 /// `entitled check`
 #[derive(Debug, clap::Args)]
@@ -16,12 +19,17 @@ pub(crate) struct Args {
     path: Option<PathBuf>,
 }
 
-/// Checks the file. Asks nobody: whether a role exists is what `plan` finds out.
-pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
+/// Checks the file. Asks nobody: whether a role exists is what `plan` finds out. Where there is a store, it is
+/// looked into for sources that this file no longer has.
+pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let mut context = context.clone();
     context.file = args.path.unwrap_or(context.file);
     let loaded = config::load(&context.file, &presets()).map_err(|error| invalid(&context, error))?;
     eprint!("{}", config::render(&loaded.warnings, &loaded.text, &context.file.display().to_string(), context.notes));
+    for one in dropped(&loaded.config).await {
+        let (warning, hint) = (context.notes.paint("1;33", "warning"), context.notes.paint("1;36", "hint"));
+        eprintln!("{warning}: {}\n{hint}: {}", one.sentence, one.hint);
+    }
     say(&format!(
         "{} is valid: {}, {}\n",
         file_name(&context.file),
@@ -29,4 +37,20 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
         human::count(loaded.config.sources.len() as u64, "source"),
     ))?;
     Ok(Exit::Done)
+}
+
+/// What rests on orders of sources that the file does not have. A store that is not there or cannot be read has
+/// nothing to say here: `doctor` looks after it.
+async fn dropped(config: &Config) -> Vec<Dropped> {
+    let known = Store::peek(&config.store).await.unwrap_or_default();
+    let gone = known.iter().filter(|known| {
+        let named = |one: &crate::config::settings::source::SourceSettings| {
+            one.name == known.name || one.was.contains(&known.name)
+        };
+        known.grants > 0 && !config.sources.iter().any(named)
+    });
+    let twin = |address: &Option<String>| {
+        config.sources.iter().find(|source| address.as_ref() == Some(&source.address())).map(|source| &source.name)
+    };
+    gone.map(|known| Dropped::new(&known.name, known.grants, twin(&known.address))).collect()
 }

@@ -15,7 +15,8 @@ use crate::cli::bootstrap::load;
 use crate::cli::{Context, Exit, Failure, Output, say};
 use crate::config::settings::{Config, Listen};
 use crate::daemon::{frozen, odd, run_status};
-use crate::model::State;
+use crate::model::{SourceName, State};
+use crate::report::Dropped;
 use crate::report::status::{ConfigInForce, Duty, Figures, Mode, Pass, RunStatus, SourceStatus, Status};
 use crate::secret::Secret;
 use crate::store::{Store, lease};
@@ -119,6 +120,9 @@ async fn remembered(config: &Config, origin: report::Origin, now: Timestamp) -> 
             odd_orders,
         });
     }
+    let named = |source: &SourceName| config.sources.iter().any(|one| one.name == *source || one.was.contains(source));
+    let owned = store.owned_by_source().await?.into_iter().filter(|(source, _)| !named(source));
+    status.dropped = owned.map(|(source, grants)| Dropped::new(&source, grants, None)).collect();
     store.close().await;
     let (state, since) = judged(&status, now);
     (status.state, status.since) = (state, since);

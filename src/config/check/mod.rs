@@ -17,6 +17,7 @@ pub(crate) mod reference;
 pub(crate) mod shapes;
 mod source;
 mod stripe;
+mod twins;
 mod value;
 mod variant;
 mod webhook;

@@ -43,6 +43,7 @@ pub(super) static SOURCE: Shape = shape(
     "Source",
     &[
         "kind",
+        "was",
         "url",
         "recorded",
         "path",
@@ -68,6 +69,7 @@ pub(super) static STRIPE: Shape = secretive(
     "Stripe",
     &[
         "kind",
+        "was",
         "key",
         "url",
         "account",

@@ -27,9 +27,7 @@ impl Check<'_> {
         let real = logto.is_some_and(|logto| logto.endpoint != LogtoEndpoint::Sandbox);
         let mut sources = Vec::new();
         for entry in entries {
-            let good =
-                !entry.key.is_empty() && entry.key.chars().all(|char| char.is_alphanumeric() || "-_.".contains(char));
-            if !good {
+            if !is_name(&entry.key) {
                 self.error(entry.at, format!("`{}` is no name for a source", entry.key))
                     .help("use letters, digits, `-`, `_` and `.`");
             }
@@ -37,7 +35,8 @@ impl Check<'_> {
                 self.error(entry.at, "`logto` is no name for a source")
                     .help("`/hooks/logto` takes the webhooks of Logto");
             }
-            let Some(source) = self.source(entry) else { continue };
+            let Some(mut source) = self.source(entry) else { continue };
+            source.was = self.was(entry, entries);
             if real && matches!(source.kind, SourceKind::Sandbox(_)) {
                 self.error(entry.at, "orders of the simulated shop meet a real Logto")
                     .warn()
@@ -45,6 +44,7 @@ impl Check<'_> {
             }
             sources.push(source);
         }
+        self.twins(entries, &sources);
         Some(sources)
     }
 
@@ -101,7 +101,7 @@ impl Check<'_> {
     }
 
     /// `None` where there is no such preset, `Some(None)` where it is broken.
-    fn preset(&mut self, name: &str) -> Option<Option<Node>> {
+    pub(super) fn preset(&mut self, name: &str) -> Option<Option<Node>> {
         let (name, text) = self.presets.find(name)?;
         Some(match raw::parse(text, Origin::Preset(name), &mut self.problems) {
             Ok(root) => Some(root.unwrap_or_else(|| empty(name))),
@@ -120,12 +120,13 @@ impl Check<'_> {
         let is_file = matches!(kind, Some(SourceKind::File(_)));
         let webhook = if is_file { Some(None) } else { self.webhook(node) };
         let line = entry.at.line;
-        Some(SourceSettings { name, line, poll: poll?, full_read: full_read?, kind: kind?, webhook: webhook? })
+        let was = Vec::new();
+        Some(SourceSettings { name, was, line, poll: poll?, full_read: full_read?, kind: kind?, webhook: webhook? })
     }
 
     fn orders_file(&mut self, entry: &Entry) -> Option<SourceSettings> {
         let fields = self.fields(&entry.node, Some(entry.at), &shapes::SOURCE)?;
-        self.only(&entry.node, "file", &["kind", "path", "poll"]);
+        self.only(&entry.node, "file", &["kind", "was", "path", "poll"]);
         let path = fields.need(self, "path", "path: orders.yaml");
         let path = path.and_then(|entry| self.name(&entry.node, "the path of a file of orders"));
         let kind = path.map(|path| SourceKind::File(self.folder.join(path.value)));
@@ -136,7 +137,7 @@ impl Check<'_> {
     /// once it has started.
     fn sandbox(&mut self, entry: &Entry) -> Option<SourceSettings> {
         self.fields(&entry.node, Some(entry.at), &shapes::SOURCE)?;
-        self.only(&entry.node, "sandbox", &["kind", "poll"]);
+        self.only(&entry.node, "sandbox", &["kind", "was", "poll"]);
         let Some(preset) = self.preset(SANDBOX) else {
             self.error(entry.at, format!("the preset `{SANDBOX}`, which the sandbox speaks, is not built in"));
             return None;
@@ -162,6 +163,11 @@ impl Check<'_> {
             }
         }
     }
+}
+
+/// Whether a source can have this name.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|char| char.is_alphanumeric() || "-_.".contains(char))
 }
 
 /// A text without a single value yields an empty map, which then lacks every key that is needed.

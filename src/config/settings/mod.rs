@@ -1,6 +1,7 @@
 //! The checked configuration: every value valid by itself, every reference resolved, nothing optional
 //! that the rest of the crate would have to default.
 
+pub(crate) mod place;
 pub mod source;
 pub(crate) mod stripe;
 

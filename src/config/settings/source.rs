@@ -15,6 +15,8 @@ pub use crate::config::settings::stripe::{StripeMode, StripePart, StripeProducts
 pub struct SourceSettings {
     /// Its key in the file.
     pub name: SourceName,
+    /// The names that it had before: what is known under them is carried over.
+    pub was: Vec<SourceName>,
     /// The line of that key, from 1.
     pub line: u32,
     /// Between two polls.

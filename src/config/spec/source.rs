@@ -24,6 +24,8 @@ pub enum AnySource {
 pub struct Source {
     /// `sandbox`, `file`, `http`, or a preset: `openbitum`, `bitcart`, `medusa`.
     pub kind: String,
+    /// The name that this source had before, or a list of them: what is known under it is carried over, once.
+    pub was: Option<Paths>,
     /// The address of the API.
     pub url: Option<String>,
     /// In place of `url` and `auth`: a folder that `source test --record` wrote, which answers instead of the API.

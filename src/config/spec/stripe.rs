@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::source::Expect;
+use super::source::{Expect, Paths};
 use super::webhook::Webhook;
 use super::{Duration, Name, Number, Secret};
 
@@ -13,6 +13,8 @@ use super::{Duration, Name, Number, Secret};
 pub struct Stripe {
     /// `stripe`.
     pub kind: Kind,
+    /// The name that this source had before, or a list of them: what is known under it is carried over, once.
+    pub was: Option<Paths>,
     /// A restricted key.
     pub key: Secret,
     /// The address of the API. Default: `https://api.stripe.com`.

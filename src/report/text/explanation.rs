@@ -4,7 +4,7 @@ use crate::text::human;
 use std::fmt::Write as _;
 
 use crate::planner::input::Presence;
-use crate::report::explanation::{Explanation, OrderWhy, Outcome, Owner, TargetWhy};
+use crate::report::explanation::{Explanation, Idle, OrderWhy, Outcome, Owner, TargetWhy};
 use crate::report::messages;
 use crate::text::Color;
 
@@ -28,11 +28,18 @@ pub fn why_text(why: &Explanation, every: bool, color: Color) -> String {
         let _ = writeln!(out, "  {}", state(target, why));
         outcome(&mut out, &target.outcome, color);
     }
-    if !why.idle.is_empty() || !silent.is_empty() {
+    if !why.idle.is_empty() || !why.dropped.is_empty() || !silent.is_empty() {
         out.push('\n');
     }
     for idle in &why.idle {
         let _ = writeln!(out, "order {} of {} is for {}, which gives nothing", idle.order, idle.source, idle.product);
+    }
+    for one in &why.dropped {
+        let Idle { order, source, product } = one;
+        let _ = writeln!(
+            out,
+            "order {order} of {source}, which the file no longer has, is for {product}: it gives nothing"
+        );
     }
     if !silent.is_empty() {
         let number = human::count(silent.len() as u64, "other target");

@@ -22,6 +22,10 @@ pub fn text(view: &PlanDocument, color: Color) -> String {
     if let Some(freeze) = &view.freeze {
         let _ = writeln!(out, "{} frozen: {}", color.paint("33", "!"), messages::frozen(freeze));
     }
+    for one in &view.dropped {
+        let _ = writeln!(out, "{} {}", color.paint("33", "!"), one.sentence);
+        let _ = writeln!(out, "  {}: {}", color.paint("36", "hint"), one.hint);
+    }
     for target in view.targets.iter().filter(|target| !messages::is_known(&target.coverage)) {
         let _ = writeln!(out, "{} {}", color.paint("33", "!"), messages::not_whole(target));
     }

@@ -34,6 +34,13 @@ pub fn status(status: &Status, now: Timestamp, color: Color) -> String {
             color.paint("36", "hint"),
         );
     }
+    if !status.dropped.is_empty() {
+        out.push('\n');
+    }
+    for one in &status.dropped {
+        let _ = writeln!(out, "{} {}", color.paint("33", "!"), clean(&one.sentence));
+        let _ = writeln!(out, "  {}: {}", color.paint("36", "hint"), clean(&one.hint));
+    }
     sources(&mut out, status, now, color);
     targets(&mut out, status, color);
     held(&mut out, status, color);

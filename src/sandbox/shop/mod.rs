@@ -170,6 +170,17 @@ impl ShopSim {
         self.change(|shelf| shelf.set_status(order.as_str(), status));
     }
 
+    /// Exchanges what an order is for, as an up- or downgrade does. Unknown: nothing.
+    pub fn set_product(&self, order: &OrderId, product: &ProductId) {
+        self.change(|shelf| shelf.edit(order.as_str(), |order| order.product = product.clone()));
+    }
+
+    /// Changes whose an order is, as support does; nobody's where the shop forgets a customer. Unknown: nothing.
+    pub fn set_buyer(&self, order: &OrderId, buyer: impl Into<Customer>) {
+        let Customer { user, email } = buyer.into();
+        self.change(|shelf| shelf.edit(order.as_str(), |order| (order.user, order.email) = (user, email)));
+    }
+
     /// The status of an order; `None` where there is no such order.
     pub fn status(&self, order: &OrderId) -> Option<String> {
         self.shelf().order(order.as_str()).map(|order| order.status.clone())

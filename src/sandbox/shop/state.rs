@@ -173,6 +173,16 @@ impl Shelf {
         true
     }
 
+    /// Changes what an order is for, or whose it is, and moves its `updatedAt`. There is no event for either.
+    pub(super) fn edit(&mut self, id: &str, edit: impl FnOnce(&mut Order)) {
+        let now = self.stamp();
+        let Some(order) = self.orders.get_mut(id) else { return };
+        self.latest.remove(&order.key());
+        edit(order);
+        order.updated_at = now;
+        self.latest.insert(order.key());
+    }
+
     /// What has happened since the last time. There is no event for a refund.
     pub(super) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)

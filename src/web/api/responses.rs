@@ -32,6 +32,7 @@ pub(super) fn plan(planned: &Planned, rows: usize) -> Value {
         "at": planned.at,
         "config": view.config,
         "freeze": view.freeze,
+        "dropped": view.dropped,
         "summary": view.summary,
         "changes": cut(&view.changes, rows),
         "held": cut(&view.held, rows),

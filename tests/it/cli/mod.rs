@@ -5,6 +5,7 @@ mod doctor;
 mod hooks;
 mod recordings;
 mod refusals;
+mod renamed;
 mod sandbox;
 mod sources;
 mod status;

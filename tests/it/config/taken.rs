@@ -231,3 +231,28 @@ fn no_secret_shows_in_debug() {
     assert_eq!(config.sources.len(), 4);
     assert!(!format!("{config:?}").contains("s3cr3t"));
 }
+
+#[test]
+fn a_source_may_have_had_one_name_before_or_several() {
+    for (was, names) in [("test", vec!["test"]), ("[test, demo]", vec!["test", "demo"])] {
+        let file = format!("{SANDBOX}products: {{a: {{entitlements: [{{role: r}}]}}}}\n");
+        let (config, warnings) =
+            check(&file.replace("kind: sandbox}", &format!("kind: sandbox, was: {was}}}"))).unwrap();
+        assert_eq!(warnings, []);
+        assert_eq!(config.sources[0].was.iter().map(|name| name.as_str()).collect::<Vec<_>>(), names);
+    }
+}
+
+#[test]
+fn two_lists_of_one_vendor_are_two_sources() {
+    let text = "version: 1\nlogto: {endpoint: sandbox}\nprune: owned\n\
+                products: {a: {entitlements: [{role: r}]}}\nsources:\n  \
+                one: {kind: openbitum, url: 'https://a.example.com'}\n  two: {kind: openbitum, url: 'https://b.example.com'}\n";
+    assert_eq!(check(text).unwrap().1, []);
+    let other = text.replace("b.example.com'", "a.example.com', list: {query: {shop: two}}");
+    let (_, warnings) = check(&other).unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let apart =
+        other.replace("two: {kind: openbitum", "two: {kind: medusa").replace("query: {shop: two}", "path: /other");
+    assert_eq!(check(&apart).unwrap().1, []);
+}

@@ -2,13 +2,16 @@
 //! store, with nothing left out but the loop.
 
 mod calls;
+mod changed;
 mod disasters;
 mod evidence;
 mod odd;
 mod people;
 mod rebuild;
+mod renamed;
 mod shop;
 mod targets;
+mod turning;
 mod two_shops;
 mod why;
 

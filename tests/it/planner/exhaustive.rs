@@ -2,10 +2,10 @@
 //! promises hold in each of them.
 
 use entitled::model::Recheck;
-use entitled::model::{Catalog, Limit, Limits, OrderKey, Ownership, ProductIx, Prune, Target, UserIx};
+use entitled::model::{Catalog, Limit, Limits, OrderKey, Ownership, ProductIx, Prune, Target, TargetIx, UserIx};
 use entitled::planner::desired::{Claim, Desired, Ending, FOREVER, Origin, Past, State};
 use entitled::planner::input::{
-    Actual, Coverage, Holding, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints,
+    Actual, Coverage, Holding, LedgerTrust, LedgerView, LimitUsage, Mover, OwnedGrant, PlanConstraints, Turn,
 };
 use entitled::planner::{Hold, Plan, PlanInput, Verb, plan};
 
@@ -42,9 +42,11 @@ pub(crate) enum Owner {
     Unnamed(Ownership),
     /// For a product that no longer maps to the target.
     Unmapped(Ownership),
+    /// For an order that says something else now.
+    Turned(Turn),
 }
 
-const OWNERS: [Owner; 8] = [
+const OWNERS: [Owner; 12] = [
     Owner::Nobody,
     Owner::Claimed(Ownership::Granted),
     Owner::Claimed(Ownership::Adopted),
@@ -53,6 +55,10 @@ const OWNERS: [Owner; 8] = [
     Owner::Unnamed(Ownership::Granted),
     Owner::Unmapped(Ownership::Granted),
     Owner::Unmapped(Ownership::Adopted),
+    Owner::Turned(Turn::Exchanged),
+    Owner::Turned(Turn::Moved(Mover::Shop)),
+    Owner::Turned(Turn::Moved(Mover::Commit)),
+    Owner::Turned(Turn::Dropped),
 ];
 
 const PARTIAL: Coverage = Coverage::Partial { seen: 1, total: 2 };
@@ -166,6 +172,11 @@ impl<'a> Small<'a> {
                     Owner::Vanished(ownership) => Some((Some(vanished), MAPPED, ownership)),
                     Owner::Unnamed(ownership) => Some((None, MAPPED, ownership)),
                     Owner::Unmapped(ownership) => Some((Some(vanished), UNMAPPED, ownership)),
+                    Owner::Turned(turn) => {
+                        world.constraints.turned.insert((TargetIx(u16::try_from(target).expect("small")), user), turn);
+                        world.constraints.rechecks.extend(frame.rechecks.map(|rechecks| (vanished, rechecks)));
+                        Some((Some(vanished), MAPPED, Ownership::Granted))
+                    }
                 };
                 rows.extend(row.map(|(order, product, ownership)| OwnedGrant { user, order, product, ownership }));
             }
@@ -225,9 +236,9 @@ fn claims() -> Vec<Option<(State, Origin)>> {
 }
 
 /// Every answer of a payment API that can matter to the claim.
-fn rereads(claim: Option<(State, Origin)>) -> &'static [Option<Recheck>] {
-    match claim {
-        Some((State::Ended(_), _)) => {
+fn rereads(claim: Option<(State, Origin)>, owner: Owner) -> &'static [Option<Recheck>] {
+    match (claim, owner) {
+        (Some((State::Ended(_), _)), _) | (_, Owner::Turned(Turn::Exchanged | Turn::Moved(_))) => {
             &[None, Some(Recheck::Confirmed), Some(Recheck::Unsupported), Some(Recheck::Failed)]
         }
         _ => &[None],
@@ -269,11 +280,15 @@ fn due(cell: Cell, coverage: Coverage, frame: Frame) -> Option<Verb> {
         }
         Some((State::Grace(_) | State::Undecided, _)) => None,
         ended => {
+            let confirmed = matches!(rechecks, Some(Recheck::Confirmed | Recheck::Unsupported));
             let proved = match (cell.owner, ended) {
+                (Owner::Turned(Turn::Exchanged | Turn::Moved(_)), _) => confirmed,
+                (Owner::Turned(Turn::Dropped), None) => true,
+                (Owner::Turned(Turn::Dropped), Some((State::Ended(how), _))) => how == Ending::Expired || confirmed,
                 (Owner::Nobody, _) => prune == Prune::Exclusive && !matches!(coverage, Coverage::Partial { .. }),
                 (Owner::Unmapped(_), None) => true,
                 (Owner::Claimed(_) | Owner::Earlier(_) | Owner::Unmapped(_), Some((State::Ended(how), _))) => {
-                    how == Ending::Expired || matches!(rechecks, Some(Recheck::Confirmed | Recheck::Unsupported))
+                    how == Ending::Expired || confirmed
                 }
                 _ => false,
             };
@@ -292,8 +307,8 @@ fn every_world_of_one_user_and_one_role() {
     let frames = frames();
     let mut walked = 0;
     for claim in claims() {
-        for rechecks in rereads(claim) {
-            for owner in OWNERS {
+        for owner in OWNERS {
+            for rechecks in rereads(claim, owner) {
                 for coverage in COVERAGES {
                     for held in both() {
                         for asked in both() {
@@ -312,8 +327,8 @@ fn every_world_of_one_user_and_one_role() {
             }
         }
     }
-    // 5 claims with one reread and 4 with four; 8 owners, 5 coverages, held, asked, 21 guards.
-    assert_eq!(walked, (5 + 4 * 4) * 8 * 5 * 2 * 2 * 21);
+    // 5 claims with one reread and 4 with four, as have 3 of 12 owners; 5 coverages, held, asked, 21 guards.
+    assert_eq!(walked, (5 * (9 + 3 * 4) + 4 * 12 * 4) * 5 * 2 * 2 * 21);
 }
 
 /// The plan of a world, after every promise was found kept in it.
@@ -329,7 +344,13 @@ pub(crate) fn judged(small: &Small<'_>) -> Plan {
 /// What one target of an organization can look like: a claim and an owner.
 fn sides() -> Vec<(Option<State>, Owner)> {
     let granted = Ownership::Granted;
-    let owners = [Owner::Nobody, Owner::Claimed(granted), Owner::Vanished(granted), Owner::Unmapped(granted)];
+    let owners = [
+        Owner::Nobody,
+        Owner::Claimed(granted),
+        Owner::Vanished(granted),
+        Owner::Unmapped(granted),
+        Owner::Turned(Turn::Exchanged),
+    ];
     let ended = State::Ended(Ending::Refunded);
     let claims = [None, Some(ended), Some(State::Grace(Ending::Refunded)), Some(State::Entitled)];
     claims.into_iter().flat_map(|claim| owners.map(|owner| (claim, owner))).collect()
@@ -399,6 +420,6 @@ fn every_world_of_one_user_and_one_organization() {
         }
     }
     // 10 pairs of claims, 4 owners each, 5 holdings, 12 walks, 6 guards.
-    assert_eq!(walked, 10 * 4 * 4 * 5 * 12 * 6);
+    assert_eq!(walked, 10 * 5 * 5 * 5 * 12 * 6);
     assert!(left > 100 && left_alone > 100, "{left} memberships go, {left_alone} stay for the roles in them");
 }

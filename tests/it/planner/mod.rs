@@ -6,6 +6,7 @@ pub(crate) mod limits;
 mod odd;
 pub(crate) mod pairs;
 pub(crate) mod properties;
+mod turned;
 mod undo;
 
 use std::collections::BTreeSet;

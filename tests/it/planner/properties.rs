@@ -11,7 +11,8 @@ use entitled::model::{
 };
 use entitled::planner::desired::{Desired, desired};
 use entitled::planner::input::{
-    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints,
+    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, Mover, OwnedGrant, PlanConstraints, Rules,
+    Turn,
 };
 use entitled::planner::{Action, Plan, PlanInput, Verb, plan};
 use proptest::prelude::*;
@@ -96,6 +97,9 @@ fn changes(plan: &Plan, verb: Verb) -> Vec<(TargetIx, UserIx)> {
 fn policy() -> impl Strategy<Value = Policy> {
     select(&[Policy::Keep, Policy::Revoke][..])
 }
+
+/// What an order behind a grant may say now.
+const TURNS: [Turn; 4] = [Turn::Exchanged, Turn::Moved(Mover::Shop), Turn::Moved(Mover::Commit), Turn::Dropped];
 
 prop_compose! {
     fn any_rule()(
@@ -240,7 +244,7 @@ prop_compose! {
             1 => Just(Freeze::Revocations),
             1 => Just(Freeze::Everything),
         ],
-        minded in prop::collection::vec((0..6_u16, 0..8_u32, 0..3_u8), 0..6),
+        minded in prop::collection::vec((0..6_u16, 0..8_u32, 0..6_u8), 0..9),
         blind in prop_oneof![4 => Just(None), 1 => (0..4_u16).prop_map(Some)],
         rechecks in prop::collection::vec(prop_oneof![
             3 => Just(Some(Recheck::Confirmed)),
@@ -266,6 +270,8 @@ prop_compose! {
             approved: approved.collect(),
             flapping: of(1).collect(),
             released: of(2).collect(),
+            turned: of(3).chain(of(4)).chain(of(5)).zip(TURNS.into_iter().cycle()).collect(),
+            rules: if ample { Rules::Settled } else { Rules::New },
             rechecks,
             ..PlanConstraints::new(prune, limits, ledger)
         }
@@ -338,7 +344,8 @@ fn what_is_taken_was_bought_once_and_is_not_any_more() {
             };
             let named = |one: &Purchase| Some(one.order) == owned.order && one.product == owned.product;
             let known = any.purchases.iter().any(|one| one.user == action.user && named(one));
-            assert!(known || !any.maps(owned.product, action.target), "{action:?} of {owned:?}");
+            let turned = any.constraints.turned.contains_key(&(action.target, action.user));
+            assert!(known || turned || !any.maps(owned.product, action.target), "{action:?} of {owned:?}");
         }
     });
 }

@@ -12,6 +12,7 @@ use super::{FULL, at, chain, of, read, refused};
 fn file(path: &Path) -> Source {
     of(&SourceSettings {
         name: "shop".into(),
+        was: Vec::new(),
         line: 1,
         poll: SignedDuration::from_secs(30),
         full_read: None,

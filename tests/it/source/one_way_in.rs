@@ -365,6 +365,7 @@ async fn play(kind: Kind, steps: &[Step]) -> Result<(), TestCaseError> {
             Kind::Stripe => stripe(&url, ""),
             Kind::File => of(&SourceSettings {
                 name: "shop".into(),
+                was: Vec::new(),
                 line: 1,
                 poll: SignedDuration::from_secs(30),
                 full_read: None,

@@ -48,6 +48,7 @@ pub(crate) fn preset_source(name: &str, added: &str, url: &str) -> HttpSource {
 pub(crate) fn settings(http: HttpSource) -> SourceSettings {
     SourceSettings {
         name: SourceName::from("shop"),
+        was: Vec::new(),
         line: 1,
         poll: SignedDuration::from_secs(30),
         full_read: None,

@@ -111,6 +111,15 @@ impl Stage {
         std::mem::replace(&mut self.store, fresh).close().await;
     }
 
+    /// Makes the store one that no full pass of this version has settled.
+    pub(crate) async fn forget_rules(&self) {
+        use sqlx::Connection as _;
+        let url = format!("sqlite:{}", self.store.path().display());
+        let mut raw = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        sqlx::query("DELETE FROM rules").execute(&mut raw).await.unwrap();
+        raw.close().await.unwrap();
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::now() + self.ahead
     }

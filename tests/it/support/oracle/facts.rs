@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use entitled::model::Recheck;
 use entitled::model::{Target, TargetIx, UserIx};
 use entitled::planner::desired::{Claim, Ending, Past, State};
-use entitled::planner::input::{Coverage, OwnedGrant};
+use entitled::planner::input::{Coverage, OwnedGrant, Turn};
 use entitled::planner::{Action, Plan, PlanInput, Verb};
 
 pub(crate) type Cell = (TargetIx, UserIx);
@@ -103,8 +103,10 @@ pub(crate) fn takes_along(world: PlanInput<'_>, plan: &Plan, (target, user): Cel
 pub(crate) enum Evidence {
     /// What was bought has ended, and so has the very purchase that the grant was made for.
     End,
-    /// The file does not map the product to the target.
+    /// The file does not map the product to the target, or does not name the source of the order.
     File,
+    /// The order is for something else now, or for somebody else.
+    Turn,
     Nothing,
 }
 
@@ -113,24 +115,30 @@ pub(crate) fn evidence(world: PlanInput<'_>, cell: Cell) -> Evidence {
     let unmapped = !world.catalog.products[owned.product.at()].entitlements.iter().any(|gives| gives.target == cell.0);
     let mut past = world.desired.ended.iter().filter(|past| past.user == cell.1);
     let known = past.any(|past| (Some(past.order), past.product) == (owned.order, owned.product));
+    let turned = world.constraints.turned.get(&cell);
+    let dropped = turned == Some(&Turn::Dropped);
     match claim(world, cell) {
-        Some(Claim { state: State::Ended(_), .. }) if known || unmapped => Evidence::End,
-        _ if unmapped => Evidence::File,
+        Some(Claim { state: State::Ended(_), .. }) if known || unmapped || dropped => Evidence::End,
+        _ if unmapped || dropped => Evidence::File,
+        _ if turned.is_some() && owned.order.is_some() => Evidence::Turn,
         _ => Evidence::Nothing,
     }
 }
 
 /// What came of reading again each order whose end is the word of a payment API: all that the buyer has for
-/// the target, since any of them would entitle if it were not so.
+/// the target, since any of them would entitle if it were not so, and the one that says something else now.
 pub(crate) fn rereads(world: PlanInput<'_>, cell: Cell) -> Vec<Option<Recheck>> {
-    if evidence(world, cell) != Evidence::End {
-        return vec![];
-    }
+    let turned = match evidence(world, cell) {
+        Evidence::Turn => owned(world, cell).and_then(|owned| owned.order),
+        Evidence::End => None,
+        Evidence::File | Evidence::Nothing => return vec![],
+    };
     let gives = |past: &Past| {
         let entitlements = &world.catalog.products[past.product.at()].entitlements;
         entitlements.iter().any(|gives| gives.target == cell.0)
     };
     let theirs = world.desired.ended.iter().filter(|past| past.user == cell.1 && gives(past));
     let told = theirs.filter(|past| past.ending != Ending::Expired);
-    told.map(|past| world.constraints.rechecks.get(&past.order).copied()).collect()
+    let orders = turned.into_iter().chain(told.map(|past| past.order));
+    orders.map(|order| world.constraints.rechecks.get(&order).copied()).collect()
 }

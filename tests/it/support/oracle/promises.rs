@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use entitled::model::Recheck;
 use entitled::model::{Limit, ProductIx, Prune, TargetIx};
 use entitled::planner::desired::{Ending, Origin, State};
-use entitled::planner::input::{Coverage, Freeze, LedgerTrust};
+use entitled::planner::input::{Coverage, Freeze, LedgerTrust, Rules, Turn};
 use entitled::planner::limits::Over;
 use entitled::planner::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, PlanInput, Verb, plan};
 
@@ -67,6 +67,7 @@ fn takes_nothing_without_proof(world: PlanInput<'_>, plan: &Plan) {
             let all = rereads(world, cell).into_iter().all(confirmed);
             assert!(all, "3: takes without the orders read again: {action:?}");
             assert!(!by_clock_alone(world, action), "3: takes what a renewal may have extended: {action:?}");
+            assert!(!replaced_unread(world, action), "3: takes what an unread source may entitle to: {action:?}");
         } else {
             assert!(world.constraints.blind.is_empty(), "3: takes what an unread order may entitle to: {action:?}");
             let exact = matches!(coverage, Coverage::Whole | Coverage::Asked);
@@ -77,8 +78,15 @@ fn takes_nothing_without_proof(world: PlanInput<'_>, plan: &Plan) {
 
 /// Whether only the clock says that it ended, and the source that would know of a renewal was not read.
 fn by_clock_alone(world: PlanInput<'_>, action: &Action) -> bool {
-    let by_clock = matches!(action.why.cause, Cause::Ended(Ending::Expired | Ending::Lapsed));
-    by_clock && action.why.product.is_some_and(|product| world.constraints.blind.contains(&product))
+    claim(world, cell(action)).is_some_and(|claim| {
+        let by_clock = matches!(claim.state, State::Ended(Ending::Expired | Ending::Lapsed));
+        by_clock && world.constraints.blind.contains(&claim.product)
+    })
+}
+
+/// Whether it ends only because the file does not name a source, while another one was not read.
+fn replaced_unread(world: PlanInput<'_>, action: &Action) -> bool {
+    matches!(action.why.cause, Cause::Dropped | Cause::Upgrade) && !world.constraints.blind.is_empty()
 }
 
 fn share(limit: Limit, base: u64) -> u64 {
@@ -251,7 +259,9 @@ fn holds_with_reason(world: PlanInput<'_>, plan: &Plan) {
             Hold::Frozen => world.constraints.freeze > if grant { Freeze::Revocations } else { Freeze::Nothing },
             Hold::Flapping => grant && world.constraints.flapping.contains(&cell),
             Hold::Incomplete(Gap::Source) if exclusive => !grant && !world.constraints.blind.is_empty(),
-            Hold::Incomplete(Gap::Source) => !grant && by_clock_alone(world, &one.action),
+            Hold::Incomplete(Gap::Source) => {
+                !grant && (by_clock_alone(world, &one.action) || replaced_unread(world, &one.action))
+            }
             Hold::Incomplete(Gap::Odd) => {
                 let sells = |product: &ProductIx| {
                     world.catalog.rule(*product).entitlements.iter().any(|entitlement| entitlement.target == cell.0)
@@ -286,6 +296,7 @@ fn explains_itself(world: PlanInput<'_>, plan: &Plan) {
     let held = plan.held.iter().map(|held| &held.action);
     for action in plan.actions.iter().chain(held).chain(&plan.adopt) {
         let (cell, why) = (cell(action), action.why);
+        let turned = world.constraints.turned.get(&cell).copied();
         let claim = claim(world, cell);
         let line = |product: entitled::model::ProductIx| {
             let gives = &world.catalog.products[product.at()].entitlements;
@@ -307,7 +318,19 @@ fn explains_itself(world: PlanInput<'_>, plan: &Plan) {
                 by_claim && owned(world, cell).is_none() && claim.is_some_and(|claim| claim.origin == Origin::Commit)
             }
             (Verb::Revoke, Cause::Ended(how)) => by_claim && claim.map(|claim| claim.state) == Some(State::Ended(how)),
-            (Verb::Revoke, Cause::Unmapped) => by_ledger,
+            (Verb::Revoke, Cause::Unmapped) => by_ledger && why.line == 0,
+            (Verb::Revoke, Cause::Exchanged) => by_ledger && turned == Some(Turn::Exchanged),
+            (Verb::Revoke, Cause::Moved(mover)) => by_ledger && turned == Some(Turn::Moved(mover)),
+            (Verb::Revoke, Cause::Dropped) => {
+                by_ledger && turned == Some(Turn::Dropped) && world.constraints.rules == Rules::Settled
+            }
+            (Verb::Revoke, Cause::Upgrade) => {
+                by_ledger && turned == Some(Turn::Dropped) && world.constraints.rules == Rules::New
+            }
+            // Never carried out.
+            (Verb::Revoke, Cause::Unexplained) => {
+                by_ledger && evidence(world, cell) == Evidence::Nothing && !acts(plan, Verb::Revoke, cell)
+            }
             (Verb::Revoke, Cause::Exclusive) => owned(world, cell).is_none() && (why.order, why.line) == (None, 0),
             _ => false,
         };

@@ -25,6 +25,7 @@ pub(crate) fn origin() -> Origin {
 
 pub(crate) fn change(action: &str, user: &str, email: Option<&str>, target: &str) -> Change {
     Change {
+        cause: if action == "revoke" { "ended" } else { "sale" }.to_owned(),
         action: action.to_owned(),
         user: UserId::from(user),
         email: email.map(str::to_owned),
@@ -60,6 +61,7 @@ fn target(name: &str, key: &str, desired: u64, actual: u64, foreign: u64, covera
 pub(crate) fn view(changes: Vec<Change>, held: Vec<HeldChange>) -> PlanDocument {
     let count = |action: &str| changes.iter().filter(|change| change.action == action).count() as u64;
     PlanDocument {
+        dropped: Vec::new(),
         version: PlanDocument::VERSION,
         config: origin(),
         freeze: None,

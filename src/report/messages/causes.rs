@@ -1,0 +1,23 @@
+//! What causes an action, in one word each: for programs, and for whoever filters by it.
+
+use crate::planner::Cause;
+use crate::planner::input::Mover;
+
+/// What happened, in one word for programs.
+pub fn cause_word(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Sale => "sale",
+        Cause::Commit => "commit",
+        Cause::Drift => "drift",
+        Cause::Ended(_) => "ended",
+        Cause::Unmapped => "unmapped",
+        Cause::Exchanged => "changed",
+        Cause::Moved(Mover::Shop) => "moved",
+        Cause::Moved(Mover::Commit) => "rebound",
+        Cause::Dropped => "source_gone",
+        Cause::Upgrade => "upgrade",
+        Cause::Unexplained => "unexplained",
+        Cause::Undone => "undone",
+        Cause::Exclusive => "exclusive",
+    }
+}

@@ -1,0 +1,197 @@
+//! A source that goes by another name: all that is known under the old one goes over to the new one, once.
+//!
+//! Keeps the trail as it is, which nobody can change: who looks up an order by the name that stands there is led on.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::codec::{Sql, count, int, list, millis, text, text_or_null};
+use super::error::StoreError;
+use super::import::source_key;
+use super::open::Store;
+use super::snapshot;
+use crate::model::SourceName;
+
+/// A source that the store has heard of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownSource {
+    /// Its name.
+    pub name: SourceName,
+    /// A name for where it was read last, where that is known.
+    pub address: Option<String>,
+    /// The settings that it was read with, where that is known.
+    pub reading: Option<i64>,
+}
+
+/// A source as a store has it that nobody has opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeekedSource {
+    /// Its name.
+    pub name: SourceName,
+    /// A name for where it was read last, where that is known.
+    pub address: Option<String>,
+    /// How many grants of the ledger rest on its orders.
+    pub grants: u64,
+}
+
+impl Store {
+    /// The sources that the ledger of the store at `path` names, by name; none where there is no such store. Neither
+    /// creates nor changes anything.
+    pub async fn peek(path: &Path) -> Result<Vec<PeekedSource>, StoreError> {
+        if !matches!(path.try_exists(), Ok(true)) {
+            return Ok(Vec::new());
+        }
+        let fault = |error| StoreError::of(path, error);
+        let mut connection = snapshot::connect(path).await.map_err(fault)?;
+        let rows = sqlx::query(
+            "SELECT l.source, s.address, count(*) FROM ledger l LEFT JOIN sources s ON s.name = l.source
+             GROUP BY l.source ORDER BY l.source",
+        )
+        .fetch_all(&mut connection)
+        .await;
+        connection.close().await.map_err(fault)?;
+        let source = |row: &sqlx::sqlite::SqliteRow| -> Sql<PeekedSource> {
+            Ok(PeekedSource {
+                name: text(row, 0)?.into(),
+                address: text_or_null(row, 1)?.map(str::to_owned),
+                grants: count(int(row, 2)?),
+            })
+        };
+        rows.and_then(|rows| rows.iter().map(source).collect()).map_err(fault)
+    }
+
+    /// Every source that an order or a cursor ever named, by name.
+    pub async fn sources(&self) -> Result<Vec<KnownSource>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT s.name, s.address, c.reading FROM sources s LEFT JOIN cursors c ON c.source = s.key ORDER BY 1",
+        )
+        .fetch_all(self.readers())
+        .await;
+        let source = |row: &sqlx::sqlite::SqliteRow| -> Sql<KnownSource> {
+            Ok(KnownSource {
+                name: text(row, 0)?.into(),
+                address: text_or_null(row, 1)?.map(str::to_owned),
+                reading: sqlx::Row::try_get(row, 2)?,
+            })
+        };
+        rows.and_then(|rows| rows.iter().map(source).collect()).map_err(|error| self.fault(error))
+    }
+
+    /// How many grants of the ledger rest on orders of each source, by name.
+    pub async fn owned_by_source(&self) -> Result<Vec<(SourceName, u64)>, StoreError> {
+        let rows = sqlx::query("SELECT source, count(*) FROM ledger GROUP BY source ORDER BY source")
+            .fetch_all(self.readers())
+            .await;
+        rows.and_then(|rows| rows.iter().map(|row| Ok((text(row, 0)?.into(), count(int(row, 1)?)))).collect())
+            .map_err(|error| self.fault(error))
+    }
+
+    /// Remembers where sources are read, each by a name for that place.
+    pub async fn note_addresses(&self, addresses: &[(SourceName, String)]) -> Result<(), StoreError> {
+        let rows: Vec<_> = addresses.iter().map(|(name, address)| (name.as_str(), address)).collect();
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "UPDATE sources SET address = j.value ->> 1 FROM json_each(?1) j
+             WHERE sources.name = j.value ->> 0 AND address IS NOT j.value ->> 1",
+        )
+        .bind(list(&rows))
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
+    /// Whether something is still known under this name.
+    pub async fn knows(&self, source: &SourceName) -> Result<bool, StoreError> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM sources WHERE name = ?1) OR EXISTS (SELECT 1 FROM ledger WHERE source = ?1)",
+        )
+        .bind(source.as_str().to_owned())
+        .fetch_one(self.readers())
+        .await
+        .map_err(|error| self.fault(error))
+    }
+
+    /// Carries over what is known of `was` to `source`: orders, how far they were read, what overlays say of
+    /// them, when they were asked for, what is ours because of them, and which mappings are settled. Of two
+    /// copies of an order the newer reading stays. One transaction; where nothing is known of `was`, nothing.
+    pub async fn rename_source(&self, was: &SourceName, source: &SourceName, now: Timestamp) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let outcome = rename(&mut transaction, was.as_str(), source, millis(now)).await;
+        self.end(transaction, outcome).await
+    }
+}
+
+/// In the order in which one row may lean on another. `?1` is the key of the old source, `?2` that of the new one.
+///
+/// The pairs of copies are looked for by every statement anew: each leaves the next one what it needs.
+const STEPS: [&str; 17] = [
+    // What was first seen under the old name was first seen then.
+    "UPDATE orders SET seen_at = min(orders.seen_at, old.seen_at),
+         entitled_seen_at = coalesce(min(orders.entitled_seen_at, old.entitled_seen_at), orders.entitled_seen_at,
+                                     old.entitled_seen_at)
+     FROM orders old WHERE old.source = ?1 AND orders.source = ?2 AND orders.id = old.id",
+    "UPDATE orders SET seen_at = min(orders.seen_at, new.seen_at),
+         entitled_seen_at = coalesce(min(orders.entitled_seen_at, new.entitled_seen_at), orders.entitled_seen_at,
+                                     new.entitled_seen_at)
+     FROM orders new WHERE new.source = ?2 AND orders.source = ?1 AND orders.id = new.id",
+    // The copy that is older goes; the old one too where nobody can say.
+    "CREATE TEMP TABLE outdated AS
+     SELECT iif(old.updated_at > new.updated_at, new.key, old.key) AS key
+     FROM orders old JOIN orders new ON new.id = old.id AND new.source = ?2 WHERE old.source = ?1",
+    "DELETE FROM items WHERE order_key IN (SELECT key FROM temp.outdated)",
+    "DELETE FROM checks WHERE order_key IN (SELECT key FROM temp.outdated)",
+    "DELETE FROM orders WHERE key IN (SELECT key FROM temp.outdated)",
+    // Products that both know are one.
+    "UPDATE items SET product = new.key FROM products old JOIN products new ON new.id = old.id AND new.source = ?2
+     WHERE old.source = ?1 AND items.product = old.key",
+    "DELETE FROM products WHERE source = ?1 AND id IN (SELECT id FROM products WHERE source = ?2)",
+    "UPDATE products SET source = ?2 WHERE source = ?1",
+    // What overlays say of an order that was read without them is still to be put on it.
+    "UPDATE marks SET open = 1 WHERE source = ?1 AND EXISTS (
+         SELECT 1 FROM temp.outdated) AND order_id IN (SELECT id FROM orders WHERE source = ?2)",
+    "UPDATE orders SET source = ?2 WHERE source = ?1",
+    "UPDATE OR IGNORE marks SET source = ?2 WHERE source = ?1",
+    "DELETE FROM marks WHERE source = ?1",
+    "UPDATE OR IGNORE cursors SET source = ?2 WHERE source = ?1",
+    "DELETE FROM cursors WHERE source = ?1",
+    "UPDATE sources SET address = coalesce(address, (SELECT address FROM sources WHERE key = ?1)) WHERE key = ?2",
+    "DELETE FROM sources WHERE key = ?1 AND ?2 IS NOT NULL",
+];
+
+async fn rename(connection: &mut SqliteConnection, was: &str, source: &SourceName, now: i64) -> Sql<()> {
+    let old: Option<i64> = sqlx::query_scalar("SELECT key FROM sources WHERE name = ?1")
+        .bind(was.to_owned())
+        .fetch_optional(&mut *connection)
+        .await?;
+    if let Some(old) = old {
+        let new = source_key(connection, source).await?;
+        for step in STEPS {
+            sqlx::query(step).bind(old).bind(new).execute(&mut *connection).await?;
+        }
+        sqlx::query("DROP TABLE temp.outdated").execute(&mut *connection).await?;
+    }
+    sqlx::query("UPDATE ledger SET source = ?2 WHERE source = ?1")
+        .bind(was.to_owned())
+        .bind(source.as_str().to_owned())
+        .execute(&mut *connection)
+        .await?;
+    // A product that counts in one source only is named after it.
+    for statement in [
+        "UPDATE OR IGNORE mappings SET product = ?2 || substr(product, length(?1) + 1)
+         WHERE substr(product, 1, length(?1) + 1) = ?1 || '/'",
+        "DELETE FROM mappings WHERE substr(product, 1, length(?1) + 1) = ?1 || '/' AND ?2 <> ?1",
+        "INSERT INTO renamed (was, source, since) VALUES (?1, ?2, ?3)
+         ON CONFLICT (was) DO UPDATE SET source = excluded.source, since = excluded.since",
+        "UPDATE renamed SET source = ?2 WHERE source = ?1 AND was <> ?2",
+    ] {
+        sqlx::query(statement)
+            .bind(was.to_owned())
+            .bind(source.as_str().to_owned())
+            .bind(now)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}

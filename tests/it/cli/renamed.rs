@@ -1,0 +1,61 @@
+//! A source that the file names otherwise, or no more, as whoever sits at the terminal meets it.
+
+use crate::support::home::Home;
+
+fn quiet() -> (Home, String) {
+    let home = Home::demo();
+    let file = std::fs::read_to_string(home.path("entitlements.yaml")).unwrap();
+    let file = format!("listen: off\n{file}");
+    home.write("entitlements.yaml", &file);
+    (home, file)
+}
+
+/// The file with its one source under another name.
+fn renamed(file: &str, further: &str) -> String {
+    let named = file.replace("  shop:\n", "  store:\n");
+    assert_ne!(named, *file, "the demo's source is not where it was");
+    named.replace("kind: sandbox", &format!("kind: sandbox{further}"))
+}
+
+#[test]
+fn check_and_plan_suggest_was_and_was_keeps_everything() {
+    let (home, file) = quiet();
+    home.entitled(&["check"]).exits(0);
+    assert_eq!(home.files(), ["entitlements.yaml"], "looking for a store makes none");
+    home.entitled(&["run", "--once"]).exits(0);
+    let before = std::fs::read(home.path("entitled.db")).unwrap();
+    home.write("entitlements.yaml", &renamed(&file, ""));
+    home.entitled(&["check"]).exits(0).complains(&[
+        "grants rest on orders of `shop`, which the file no longer has",
+        "`store` is read where `shop` was; if it is the same, write `was: shop` there",
+    ]);
+    let status = home.entitled(&["status"]).exits(0);
+    assert!(status.out.contains("grants rest on orders of `shop`, which the file no longer has"), "{}", status.out);
+
+    home.write("entitlements.yaml", &renamed(&file, "\n    was: shop"));
+    let checked = home.entitled(&["check"]).exits(0);
+    assert!(!checked.err.contains("which the file no longer has"), "{}", checked.err);
+    // A look shows it as if it had been carried over, and writes nothing.
+    let plan = home.entitled(&["plan"]).exits(0);
+    assert!(plan.out.contains("Nothing to do: Logto holds what was paid for."), "{}", plan.out);
+    assert!(std::fs::read(home.path("entitled.db")).unwrap() == before, "a plan has written to the store");
+    home.entitled(&["run", "--once"]).exits(0);
+    let list = home.entitled(&["status"]).exits(0);
+    assert!(!list.out.contains("no longer has") && list.out.contains("13 orders"), "{}", list.out);
+    home.entitled(&["run", "--once"]).exits(0);
+}
+
+#[test]
+fn why_and_the_plan_tell_of_orders_that_the_file_gives_up() {
+    let (home, file) = quiet();
+    home.entitled(&["run", "--once"]).exits(0);
+    let other = renamed(&file, "").replace("kind: sandbox", "kind: file\n    path: orders.yaml");
+    home.write("entitlements.yaml", &other);
+    home.write("orders.yaml", "[]");
+    let plan = home.entitled(&["plan"]).exits(0);
+    assert!(plan.out.contains("which the file no longer has") && plan.out.contains("OverLimit"), "{}", plan.out);
+    let why = home.entitled(&["why", "anna@example.com"]).exits(0);
+    assert!(why.out.contains("of shop, which the file no longer has, is for"), "{}", why.out);
+    let json = home.entitled(&["plan", "-o", "json"]).exits(0);
+    assert!(json.out.contains("\"cause\": \"source_gone\"") && json.out.contains("\"dropped\""), "{}", json.out);
+}
