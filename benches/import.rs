@@ -37,6 +37,7 @@ fn orders(count: u32) -> Vec<Order> {
                 updated_at: Some(paid),
                 ended_at: None,
                 period_end: None,
+                renewal: Default::default(),
             }
         })
         .collect()
@@ -55,7 +56,7 @@ fn catalog() -> Catalog {
         on_partial_refund: Policy::Keep,
         on_dispute: Policy::Keep,
     };
-    Catalog { targets: Vec::new(), products: (0..PRODUCTS).map(rule).collect() }
+    Catalog { targets: Vec::new(), products: (0..PRODUCTS).map(rule).collect(), ..Catalog::default() }
 }
 
 fn now() -> Timestamp {

@@ -44,7 +44,11 @@ fn catalog() -> Catalog {
         on_dispute: Policy::Keep,
     };
     let entry = |at| TargetEntry { target: target(at), name: format!("role role{at:02}"), protected: false };
-    Catalog { targets: (0..TARGETS).map(entry).collect(), products: (0..TARGETS).map(rule).collect() }
+    Catalog {
+        targets: (0..TARGETS).map(entry).collect(),
+        products: (0..TARGETS).map(rule).collect(),
+        ..Catalog::default()
+    }
 }
 
 /// In the order of the store, which is that of arrival. One in twelve was refunded.
@@ -59,6 +63,7 @@ fn purchases() -> Vec<Purchase> {
         standing: if random.u8(..12) == 0 { Standing::Refunded } else { Standing::Paid },
         quantity: 1,
         seen: 0,
+        slack: 0,
     }));
     purchases
 }

@@ -44,7 +44,7 @@ pub(super) fn load(context: &Context) -> Result<(Config, Origin, String), Failur
     let origin = Origin {
         file: file_name(&context.file),
         digest: loaded.config.digest.clone(),
-        commit: config::commit_of(&context.file),
+        commit: config::commit_of(&context.file, &loaded.config.blob, &loaded.config.digest),
     };
     Ok((loaded.config, origin, loaded.text))
 }

@@ -4,6 +4,7 @@
 //! `${file:}` names. It decides nothing; all that can be wrong is found by [`check`].
 #![expect(clippy::disallowed_methods, reason = "the one place that reads the file and the environment")]
 
+mod blob;
 pub mod check;
 mod commit;
 pub mod diagnostic;
@@ -18,8 +19,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
+pub use self::blob::{Blob, EDITED};
 pub use self::check::{Env, Presets, check_text, duration};
-pub use self::commit::commit_of;
+pub use self::commit::{commit_of, head_of};
 pub use self::diagnostic::{Diagnostic, Severity, render};
 pub use self::names::{Unresolved, render_names};
 pub use self::settings::Config;

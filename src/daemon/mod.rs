@@ -92,6 +92,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         pulse,
         publisher,
         triggers,
+        head: None,
         asked: PendingWork::default(),
         rest: Rest::Long,
         started: now,
@@ -127,6 +128,8 @@ struct Daemon {
     asked: PendingWork,
     /// How long the loop rests after this turn.
     rest: Rest,
+    /// The commit that was checked out when the version of the file was last looked up.
+    head: Option<String>,
     /// When the loop began.
     started: Timestamp,
     /// Orders that came in while this runs and whose grants are still to be made, for the time that takes.
@@ -193,6 +196,7 @@ impl Daemon {
                 () = shutdown.wait() => return,
             }
         }
+        self.follow_head();
         let now = clock::now();
         if let Err(error) = self.active.carry_over(&self.store, now).await {
             return Trouble::from(PassError::from(error)).tell(&mut self.publisher, now);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::trouble::{Trouble, trouble};
 use super::{Content, Daemon, If, Reload, Schedule, Watch, presets};
+use crate::config::settings::Config;
 use crate::config::settings::source::SourceKind;
 use crate::pass::active::{ActivateError, ActiveConfig, activate};
 use crate::report::Origin;
@@ -81,8 +82,9 @@ impl Daemon {
         let origin = Origin {
             file: self.active.origin.file.clone(),
             digest: loaded.config.digest.clone(),
-            commit: config::commit_of(&self.file),
+            commit: config::commit_of(&self.file, &loaded.config.blob, &loaded.config.digest),
         };
+        self.head = config::head_of(&self.file);
         self.active = activate(loaded.config, origin, self.simulators.as_ref()).await?;
         let now = clock::now();
         self.unread = self.active.source_names();
@@ -90,6 +92,22 @@ impl Daemon {
         self.watch = Watch::new(watched(&self.file, &self.active), self.watch.known(), self.pulse);
         self.announce();
         Ok(Reloaded::Entered)
+    }
+
+    /// The very bytes that are in force may be committed later, or lie in another commit now. Costs a few reads of
+    /// small files while nothing has moved.
+    pub(super) fn follow_head(&mut self) {
+        let head = config::head_of(&self.file);
+        if head.is_none() || head == self.head {
+            return;
+        }
+        self.head = head;
+        let Config { blob, digest, .. } = &*self.active.config;
+        let commit = config::commit_of(&self.file, blob, digest);
+        if commit.is_some() && commit != self.active.origin.commit {
+            self.active.origin.commit = commit;
+            self.announce();
+        }
     }
 
     fn is_in_force(&self, content: &Content) -> bool {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{AGE, DATE, HeaderMap, RETRY_AFTER};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -109,8 +109,12 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 pub struct Skew(Arc<Lock<Option<SignedDuration>>>);
 
 impl Skew {
-    /// Takes in an answer that has just come. One without a `Date` that can be read says nothing.
+    /// Takes in an answer that has just come. One without a `Date` that can be read says nothing, and neither
+    /// does one with an `Age`: it lay in a cache, and its `Date` is of when it was made.
     pub fn note(&self, headers: &HeaderMap) {
+        if headers.contains_key(AGE) {
+            return;
+        }
         let date = headers.get(DATE).and_then(|value| value.to_str().ok());
         let Some(date) = date.and_then(|text| jiff::fmt::rfc2822::parse(text.trim()).ok()) else { return };
         let ahead = date.timestamp().duration_since(jiff::Timestamp::now());
@@ -153,5 +157,23 @@ impl Pace {
     pub async fn quiet(&self, wait: Duration) {
         let mut next = self.next.lock().await;
         *next = (*next).max(Instant::now() + wait);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_out_of_a_cache_says_nothing_of_a_clock() {
+        let date = "Mon, 01 Jan 2024 00:00:00 GMT".parse().unwrap();
+        let skew = Skew::default();
+        let mut headers = HeaderMap::from_iter([(DATE, date)]);
+        headers.insert(AGE, "86400".parse().unwrap());
+        skew.note(&headers);
+        assert_eq!(skew.last(), None);
+        headers.remove(AGE);
+        skew.note(&headers);
+        assert!(skew.last().is_some_and(|ahead| ahead.as_hours() < -24));
     }
 }

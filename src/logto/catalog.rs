@@ -95,7 +95,7 @@ pub async fn resolve(reader: &Reader, products: &[Product], protect: &Protect) -
     problems.sort();
 
     let targets = told_apart(named.into_values().collect());
-    let mut catalog = Catalog { targets, products: Vec::new() };
+    let mut catalog = Catalog { targets, ..Catalog::default() };
     for (product, targets) in products.iter().zip(wanted) {
         let ix = |target: &Target| -> TargetIx { catalog.find(target).expect("every wanted target was named above") };
         let entitlements: Vec<Entitlement> = targets

@@ -109,6 +109,7 @@ mod tests {
             updated_at: None,
             ended_at: None,
             period_end: None,
+            renewal: Default::default(),
         };
         let adjustments: Vec<Override> =
             adjustments.iter().map(|standing| Override { standing: *standing, ended_at: None }).collect();
@@ -152,6 +153,7 @@ mod tests {
             updated_at: None,
             ended_at: None,
             period_end: None,
+            renewal: Default::default(),
         };
         apply_overrides(&mut order, &[Override { standing: Standing::Disputed, ended_at: None }]);
         let standings: Vec<Standing> = order.items.iter().map(|item| order.standing_of(item)).collect();

@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::UserId;
 
-/// An email address, trimmed and lower-cased: Logto compares addresses without regard to case,
-/// and payment APIs keep whatever the buyer typed.
+/// An email address, trimmed, its ASCII letters in lower case: Logto compares addresses without regard to
+/// case, and payment APIs keep whatever the buyer typed.
+///
+/// No other letter is folded. `mi\u{212a}e@` (with a KELVIN SIGN) is in lower case what `mike@` is, and is
+/// somebody else's mailbox: who may open an account with the one must not get what the other paid for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Email(Box<str>);
@@ -18,7 +21,7 @@ impl Email {
         let text = text.trim();
         let (local, domain) = text.rsplit_once('@')?;
         (!local.is_empty() && !domain.is_empty() && !text.contains(char::is_whitespace))
-            .then(|| Self(text.to_lowercase().into()))
+            .then(|| Self(text.to_ascii_lowercase().into()))
     }
 
     /// The normalised address.

@@ -1,5 +1,7 @@
 //! The catalog with every name resolved to its id: product -> targets, and the policy of each product.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 
 use super::{ProductId, ProductIx, SourceName, Standing, Target, TargetIx};
@@ -12,6 +14,8 @@ pub struct Catalog {
     /// Every product that this pass can name: first those of the file, then those that only the ledger
     /// still knows, which have no entitlements.
     pub products: Vec<Rule>,
+    /// By source, how long a subscription that goes on outlasts its paid period, in seconds.
+    pub slack: BTreeMap<SourceName, u32>,
 }
 
 impl Catalog {
@@ -184,4 +188,14 @@ pub enum Policy {
     Keep,
     /// It is taken back.
     Revoke,
+}
+
+/// What of that which Logto holds already an order makes ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Adopt {
+    /// What no pass had seen when the order was paid: another writer made it for that order.
+    #[default]
+    Explained,
+    /// Nothing. Only a person adopts.
+    Never,
 }

@@ -16,14 +16,14 @@ pub mod users;
 
 pub use adjustments::{Adjustment, Override, apply_overrides};
 pub use buyer::{Buyer, Email, Resolution};
-pub use catalog::{Catalog, Entitlement, Policy, Rule, TargetEntry, Verdict};
+pub use catalog::{Adopt, Catalog, Entitlement, Policy, Rule, TargetEntry, Verdict};
 pub use health::State;
 pub use ids::{
     OrderId, OrderKey, OrganizationId, OrganizationRoleId, ProductId, ProductIx, RoleId, RunId, SourceName, TargetIx,
     UserId, UserIx,
 };
 pub use odd::{Odd, OddPart, Oddity, ReadOrder};
-pub use order::{Item, Order, Recheck, Standing};
+pub use order::{Item, Order, Recheck, Renewal, Standing};
 pub use policy::{Limit, Limits, Protect, Prune};
 pub use purchase::Purchase;
 pub use target::{Grant, Ownership, Target, TargetKind, Verb};

@@ -94,6 +94,26 @@ pub struct Order {
     pub ended_at: Option<Timestamp>,
     /// Of a subscription: until when it is paid. A renewal moves it.
     pub period_end: Option<Timestamp>,
+    /// Of a subscription: whether a renewal is to be expected.
+    #[serde(default, skip_serializing_if = "Renewal::is_expected")]
+    pub renewal: Renewal,
+}
+
+/// Whether a subscription goes on when its paid period ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Renewal {
+    /// The payment API calls it active, or says nothing else. The news of the renewal may be late.
+    #[default]
+    Expected,
+    /// It was cancelled, paused or not paid: it ends with its period.
+    Off,
+}
+
+impl Renewal {
+    fn is_expected(&self) -> bool {
+        *self == Self::Expected
+    }
 }
 
 impl Order {

@@ -44,9 +44,9 @@ pub struct Protect {
 
 impl Protect {
     /// Whether an address is protected: equal to one of `emails`, or matched by one with `*` (any run of
-    /// characters, also an empty one). Case does not count.
+    /// characters, also an empty one). The case of ASCII letters does not count, as in an [`Email`].
     pub fn covers(&self, email: &Email) -> bool {
-        self.emails.iter().any(|pattern| matches(&pattern.trim().to_lowercase(), email.as_str()))
+        self.emails.iter().any(|pattern| matches(&pattern.trim().to_ascii_lowercase(), email.as_str()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{OrderKey, ProductIx, Standing, UserIx};
 
-/// One product of one order of one resolved user: 24 bytes, so that a million of them are 23 MiB.
+/// One product of one order of one resolved user: 32 bytes, so that a million of them are 31 MiB.
 ///
 /// Times are whole seconds since 1970 (UTC). Sorts by user, product and time, which is the order in which
 /// purchases extend each other.
@@ -24,4 +24,7 @@ pub struct Purchase {
     /// When the store first saw this order entitle, in seconds since 1970. What was seen before a
     /// mapping was written is granted because of the commit, and counts against `config_grants`.
     pub seen: u32,
+    /// Of a subscription whose renewal is to be expected: how long after its period it still entitles, in
+    /// seconds, since that news may be late. Else zero.
+    pub slack: u32,
 }

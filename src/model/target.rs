@@ -129,4 +129,6 @@ pub enum Verb {
     Revoke,
     /// Write down as ours; nothing changes in Logto.
     Adopt,
+    /// Write down as ours no more; nothing changes in Logto.
+    Release,
 }

@@ -121,7 +121,8 @@ pub async fn activate(
     if !resolved.problems.is_empty() {
         return Err(ActivateError::Names { file: origin.file, problems: resolved.problems });
     }
-    let (config, catalog) = (Arc::new(config), Arc::new(resolved.catalog));
+    let catalog = with_slack(resolved.catalog, &config);
+    let (config, catalog) = (Arc::new(config), Arc::new(catalog));
     let simulators = simulators.filter(|_| needs_simulators(&config)).cloned();
     Ok(ActiveConfig { config, origin, client, reader, catalog, simulators, sources })
 }
@@ -132,7 +133,7 @@ impl ActiveConfig {
     pub async fn refresh(&mut self) -> Result<(), LogtoError> {
         let resolved = logto::resolve(&self.reader, &self.config.products, &self.config.protect).await?;
         if resolved.problems.is_empty() {
-            self.catalog = Arc::new(resolved.catalog);
+            self.catalog = Arc::new(with_slack(resolved.catalog, &self.config));
         }
         for problem in resolved.problems {
             let hint = problem.hint.unwrap_or_default();
@@ -160,6 +161,14 @@ impl ActiveConfig {
     pub fn source_names(&self) -> BTreeSet<SourceName> {
         self.sources.iter().map(|source| source.name().clone()).collect()
     }
+}
+
+/// What the sources of the file add to the catalog.
+fn with_slack(catalog: Catalog, config: &Config) -> Catalog {
+    let of = |source: &SourceSettings| {
+        (source.name.clone(), u32::try_from(source.slack.as_secs().max(0)).unwrap_or(u32::MAX))
+    };
+    Catalog { slack: config.sources.iter().map(of).collect(), ..catalog }
 }
 
 /// A source, ready to be read: at its own address, or at that of the simulated shop.

@@ -20,7 +20,7 @@ use crate::planner::{Action, Cause, Verb};
 use crate::report::run::{ActionOutcome, ActionResult, RunReport};
 use crate::shutdown::Shutdown;
 use crate::store;
-use crate::store::{LedgerRow, Store, StoreError};
+use crate::store::{End, LedgerRow, Store, StoreError};
 
 /// What carrying out needs: this is the only place that can write to Logto.
 #[derive(Clone, Copy)]
@@ -49,6 +49,9 @@ pub async fn apply(
     let adopt: Vec<LedgerRow> = adoptions(planned, executor.run, executor.now);
     executor.store.journal_adoptions(executor.run, &adopt).await?;
     report.adopted = adopt.len() as u64;
+    let release: Vec<End> = released(planned);
+    executor.store.let_go(executor.run, &release, executor.now).await?;
+    report.released = release.len() as u64;
     let forget: Vec<Grant> = forgotten(planned);
     executor.store.forget(executor.run, &forget, "neither wanted nor held any more", executor.now).await?;
 
@@ -105,7 +108,7 @@ async fn carry_out(
             }
             Ok(came)
         }
-        Verb::Adopt => Ok(vec![ActionOutcome::AlreadySo; batch.len()]),
+        Verb::Adopt | Verb::Release => Ok(vec![ActionOutcome::AlreadySo; batch.len()]),
     }
 }
 
@@ -178,13 +181,32 @@ async fn revoke(
         Outcome::Failed(error) => return Ok(ActionOutcome::Failed(error.to_string())),
     };
     let because = planned.view.changes[number].because.clone();
-    executor.store.journal_revocations(executor.run, &[(grant, because)], executor.now).await?;
+    executor.store.journal_ends(executor.run, &[end(planned, action, because)], executor.now).await?;
     Ok(came)
 }
 
 /// What `sight` adopts, as the ledger writes it down.
 pub fn adoptions(planned: &PlannedPass, run: &RunId, now: Timestamp) -> Vec<LedgerRow> {
     planned.plan.adopt.iter().filter_map(|action| row(planned, action, run, now)).collect()
+}
+
+/// What `sight` gives up without taking it from anybody, each for a reason.
+fn released(planned: &PlannedPass) -> Vec<End> {
+    let reasons = planned.view.releases.iter().map(|change| change.because.clone());
+    planned.plan.release.iter().zip(reasons).map(|(action, because)| end(planned, action, because)).collect()
+}
+
+/// What ends a grant, as the trail keeps it.
+fn end(planned: &PlannedPass, action: &Action, because: String) -> End {
+    let order = action.why.order.and_then(|order| planned.orders.get(&order));
+    End {
+        grant: planned.grant(action.target, action.user),
+        because,
+        order: order.map(|order| (order.source.clone(), order.id.clone())),
+        product: action.why.product.map(|product| planned.catalog.rule(product).product.clone()),
+        line: (action.why.line > 0).then_some(action.why.line),
+        commit: planned.view.config.version().to_owned(),
+    }
 }
 
 /// What of the ledger nobody holds and nothing wants.

@@ -7,15 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::observe::Observed;
+use super::snapshot::Noted;
 use super::snapshot::Snapshot;
 use super::{PassContext, PassError};
 use crate::logto::LogtoError;
 use crate::model::users::UserIndex;
 use crate::model::{Catalog, Grant, OrderKey, RunId, SourceName, TargetIx, UserId, UserIx};
-use crate::planner::approval::held_sets;
+use crate::planner::approval::{Lifts, held_sets};
 use crate::planner::desired::Desired;
 use crate::planner::input::{Actual, PlanConstraints};
-use crate::planner::{Plan, Verb};
+use crate::planner::{Hold, Plan, Verb, Whose};
 use crate::report::{Dropped, Names, OrderName, PlanDocument, Waiting, view};
 use crate::source::Source;
 use crate::store::{KnownSource, Store, StoreError, StoredBuyer};
@@ -37,6 +38,8 @@ pub struct PlannedPass {
     pub troubles: Vec<(String, LogtoError)>,
     /// The next instant at which an entitlement or a grace ends by itself.
     pub next_change: Option<Timestamp>,
+    /// What the next pass must know of grants that are not ours.
+    pub noted: Noted,
     /// Held sets that somebody let through and that are part of the plan now, by digest.
     pub approvals: Vec<String>,
     /// When it looked.
@@ -75,9 +78,11 @@ impl PassDraft {
         let names = self.names(context, undoes).await?;
         let Self { snapshot, plan, wanted, actual, observed, approvals, calls_before, .. } = self;
         let view = view(&plan, &snapshot.catalog, &actual, &names, waiting, wanted.unknown, context.origin.clone());
+        let noted = snapshot.noted(&actual, &observed, &plan);
         Ok(PlannedPass {
             plan,
             view,
+            noted,
             user_index: snapshot.user_index,
             orders: names.orders,
             troubles: observed.troubles,
@@ -133,7 +138,7 @@ pub(crate) async fn gated(
     snapshot: &Snapshot,
     constraints: &mut PlanConstraints,
     planner: impl Fn(&PlanConstraints) -> Plan,
-) -> Result<(Plan, Vec<String>), PassError> {
+) -> Result<(Plan, Approved), PassError> {
     let mut planned = planner(constraints);
     let shielded = shielded(context, snapshot, &planned).await?;
     if !shielded.is_empty() {
@@ -141,24 +146,38 @@ pub(crate) async fn gated(
         constraints.protect(shielded);
         planned = planner(constraints);
     }
-    let approved = approved(context, snapshot, &planned).await?;
-    if !approved.is_empty() {
-        constraints.approved = approved.values().flatten().copied().collect();
-        planned = planner(constraints);
-    }
-    Ok((planned, approved.into_keys().collect()))
-}
-
-/// The held sets of a plan that somebody has let through, by digest.
-async fn approved(
-    context: PassContext<'_>,
-    snapshot: &Snapshot,
-    plan: &Plan,
-) -> Result<BTreeMap<String, Vec<(Verb, TargetIx, UserIx)>>, StoreError> {
     let open: BTreeSet<String> =
         context.store.open_approvals(context.now).await?.into_iter().map(|approval| approval.digest).collect();
-    let sets = held_sets(plan, &snapshot.catalog, snapshot.user_index.ids()).into_iter();
-    Ok(sets.filter(|set| open.contains(&set.digest)).map(|set| (set.digest, set.cells)).collect())
+    let mut approved = Approved::new();
+    // What one approval lets through may be held for another reason, of which another approval speaks.
+    loop {
+        let sets = held_sets(&planned, &snapshot.catalog, snapshot.user_index.ids());
+        let known = approved.len();
+        for set in sets.into_iter().filter(|set| open.contains(&set.digest)) {
+            match set.lifts {
+                Lifts::Amount => constraints.approved.extend(&set.cells),
+                Lifts::Clock => {
+                    constraints.clock_approved.extend(set.cells.iter().map(|(_, target, user)| (*target, *user)))
+                }
+            }
+            approved.insert(set.digest, set.cells);
+        }
+        if approved.len() == known {
+            return Ok((planned, approved));
+        }
+        planned = planner(constraints);
+    }
+}
+
+/// The held sets that somebody has let through, by digest.
+pub(crate) type Approved = BTreeMap<String, Vec<(Verb, TargetIx, UserIx)>>;
+
+/// Those of them that a plan makes use of. What is held for another reason as well leaves its approval open.
+pub(crate) fn used(approved: Approved, plan: &Plan) -> Vec<String> {
+    let acts: BTreeSet<(Verb, TargetIx, UserIx)> =
+        plan.actions.iter().map(|action| (action.verb, action.target, action.user)).collect();
+    let used = approved.into_iter().filter(|(_, cells)| cells.iter().any(|cell| acts.contains(cell)));
+    used.map(|(digest, _)| digest).collect()
 }
 
 /// Those from whom something would be taken and who have a protected address in Logto: who bought with
@@ -179,8 +198,22 @@ async fn shielded(context: PassContext<'_>, snapshot: &Snapshot, plan: &Plan) ->
 
 async fn order_names(store: &Store, plan: &Plan) -> Result<BTreeMap<OrderKey, OrderName>, PassError> {
     let held = plan.held.iter().map(|held| &held.action);
-    let keys: BTreeSet<OrderKey> =
-        plan.actions.iter().chain(&plan.adopt).chain(held).filter_map(|action| action.why.order).collect();
+    let clocks = plan.held.iter().filter_map(|held| match held.hold {
+        Hold::ClockDoubtful(off) => match off.whose {
+            Whose::SourceOf(order) => Some(order),
+            Whose::Logto => None,
+        },
+        _ => None,
+    });
+    let keys: BTreeSet<OrderKey> = plan
+        .actions
+        .iter()
+        .chain(&plan.adopt)
+        .chain(&plan.release)
+        .chain(held)
+        .filter_map(|action| action.why.order)
+        .chain(clocks)
+        .collect();
     let keys: Vec<OrderKey> = keys.into_iter().collect();
     let orders = store.stored_orders(&keys).await?;
     Ok(orders.into_iter().map(|one| (one.key, OrderName { source: one.source, id: one.order.id })).collect())

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::{PassContext, PassDraft, PassError, PassScope, buyers, observe_and_plan};
 use crate::model::{Email, OrderKey, ProductIx, TargetIx, UserId, UserIx, Verb};
 use crate::planner::desired::{desired, statements};
@@ -215,6 +217,14 @@ async fn told(
         .filter(|grant| Some(&grant.user) == user.as_ref())
         .filter_map(|grant| snapshot.catalog.find(&grant.target))
         .collect();
+    let users: Vec<UserId> = user.iter().cloned().collect();
+    let foreign: BTreeMap<TargetIx, Timestamp> = context
+        .store
+        .foreign(Some(&users))
+        .await?
+        .into_iter()
+        .filter_map(|one| Some((snapshot.catalog.find(&one.grant.target)?, one.first_seen)))
+        .collect();
     let (orders_now, gone): (Vec<StoredOrder>, Vec<StoredOrder>) =
         orders.iter().cloned().partition(|order| context.names(&order.source));
     let dropped = idle(&gone, |_, _| false);
@@ -242,6 +252,8 @@ async fn told(
         orders: &paid,
         ours: &ours,
         released: &released,
+        foreign: &foreign,
+        adopt: context.config.adopt,
         waiting,
         emails,
         idle,

@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::explain::mine;
-use super::snapshot::{product_ix, widen};
+use super::snapshot::{first_paid, product_ix, widen};
 use super::{PassContext, PassError, PassScope, buyers, observe};
 use crate::logto::name_forgotten;
 use crate::model::users::UserIndex;
-use crate::model::{Catalog, OrderKey, Target, TargetIx, UserId, UserIx};
+use crate::model::{Adopt, Catalog, OrderKey, Target, TargetIx, UserId, UserIx};
 use crate::planner::desired::{State, desired};
 use crate::report::{Holder, Holders, Owner, messages};
 use crate::store::{BuyerKey, LedgerRow, Scope, StoredBuyer};
@@ -25,7 +25,7 @@ pub async fn who_has(context: PassContext<'_>, target: &Target) -> Result<Option
     name_forgotten(context.reader, forgotten, &context.config.protect).await?;
     let Some(ix) = catalog.find(target) else { return Ok(None) };
     let entry = catalog.target(ix);
-    let alone = Catalog { targets: vec![entry.clone()], products: Vec::new() };
+    let alone = Catalog { targets: vec![entry.clone()], ..Catalog::default() };
     let mut observed = observe::walk(context.reader, &alone, context.progress).await?;
     if let Some((_, error)) = observed.troubles.pop() {
         return Err(error.into());
@@ -66,7 +66,8 @@ pub async fn who_has(context: PassContext<'_>, target: &Target) -> Result<Option
             emails: emails.get(user).into_iter().flatten().cloned().collect(),
             owner,
             ours,
-            explained_by: explained.get(user).filter(|_| owner == Owner::Foreign).cloned(),
+            explained_by: explained.get(user).filter(|one| owner == Owner::Foreign && one.1).map(|one| one.0.clone()),
+            paid_by: explained.get(user).filter(|one| owner == Owner::Foreign && !one.1).map(|one| one.0.clone()),
         }
     };
     let missing = ours.keys().filter(|user| seen.asked.contains(**user) && !seen.holders.contains(**user));
@@ -82,14 +83,14 @@ pub async fn who_has(context: PassContext<'_>, target: &Target) -> Result<Option
     }))
 }
 
-/// Of users whose grant is not ours, the order that entitles to it now.
+/// Of users whose grant is not ours, the order that entitles to it now, and whether a pass adopts it for that.
 async fn explained(
     context: PassContext<'_>,
     catalog: &Catalog,
     target: TargetIx,
     buyers: &[StoredBuyer],
     users: &[&UserId],
-) -> Result<BTreeMap<UserId, String>, PassError> {
+) -> Result<BTreeMap<UserId, (String, bool)>, PassError> {
     let user_index: UserIndex = users.iter().map(|user| (*user).clone()).collect();
     let ranks: BTreeMap<BuyerKey, UserIx> =
         buyers.iter().filter_map(|one| Some((one.key, user_index.ix(one.user()?)?))).collect();
@@ -106,5 +107,20 @@ async fn explained(
         .iter()
         .map(|one| (one.key, format!("{} of {}", clean(one.order.id.as_str()), clean(one.source.as_str()))))
         .collect();
-    Ok(by_order.into_iter().filter_map(|(order, user)| Some((user.clone(), names.get(&order)?.clone()))).collect())
+    let paid = first_paid(context, catalog, &mut purchases).await?;
+    let seen: BTreeMap<UserId, i64> = context
+        .store
+        .foreign(None)
+        .await?
+        .into_iter()
+        .filter(|one| one.grant.target == catalog.target(target).target)
+        .map(|one| (one.grant.user, one.first_seen.as_millisecond()))
+        .collect();
+    let adopts = |user: &UserId| {
+        let paid = user_index.ix(user).and_then(|user| paid.get(&(target, user)));
+        let before = seen.get(user).is_some_and(|seen| paid.is_none_or(|paid| seen < paid));
+        context.config.adopt == Adopt::Explained && !before
+    };
+    let one = |(order, user): (OrderKey, &UserId)| Some((user.clone(), (names.get(&order)?.clone(), adopts(user))));
+    Ok(by_order.into_iter().filter_map(one).collect())
 }

@@ -20,6 +20,7 @@ pub mod holders;
 pub mod ingest;
 pub mod observe;
 pub mod rebuild;
+mod skew;
 pub mod snapshot;
 pub mod undo;
 mod waiting;
@@ -40,12 +41,12 @@ use crate::shutdown::Shutdown;
 use crate::store::{BuyerKey, Outcome, Run, RunEnd, RunKind, Scope, Store, StoreError, StoredBuyer};
 use active::ActiveConfig;
 use apply::{Executor, apply};
-use snapshot::{Snapshot, owners, widen};
+use snapshot::{Noted, Snapshot, owners, widen};
 use waiting::waiting;
 
 pub use context::{PassContext, PassError, PassScope};
 pub use draft::PlannedPass;
-pub(crate) use draft::{PassDraft, gated};
+pub(crate) use draft::{PassDraft, gated, used};
 
 impl PassContext<'_> {
     /// Whether the file names a source.
@@ -69,6 +70,7 @@ pub(crate) async fn observe_and_plan(
     also: &BTreeSet<UserId>,
 ) -> Result<PassDraft, PassError> {
     let calls_before = context.reader.calls();
+    let began = skew::Executor::now();
     let buyers = buyers(context, span).await?;
     // What an order gave before may be somebody else's than whose the order is now.
     let owners = owners(context, span).await?;
@@ -93,6 +95,8 @@ pub(crate) async fn observe_and_plan(
     let mut constraints = snapshot.constraints(context, &buyers).await?;
     constraints.turned = snapshot.turned(context, &wanted).await?;
     let mut actual = snapshot.actual(&observed);
+    snapshot.mind_foreign(context, &wanted, &actual, &mut constraints).await?;
+    constraints.clock = skew::judge(context, &wanted, began).await?;
     let planner = |constraints: &PlanConstraints| plan(snapshot.input(&wanted, &actual, constraints));
     let (mut planned, approvals) = gated(context, &snapshot, &mut constraints, planner).await?;
     if matches!(span, PassScope::Quick(_)) && planned.takes() && has_found(context).await? {
@@ -107,8 +111,11 @@ pub(crate) async fn observe_and_plan(
         wanted = snapshot.desired(context).await?;
         constraints.turned = snapshot.turned(context, &wanted).await?;
         actual = snapshot.actual(&observed);
+        snapshot.mind_foreign(context, &wanted, &actual, &mut constraints).await?;
+        constraints.clock = skew::judge(context, &wanted, began).await?;
         planned = plan(snapshot.input(&wanted, &actual, &constraints));
     }
+    let approvals = used(approvals, &planned);
     Ok(PassDraft { snapshot, plan: planned, wanted, actual, observed, buyers, approvals, calls_before })
 }
 
@@ -211,6 +218,11 @@ pub async fn execute_pass(
     // As of the look, which may be a while ago: an order that it saw is not older than a mapping that it saw.
     store.note_mappings(&mappings, planned.at).await?;
 
+    if kind == RunKind::Full {
+        let names = planned.catalog.targets.iter().map(|entry| (entry.target.key(), entry.name.as_str()));
+        store.note_target_names(&names.collect::<Vec<_>>()).await?;
+    }
+
     // Used up before anything is done: an approval is good for once, also for a pass that is killed.
     store.use_approvals(&run, &planned.approvals, now).await?;
 
@@ -218,6 +230,9 @@ pub async fn execute_pass(
     let executor = Executor { writer, store, run: &run, batch, at_once: concurrency, now };
     let mut report = apply(executor, planned, shutdown).await?;
     lose_sight_of(store, &report, now).await?;
+    let Noted { seen, gone, lost } = &planned.noted;
+    store.note_foreign(seen, gone, planned.at).await?;
+    store.note_lost(lost, planned.at).await?;
 
     let whole = planned.troubles.is_empty() && report.stopped == 0;
     if kind == RunKind::Full && whole {

@@ -2,6 +2,7 @@
 //!
 //! Reads the store; asks neither Logto nor a payment API, and writes nothing.
 
+mod foreign;
 mod turned;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -21,6 +22,10 @@ use crate::report::FreezeView;
 use crate::store;
 use crate::store::{BuyerKey, FreezeScope, LedgerRow, ProductKey, Scope, StoreError, StoredBuyer};
 use crate::text::clean;
+use foreign::ByHand;
+
+pub use foreign::Noted;
+pub(crate) use foreign::first_paid;
 
 pub(crate) use turned::owners;
 
@@ -68,6 +73,7 @@ pub struct Snapshot {
     /// The product of each product row of the store.
     pub product_ix: HashMap<ProductKey, ProductIx>,
     user_ix: HashMap<BuyerKey, UserIx>,
+    by_hand: ByHand,
     /// What is stopped: by whom, why, and until when.
     pub freeze: Option<FreezeView>,
 }
@@ -109,8 +115,9 @@ impl Snapshot {
             PassScope::Quick(_) => Scope::Buyers(buyers.iter().map(|buyer| buyer.key).collect()),
         };
         drop(by_name);
+        let by_hand = ByHand::read(context, span, user_index.ids(), ledger).await?;
         let freeze = context.store.frozen(context.now).await?.map(freeze_view);
-        Ok(Self { catalog, user_index, age, ledger_view, dropped, rules, scope, product_ix, user_ix, freeze })
+        Ok(Self { catalog, user_index, age, ledger_view, dropped, rules, scope, product_ix, user_ix, by_hand, freeze })
     }
 
     /// What should be, by the orders that the store has now.
@@ -153,6 +160,7 @@ impl Snapshot {
             let entitled = desired.targets[ix.at()].iter().filter(|claim| lossy && claim.state == State::Entitled);
             let unseen: BTreeSet<UserId> = owned
                 .chain(entitled.map(|claim| claim.user))
+                .chain(self.unseen_foreign(desired, ix, seen))
                 .map(|user| self.user_index.id(user))
                 .filter(|user| readable && !seen.holders.contains(*user) && !seen.asked.contains(*user))
                 .cloned()
@@ -217,8 +225,11 @@ impl Snapshot {
 
     /// Grants as places in this pass. What it does not speak of is left out.
     fn cells(&self, grants: &[Grant]) -> BTreeSet<(TargetIx, UserIx)> {
-        let cell = |grant: &Grant| Some((self.catalog.find(&grant.target)?, self.user_index.ix(&grant.user)?));
-        grants.iter().filter_map(cell).collect()
+        grants.iter().filter_map(|grant| self.cell(grant)).collect()
+    }
+
+    fn cell(&self, grant: &Grant) -> Option<(TargetIx, UserIx)> {
+        Some((self.catalog.find(&grant.target)?, self.user_index.ix(&grant.user)?))
     }
 
     /// The addresses that orders gave.

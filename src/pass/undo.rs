@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::snapshot::{Snapshot, widen};
-use super::{PassContext, PassDraft, PassError, PassScope, PlannedPass, buyers, gated, observe};
+use super::{PassContext, PassDraft, PassError, PassScope, PlannedPass, buyers, gated, observe, used};
 use crate::logto::name_forgotten;
 use crate::model::users::UserIndex;
 use crate::model::{Catalog, Grant, Ownership, ProductIx, RunId, TargetIx, UserId, Verb};
@@ -64,6 +64,7 @@ pub async fn plan_undo(context: PassContext<'_>, run: &RunId) -> Result<UndoPlan
     }
     let planner = |constraints: &PlanConstraints| undo(snapshot.input(&wanted, &actual, constraints), &inverses);
     let (plan, approvals) = gated(context, &snapshot, &mut constraints, planner).await?;
+    let approvals = used(approvals, &plan);
     let seen = PassDraft { snapshot, plan, wanted, actual, observed, buyers, approvals, calls_before };
     Ok(UndoPlan { planned: seen.planned(context, Vec::new(), Some(run.clone())).await?, lost, changed: turned.len() })
 }

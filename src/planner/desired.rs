@@ -185,6 +185,11 @@ fn state<'a>(purchases: &'a [Purchase], rule: &'a Rule, now: i64) -> impl Iterat
             Verdict::Undecided => Some((State::Undecided, FOREVER)),
             Verdict::Ends => Some(ending(how(purchase.standing), purchase.at, grace, now)),
             Verdict::Lasts if now < purchase.at => Some((State::Entitled, purchase.at)),
+            // The payment API calls it active and the period is over: its renewal is on the way. The grace runs
+            // from the end of the period all the same, and the later of the two counts.
+            Verdict::Lasts if now < purchase.at.saturating_add(i64::from(purchase.slack)) => {
+                Some((State::Entitled, purchase.at.saturating_add(i64::from(purchase.slack))))
+            }
             Verdict::Lasts => Some(ending(Ending::Lapsed, purchase.at, grace, now)),
             Verdict::Entitles => {
                 // Purchases extend each other end to end; a gap between two is not given back.

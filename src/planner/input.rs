@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Limits, OrderKey, Ownership, ProductIx, Prune, Recheck, TargetIx, UserIx, Verb};
+use crate::model::{Adopt, Limits, OrderKey, Ownership, ProductIx, Prune, Recheck, TargetIx, UserIx, Verb};
 
 /// Every grant on a managed target that Logto holds, by target, in the order of the catalog's targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -151,12 +151,44 @@ pub struct PlanConstraints {
     pub flapping: BTreeSet<(TargetIx, UserIx)>,
     /// Grants that somebody has taken out of our hands: never adopted again.
     pub released: BTreeSet<(TargetIx, UserIx)>,
+    /// Whether what is held already becomes ours where an order explains it.
+    pub adopt: Adopt,
+    /// Grants that were seen before any of the orders that entitle to them now was paid: none of those orders
+    /// can be why they were made.
+    pub foreign: BTreeSet<(TargetIx, UserIx)>,
+    /// Grants of ours that were there already when a commit made an order explain them.
+    pub adopted_by_commit: BTreeSet<(TargetIx, UserIx)>,
+    /// Grants of ours that were seen to be gone, were not made again by us, and are held once more.
+    pub given_again: BTreeSet<(TargetIx, UserIx)>,
     /// What came of reading the orders behind revocations again.
     pub rechecks: BTreeMap<OrderKey, Recheck>,
     /// Grants of ours whose order says something else now than when they were made.
     pub turned: BTreeMap<(TargetIx, UserIx), Turn>,
     /// Whether a full pass has settled what this version of the program sees otherwise than the one before.
     pub rules: Rules,
+    /// Whether the time of the pass is to be believed.
+    pub clock: Clock,
+    /// Revocations that somebody let through although the clock is not to be believed.
+    pub clock_approved: BTreeSet<(TargetIx, UserIx)>,
+}
+
+/// How far the clock of the pass is off those of the servers, where that is too far to take anything by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// Off Logto's: this decides for all. In seconds, positive where ours is ahead.
+    pub logto: Option<i64>,
+    /// Off those of the sources that these orders are from: it decides for them.
+    pub orders: BTreeMap<OrderKey, i64>,
+}
+
+impl Clock {
+    /// Two clocks that are further apart than this cannot both be right, in seconds.
+    pub const TOLERANCE: i64 = 300;
+
+    /// Whether so many seconds are too many.
+    pub fn is_off(seconds: i64) -> bool {
+        seconds.unsigned_abs() > Self::TOLERANCE.unsigned_abs()
+    }
 }
 
 impl PlanConstraints {
@@ -173,9 +205,15 @@ impl PlanConstraints {
             approved: BTreeSet::new(),
             flapping: BTreeSet::new(),
             released: BTreeSet::new(),
+            adopt: Adopt::default(),
+            foreign: BTreeSet::new(),
+            adopted_by_commit: BTreeSet::new(),
+            given_again: BTreeSet::new(),
             rechecks: BTreeMap::new(),
             turned: BTreeMap::new(),
             rules: Rules::Settled,
+            clock: Clock::default(),
+            clock_approved: BTreeSet::new(),
         }
     }
 

@@ -19,7 +19,7 @@ pub mod limits;
 mod plan;
 mod undo;
 
-use crate::model::{Catalog, ProductIx, Prune, TargetIx, UserIx};
+use crate::model::{Adopt, Catalog, ProductIx, Prune, TargetIx, UserIx};
 use desired::{Claim, Desired, Ending, Origin, State};
 use gates::{keep_ties, limit_grants, limit_revocations, need_membership, prove};
 use input::{
@@ -27,7 +27,7 @@ use input::{
 };
 
 pub use crate::model::Verb;
-pub use plan::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, TargetTally, Verify, Why};
+pub use plan::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Off, Plan, TargetTally, Verify, Whose, Why};
 pub use undo::{Inverse, undo};
 
 /// Everything the planner looks at.
@@ -59,8 +59,13 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
                 Decision::Rest => {}
                 Decision::Keep => tally.kept += 1,
                 Decision::Foreign => tally.foreign += 1,
+                Decision::PaidForeign => tally.foreign_paid += 1,
                 Decision::Grant(why) => grants.push(Action { verb: Verb::Grant, target, user: row.user, why }),
                 Decision::Adopt(why) => plan.adopt.push(Action { verb: Verb::Adopt, target, user: row.user, why }),
+                Decision::Release(why) => {
+                    tally.foreign += 1;
+                    plan.release.push(Action { verb: Verb::Release, target, user: row.user, why });
+                }
                 Decision::Revoke(why) => revocations.push(Action { verb: Verb::Revoke, target, user: row.user, why }),
                 Decision::Forget => plan.forget.push((target, row.user)),
                 Decision::Hold(verb, why, hold) => {
@@ -123,8 +128,12 @@ enum Decision {
     /// Not entitled, and left alone for now.
     Keep,
     Foreign,
+    /// Not ours, and paid for by now.
+    PaidForeign,
     Grant(Why),
     Adopt(Why),
+    /// Ours no more, and whoever holds it keeps it.
+    Release(Why),
     Revoke(Why),
     Forget,
     Hold(Verb, Why, Hold),
@@ -136,9 +145,15 @@ fn decide(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {
     let state = row.claim.map(|claim| claim.state);
     let cell = (target, row.user);
     match (state, presence, row.owned) {
+        (_, Presence::Held, Some(owned))
+            if input.constraints.given_again.contains(&cell) && stays(input, target, state) =>
+        {
+            Decision::Release(released(input, target, owned, Cause::GivenAgain))
+        }
         (Some(State::Entitled), Presence::Held, Some(_)) => Decision::Rest,
         // Somebody has said that it is not ours to manage, and it is as it should be.
         (Some(State::Entitled), Presence::Held, None) if input.constraints.released.contains(&cell) => Decision::Rest,
+        (Some(State::Entitled), Presence::Held, None) if !may_adopt(input, cell) => Decision::PaidForeign,
         (Some(State::Entitled), Presence::Held, None) => Decision::Adopt(given(input, target, row)),
         (Some(State::Entitled), Presence::Absent, _) => {
             let why = given(input, target, row);
@@ -164,6 +179,15 @@ fn decide(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {
         (None | Some(State::Ended(_)), Presence::Held | Presence::Unknown, Some(owned)) => {
             match input.constraints.prune {
                 Prune::Never => Decision::Keep,
+                // It was there before the commit that made an order explain it, and that mapping is gone again.
+                Prune::Owned | Prune::Exclusive
+                    if presence == Presence::Held
+                        && input.constraints.adopted_by_commit.contains(&cell)
+                        && line(input, owned.product, target) == 0
+                        && stays(input, target, state) =>
+                {
+                    Decision::Release(released(input, target, owned, Cause::Unmapped))
+                }
                 Prune::Owned | Prune::Exclusive => take_back(input, target, row, owned, presence),
             }
         }
@@ -174,11 +198,28 @@ fn decide(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {
     }
 }
 
+/// Whether an order that entitles to what is held already takes it over.
+fn may_adopt(input: PlanInput<'_>, cell: (TargetIx, UserIx)) -> bool {
+    input.constraints.adopt == Adopt::Explained && !input.constraints.foreign.contains(&cell)
+}
+
+/// Whether a grant stays where it is when it is foreign.
+fn stays(input: PlanInput<'_>, target: TargetIx, state: Option<State>) -> bool {
+    let ended = matches!(state, None | Some(State::Ended(_)));
+    !(ended && input.constraints.prune == Prune::Exclusive && input.catalog.gives(target))
+}
+
+/// Why something of ours is given up.
+fn released(input: PlanInput<'_>, target: TargetIx, owned: &OwnedGrant, cause: Cause) -> Why {
+    let line = line(input, owned.product, target);
+    Why { cause, order: owned.order, product: Some(owned.product), line, at: 0 }
+}
+
 /// A grant of ours that nothing entitles any more.
 fn take_back(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &OwnedGrant, presence: Presence) -> Decision {
     let why = taken(input, target, row, owned);
     let hold = |hold| Decision::Hold(Verb::Revoke, why.unwrap_or_else(|bare| bare), hold);
-    match standing_hold(input, target, row.user) {
+    match revocation_hold(input, target, row.user) {
         Some(because) => hold(because),
         None if presence == Presence::Unknown => hold(Hold::Incomplete(gap(&input.actual.targets[target.at()]))),
         None => match why {
@@ -207,7 +248,7 @@ fn evict(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {
     }
     let why = Why { cause: Cause::Exclusive, order: None, product: None, line: 0, at: 0 };
     let holding = &input.actual.targets[target.at()];
-    match standing_hold(input, target, row.user) {
+    match revocation_hold(input, target, row.user) {
         Some(because) => Decision::Hold(Verb::Revoke, why, because),
         None if !input.constraints.blind.is_empty() => Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Source)),
         None if input.constraints.unclear.iter().any(|product| line(input, *product, target) != 0) => {
@@ -243,6 +284,34 @@ fn standing_hold(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Option
     }
     let approved = input.constraints.approved.contains(&(Verb::Revoke, target, user));
     (input.constraints.ledger == LedgerTrust::Fresh && !approved).then_some(Hold::FreshLedger)
+}
+
+/// The same, and the clock: one that is off must take nothing.
+fn revocation_hold(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Option<Hold> {
+    standing_hold(input, target, user).or_else(|| clock_doubt(input, target, user).map(Hold::ClockDoubtful))
+}
+
+/// How far the clock is off by which one of a user's purchases does not entitle to the target any more:
+/// whatever ends the others, with that one they would still be entitled. It does not matter which way it is
+/// off, since nobody can say which of the two clocks is right.
+fn clock_doubt(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Option<Off> {
+    let clock = &input.constraints.clock;
+    if (clock.logto.is_none() && clock.orders.is_empty()) || input.constraints.clock_approved.contains(&(target, user))
+    {
+        return None;
+    }
+    let mut by_clock = input.desired.ended_of(user).iter().filter(|past| {
+        let rule = input.catalog.rule(past.product);
+        let waited = matches!(past.ending, Ending::Expired | Ending::Lapsed) || !rule.grace.is_zero();
+        waited && line(input, past.product, target) != 0
+    });
+    match clock.logto {
+        Some(by) => by_clock.next().map(|_| Off { by, whose: Whose::Logto }),
+        None => by_clock.find_map(|past| {
+            let by = *clock.orders.get(&past.order)?;
+            Some(Off { by, whose: Whose::SourceOf(past.order) })
+        }),
+    }
 }
 
 fn gap(holding: &Holding) -> Gap {

@@ -19,6 +19,8 @@ pub struct Plan {
     pub held: Vec<Held>,
     /// Grants that are there, that an order explains, and that the ledger does not know yet.
     pub adopt: Vec<Action>,
+    /// Grants of ours that are given up without being taken from anybody.
+    pub release: Vec<Action>,
     /// Rows of the ledger whose grant is gone and not wanted.
     pub forget: Vec<(TargetIx, UserIx)>,
     /// What has to be looked at before the held `Unverified` can be decided.
@@ -81,6 +83,8 @@ pub enum Cause {
     Unexplained,
     /// Somebody takes a pass back (`entitled undo`).
     Undone,
+    /// Somebody took it away and somebody gave it again: it is theirs.
+    GivenAgain,
     /// `prune: exclusive`, and no order entitles.
     Exclusive,
 }
@@ -111,8 +115,28 @@ pub enum Hold {
     Flapping,
     /// `protect` names the user or the role.
     Protected,
+    /// The clock would take it, and the clock is not to be believed.
+    ClockDoubtful(Off),
     /// The proof is missing.
     Unverified(Doubt),
+}
+
+/// How far the clock of this machine is off another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Off {
+    /// In seconds; positive where ours is ahead.
+    pub by: i64,
+    /// Off which.
+    pub whose: Whose,
+}
+
+/// Whose clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Whose {
+    /// Logto's.
+    Logto,
+    /// That of the source which this order is from.
+    SourceOf(OrderKey),
 }
 
 /// What a read lacks.
@@ -146,7 +170,7 @@ pub enum Doubt {
     NotAsked,
     /// The payment API did not confirm the order.
     OrderUnconfirmed,
-    /// LedgerView, entitled by nothing, and nothing says why: the order is gone from the store, names no product or
+    /// Ours, entitled by nothing, and nothing says why: the order is gone from the store, names no product or
     /// was never paid.
     NoEvidence,
 }
@@ -176,6 +200,8 @@ pub struct TargetTally {
     pub actual: u64,
     /// Of those, users whose grant is neither ours nor wanted.
     pub foreign: u64,
+    /// Of those, users whose grant is not ours and is paid for all the same.
+    pub foreign_paid: u64,
     /// Users who keep it only because of a grace or an unknown standing.
     pub kept: u64,
 }
@@ -189,6 +215,6 @@ impl Plan {
 
     /// Whether there is nothing to do and nothing to write down.
     pub fn is_empty(&self) -> bool {
-        self.actions.is_empty() && self.adopt.is_empty() && self.held.is_empty()
+        self.actions.is_empty() && self.adopt.is_empty() && self.release.is_empty() && self.held.is_empty()
     }
 }

@@ -34,7 +34,9 @@ pub fn undo(input: PlanInput<'_>, inverses: &[Inverse]) -> Plan {
         let action = Action { verb, target, user, why };
         let holding = &input.actual.targets[target.at()];
         let hold = match (verb, holding.presence(user)) {
-            (Verb::Adopt, _) | (Verb::Grant, Presence::Held) | (Verb::Revoke, Presence::Absent) => continue,
+            (Verb::Adopt | Verb::Release, _) | (Verb::Grant, Presence::Held) | (Verb::Revoke, Presence::Absent) => {
+                continue;
+            }
             (_, Presence::Unknown) => Some(Hold::Incomplete(gap(holding))),
             (Verb::Revoke, _) if input.ledger.find(target, user).is_none() => Some(Hold::Foreign),
             (Verb::Revoke, _) => standing_hold(input, target, user),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{Change, FreezeView, HeldChange, Names, Origin, Waiting};
 use super::{messages, plan};
-use crate::model::{Catalog, OrderKey, Ownership, Standing, TargetIx, UserId, UserIx};
+use crate::model::{Adopt, Catalog, OrderKey, Ownership, Standing, TargetIx, UserId, UserIx};
 use crate::planner::Plan;
 use crate::planner::desired::{Desired, Ending, FOREVER, State, Statement};
 use crate::planner::input::{Actual, Presence};
@@ -81,6 +81,9 @@ pub struct TargetWhy {
     /// What the ledger has, where it is ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ours: Option<Mine>,
+    /// When a pass first saw it, where it is not ours.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub first_seen: Option<Timestamp>,
     /// What a pass would do about it.
     pub outcome: Outcome,
 }
@@ -236,6 +239,10 @@ pub struct Facts<'a> {
     pub ours: &'a BTreeMap<TargetIx, Mine>,
     /// What was released.
     pub released: &'a BTreeSet<TargetIx>,
+    /// What is not ours, and when a pass first saw it.
+    pub foreign: &'a BTreeMap<TargetIx, Timestamp>,
+    /// Whether an order makes anything ours that is held already.
+    pub adopt: Adopt,
     /// Buyers by that name who are nobody yet, or two.
     pub waiting: Vec<Waiting>,
     /// The addresses that the orders gave.
@@ -308,7 +315,9 @@ fn target(facts: &Facts<'_>, ix: TargetIx, held: &[HeldChange]) -> TargetWhy {
         (None, Presence::Absent | Presence::Unknown) => Owner::Nobody,
     };
     let outcome = outcome(facts, ix, &target_key, held, desired, presence, owner);
-    TargetWhy { target, target_key, desired, until, orders: orders(facts, ix), held: presence, owner, ours, outcome }
+    let first_seen = facts.foreign.get(&ix).copied().filter(|_| owner == Owner::Foreign);
+    let orders = orders(facts, ix);
+    TargetWhy { target, target_key, desired, until, orders, held: presence, owner, ours, first_seen, outcome }
 }
 
 fn wanted(state: State, at: i64) -> (Wanted, Option<Timestamp>) {
@@ -352,6 +361,15 @@ fn sentence(statement: &Statement, now: i64) -> String {
         None if statement.purchase.standing == Standing::Pending => "not paid yet".to_owned(),
         None => "was never paid".to_owned(),
         Some((State::Entitled, FOREVER)) => "entitles for ever".to_owned(),
+        Some((State::Entitled, at))
+            if statement.purchase.standing == Standing::Subscribed && at > statement.purchase.at =>
+        {
+            format!(
+                "entitles; the paid period ended on {}, and its renewal may be late by another {} (`slack`)",
+                human::day(statement.purchase.at),
+                left(at)
+            )
+        }
         Some((State::Entitled, at)) if statement.purchase.standing == Standing::Subscribed => {
             format!("entitles; the paid period ends in {} ({})", left(at), human::day(at))
         }
@@ -380,7 +398,8 @@ fn outcome(
     let rests = |sentence: &str| Outcome::Rests { sentence: sentence.to_owned() };
     if facts.user.is_some() {
         let plan = facts.plan;
-        let planned = plan.actions.iter().chain(&plan.adopt).find(|action| here(action.target, action.user));
+        let planned =
+            plan.actions.iter().chain(&plan.adopt).chain(&plan.release).find(|action| here(action.target, action.user));
         if let Some(action) = planned {
             return Outcome::Does(plan::change(action, facts.catalog, facts.names));
         }
@@ -396,6 +415,9 @@ fn outcome(
     match (desired, presence, owner) {
         (Wanted::Entitled, ..) if facts.user.is_none() => rests("waits until the buyer is one user of Logto"),
         (Wanted::Entitled, _, Owner::Released) => rests("nothing to do: it is held, and somebody has released it"),
+        (Wanted::Entitled, Presence::Held, Owner::Foreign) => {
+            rests(&messages::paid_foreign(facts.foreign.get(&ix).copied(), facts.adopt))
+        }
         (Wanted::Entitled, ..) => rests("nothing to do: it is paid for and held"),
         (Wanted::Grace, Presence::Held, _) => rests("nothing to do yet: it is kept until the grace is over"),
         (Wanted::Undecided, Presence::Held, _) => rests("nothing to do: it is kept while its order stands unknown"),

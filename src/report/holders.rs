@@ -46,6 +46,9 @@ pub struct Holder {
     /// The order that entitles to it now, where it is not ours: the next pass adopts it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explained_by: Option<String>,
+    /// The order that entitles to it now, where it was there before: it stays foreign.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub paid_by: Option<String>,
 }
 
 impl Holders {
@@ -87,14 +90,17 @@ fn cells(one: &Holder) -> Vec<String> {
     let mut cells = vec![format!("  {}", one.user), emails, owner.to_owned()];
     match (&one.ours, &one.explained_by) {
         (Some(ours), _) => {
-            let commit = ours.commit.get(..7).unwrap_or(&ours.commit);
+            let commit = messages::version(&ours.commit);
             cells.push(human::datetime(ours.since));
             cells.push(format!("order {} of {}", ours.order, ours.source));
             cells.push(format!("product {}", ours.product));
             cells.push(if ours.line > 0 { format!("line {} @{commit}", ours.line) } else { format!("@{commit}") });
         }
         (None, Some(order)) => cells.push(format!("order {order} explains it: the next pass adopts it")),
-        (None, None) => cells.push("no order entitles to it".to_owned()),
+        (None, None) => match &one.paid_by {
+            Some(order) => cells.push(format!("order {order} pays for it by now, and it stays foreign")),
+            None => cells.push("no order entitles to it".to_owned()),
+        },
     }
     cells
 }

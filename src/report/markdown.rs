@@ -20,6 +20,7 @@ pub fn markdown(view: &PlanDocument) -> String {
     }
     table(&mut out, "Changes", &view.changes);
     table(&mut out, "Adoptions", &view.adoptions);
+    table(&mut out, "Given up", &view.releases);
     held(&mut out, view);
     if !view.waiting.is_empty() {
         out.push_str("\n**Waiting**\n\n| buyer | orders | why |\n| --- | --- | --- |\n");
@@ -32,7 +33,7 @@ pub fn markdown(view: &PlanDocument) -> String {
     let foreign: Vec<String> = view
         .targets
         .iter()
-        .filter(|target| target.foreign > 0)
+        .filter(|target| target.foreign + target.foreign_paid > 0)
         .map(|target| format!("{}: {}", escape(&target.name), messages::foreign(target)))
         .collect();
     if !foreign.is_empty() {

@@ -1,6 +1,8 @@
 //! Every sentence about a plan that a person reads, in one place.
 
 mod causes;
+mod clock;
+mod foreign;
 
 use crate::text::human;
 use std::collections::BTreeSet;
@@ -10,12 +12,15 @@ use jiff::Timestamp;
 use super::OrderName;
 use super::plan::{Change, FreezeView, PlanDocument, TargetView};
 use super::status::{Duty, Status};
+use crate::config::EDITED;
 use crate::model::{Buyer, Catalog, Resolution, Rule, RunId};
 use crate::planner::desired::{Ending, FOREVER};
 use crate::planner::input::{Coverage, Freeze, Mover};
 use crate::planner::limits::Over;
 use crate::planner::{Bound, Cause, Doubt, Gap, Hold, Verb, Why};
 use crate::text::clean;
+use clock::clock_doubtful;
+pub use foreign::{PAID_FOREIGN, foreign, paid_foreign};
 
 pub use causes::cause_word;
 
@@ -27,7 +32,8 @@ pub fn headline(view: &PlanDocument) -> String {
     let figures = &view.summary;
     if !view.in_sync() {
         let adopt = if figures.adoptions > 0 { format!(", {} to adopt", figures.adoptions) } else { String::new() };
-        format!("Plan: {} to grant, {} to revoke{adopt}.", figures.grants, figures.revocations)
+        let release = if figures.releases > 0 { format!(", {} to release", figures.releases) } else { String::new() };
+        format!("Plan: {} to grant, {} to revoke{adopt}{release}.", figures.grants, figures.revocations)
     } else if figures.held > 0 {
         "Nothing to do until a hold is lifted.".to_owned()
     } else {
@@ -37,7 +43,11 @@ pub fn headline(view: &PlanDocument) -> String {
 
 /// One action: `grant role paid-tier to anna4k7w2m9x`.
 pub fn describe(change: &Change, who: &str) -> String {
-    let preposition = if change.action == "revoke" { "from" } else { "to" };
+    let preposition = match change.action.as_str() {
+        "revoke" => "from",
+        "release" => "of",
+        _ => "to",
+    };
     format!("{} {} {preposition} {who}", change.action, change.target)
 }
 
@@ -47,6 +57,16 @@ pub fn verb(verb: Verb) -> &'static str {
         Verb::Grant => "grant",
         Verb::Revoke => "revoke",
         Verb::Adopt => "adopt",
+        Verb::Release => "release",
+    }
+}
+
+/// A commit or a digest in short: `3f2a9c1`; of a file that is not as committed, `3f2a9c1+edited.81d0b52`.
+pub fn version(version: &str) -> String {
+    let short = |text: &str| text.get(..7).unwrap_or(text).to_owned();
+    match version.split_once(EDITED) {
+        Some((commit, digest)) => format!("{}{EDITED}{}", short(commit), short(digest)),
+        None => short(version),
     }
 }
 
@@ -74,6 +94,10 @@ pub fn because(verb: Verb, why: &Why, name: Option<&OrderName>, rule: Option<&Ru
         Cause::Ended(how) => {
             format!("{order} {} on {}: {product}{line}", ended(how), human::day(why.at))
         }
+        Cause::Unmapped if verb == Verb::Release => {
+            format!("{product} does not give this any more; it was there before {order} explained it")
+        }
+        Cause::GivenAgain => "it was taken away by somebody else, and given again by somebody else".to_owned(),
         Cause::Unmapped => format!("{product} does not give this any more; {order} was the reason"),
         Cause::Exchanged => {
             format!("{order} was changed to another product, and {product}{line} is not in it any more")
@@ -92,7 +116,11 @@ pub fn because(verb: Verb, why: &Why, name: Option<&OrderName>, rule: Option<&Ru
         Cause::Undone => format!("an earlier pass is taken back; it named {order}"),
         Cause::Exclusive => "no order entitles to it, and `prune: exclusive` lets only buyers hold it".to_owned(),
     };
-    if verb == Verb::Adopt { format!("there already; {reason}") } else { reason }
+    match verb {
+        Verb::Grant | Verb::Revoke => reason,
+        Verb::Adopt => format!("there already; {reason}"),
+        Verb::Release => format!("{reason}, so whoever holds it keeps it"),
+    }
 }
 
 /// How something ended.
@@ -116,6 +144,7 @@ pub fn hold_name(hold: &Hold) -> &'static str {
         Hold::Frozen => "Frozen",
         Hold::Flapping => "Flapping",
         Hold::Protected => "Protected",
+        Hold::ClockDoubtful(_) => "ClockDoubtful",
         Hold::Unverified(_) => "Unverified",
     }
 }
@@ -129,6 +158,8 @@ pub struct Held<'a> {
     pub causes: &'a str,
     /// What is frozen.
     pub freeze: Option<&'a FreezeView>,
+    /// The source whose clock disagrees, where it is not Logto's.
+    pub clock: Option<&'a str>,
 }
 
 /// The command that lets a held set through. `undoes`: the run that the plan takes back.
@@ -209,6 +240,7 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
             "`protect` names this user or this role".into(),
             "take it out of `protect`, or do it by hand in the console".into(),
         ),
+        Hold::ClockDoubtful(off) => clock_doubtful(off.by, held.clock, &approve),
         Hold::Unverified(Doubt::NotAsked) => (
             "the order and the holder have not been read again yet".into(),
             "nothing to do: a pass reads them just before it revokes".into(),
@@ -269,11 +301,6 @@ pub fn waiting(buyer: &Buyer, resolution: &Resolution) -> Option<(&'static str, 
             )
         }
     })
-}
-
-/// How many of those who hold a target nobody can explain.
-pub fn foreign(target: &TargetView) -> String {
-    format!("{} of {}", target.foreign, human::count(target.actual, "holder"))
 }
 
 /// That a target was not read whole, and what follows.

@@ -10,7 +10,7 @@ use super::messages;
 use crate::model::{Buyer, Catalog, Email, OrderId, OrderKey, Resolution, RunId, SourceName, TargetIx, UserId, UserIx};
 use crate::planner::approval::held_sets;
 use crate::planner::input::{Actual, Freeze};
-use crate::planner::{Action, Held, Plan, Verb, Why};
+use crate::planner::{Action, Held, Hold, Plan, Verb, Whose, Why};
 use crate::text::clean;
 
 /// What turns the numbers of a pass back into names.
@@ -46,7 +46,8 @@ pub struct Origin {
     pub file: String,
     /// SHA-256 of its bytes, in hex.
     pub digest: String,
-    /// The commit that the work tree has checked out, where the file lies in one.
+    /// The commit that the work tree has checked out, where the file lies in one: by itself where it has these very
+    /// bytes, else followed by `+edited.` and the digest.
     pub commit: Option<String>,
 }
 
@@ -56,10 +57,9 @@ impl Origin {
         self.commit.as_deref().unwrap_or(&self.digest)
     }
 
-    /// `entitlements.yaml@3f2a9c1`: the start of the [`version`](Self::version).
+    /// `entitlements.yaml@3f2a9c1`: the [`version`](Self::version) in short.
     pub fn short(&self) -> String {
-        let version = self.version();
-        format!("{}@{}", self.file, version.get(..7).unwrap_or(version))
+        format!("{}@{}", self.file, messages::version(self.version()))
     }
 }
 
@@ -79,6 +79,9 @@ pub struct PlanDocument {
     pub held: Vec<HeldChange>,
     /// What is there already and becomes ours.
     pub adoptions: Vec<Change>,
+    /// What is ours and is given up, without being taken from anybody.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub releases: Vec<Change>,
     /// Buyers who cannot be given anything yet.
     pub waiting: Vec<Waiting>,
     /// Sources that the file no longer has and whose orders are all that something of ours rests on, by name.
@@ -110,7 +113,7 @@ pub struct FreezeView {
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Change {
-    /// `grant`, `revoke` or `adopt`.
+    /// `grant`, `revoke`, `adopt` or `release`.
     pub action: String,
     /// The Logto user id.
     pub user: UserId,
@@ -201,6 +204,9 @@ pub struct TargetView {
     pub actual: u64,
     /// Users who hold it, not by us and not by any order.
     pub foreign: u64,
+    /// Users who hold it, not by us, and have paid for it since: nothing to do, and never taken away.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub foreign_paid: u64,
     /// Users who keep it for a grace, an unknown standing, or `prune: never`.
     pub kept: u64,
     /// How complete the read was.
@@ -230,6 +236,9 @@ pub struct Summary {
     pub revocations: u64,
     /// Grants to adopt.
     pub adoptions: u64,
+    /// Grants to give up.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub releases: u64,
     /// Actions withheld, ambiguous buyers included.
     pub held: u64,
     /// Buyers without an account.
@@ -240,6 +249,14 @@ pub struct Summary {
     pub kept: u64,
     /// Grants that are neither ours nor bought.
     pub foreign: u64,
+    /// Grants that are not ours and are paid for by now.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub foreign_paid: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl PlanDocument {
@@ -248,7 +265,7 @@ impl PlanDocument {
 
     /// Whether there is nothing to do. What waits for a sign-up or is held is not something to do.
     pub fn in_sync(&self) -> bool {
-        self.changes.is_empty() && self.adoptions.is_empty()
+        self.changes.is_empty() && self.adoptions.is_empty() && self.releases.is_empty()
     }
 }
 
@@ -275,6 +292,7 @@ pub fn view(
             desired: tally.desired,
             actual: tally.actual,
             foreign: tally.foreign,
+            foreign_paid: tally.foreign_paid,
             kept: tally.kept,
             coverage: messages::coverage(actual.targets[ix.at()].coverage),
         })
@@ -288,16 +306,19 @@ pub fn view(
         freeze: names.freeze.clone(),
         changes: plan.actions.iter().map(change).collect(),
         adoptions: plan.adopt.iter().map(change).collect(),
+        releases: plan.release.iter().map(change).collect(),
         users: blocks(plan, catalog, actual, names),
         summary: Summary {
             grants: count(Verb::Grant),
             revocations: count(Verb::Revoke),
             adoptions: plan.adopt.len() as u64,
+            releases: plan.release.len() as u64,
             held: held.len() as u64 + ambiguous,
             waiting: waiting.len() as u64 - ambiguous,
             unknown: unknown as u64,
             kept: targets.iter().map(|target| target.kept).sum(),
             foreign: targets.iter().map(|target| target.foreign).sum(),
+            foreign_paid: targets.iter().map(|target| target.foreign_paid).sum(),
         },
         held,
         waiting,
@@ -355,6 +376,13 @@ pub(super) fn held(plan: &Plan, catalog: &Catalog, names: &Names, config: &Origi
             approve: approve.as_deref(),
             causes: place.map_or("", |at| causes[at].as_str()),
             freeze: names.freeze.as_ref(),
+            clock: match held.hold {
+                Hold::ClockDoubtful(off) => match off.whose {
+                    Whose::SourceOf(order) => names.orders.get(&order).map(|order| order.source.as_str()),
+                    Whose::Logto => None,
+                },
+                _ => None,
+            },
         };
         let (reason, lift) = messages::hold(&held.hold, &change, &context);
         let (reason, lift) = (clean(&reason).into_owned(), clean(&lift).into_owned());

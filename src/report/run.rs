@@ -19,6 +19,8 @@ pub struct RunReport {
     pub stopped: u64,
     /// Grants that were there and are ours now.
     pub adopted: u64,
+    /// Grants that are ours no more, and that whoever holds them keeps.
+    pub released: u64,
     /// Users whom Logto does not know any more.
     pub gone: BTreeSet<UserId>,
     /// From the start of the pass to its end.
@@ -76,6 +78,6 @@ impl RunReport {
 
     /// Whether nothing happened that a person would want to read.
     pub fn is_quiet(&self) -> bool {
-        self.lines.is_empty() && self.adopted == 0 && self.stopped == 0
+        self.lines.is_empty() && self.adopted == 0 && self.released == 0 && self.stopped == 0
     }
 }

@@ -18,7 +18,9 @@ use serde_json::Value;
 use super::odd::{Nameless, Odds, odd};
 use super::time::Possible;
 use super::{FileError, Lookup, ReadReport, Scope, SourceError, Step, time};
-use crate::model::{Buyer, Email, Item, Odd, OddPart, Oddity, Order, OrderId, ProductId, ReadOrder, Standing, UserId};
+use crate::model::{
+    Buyer, Email, Item, Odd, OddPart, Oddity, Order, OrderId, ProductId, ReadOrder, Renewal, Standing, UserId,
+};
 use node::Node;
 
 /// A file of orders.
@@ -147,7 +149,7 @@ fn order(entry: Node, now: Timestamp) -> Result<ReadOrder, Odd> {
     let mut known: HashMap<&str, &Node> = HashMap::new();
     for (key, node) in &fields {
         let key = if key == "orderId" { "id" } else { key.as_str() };
-        let named = ["id", "productId", "products", "user", "status", "paidAt", "updatedAt", "periodEnd"];
+        let named = ["id", "productId", "products", "user", "status", "paidAt", "updatedAt", "periodEnd", "cancelled"];
         if !named.contains(&key) {
             if !UNUSED.contains(&key) {
                 odds.note(OddPart::Row, Oddity::NoKey, "entry", &Value::from(key));
@@ -175,8 +177,23 @@ fn order(entry: Node, now: Timestamp) -> Result<ReadOrder, Odd> {
         updated_at: moment("updatedAt", field("updatedAt"), OddPart::UpdatedAt, past, &mut odds),
         ended_at: None,
         period_end: moment("periodEnd", field("periodEnd"), OddPart::PeriodEnd, Possible::Any, &mut odds),
+        renewal: renewal(field("cancelled"), &mut odds),
     };
     Ok(ReadOrder::new(order, odds.into_inner()))
+}
+
+/// Whether a subscription is renewed: `cancelled: true` says that it ends with its period.
+fn renewal(cancelled: &Node, odds: &mut Odds) -> Renewal {
+    match cancelled {
+        Node::Nothing | Node::Flag(false) => Renewal::Expected,
+        Node::Flag(true) => Renewal::Off,
+        Node::Text(word) if word.trim() == "true" => Renewal::Off,
+        Node::Text(word) if matches!(word.trim(), "" | "false") => Renewal::Expected,
+        other => {
+            odds.note(OddPart::Row, Oddity::NoKey, "cancelled", &other.shown());
+            Renewal::Expected
+        }
+    }
 }
 
 fn products(one: &Node, several: &Node, odds: &mut Odds) -> Vec<Item> {

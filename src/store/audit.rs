@@ -108,29 +108,44 @@ pub struct AuditRow {
     pub verb: Verb,
     /// To which grant. `None`: to what `subject` says.
     pub grant: Option<Grant>,
+    /// How the target of that grant was last called, where a pass has named it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub target_name: Option<String>,
     /// What it is about, where that is no grant: the digest of a held set, or the scope of a freeze.
     pub subject: Option<String>,
     /// What had made us grant it.
     pub cause: Option<Cause>,
     /// Where the order was read.
     pub source: Option<SourceName>,
-    /// The order behind it.
+    /// The order behind it: of a revocation the one that ended it.
     pub order: Option<OrderId>,
     /// The product of that order.
     pub product: Option<ProductId>,
     /// The line of `entitlements.yaml`.
     pub line: Option<u32>,
-    /// The commit of that file, or its digest.
+    /// The version of that file under which this happened: its commit, or its digest.
     pub commit: Option<String>,
     /// Why: what ended it, or what Logto said.
     pub note: Option<String>,
 }
 
+impl AuditRow {
+    /// What it is about: a target by its name, where that is known, and its ids; else its subject.
+    pub fn about(&self) -> String {
+        match (&self.grant, &self.target_name) {
+            (Some(grant), Some(name)) if *name != grant.target.unnamed() => format!("{name} ({})", grant.target.key()),
+            (Some(grant), _) => grant.target.unnamed(),
+            (None, _) => self.subject.clone().unwrap_or_default(),
+        }
+    }
+}
+
 /// A line as [`audit_row`] reads it.
 macro_rules! AUDIT {
     () => {
-        "SELECT user, target, at, run, verb, cause, source, order_id, product, line, config, note, who, subject
-         FROM audit"
+        "SELECT a.user, a.target, a.at, a.run, a.verb, a.cause, a.source, a.order_id, a.product, a.line, a.config, a.note,
+                a.who, a.subject, n.name
+         FROM audit a LEFT JOIN target_names n ON n.target = a.target"
     };
 }
 
@@ -234,5 +249,6 @@ fn audit_row(row: &SqliteRow) -> Sql<AuditRow> {
         line: sqlx::Row::try_get(row, 9)?,
         commit: text_or_null(row, 10)?.map(str::to_owned),
         note: text_or_null(row, 11)?.map(str::to_owned),
+        target_name: text_or_null(row, 14)?.map(str::to_owned),
     })
 }

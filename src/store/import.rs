@@ -14,7 +14,7 @@ use super::error::StoreError;
 use super::incoming::{AsRead, Settled, settled};
 use super::open::Store;
 use super::{adjustments, codec, odd};
-use crate::model::{Odd, Order, OrderId, OrderKey, SourceName, Standing};
+use crate::model::{Odd, Order, OrderId, OrderKey, Renewal, SourceName, Standing};
 
 /// What came of recording orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ const CHUNK: usize = 10_000;
 /// In milliseconds.
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// So many rows a statement: SQLite takes up to 32,766 parameters, and a row has at most 14.
+/// So many rows a statement: SQLite takes up to 32,766 parameters, and a row has at most 15.
 const ROWS: usize = 1_000;
 
 impl Store {
@@ -365,7 +365,7 @@ async fn write_orders(
     for incoming in incoming.chunks(ROWS) {
         let mut insert = QueryBuilder::<Sqlite>::new(
             "INSERT INTO orders (key, source, id, buyer, standing, status, paid_at, updated_at, ended_at, period_end,
-                                 seen_at, entitled_seen_at, standing_since, digest) ",
+                                 renews, seen_at, entitled_seen_at, standing_since, digest) ",
         );
         insert.push_values(incoming, |mut row, Incoming { settled, order, digest, known, key }| {
             let before = known.as_ref().map(|known| (known.standing, known.standing_since));
@@ -380,6 +380,7 @@ async fn write_orders(
                 .push_bind(order.updated_at.map(millis))
                 .push_bind(order.ended_at.map(millis))
                 .push_bind(order.period_end.map(millis))
+                .push_bind(i64::from(order.renewal == Renewal::Expected))
                 .push_bind(known.as_ref().map_or(now, |known| known.seen_at))
                 .push_bind(entitled.or(entitling(order.standing).then_some(now)))
                 .push_bind(since(settled, order.standing, before, now))
@@ -391,7 +392,7 @@ async fn write_orders(
                              excluded.buyer),
                  standing = excluded.standing, status = excluded.status,
                  paid_at = excluded.paid_at, updated_at = excluded.updated_at, ended_at = excluded.ended_at,
-                 period_end = excluded.period_end,
+                 period_end = excluded.period_end, renews = excluded.renews,
                  entitled_seen_at = excluded.entitled_seen_at, standing_since = excluded.standing_since,
                  digest = excluded.digest",
         );

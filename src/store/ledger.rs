@@ -45,6 +45,23 @@ pub struct LedgerRow {
     pub undone: u32,
 }
 
+/// A grant of ours that ends, and what ends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Who held what.
+    pub grant: Grant,
+    /// The same in one sentence.
+    pub because: String,
+    /// The order that has ended, or gives it no more.
+    pub order: Option<(SourceName, OrderId)>,
+    /// The product of that order.
+    pub product: Option<ProductId>,
+    /// The line that maps that product to the target, where one still does.
+    pub line: Option<u32>,
+    /// The version of the file by which it ends.
+    pub commit: String,
+}
+
 /// What made us grant something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -187,7 +204,13 @@ impl Store {
         self.drop_rows(Verb::Refused, run, grants.iter().map(|grant| (grant, reason)), now).await
     }
 
-    /// Writes down revocations **after** Logto has carried them out, each with what caused it.
+    /// Writes down revocations **after** Logto has carried them out, each with what ended it.
+    pub async fn journal_ends(&self, run: &RunId, ends: &[End], now: Timestamp) -> Result<(), StoreError> {
+        self.end_rows(Verb::Revoked, run, ends, now).await
+    }
+
+    /// Writes them down as [`journal_ends`](Self::journal_ends) does, where nothing is known but what had caused
+    /// the grants.
     pub async fn journal_revocations(
         &self,
         run: &RunId,
@@ -202,6 +225,25 @@ impl Store {
     /// so this is no revocation.
     pub async fn forget(&self, run: &RunId, grants: &[Grant], reason: &str, now: Timestamp) -> Result<(), StoreError> {
         self.drop_rows(Verb::Closed, run, grants.iter().map(|grant| (grant, reason)), now).await
+    }
+
+    pub(super) async fn end_rows(
+        &self,
+        verb: Verb,
+        run: &RunId,
+        ends: &[End],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let row = |end: &End| {
+            let End { grant, because, order, product, line, commit } = end;
+            let (source, order) = order.as_ref().map(|(source, id)| (source.as_str(), id.as_str())).unzip();
+            let product = product.as_ref().map(ProductId::as_str);
+            serde_json::json!([grant.user.as_str(), grant.target.key(), because, source, order, product, line, commit])
+        };
+        let rows = list(&ends.iter().map(row).collect::<Vec<_>>());
+        let mut transaction = self.begin().await?;
+        let outcome = remove(&mut transaction, verb, Actor::Pass(run), &rows, millis(now)).await;
+        self.end(transaction, outcome).await
     }
 
     async fn journal(&self, run: &RunId, rows: &[LedgerRow], ownership: Ownership) -> Result<(), StoreError> {
@@ -225,7 +267,7 @@ impl Store {
     }
 }
 
-/// Writes down what is ours now, and that it is no longer released.
+/// Writes down what is ours now, and that it is neither released nor foreign any more.
 pub(super) async fn insert(
     connection: &mut SqliteConnection,
     actor: Actor<'_>,
@@ -284,14 +326,26 @@ pub(super) async fn insert(
     .bind(ownership_word(ownership))
     .execute(&mut *connection)
     .await?;
-    sqlx::query("DELETE FROM released WHERE (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))")
-        .bind(rows)
-        .execute(connection)
-        .await
-        .map(drop)
+    if ownership == Ownership::Granted {
+        sqlx::query(
+            "UPDATE ledger SET lost_at = NULL
+             WHERE lost_at IS NOT NULL AND (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+        )
+        .bind(rows.clone())
+        .execute(&mut *connection)
+        .await?;
+    }
+    for forget in [
+        "DELETE FROM released WHERE (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+        "DELETE FROM foreign_grants WHERE (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+    ] {
+        sqlx::query(forget).bind(rows.clone()).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
-/// Drops rows, given as JSON of user, target key and note, and says so in the trail.
+/// Drops rows, given as JSON of user, target key and note, and says so in the trail. Where source, order, product,
+/// line and version follow, they are what ended the grant; else the trail has those that had made it.
 pub(super) async fn remove(
     connection: &mut SqliteConnection,
     verb: Verb,
@@ -301,7 +355,12 @@ pub(super) async fn remove(
 ) -> Sql<()> {
     sqlx::query(
         "INSERT INTO audit (at, run, who, verb, user, target, cause, source, order_id, product, line, config, note)
-         SELECT ?2, ?3, ?5, ?4, j.value ->> 0, j.value ->> 1, l.cause, l.source, l.order_id, l.product, l.line, l.config,
+         SELECT ?2, ?3, ?5, ?4, j.value ->> 0, j.value ->> 1, l.cause,
+                iif(j.value ->> 7 IS NULL, l.source, j.value ->> 3),
+                iif(j.value ->> 7 IS NULL, l.order_id, j.value ->> 4),
+                iif(j.value ->> 7 IS NULL, l.product, j.value ->> 5),
+                iif(j.value ->> 7 IS NULL, l.line, j.value ->> 6),
+                iif(j.value ->> 7 IS NULL, l.config, j.value ->> 7),
                 j.value ->> 2
          FROM json_each(?1) j LEFT JOIN ledger l ON l.user = j.value ->> 0 AND l.target = j.value ->> 1",
     )

@@ -13,7 +13,7 @@ use super::codec::{Sql, bundle, count, int, list, small, text, text_or_null, tim
 use super::error::StoreError;
 use super::keys::{BuyerKey, ProductKey};
 use super::open::Store;
-use crate::model::{Item, Odd, Order, OrderId, OrderKey, ProductId, ReadOrder, SourceName, Standing};
+use crate::model::{Item, Odd, Order, OrderId, OrderKey, ProductId, ReadOrder, Renewal, SourceName, Standing};
 
 /// An order as the store has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +132,20 @@ impl Store {
         })
         .map_err(|error| self.fault(error))
     }
+
+    /// The source of each of these orders.
+    pub async fn sources_of_orders(&self, orders: &[OrderKey]) -> Result<Vec<(OrderKey, SourceName)>, StoreError> {
+        let orders: Vec<u32> = orders.iter().map(|order| order.0).collect();
+        let rows = sqlx::query(
+            "SELECT o.key, s.name FROM orders o JOIN sources s ON s.key = o.source
+             WHERE o.key IN (SELECT value FROM json_each(?1))",
+        )
+        .bind(list(&orders))
+        .fetch_all(self.readers())
+        .await;
+        rows.and_then(|rows| rows.iter().map(|row| Ok((OrderKey(small(row, 0)?), text(row, 1)?.into()))).collect())
+            .map_err(|error| self.fault(error))
+    }
 }
 
 /// Whole orders, by key. Asked within one snapshot: the lines of an order belong to the same reading as its head.
@@ -139,7 +153,7 @@ pub(super) async fn whole_orders(connection: &mut SqliteConnection, keys: &[u32]
     let keys = list(keys);
     let heads = sqlx::query(
         "SELECT o.key, s.name, o.id, b.claimed, b.email, o.standing, o.status, o.paid_at, o.updated_at, o.ended_at,
-                o.period_end, o.seen_at, o.standing_since, odd.says
+                o.period_end, o.seen_at, o.standing_since, odd.says, o.renews
          FROM orders o JOIN sources s ON s.key = o.source JOIN buyers b ON b.key = o.buyer
              LEFT JOIN odd ON odd.order_key = o.key
          WHERE o.key IN (SELECT value FROM json_each(?1)) ORDER BY o.key",
@@ -179,6 +193,7 @@ pub(super) async fn whole_orders(connection: &mut SqliteConnection, keys: &[u32]
                     updated_at: time_or_null(row, 8)?,
                     ended_at: time_or_null(row, 9)?,
                     period_end: time_or_null(row, 10)?,
+                    renewal: if int(row, 14)? == 0 { Renewal::Off } else { Renewal::Expected },
                 },
                 seen_at: time(row, 11)?,
                 standing_since: time(row, 12)?,

@@ -2,13 +2,12 @@
 //!
 //! Never holds much more than its result.
 
-use std::collections::BTreeMap;
-
-use super::codec::{Sql, bundle, list, standing_of};
+use super::codec::{Sql, bundle, int, list, standing_of, text};
 use super::error::StoreError;
 use super::keys::{BuyerKey, ProductKey, Scope};
 use super::open::Store;
-use crate::model::{Catalog, OrderKey, ProductIx, Purchase, Standing, UserIx, Verdict};
+use crate::model::{Catalog, OrderKey, ProductIx, Purchase, SourceName, Standing, UserIx, Verdict};
+use std::collections::{BTreeMap, HashMap};
 
 /// So many orders are read at once.
 const PAGE: i64 = 8_192;
@@ -35,7 +34,8 @@ impl Store {
             .filter(|&key| product_ix(key).is_some())
             .map(|key| key.0)
             .collect();
-        let fold = Fold { catalog, product_ix, user_ix };
+        let slack = self.slack(catalog).await.map_err(|error| self.fault(error))?;
+        let fold = Fold { catalog, slack, product_ix, user_ix };
         match scope {
             Scope::All => self.all_purchases(&list(&mapped), &fold).await,
             Scope::Buyers(buyers) => {
@@ -54,13 +54,15 @@ impl Store {
         users: &BTreeMap<OrderKey, UserIx>,
     ) -> Result<Vec<Purchase>, StoreError> {
         let orders: Vec<u32> = users.keys().map(|order| order.0).collect();
-        let fold = Fold { catalog, product_ix, user_ix: &|_| Some(UserIx(0)) };
+        let slack = self.slack(catalog).await.map_err(|error| self.fault(error))?;
+        let fold = Fold { catalog, slack, product_ix, user_ix: &|_| Some(UserIx(0)) };
         let read: Sql<Vec<Purchase>> = async {
             let rows: String = sqlx::query_scalar(
                 "SELECT json_group_array(json_array(
                      (o.key << 32) | o.buyer,
                      (min(i.line, 32767) << 48) | (i.product << 16) | (i.standing << 8) | min(i.quantity, 255),
-                     coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at, o.period_end))
+                     coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at, o.period_end,
+                     iif(o.period_end IS NULL OR o.renews = 0, 0, o.source)))
                  FROM orders o CROSS JOIN items i ON i.order_key = o.key
                  WHERE o.key IN (SELECT value FROM json_each(?1))",
             )
@@ -83,6 +85,16 @@ impl Store {
         Ok(purchases)
     }
 
+    async fn slack(&self, catalog: &Catalog) -> Sql<HashMap<i64, u32>> {
+        let rows = sqlx::query("SELECT key, name FROM sources").fetch_all(self.readers()).await?;
+        let mut slack = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let of_source = catalog.slack.get(&SourceName::from(text(row, 1)?));
+            slack.extend(of_source.map(|slack| Ok::<_, sqlx::Error>((int(row, 0)?, *slack))).transpose()?);
+        }
+        Ok(slack)
+    }
+
     async fn all_purchases(&self, mapped: &str, fold: &Fold<'_>) -> Sql<Vec<Purchase>> {
         // One snapshot over all pages.
         let mut snapshot = self.readers().begin().await?;
@@ -96,7 +108,8 @@ impl Store {
                 "SELECT json_group_array(json_array(
                      (o.key << 32) | o.buyer,
                      (min(i.line, 32767) << 48) | (i.product << 16) | (i.standing << 8) | min(i.quantity, 255),
-                     coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at, o.period_end))
+                     coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at, o.period_end,
+                     iif(o.period_end IS NULL OR o.renews = 0, 0, o.source)))
                  FROM orders o CROSS JOIN items i ON i.order_key = o.key
                  WHERE o.key > ?1 AND o.key <= ?2 AND i.product IN (SELECT value FROM json_each(?3))",
             )
@@ -115,7 +128,8 @@ impl Store {
             "SELECT json_group_array(json_array(
                  (o.key << 32) | o.buyer,
                  (min(i.line, 32767) << 48) | (i.product << 16) | (i.standing << 8) | min(i.quantity, 255),
-                 coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at, o.period_end))
+                 coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at, o.period_end,
+                     iif(o.period_end IS NULL OR o.renews = 0, 0, o.source)))
              FROM orders o CROSS JOIN items i ON i.order_key = o.key
              WHERE o.buyer IN (SELECT value FROM json_each(?1)) AND i.product IN (SELECT value FROM json_each(?2))",
         )
@@ -132,11 +146,13 @@ impl Store {
 /// A line on its way from SQLite, so packed that it sorts by order and line: the order's key and the buyer's,
 /// 32 bits each; place in the order, product, standing and quantity, 15, 32, 8 and 8 bits; while it entitles,
 /// from when; when it came to stand so; when it was first seen to entitle; until when it is paid. Times in
-/// milliseconds.
-type Row = (i64, i64, i64, i64, Option<i64>, Option<i64>);
+/// milliseconds. Last the key of its source, where a renewal is to be expected.
+type Row = (i64, i64, i64, i64, Option<i64>, Option<i64>, i64);
 
 struct Fold<'a> {
     catalog: &'a Catalog,
+    /// By the key of a source.
+    slack: HashMap<i64, u32>,
     product_ix: &'a (dyn Fn(ProductKey) -> Option<ProductIx> + Sync),
     user_ix: &'a (dyn Fn(BuyerKey) -> Option<UserIx> + Sync),
 }
@@ -149,7 +165,11 @@ impl Fold<'_> {
     }
 
     /// Adds one line, or its quantity to a line of the same order that is like it.
-    fn add(&self, &(head, line, active, since, seen, paid_until): &Row, purchases: &mut Vec<Purchase>) -> Sql<()> {
+    fn add(
+        &self,
+        &(head, line, active, since, seen, paid_until, renewed_by): &Row,
+        purchases: &mut Vec<Purchase>,
+    ) -> Sql<()> {
         let (order, buyer) = ((head >> 32) as u32, head as u32);
         let (product, standing, quantity) = ((line >> 16) as u32, (line >> 8) as u8, line as u8);
         let (Some(product), Some(user)) = ((self.product_ix)(ProductKey(product)), (self.user_ix)(BuyerKey(buyer)))
@@ -158,6 +178,11 @@ impl Fold<'_> {
         };
         let standing = standing_of(i64::from(standing))?;
         let order = OrderKey(order);
+        // Only what the payment API itself calls a running subscription has a renewal that may be late.
+        let slack = match standing {
+            Standing::Subscribed => self.slack.get(&renewed_by).copied().unwrap_or(0),
+            _ => 0,
+        };
         let (standing, millis) = match (self.catalog.rule(product).verdict(standing), paid_until) {
             (Verdict::Ends, _) => (standing, since),
             // What a policy keeps of a subscription, or of a period that was paid, is kept as long as that is.
@@ -174,6 +199,7 @@ impl Fold<'_> {
             twin.quantity = twin.quantity.saturating_add(quantity);
             // Of two lines that ended at different times, the later end: grace is never cut short.
             twin.at = twin.at.max(at);
+            twin.slack = twin.slack.max(slack);
             return Ok(());
         }
         purchases.push(Purchase {
@@ -184,6 +210,7 @@ impl Fold<'_> {
             order,
             at,
             seen: seen.map_or(0, |seen| (seen / 1000).clamp(0, i64::from(u32::MAX)) as u32),
+            slack,
         });
         Ok(())
     }

@@ -13,25 +13,45 @@ use std::borrow::Cow;
 pub use error_chain::error_chain;
 pub use style::Color;
 
-/// One line without control characters and without the marks that turn the direction of writing or are not
-/// seen at all. Line feeds and tabs become spaces, the rest `�`.
+/// One line in which nothing hides: line feeds and tabs become spaces, and control characters, marks that turn
+/// the direction of writing and all that is not seen become escapes such as `\u{200b}`, so that two texts
+/// which look alike are alike. What joins the parts of an emoji stays.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unsafe) {
+    if !text.contains(is_suspect) {
         return Cow::Borrowed(text);
     }
-    let safe = |c: char| match c {
-        '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}' => ' ',
-        c if is_unsafe(c) => char::REPLACEMENT_CHARACTER,
-        c => c,
-    };
-    Cow::Owned(text.chars().map(safe).collect())
+    let mut safe = String::with_capacity(text.len() + 8);
+    let mut before = None;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}' => safe.push(' '),
+            // The sequences of Unicode TS 51: a variation selector after an emoji, a joiner between two.
+            '\u{fe0f}' if before.is_some_and(is_pictograph) => safe.push(c),
+            '\u{200d}' if before.is_some_and(is_pictograph) && chars.peek().is_some_and(|c| is_pictograph(*c)) => {
+                safe.push(c);
+            }
+            c if is_suspect(c) => safe.extend(c.escape_unicode()),
+            c => safe.push(c),
+        }
+        // A joiner may follow the selector of the emoji before it.
+        before = if c == '\u{fe0f}' { before } else { Some(c) };
+    }
+    if safe == text { Cow::Borrowed(text) } else { Cow::Owned(safe) }
 }
 
-fn is_unsafe(c: char) -> bool {
+/// What is not seen, or is taken for an ordinary space, or changes what stands beside it.
+fn is_suspect(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+            '\u{a0}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{1680}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}'
+            | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+fn is_pictograph(c: char) -> bool {
+    matches!(c, '\u{2190}'..='\u{21ff}' | '\u{2300}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
 }
 
 /// Terminal cells: two for East Asian wide characters and emoji, none for marks that join the character
@@ -53,14 +73,14 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_taken_out() {
-        assert_eq!(clean("\u{1b}[2Jgone\u{7}\u{9b}1m"), "�[2Jgone��1m");
+        assert_eq!(clean("\u{1b}[2Jgone\u{7}\u{9b}1m"), r"\u{1b}[2Jgone\u{7}\u{9b}1m");
         assert_eq!(clean("one\ntwo\tthree\r"), "one two three ");
-        assert_eq!(clean("\u{202e}nioc\u{2069}"), "�nioc�");
+        assert_eq!(clean("\u{202e}nioc\u{2069}"), r"\u{202e}nioc\u{2069}");
     }
 
     #[test]
     fn what_people_write_stays() {
-        for text in ["Zoë's Größe, 価格 👩‍🚀", "a@b.example", ""] {
+        for text in ["Zoë's Größe, 価格 👩‍🚀 ❤️ 🏳️‍🌈", "a@b.example", "全角　空白", ""] {
             assert!(matches!(clean(text), Cow::Borrowed(same) if same == text));
         }
     }

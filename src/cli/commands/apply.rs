@@ -104,7 +104,8 @@ fn saved(path: &std::path::Path) -> Result<PlanDocument, Failure> {
 
 /// A saved plan is carried out only where planning again says exactly the same.
 fn same(saved: &PlanDocument, now: &PlanDocument) -> Result<(), Failure> {
-    if (&saved.changes, &saved.adoptions) == (&now.changes, &now.adoptions) {
+    let deeds = |view: &PlanDocument| [&view.changes, &view.adoptions, &view.releases].map(Clone::clone);
+    if deeds(saved) == deeds(now) {
         return Ok(());
     }
     Err(Failure::plain(

@@ -7,6 +7,7 @@
 
 use crate::cli::bootstrap::load;
 use crate::cli::{Context, Exit, Failure, Output, lookup, say};
+use crate::report::messages;
 use crate::report::{json, table};
 use crate::store::{AuditRow, Store};
 use crate::text::clean;
@@ -41,8 +42,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 }
 
 fn cells(row: &AuditRow) -> Vec<String> {
-    let target =
-        row.grant.as_ref().map_or_else(|| row.subject.clone().unwrap_or_default(), |grant| grant.target.unnamed());
+    let target = row.about();
     let by = match (&row.who, &row.run) {
         (Some(who), _) => format!("by {who}"),
         (None, Some(run)) => format!("run {run}"),
@@ -58,8 +58,7 @@ fn cells(row: &AuditRow) -> Vec<String> {
         Some(line) if line > 0 => format!("line {line}"),
         Some(_) | None => String::new(),
     };
-    let commit =
-        row.commit.as_ref().map(|commit| format!("@{}", commit.get(..7).unwrap_or(commit))).unwrap_or_default();
+    let commit = row.commit.as_ref().map(|commit| format!("@{}", messages::version(commit))).unwrap_or_default();
     let note = row.note.clone().unwrap_or_default();
     let at = human::datetime(row.at);
     [at, row.verb.word().to_owned(), target, by, order, product, line, commit, note]

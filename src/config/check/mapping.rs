@@ -25,12 +25,14 @@ impl Check<'_> {
         let (updated_at, paid_at, ended_at) = (optional("updated_at"), optional("paid_at"), optional("ended_at"));
         let (period_end, quantity) = (optional("period_end"), optional("quantity"));
         let (user_id, email) = (optional("user_id"), optional("email"));
+        let cancelled = fields.node("cancelled").map_or(Some(None), |node| self.filter(node).map(Some));
         Some(Map {
             id: id?,
             updated_at: updated_at?,
             paid_at: paid_at?,
             ended_at: ended_at?,
             period_end: period_end?,
+            cancelled: cancelled?,
             products: products?,
             quantity: quantity?,
             lines: lines?,

@@ -29,11 +29,12 @@ use sha2::{Digest as _, Sha256};
 
 use self::fields::{Fields, Resolved};
 pub use self::value::duration;
+use super::blob::Blob;
 use super::diagnostic::{Diagnostic, Origin, Place, Severity};
 use super::raw;
 use super::raw::Node;
 use super::settings::{Buyers, Config, Matching, Schedule};
-use crate::model::{Email, Limit, Limits, Protect, Prune, UserId};
+use crate::model::{Adopt, Email, Limit, Limits, Protect, Prune, UserId};
 
 /// What `${NAME}` and `${file:PATH}` stand for.
 pub trait Env {
@@ -102,7 +103,7 @@ pub fn check_text(
     problems.dedup();
     match config {
         Some(config) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
-            Ok((Config { digest: digest(text), ..config }, problems))
+            Ok((Config { digest: digest(text), blob: Blob::of(text.as_bytes()), ..config }, problems))
         }
         _ => Err(problems),
     }
@@ -112,6 +113,8 @@ pub fn check_text(
 fn digest(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+const ADOPT: [(&str, Adopt); 2] = [("explained", Adopt::Explained), ("never", Adopt::Never)];
 
 /// One check of one file: where it looks things up, and what it found wrong so far.
 struct Check<'a> {
@@ -133,6 +136,7 @@ impl Check<'_> {
         let buyers = self.buyers(fields);
         let schedule = self.schedule(fields);
         let prune = self.prune(fields);
+        let adopt = fields.node("adopt").map_or(Some(Adopt::Explained), |node| self.word(node, &ADOPT));
         let limits = self.limits(fields);
         let protect = self.protect(fields);
         let store = self.store(fields);
@@ -147,6 +151,7 @@ impl Check<'_> {
             buyers: buyers?,
             schedule: schedule?,
             prune: prune?,
+            adopt: adopt?,
             limits: limits?,
             protect: protect?,
             store: store?,
@@ -155,6 +160,7 @@ impl Check<'_> {
             notify,
             products: products?,
             digest: String::new(),
+            blob: Blob::of(&[]),
         })
     }
 
@@ -310,7 +316,7 @@ impl Check<'_> {
                 self.error(found.place, format!("`{}` is no email address", found.written))
                     .help("for everybody at a domain: `\"*@example.com\"`");
             }
-            protect.emails.push(found.value.trim().to_lowercase());
+            protect.emails.push(found.value.trim().to_ascii_lowercase());
         }
         let users = self.names(fields.node("users"), "a list of user ids", "the id of a Logto user");
         protect.users = users.iter().map(|user| user.value.trim().into()).collect();

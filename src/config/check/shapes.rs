@@ -15,8 +15,8 @@ const fn secretive(name: &'static str, keys: &'static [&'static str], secret: &'
 pub(super) static FILE: Shape = shape(
     "File",
     &[
-        "version", "logto", "sources", "buyers", "schedule", "prune", "limits", "protect", "store", "listen", "notify",
-        "products",
+        "version", "logto", "sources", "buyers", "schedule", "prune", "adopt", "limits", "protect", "store", "listen",
+        "notify", "products",
     ],
 );
 pub(super) static LOGTO: Shape = secretive(
@@ -49,6 +49,7 @@ pub(super) static SOURCE: Shape = shape(
         "path",
         "poll",
         "full_read",
+        "slack",
         "auth",
         "headers",
         "timeout",
@@ -80,6 +81,7 @@ pub(super) static STRIPE: Shape = secretive(
         "window",
         "poll",
         "full_read",
+        "slack",
         "overlap",
         "timeout",
         "read_timeout",
@@ -99,7 +101,19 @@ pub(super) static OVERLAY: Shape = shape(
 pub(super) static ORDER_REF: Shape = shape("OrderRefIn", &["path", "prefix", "suffix"]);
 pub(super) static MAP: Shape = shape(
     "Map",
-    &["id", "updated_at", "paid_at", "ended_at", "period_end", "products", "quantity", "lines", "user_id", "email"],
+    &[
+        "id",
+        "updated_at",
+        "paid_at",
+        "ended_at",
+        "period_end",
+        "cancelled",
+        "products",
+        "quantity",
+        "lines",
+        "user_id",
+        "email",
+    ],
 );
 pub(super) static LINES: Shape = shape("Lines", &["each", "product", "quantity", "status"]);
 pub(super) static STATUS: Shape = shape("Status", &["when", "as"]);

@@ -13,6 +13,8 @@ use crate::config::suggest::nearest;
 
 /// Between two polls where the file does not say.
 const POLL: SignedDuration = SignedDuration::from_secs(30);
+/// How late the news of a renewal may be where the file does not say.
+const SLACK: SignedDuration = SignedDuration::from_hours(24);
 /// The preset that the simulated shop speaks.
 const SANDBOX: &str = "openbitum";
 /// Maps that a file adds to. All else that it names replaces what the preset has.
@@ -115,18 +117,28 @@ impl Check<'_> {
     fn settings(&mut self, entry: &Entry, node: &Node, kind: Option<SourceKind>) -> Option<SourceSettings> {
         let poll = node.get("poll").map_or(Some(POLL), |node| self.interval(node));
         let full_read = node.get("full_read").map(|node| self.interval(node));
+        let slack = node.get("slack").map_or(Some(SLACK), |node| self.duration(node));
         let name = entry.key.as_str().into();
         let full_read = full_read.map_or(Some(None), |found| found.map(Some));
         let is_file = matches!(kind, Some(SourceKind::File(_)));
         let webhook = if is_file { Some(None) } else { self.webhook(node) };
         let line = entry.at.line;
         let was = Vec::new();
-        Some(SourceSettings { name, was, line, poll: poll?, full_read: full_read?, kind: kind?, webhook: webhook? })
+        Some(SourceSettings {
+            name,
+            was,
+            line,
+            poll: poll?,
+            full_read: full_read?,
+            slack: slack?,
+            kind: kind?,
+            webhook: webhook?,
+        })
     }
 
     fn orders_file(&mut self, entry: &Entry) -> Option<SourceSettings> {
         let fields = self.fields(&entry.node, Some(entry.at), &shapes::SOURCE)?;
-        self.only(&entry.node, "file", &["kind", "was", "path", "poll"]);
+        self.only(&entry.node, "file", &["kind", "was", "path", "poll", "slack"]);
         let path = fields.need(self, "path", "path: orders.yaml");
         let path = path.and_then(|entry| self.name(&entry.node, "the path of a file of orders"));
         let kind = path.map(|path| SourceKind::File(self.folder.join(path.value)));
@@ -137,7 +149,7 @@ impl Check<'_> {
     /// once it has started.
     fn sandbox(&mut self, entry: &Entry) -> Option<SourceSettings> {
         self.fields(&entry.node, Some(entry.at), &shapes::SOURCE)?;
-        self.only(&entry.node, "sandbox", &["kind", "was", "poll"]);
+        self.only(&entry.node, "sandbox", &["kind", "was", "poll", "slack"]);
         let Some(preset) = self.preset(SANDBOX) else {
             self.error(entry.at, format!("the preset `{SANDBOX}`, which the sandbox speaks, is not built in"));
             return None;

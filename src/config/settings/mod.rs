@@ -9,8 +9,9 @@ use std::net::SocketAddr;
 
 use jiff::SignedDuration;
 
+use super::blob::Blob;
 use super::settings::source::SourceSettings;
-use crate::model::{Email, Limits, Policy, ProductId, Protect, Prune, SourceName, State, UserId};
+use crate::model::{Adopt, Email, Limits, Policy, ProductId, Protect, Prune, SourceName, State, UserId};
 use crate::secret::Secret;
 
 /// `entitlements.yaml` after all checks.
@@ -26,6 +27,8 @@ pub struct Config {
     pub schedule: Schedule,
     /// Whether anything is ever taken away.
     pub prune: Prune,
+    /// Whether what is held already becomes ours.
+    pub adopt: Adopt,
     /// How much at once.
     pub limits: Limits,
     /// Who and what is never touched.
@@ -42,6 +45,8 @@ pub struct Config {
     pub products: Vec<Product>,
     /// SHA-256 of the file's bytes, in hex.
     pub digest: String,
+    /// What git calls those bytes.
+    pub blob: Blob,
 }
 
 /// Where the daemon's own HTTP server is.

@@ -23,6 +23,8 @@ pub struct SourceSettings {
     pub poll: SignedDuration,
     /// Between two reads of everything, where it is not that of the whole file.
     pub full_read: Option<SignedDuration>,
+    /// How long a subscription that goes on outlasts its paid period.
+    pub slack: SignedDuration,
     /// What it is.
     pub kind: SourceKind,
     /// How it says that an order may have changed; `None`: only polls find out.
@@ -347,6 +349,8 @@ pub struct Map {
     pub ended_at: Vec<JsonPath>,
     /// When a subscription's paid period ends.
     pub period_end: Vec<JsonPath>,
+    /// A filter like [`StatusRule::when`]: the subscription ends with that period.
+    pub cancelled: Option<JsonPath>,
     /// All product ids, where there are no [`Map::lines`].
     pub products: Vec<JsonPath>,
     /// How many of each: one number for the order, or one for each product.

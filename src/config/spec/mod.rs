@@ -90,6 +90,8 @@ pub struct File {
     pub schedule: Option<Schedule>,
     /// Whether anything is ever taken away. It has no default.
     pub prune: Prune,
+    /// Whether what Logto holds already becomes ours where an order explains it. Default: `explained`.
+    pub adopt: Option<Adopt>,
     /// How much may happen at once. What exceeds it is held until approved.
     pub limits: Option<Limits>,
     /// Who and what is never touched.
@@ -190,6 +192,16 @@ pub enum Prune {
     Owned,
     /// Make each managed target hold exactly the buyers, minus `protect`.
     Exclusive,
+}
+
+/// Whether what Logto holds already becomes ours where an order explains it.
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Adopt {
+    /// What no pass had seen when the order was paid.
+    Explained,
+    /// Nothing, but for what `entitled adopt` names.
+    Never,
 }
 
 /// How much may happen at once.

@@ -36,6 +36,9 @@ pub struct Source {
     pub poll: Option<Duration>,
     /// Between two reads of everything. Default: `schedule.full_read`.
     pub full_read: Option<Duration>,
+    /// How long a subscription that goes on outlasts its paid period, since the news of its renewal may be late.
+    /// Default: `24h`.
+    pub slack: Option<Duration>,
     /// How to say who asks.
     pub auth: Option<Auth>,
     /// Headers of every request. A secret one belongs in `auth`.
@@ -347,6 +350,8 @@ pub struct Map {
     pub ended_at: Option<Paths>,
     /// When the paid period of a subscription ends.
     pub period_end: Option<Paths>,
+    /// A filter that holds for a subscription that ends with its paid period.
+    pub cancelled: Option<String>,
     /// The product ids.
     pub products: Option<Paths>,
     /// How many: one number for the order, or one for each product.

@@ -35,6 +35,9 @@ pub struct Stripe {
     pub poll: Option<Duration>,
     /// Between two full reads of this source. Default: `schedule.full_read`.
     pub full_read: Option<Duration>,
+    /// How long a subscription that goes on outlasts its paid period, since the news of its renewal may be late.
+    /// Default: `24h`.
+    pub slack: Option<Duration>,
     /// How far before the last event an increment starts. Default: `10m`.
     pub overlap: Option<Duration>,
     /// How long one call may take. Default: `30s`.

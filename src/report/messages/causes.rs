@@ -17,6 +17,7 @@ pub fn cause_word(cause: Cause) -> &'static str {
         Cause::Dropped => "source_gone",
         Cause::Upgrade => "upgrade",
         Cause::Unexplained => "unexplained",
+        Cause::GivenAgain => "given_again",
         Cause::Undone => "undone",
         Cause::Exclusive => "exclusive",
     }

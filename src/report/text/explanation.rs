@@ -85,7 +85,7 @@ fn state(target: &TargetWhy, why: &Explanation) -> String {
         (Some(ours), owner) => {
             let how = if owner == Owner::Adopted { "adopted" } else { "granted" };
             let line = if ours.line > 0 { format!(", line {}", ours.line) } else { String::new() };
-            let commit = ours.commit.get(..7).unwrap_or(&ours.commit);
+            let commit = messages::version(&ours.commit);
             let undone = match ours.undone {
                 0 => String::new(),
                 number => format!("; taken away by somebody else {}", human::count(u64::from(number), "time")),
@@ -99,7 +99,10 @@ fn state(target: &TargetWhy, why: &Explanation) -> String {
             )
         }
         (None, Owner::Released) => "; released by hand".to_owned(),
-        (None, Owner::Foreign) => "; not ours".to_owned(),
+        (None, Owner::Foreign) => match target.first_seen {
+            Some(at) => format!("; not ours, first seen on {}", human::datetime(at)),
+            None => "; not ours".to_owned(),
+        },
         (None, _) => String::new(),
     };
     format!("{held}{whose}")

@@ -43,6 +43,7 @@ pub(crate) fn summary(view: &PlanDocument) -> String {
         (figures.unknown, "of unknown standing"),
         (figures.kept, "kept for now"),
         (figures.foreign, "foreign"),
+        (figures.foreign_paid, messages::PAID_FOREIGN),
     ] {
         if number > 0 {
             asides.push(format!("{number} {what}"));
@@ -60,10 +61,10 @@ pub(crate) fn summary(view: &PlanDocument) -> String {
 fn changes(out: &mut String, view: &PlanDocument, color: Color) {
     // Read by name, not by the ids that the order of doing goes by.
     let place = |change: &Change| {
-        let verb = ["grant", "adopt", "revoke"].iter().position(|verb| *verb == change.action);
+        let verb = ["grant", "adopt", "release", "revoke"].iter().position(|verb| *verb == change.action);
         (change.target.clone(), change.target_key.clone(), verb)
     };
-    let mut all: Vec<&Change> = view.changes.iter().chain(&view.adoptions).collect();
+    let mut all: Vec<&Change> = view.changes.iter().chain(&view.adoptions).chain(&view.releases).collect();
     all.sort_by_cached_key(|change| place(change));
     let column = column(all.iter().map(|change| who(change)));
     for of_target in all.chunk_by(|a, b| a.target_key == b.target_key) {
@@ -112,9 +113,9 @@ fn waiting(out: &mut String, view: &PlanDocument, color: Color) {
     out.push('\n');
 }
 
-/// Held by somebody, and neither ours nor explained by an order: by target.
+/// Held by somebody and not ours: by target.
 fn foreign(out: &mut String, view: &PlanDocument, color: Color) {
-    let targets: Vec<_> = view.targets.iter().filter(|target| target.foreign > 0).collect();
+    let targets: Vec<_> = view.targets.iter().filter(|target| target.foreign + target.foreign_paid > 0).collect();
     if targets.is_empty() {
         return;
     }
@@ -168,6 +169,7 @@ fn sign(action: &str, color: Color) -> String {
     match action {
         "grant" => color.paint("32", "+"),
         "revoke" => color.paint("31", "-"),
+        "release" => color.paint("36", "~"),
         _ => color.paint("36", "="),
     }
 }

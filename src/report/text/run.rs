@@ -36,7 +36,8 @@ pub fn report(report: &RunReport, color: Color) -> String {
         format!("{} failed", figures.failed),
         format!("{} held", report.held),
     ];
-    for (number, what) in [(report.adopted, "adopted"), (report.stopped, "not started")] {
+    for (number, what) in [(report.adopted, "adopted"), (report.released, "released"), (report.stopped, "not started")]
+    {
         if number > 0 {
             parts.push(format!("{number} {what}"));
         }

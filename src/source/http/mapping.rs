@@ -10,7 +10,7 @@ use serde_json_path::JsonPath;
 
 use super::items;
 use crate::config::settings::source::{Map, StatusRule};
-use crate::model::{Buyer, Email, Odd, OddPart, Oddity, Order, OrderId, ReadOrder, Standing, UserId};
+use crate::model::{Buyer, Email, Odd, OddPart, Oddity, Order, OrderId, ReadOrder, Renewal, Standing, UserId};
 use crate::source::client::response::listed;
 use crate::source::odd::{Nameless, Odds, odd};
 use crate::source::time;
@@ -78,6 +78,10 @@ impl Mapper {
             updated_at: latest(raw, &map.updated_at, OddPart::UpdatedAt, past, &mut odds),
             ended_at: latest(raw, &map.ended_at, OddPart::EndedAt, Possible::Any, &mut odds),
             period_end: latest(raw, &map.period_end, OddPart::PeriodEnd, Possible::Any, &mut odds),
+            renewal: match &map.cancelled {
+                Some(when) if holds(when, list) => Renewal::Off,
+                Some(_) | None => Renewal::Expected,
+            },
         };
         Ok(ReadOrder::new(order, odds.into_inner()))
     }

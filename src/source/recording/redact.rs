@@ -193,7 +193,7 @@ impl<'s> Redaction<'s> {
         let mut rest = text.as_str();
         while let Some((before, email, after)) = next_email(rest) {
             let next = self.emails.len() + 1;
-            let number = *self.emails.entry(email.to_lowercase()).or_insert(next);
+            let number = *self.emails.entry(email.to_ascii_lowercase()).or_insert(next);
             out.push_str(before);
             out.push_str(&format!("buyer-{number}@example.com"));
             rest = after;

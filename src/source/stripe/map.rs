@@ -9,7 +9,9 @@ use super::wire::{
     Charge, Customer, Dispute, Intent, LineItem, Metadata, Price, Refund, Session, Subscription, SubscriptionItem,
 };
 use crate::config::settings::source::StripeProducts;
-use crate::model::{Buyer, Email, Item, Odd, OddPart, Oddity, Order, OrderId, ProductId, ReadOrder, Standing, UserId};
+use crate::model::{
+    Buyer, Email, Item, Odd, OddPart, Oddity, Order, OrderId, ProductId, ReadOrder, Renewal, Standing, UserId,
+};
 use crate::source::http::whole;
 use crate::source::odd::{Odds, odd};
 use crate::source::time::{Possible, plausible};
@@ -162,7 +164,14 @@ impl Rules {
             self.item(item.price.as_ref().or(item.plan.as_ref()), item.quantity.as_ref(), &mut odds)
         };
         let lines = items.iter().filter_map(line).collect();
-        order(&subscription.id, buyer(user, first_email([of(customer)])), lines, said, period_end, odds)
+        let ReadOrder { order, odd } =
+            order(&subscription.id, buyer(user, first_email([of(customer)])), lines, said, period_end, odds);
+        // Whatever is not active, or was told to end, gets no renewal that could be late.
+        let ends = subscription.cancel_at_period_end
+            || subscription.cancel_at.is_some_and(|at| period_end.is_none_or(|end| at <= end));
+        let active = matches!(subscription.status.as_str(), "active" | "trialing");
+        let renewal = if active && !ends { Renewal::Expected } else { Renewal::Off };
+        ReadOrder::new(Order { renewal, ..order }, odd)
     }
 
     /// Who a Checkout Session says it is for.
@@ -315,6 +324,7 @@ fn order(id: &str, buyer: Buyer, items: Vec<Item>, said: Said, period_end: Optio
         updated_at: None,
         ended_at: moment(said.ended_at, OddPart::EndedAt, "created", &mut odds),
         period_end: moment(period_end, OddPart::PeriodEnd, "current_period_end", &mut odds),
+        renewal: Renewal::default(),
     };
     ReadOrder::new(order, odds.into_inner())
 }

@@ -193,6 +193,11 @@ pub(super) struct Subscription {
     pub(super) start_date: Option<i64>,
     pub(super) trial_end: Option<i64>,
     pub(super) ended_at: Option<i64>,
+    /// It ends with the current period, and no renewal comes.
+    #[serde(default)]
+    pub(super) cancel_at_period_end: bool,
+    /// It ends then.
+    pub(super) cancel_at: Option<i64>,
     /// Before `2025-03-31.basil`, which keeps them with the items
     /// (<https://docs.stripe.com/changelog/basil/2025-03-31/deprecate-subscription-current-period-start-and-end>).
     pub(super) current_period_start: Option<i64>,

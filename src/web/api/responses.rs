@@ -37,12 +37,14 @@ pub(super) fn plan(planned: &Planned, rows: usize) -> Value {
         "changes": cut(&view.changes, rows),
         "held": cut(&view.held, rows),
         "adoptions": cut(&view.adoptions, rows),
+        "releases": cut(&view.releases, rows),
         "waiting": cut(&view.waiting, rows),
         "targets": view.targets,
         "left_off": {
             "changes": left_off(view.changes.len()),
             "held": left_off(view.held.len()),
             "adoptions": left_off(view.adoptions.len()),
+            "releases": left_off(view.releases.len()),
             "waiting": left_off(view.waiting.len()),
         },
     })

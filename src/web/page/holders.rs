@@ -52,11 +52,16 @@ fn list(frame: Frame<'_>, all: &[Holder]) -> Markup {
                                 (Some(ours), _) => {
                                     "order " (ours.order) " of " (ours.source) " for " (ours.product)
                                     @if ours.line > 0 { " · line " (ours.line) }
-                                    " @" (ours.commit.get(..7).unwrap_or(&ours.commit))
+                                    " @" (messages::version(&ours.commit))
                                     " · " (when(ours.since, frame.now))
                                 }
                                 (None, Some(order)) => { "order " (order) " explains it: the next pass adopts it" }
-                                (None, None) => "no order entitles to it",
+                                (None, None) => {
+                                    @match &one.paid_by {
+                                        Some(order) => { "order " (order) " pays for it by now, and it stays foreign" }
+                                        None => "no order entitles to it",
+                                    }
+                                }
                             }
                         }
                     }

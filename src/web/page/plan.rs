@@ -105,7 +105,7 @@ pub(super) fn changes(frame: Frame<'_>) -> Markup {
 
 fn one(frame: Frame<'_>, kind: &str, planned: &Planned) -> Markup {
     let view = &planned.view;
-    let mut all: Vec<&Change> = view.changes.iter().chain(&view.adoptions).collect();
+    let mut all: Vec<&Change> = view.changes.iter().chain(&view.adoptions).chain(&view.releases).collect();
     let verb = |change: &Change| ["grant", "adopt", "revoke"].iter().position(|verb| *verb == change.action);
     all.sort_by_cached_key(|change| (change.target.clone(), change.target_key.clone(), verb(change)));
     let number_all = all.len();

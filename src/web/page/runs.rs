@@ -1,5 +1,6 @@
 //! The passes that are written down, and what one of them did.
 
+use crate::report::messages;
 use crate::text::human;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -78,7 +79,7 @@ pub fn run(frame: Frame<'_>, id: &str, run: Option<&RunStatus>, rows: &[AuditRow
             @if let Some(run) = run {
                 p.says {
                     "A " (run.kind.word()) " pass at " (human::datetime(run.started)) ", by "
-                    code { (run.config.get(..7).unwrap_or(&run.config)) } "."
+                    code { (messages::version(&run.config)) } "."
                     @if let Some(end) = &run.end {
                         " " (human::count(end.done, "change")) " made, " (number(end.held)) " held, "
                         (number(end.failed)) " failed, with " (human::count(end.calls, "call")) " to Logto in " (took(end.elapsed_ms)) "."
@@ -114,7 +115,7 @@ fn audit(row: &AuditRow, now: Timestamp) -> Markup {
                 p {
                     strong { (row.verb.word().replace('_', " ")) }
                     @if let Some(grant) = &row.grant {
-                        " " a.target href=(parts::target_path(&grant.target.key())) { (clean(&grant.target.key())) }
+                        " " a.target href=(parts::target_path(&grant.target.key())) { (clean(&row.about())) }
                         " of " (parts::who(&clean(grant.user.as_str()), None))
                     }
                     @if let Some(subject) = &row.subject { " " code { (clean(subject)) } }
@@ -124,7 +125,7 @@ fn audit(row: &AuditRow, now: Timestamp) -> Markup {
                     @if let Some(source) = &row.source { "of " (clean(source.as_str())) " " }
                     @if let Some(product) = &row.product { "for " (clean(product.as_str())) " " }
                     @if let Some(line) = row.line.filter(|line| *line > 0) { "· line " (line) " " }
-                    @if let Some(commit) = &row.commit { "@" (commit.get(..7).unwrap_or(commit)) " " }
+                    @if let Some(commit) = &row.commit { "@" (messages::version(commit)) " " }
                     @if let Some(note) = &row.note { "· " (clean(note)) }
                 }
                 p.reporter {

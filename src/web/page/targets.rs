@@ -41,7 +41,12 @@ fn row(one: &TargetView) -> Markup {
             th scope="row" { (target(&one.name, &one.key)) }
             td.n { (number(one.desired)) }
             td.n { (number(one.actual)) }
-            td.n.(zero(one.foreign)) { (number(one.foreign)) }
+            td.n.(zero(one.foreign)) {
+                (number(one.foreign))
+                @if one.foreign_paid > 0 {
+                    " " span.reporter title=(messages::PAID_FOREIGN) { "+" (number(one.foreign_paid)) " paid" }
+                }
+            }
             td.n.(zero(one.kept)) { (number(one.kept)) }
             td {
                 @if messages::is_known(&one.coverage) { span.reporter { (one.coverage) } }

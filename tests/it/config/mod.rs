@@ -3,6 +3,7 @@
 mod examples;
 mod limits;
 mod taken;
+mod versions;
 
 use std::path::Path;
 

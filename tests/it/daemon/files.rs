@@ -154,7 +154,7 @@ async fn checked_out_by_git() {
     let trail = store.history(&ann).await.unwrap();
     let commits: Vec<_> = trail.iter().map(|row| (row.verb.word(), row.commit.as_deref())).collect();
     let (first, second) = (Some(first.as_str()), Some(second.as_str()));
-    assert_eq!(commits, [("granted", first), ("granted", second), ("revoked", first)]);
+    assert_eq!(commits, [("granted", first), ("granted", second), ("revoked", second)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -283,4 +283,31 @@ async fn a_change_is_seen_between_polls_that_never_pause() {
     std::fs::write(live.program.file(), live.text(&giving("beta"))).unwrap();
     live.hold("beta", &[&ann]).await;
     live.stop().await;
+}
+
+/// The bytes in force are committed later: what is reported follows, although the file itself has not changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn committed_after_it_entered_into_force() {
+    let prepared = Live::prepare(ALWAYS, &giving("paid-tier")).await;
+    let folder = prepared.program.folder.path().to_owned();
+    git(&folder, &["init", "--quiet", "--initial-branch=main"]);
+    git(&folder, &["commit", "--quiet", "--allow-empty", "-m", "nothing yet"]);
+    let before = git(&folder, &["rev-parse", "HEAD"]);
+    let live = prepared.run(QUICK, Mode::Live);
+    let ann = live.buyer("ann@example.com", "prd_pro");
+    live.hold("paid-tier", &[&ann]).await;
+    git(&folder, &["add", "entitlements.yaml"]);
+    git(&folder, &["commit", "--quiet", "-m", "Pro gives paid-tier"]);
+    let after = git(&folder, &["rev-parse", "HEAD"]);
+    let commit = || live.reading.status.borrow().config.as_ref().and_then(|config| config.origin.commit.clone());
+    until("the status names the commit", || commit().as_ref() == Some(&after)).await;
+    let ben = live.buyer("ben@example.com", "prd_pro");
+    live.hold("paid-tier", &[&ann, &ben]).await;
+    let program = live.stop().await;
+
+    let store = Store::open(&program.store()).await.unwrap();
+    let first = store.history(&ann).await.unwrap()[0].commit.clone().unwrap();
+    let digest = first.strip_prefix(&format!("{before}+edited.")).unwrap_or_else(|| panic!("{first}"));
+    assert_eq!(digest.len(), 64);
+    assert_eq!(store.history(&ben).await.unwrap()[0].commit, Some(after));
 }

@@ -154,7 +154,11 @@ impl Prepared {
 async fn active(file: &Path) -> entitled::pass::active::ActiveConfig {
     let loaded = config::load(file, &presets()).unwrap();
     let digest = loaded.config.digest.clone();
-    let origin = Origin { file: "entitlements.yaml".to_owned(), digest, commit: config::commit_of(file) };
+    let origin = Origin {
+        file: "entitlements.yaml".to_owned(),
+        digest,
+        commit: config::commit_of(file, &loaded.config.blob, &loaded.config.digest),
+    };
     activate(loaded.config, origin, None).await.unwrap()
 }
 

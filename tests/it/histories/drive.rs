@@ -229,5 +229,6 @@ fn basket(lines: &[&Order]) -> model::Order {
         updated_at: lines.iter().map(|line| second(said(line).since)).max(),
         ended_at: None,
         period_end: None,
+        renewal: Default::default(),
     }
 }

@@ -72,6 +72,7 @@ impl World {
         }
         for one in gone {
             self.foreign.remove(one);
+            self.seen.remove(one);
             self.ours.remove(one);
         }
         Ok(())
@@ -118,8 +119,13 @@ impl World {
                 if !self.may_be_entitled(&user, thing) || (waits && !held.contains(&one)) {
                     continue;
                 }
-                self.foreign.remove(&one);
-                let surely = claim(&self.orders_of(&user), &self.rules, thing, self.at()) == Some(Claim::Entitled);
+                if self.stays_foreign(&one) {
+                    continue;
+                }
+                let adopted = self.foreign.remove(&one);
+                self.seen.remove(&one);
+                let surely = claim(&self.orders_of(&user), &self.rules, thing, self.at()) == Some(Claim::Entitled)
+                    && !(adopted && (self.maybe_seen.contains(&one) || !self.is_a_sale(&user, thing)));
                 if clean && surely && self.known_target(thing).is_some() && held.contains(&one) {
                     self.ours.insert(one, Ours::Surely);
                 } else {
@@ -127,5 +133,24 @@ impl World {
                 }
             }
         }
+        if let Came::Through(_) = came {
+            let there: Held = self.foreign.intersection(&held).cloned().collect();
+            let looked_at: Vec<_> =
+                there.iter().filter(|(_, thing)| clean && self.known_target(*thing).is_some()).cloned().collect();
+            for one in looked_at {
+                self.seen.entry(one).or_insert(self.now.as_second());
+            }
+            self.maybe_seen.extend(there);
+        }
+    }
+
+    /// Whether somebody gave it and a pass saw it before anything that may entitle to it was paid: no order takes
+    /// it over.
+    fn stays_foreign(&self, one @ (user, thing): &(UserId, Thing)) -> bool {
+        let Some(seen) = self.seen.get(one).filter(|_| self.foreign.contains(one)) else { return false };
+        let orders = self.orders_of(user);
+        let chain = orders.len() as i64;
+        let mut behind = orders.iter().filter(|one| one.order.may_entitle(&self.rules, *thing, self.at(), chain));
+        behind.all(|one| *seen < one.order.paid_at)
     }
 }

@@ -101,3 +101,31 @@ fn what_left_the_file_counts_against_the_limit() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(drive::play(false, &steps)).unwrap();
 }
+
+/// Whatever was given by hand and seen before it was bought outlives the refund: a role, a membership, a role in
+/// an organization.
+#[test]
+fn what_is_given_bought_and_refunded_stays() {
+    use catalogs::{PRODUCTS, Shop, THINGS};
+    use proptest::prelude::{Strategy as _, any};
+    use proptest::strategy::ValueTree as _;
+    use steps::{By, Event, Reach};
+    let the_only = any::<proptest::sample::Index>().new_tree(&mut TestRunner::deterministic()).unwrap().current();
+    let refund = || Event::Turn { order: the_only, status: "refunded" };
+    for thing in THINGS {
+        for product in 0..PRODUCTS.len() {
+            for span in [Reach::Full, Reach::Quick] {
+                let buy =
+                    Event::Buy { shop: Shop::Main, person: 0, products: vec![product], by: By::Email, days_ago: 0 };
+                let events = [Event::Give { person: 0, thing }, buy, refund(), Event::Nothing];
+                let step = |(number, event): (usize, Event)| {
+                    let span = if number % 3 == 0 { Reach::Full } else { span };
+                    Step { event, span, faults: Vec::new() }
+                };
+                let steps: Vec<Step> = events.into_iter().enumerate().map(step).collect();
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(drive::play(false, &steps)).unwrap();
+            }
+        }
+    }
+}

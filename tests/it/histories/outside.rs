@@ -31,6 +31,7 @@ impl World {
                 if let Some(user) = self.accounts.close(*person) {
                     self.logto.delete_user(&user);
                     self.foreign.retain(|(of, _)| *of != user);
+                    self.seen.retain(|(of, _), _| *of != user);
                     self.ours.retain(|(of, _), _| *of != user);
                 }
             }
@@ -161,6 +162,7 @@ impl World {
             Thing::Editor => return,
         }
         self.foreign.retain(|(_, of)| !gone(*of));
+        self.seen.retain(|(_, of), _| !gone(*of));
         self.ours.retain(|(_, of), _| !gone(*of));
     }
 
@@ -208,6 +210,7 @@ impl World {
         }
         for taken in before.difference(&self.held()) {
             self.foreign.remove(taken);
+            self.seen.remove(taken);
             // The ledger may not have noticed yet.
             self.ours.entry(taken.clone()).and_modify(|ours| *ours = Ours::Perhaps);
         }
@@ -217,6 +220,8 @@ impl World {
         self.fresh_store().await;
         self.ours.clear();
         self.foreign = self.held();
+        self.seen.clear();
+        self.maybe_seen.clear();
         self.revoked.clear();
         self.commits = super::commits::Commits::default();
         self.accounts.forget();

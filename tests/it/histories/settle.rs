@@ -79,7 +79,7 @@ impl World {
                     // Of a grant nobody but the ledger can say for sure that a commit caused it.
                     Verb::Grant if bound == Bound::Target => (over.spent, self.rules.config_floor),
                     Verb::Grant => (over.spent.max(self.made_by_commits() as u64), self.rules.config_floor),
-                    Verb::Revoke | Verb::Adopt => {
+                    Verb::Revoke | Verb::Adopt | Verb::Release => {
                         let since = self.at() - 86_400;
                         let counts = |of: Thing| bound == Bound::Total || of == thing;
                         let spent = self.revoked.iter().filter(|(at, of)| *at >= since && counts(*of)).count();
@@ -88,6 +88,8 @@ impl World {
                 };
                 over.allowed == allowed as u64 && over.spent == spent && over.spent + over.wanted > over.allowed
             }
+            // Every clock here is that of one machine.
+            (Hold::ClockDoubtful(_), _) => false,
             // Nobody freezes here; what is taken away by hand again and again is left alone.
             (Hold::Frozen, _) => false,
             (Hold::Flapping, _) => verb == Verb::Grant,

@@ -52,6 +52,10 @@ pub(super) struct World {
     pub(super) ours: BTreeMap<(UserId, Thing), Ours>,
     /// Held, and no order has explained it since it was given or the ledger was lost.
     pub(super) foreign: Held,
+    /// When a pass has surely seen a foreign grant that nobody has touched since, in seconds.
+    pub(super) seen: BTreeMap<(UserId, Thing), i64>,
+    /// Foreign grants that some pass may have seen.
+    pub(super) maybe_seen: Held,
     pub(super) revoked: Vec<(i64, Thing)>,
     pub(super) commits: Commits,
     /// Since the store was lost, no pass has gone through.
@@ -135,6 +139,8 @@ impl World {
             most: [0; 2],
             ours: BTreeMap::new(),
             foreign,
+            seen: BTreeMap::new(),
+            maybe_seen: Held::new(),
             revoked: Vec::new(),
             commits: Commits::default(),
             bereft: true,

@@ -1,14 +1,18 @@
 //! Whole passes over the simulators: from what was bought to what Logto holds, over real HTTP and a real
 //! store, with nothing left out but the loop.
 
+mod by_hand;
 mod calls;
 mod changed;
+mod clocks;
 mod disasters;
 mod evidence;
+pub(crate) mod identities;
 mod odd;
 mod people;
 mod rebuild;
 mod renamed;
+mod sequences;
 mod shop;
 mod targets;
 mod turning;

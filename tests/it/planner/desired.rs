@@ -292,6 +292,7 @@ fn order(standing: Standing) -> Order {
         updated_at: None,
         ended_at: None,
         period_end: Some(Timestamp::UNIX_EPOCH),
+        renewal: Default::default(),
     }
 }
 

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 use entitled::model::Recheck;
 use entitled::model::{
-    Catalog, Limit, Limits, OrderKey, Ownership, Policy, ProductIx, Prune, Purchase, Rule, Standing, TargetIx, UserIx,
-    Verdict,
+    Adopt, Catalog, Limit, Limits, OrderKey, Ownership, Policy, ProductIx, Prune, Purchase, Rule, Standing, TargetIx,
+    UserIx, Verdict,
 };
 use entitled::planner::desired::{Desired, desired};
 use entitled::planner::input::{
-    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, Mover, OwnedGrant, PlanConstraints, Rules,
-    Turn,
+    Actual, Clock, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, Mover, OwnedGrant, PlanConstraints,
+    Rules, Turn,
 };
 use entitled::planner::{Action, Plan, PlanInput, Verb, plan};
 use proptest::prelude::*;
@@ -150,9 +150,10 @@ prop_compose! {
         standing in prop_oneof![2 => Just(Standing::Paid), 3 => select(&Standing::ALL[..])],
         quantity in 0..3_u8,
         seen in 0..100_u32,
+        slack in 0..3_u32,
     ) -> Purchase {
         let (user, product) = (UserIx(user), ProductIx(product));
-        Purchase { user, product, at: at * DAY, order: OrderKey(0), standing, quantity, seen }
+        Purchase { user, product, at: at * DAY, order: OrderKey(0), standing, quantity, seen, slack: slack * 86_400 }
     }
 }
 
@@ -232,6 +233,13 @@ fn limit() -> impl Strategy<Value = Limit> {
 
 const AMPLE: Limit = Limit { percent: 100.0, floor: 1_000 };
 
+/// Mostly one that is right.
+fn any_clock() -> impl Strategy<Value = Clock> {
+    let orders = prop::collection::btree_map((0..16_u32).prop_map(OrderKey), Just(600_i64), 0..4);
+    let off = (prop::option::of(Just(-600_i64)), orders).prop_map(|(logto, orders)| Clock { logto, orders });
+    prop_oneof![5 => Just(Clock::default()), 2 => off]
+}
+
 prop_compose! {
     fn any_guard(ample: bool)(
         prune in select(&[Prune::Never, Prune::Owned, Prune::Owned, Prune::Exclusive][..]),
@@ -244,7 +252,9 @@ prop_compose! {
             1 => Just(Freeze::Revocations),
             1 => Just(Freeze::Everything),
         ],
-        minded in prop::collection::vec((0..6_u16, 0..8_u32, 0..6_u8), 0..9),
+        minded in prop::collection::vec((0..6_u16, 0..8_u32, 0..10_u8), 0..16),
+        adopt in prop_oneof![3 => Just(Adopt::Explained), 1 => Just(Adopt::Never)],
+        clock in any_clock(),
         blind in prop_oneof![4 => Just(None), 1 => (0..4_u16).prop_map(Some)],
         rechecks in prop::collection::vec(prop_oneof![
             3 => Just(Some(Recheck::Confirmed)),
@@ -270,9 +280,16 @@ prop_compose! {
             approved: approved.collect(),
             flapping: of(1).collect(),
             released: of(2).collect(),
-            turned: of(3).chain(of(4)).chain(of(5)).zip(TURNS.into_iter().cycle()).collect(),
+            turned: of(7).chain(of(8)).chain(of(9)).zip(TURNS.into_iter().cycle()).collect(),
             rules: if ample { Rules::Settled } else { Rules::New },
             rechecks,
+            foreign: of(3).collect(),
+            adopted_by_commit: of(4).collect(),
+            // Where an order explains it, what was given again may be ours again.
+            given_again: of(5).filter(|_| adopt == Adopt::Never).collect(),
+            clock_approved: of(6).collect(),
+            adopt,
+            clock,
             ..PlanConstraints::new(prune, limits, ledger)
         }
     }
@@ -332,6 +349,8 @@ fn what_is_taken_was_bought_once_and_is_not_any_more() {
                 let alone = rule.valid_for.is_none_or(|valid| purchase.at + valid.as_secs() > NOW);
                 assert!(verdict != Verdict::Entitles || !alone, "{action:?} although {purchase:?}");
                 assert_ne!(verdict, Verdict::Undecided, "{action:?} although {purchase:?}");
+                let slack = purchase.at + i64::from(purchase.slack) > NOW;
+                assert!(verdict != Verdict::Lasts || !slack, "{action:?} although {purchase:?}");
                 let grace = purchase.at + rule.grace.as_secs() > NOW;
                 assert!(
                     !matches!(verdict, Verdict::Ends | Verdict::Lasts) || !grace,

@@ -16,6 +16,7 @@ fn file(path: &Path) -> Source {
         line: 1,
         poll: SignedDuration::from_secs(30),
         full_read: None,
+        slack: SignedDuration::ZERO,
         kind: SourceKind::File(path.to_owned()),
         webhook: None,
     })

@@ -1,6 +1,6 @@
 //! What was bought: how many, and by line where the API tells lines apart.
 
-use entitled::model::{Item, Odd, OddPart, Oddity, ReadOrder, Standing};
+use entitled::model::{Item, Odd, OddPart, Oddity, ReadOrder, Renewal, Standing};
 use entitled::source::http::mapping::Mapper;
 use serde_json::{Value, json};
 
@@ -101,4 +101,35 @@ status: [{when: \"@.status == 'active'\", as: subscribed}]
     assert_eq!((order.standing, order.period_end), (Standing::Subscribed, "2024-05-06T07:08:09Z".parse().ok()));
     let endless = mapper.order(json!({"id": 1, "plan": "p", "status": "active"}), now()).unwrap();
     assert_eq!(endless.standing_of(&endless.items[0]), Standing::Unknown);
+}
+
+#[test]
+fn a_subscription_that_is_cancelled_says_so_by_a_filter() {
+    let source = |filter: &str| {
+        http_source(
+            &format!(
+                "
+list: {{path: /, items: $, paging: {{kind: none}}}}
+map: {{id: $.id, email: $.email, products: $.plan, period_end: $.ends_at{filter}}}
+status: [{{when: \"@.status == 'active'\", as: subscribed}}]
+"
+            ),
+            "https://shop.example.com",
+        )
+    };
+    let filter = ", cancelled: \"@.cancel_at_period_end == true || @.scheduled_change.action == 'cancel'\"";
+    for (filter, more, renewal) in [
+        ("", json!({"cancel_at_period_end": true}), Renewal::Expected),
+        (filter, json!({}), Renewal::Expected),
+        (filter, json!({"cancel_at_period_end": false, "scheduled_change": null}), Renewal::Expected),
+        (filter, json!({"cancel_at_period_end": true}), Renewal::Off),
+        (filter, json!({"scheduled_change": {"action": "cancel"}}), Renewal::Off),
+        (filter, json!({"scheduled_change": {"action": "pause"}}), Renewal::Expected),
+    ] {
+        let http = source(filter);
+        let mut order = json!({"id": 1, "plan": "p", "status": "active", "ends_at": "2024-05-06T07:08:09Z"});
+        order.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let order = Mapper::new(&http.map, &http.status).order(order, now()).unwrap();
+        assert_eq!(order.renewal, renewal, "{more}");
+    }
 }

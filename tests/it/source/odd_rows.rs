@@ -355,6 +355,7 @@ fn no_file_makes_the_reader_panic_or_loses_a_neighbour() {
     let file = of(&entitled::config::settings::source::SourceSettings {
         name: "till".into(),
         was: Vec::new(),
+        slack: SignedDuration::ZERO,
         line: 1,
         poll: SignedDuration::from_secs(30),
         full_read: None,

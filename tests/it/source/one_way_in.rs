@@ -366,6 +366,7 @@ async fn play(kind: Kind, steps: &[Step]) -> Result<(), TestCaseError> {
             Kind::File => of(&SourceSettings {
                 name: "shop".into(),
                 was: Vec::new(),
+                slack: SignedDuration::ZERO,
                 line: 1,
                 poll: SignedDuration::from_secs(30),
                 full_read: None,

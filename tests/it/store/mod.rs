@@ -68,6 +68,7 @@ fn paid(id: &str, user: &str, product: &str) -> Order {
         updated_at: Some(at(1_000)),
         ended_at: None,
         period_end: None,
+        renewal: Default::default(),
     }
 }
 

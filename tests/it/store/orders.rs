@@ -28,6 +28,7 @@ async fn an_order_comes_back_as_it_was_said() {
         updated_at: Some(at(20)),
         ended_at: Some(at(15)),
         period_end: Some(at(16)),
+        renewal: Default::default(),
     };
     let bare = Order {
         id: "123".into(),
@@ -39,6 +40,7 @@ async fn an_order_comes_back_as_it_was_said() {
         updated_at: None,
         ended_at: None,
         period_end: None,
+        renewal: Default::default(),
     };
     let recorded = store.record_orders(&shop(), &[full.clone(), bare.clone()], at(100)).await.unwrap();
     assert_eq!((recorded.new, recorded.changed, recorded.unchanged), (2, 0, 0));

@@ -23,7 +23,11 @@ fn rule(product: &str, on_partial_refund: Policy) -> Rule {
 
 /// `pro` keeps after a partial refund, `lite` does not; no other product is mapped.
 fn catalog() -> Catalog {
-    Catalog { targets: Vec::new(), products: vec![rule("pro", Policy::Keep), rule("lite", Policy::Revoke)] }
+    Catalog {
+        targets: Vec::new(),
+        products: vec![rule("pro", Policy::Keep), rule("lite", Policy::Revoke)],
+        ..Catalog::default()
+    }
 }
 
 /// Every buyer but the one who claims `skipped` maps to the number of its key.

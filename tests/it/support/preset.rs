@@ -52,6 +52,7 @@ pub(crate) fn settings(http: HttpSource) -> SourceSettings {
         line: 1,
         poll: SignedDuration::from_secs(30),
         full_read: None,
+        slack: SignedDuration::ZERO,
         kind: SourceKind::Http(Box::new(http)),
         webhook: None,
     }

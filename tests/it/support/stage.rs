@@ -120,6 +120,11 @@ impl Stage {
         raw.close().await.unwrap();
     }
 
+    /// Sources whose last read failed.
+    pub(crate) fn unread(&self) -> &BTreeSet<SourceName> {
+        &self.unread
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::now() + self.ahead
     }

@@ -1,6 +1,6 @@
 //! Subscriptions: until when each is paid.
 
-use entitled::model::{ProductId, Standing};
+use entitled::model::{ProductId, Renewal, Standing};
 use serde_json::{Value, json};
 
 use super::account::Account;
@@ -141,4 +141,26 @@ async fn ended_subscriptions_are_listed() {
     let account = running().await;
     account.set("sub_a", json!({"status": "canceled", "ended_at": DAY}));
     assert_eq!(only(&stripe(&account.url, "read: [subscriptions]")).await.id.as_str(), "sub_a");
+}
+
+#[tokio::test]
+async fn only_what_runs_on_has_a_renewal_that_may_be_late() {
+    let end = DAY + 2 * MONTH;
+    for (changes, renewal) in [
+        (json!({"status": "active"}), Renewal::Expected),
+        (json!({"status": "trialing", "trial_end": end}), Renewal::Expected),
+        (json!({"status": "active", "cancel_at_period_end": false, "cancel_at": null}), Renewal::Expected),
+        (json!({"status": "active", "cancel_at": end + MONTH}), Renewal::Expected),
+        (json!({"status": "active", "cancel_at_period_end": true}), Renewal::Off),
+        (json!({"status": "trialing", "trial_end": end, "cancel_at_period_end": true}), Renewal::Off),
+        (json!({"status": "active", "cancel_at": end}), Renewal::Off),
+        (json!({"status": "past_due"}), Renewal::Off),
+        (json!({"status": "unpaid"}), Renewal::Off),
+        (json!({"status": "paused"}), Renewal::Off),
+        (json!({"status": "canceled", "ended_at": end}), Renewal::Off),
+    ] {
+        let account = running().await;
+        account.set("sub_a", changes.clone());
+        assert_eq!(only(&stripe(&account.url, "")).await.renewal, renewal, "{changes}");
+    }
 }

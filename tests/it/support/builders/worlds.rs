@@ -25,7 +25,7 @@ pub(crate) fn role(role: &str) -> Target {
 pub(crate) fn catalog(targets: &[Target], products: Vec<Rule>) -> Catalog {
     assert!(targets.is_sorted(), "the catalog keeps targets in the order of `Target`");
     let entry = |target: &Target| TargetEntry { target: target.clone(), name: target.key(), protected: false };
-    Catalog { targets: targets.iter().map(entry).collect(), products }
+    Catalog { targets: targets.iter().map(entry).collect(), products, ..Catalog::default() }
 }
 
 /// A product that gives these targets for ever, on lines 10, 11, ... of the file; a refund ends it at
@@ -54,5 +54,14 @@ pub(crate) fn days(days: i64) -> SignedDuration {
 
 /// One of product 0 for user 0, in the given order, standing so since `at`.
 pub(crate) fn purchase(order: u32, standing: Standing, at: i64) -> Purchase {
-    Purchase { user: UserIx(0), product: ProductIx(0), at, order: OrderKey(order), standing, quantity: 1, seen: 0 }
+    Purchase {
+        user: UserIx(0),
+        product: ProductIx(0),
+        at,
+        order: OrderKey(order),
+        standing,
+        quantity: 1,
+        seen: 0,
+        slack: 0,
+    }
 }

@@ -23,7 +23,7 @@ pub(crate) fn carried_out(world: PlanInput<'_>, plan: &Plan) -> (Actual, LedgerV
         Ok(at) => rows[at] = row,
         Err(at) => rows.insert(at, row),
     };
-    for action in plan.actions.iter().chain(&plan.adopt) {
+    for action in plan.actions.iter().chain(&plan.adopt).chain(&plan.release) {
         let at = action.target.at();
         let (holding, rows, tally) = (&mut actual.targets[at], &mut ledger.targets[at], &mut ledger.tally[at]);
         match action.verb {
@@ -36,6 +36,7 @@ pub(crate) fn carried_out(world: PlanInput<'_>, plan: &Plan) -> (Actual, LedgerV
                 tally.config_granted += u64::from(action.why.cause == Cause::Commit);
                 write(rows, row(action, Ownership::Granted));
             }
+            Verb::Release => rows.retain(|row| row.user != action.user),
             Verb::Revoke => {
                 holding.holders.retain(|holder| *holder != action.user);
                 rows.retain(|row| row.user != action.user);
@@ -53,10 +54,14 @@ pub(crate) fn carried_out(world: PlanInput<'_>, plan: &Plan) -> (Actual, LedgerV
 pub(crate) fn settles(world: PlanInput<'_>, first: &Plan) {
     assert_eq!(&plan(world), first, "the same world, another plan");
     let (actual, ledger) = carried_out(world, first);
-    let after = PlanInput { actual: &actual, ledger: &ledger, ..world };
+    let mut constraints = world.constraints.clone();
+    // What we made ourselves was given again by nobody else.
+    constraints.given_again.retain(|cell| !first.actions.iter().any(|action| (action.target, action.user) == *cell));
+    let after = PlanInput { actual: &actual, ledger: &ledger, constraints: &constraints, ..world };
     let second = plan(after);
     // Also where limits are a share: what was given makes no room for what was held.
     assert_eq!(second.actions, [], "the second pass still acts");
     assert_eq!(second.adopt, [], "the second pass still adopts");
     assert_eq!(second.forget, [], "the second pass still forgets");
+    assert_eq!(second.release, [], "the second pass still gives up");
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use entitled::model::Recheck;
-use entitled::model::{Target, TargetIx, UserIx};
+use entitled::model::{Adopt, Prune, Target, TargetIx, UserIx};
 use entitled::planner::desired::{Claim, Ending, Past, State};
 use entitled::planner::input::{Coverage, OwnedGrant, Turn};
 use entitled::planner::{Action, Plan, PlanInput, Verb};
@@ -96,6 +96,42 @@ pub(crate) fn takes_along(world: PlanInput<'_>, plan: &Plan, (target, user): Cel
         || roles_within(world, target)
             .into_iter()
             .any(|role| held(world, (role, user)) != Some(false) && !acts(plan, Verb::Revoke, (role, user)))
+}
+
+/// Whether the file maps the product of a grant of ours to its target.
+fn maps(world: PlanInput<'_>, owned: OwnedGrant, target: TargetIx) -> bool {
+    world.catalog.products[owned.product.at()].entitlements.iter().any(|gives| gives.target == target)
+}
+
+/// Whether a grant of ours is given up and left where it is: somebody else gave it, or a commit alone had made it
+/// ours and was taken back.
+pub(crate) fn given_up(world: PlanInput<'_>, cell: Cell) -> bool {
+    let Some(owned) = owned(world, cell).filter(|_| held(world, cell) == Some(true)) else { return false };
+    let evicted = !kept(world, cell) && world.constraints.prune == Prune::Exclusive && world.catalog.gives(cell.0);
+    let reverted = world.constraints.adopted_by_commit.contains(&cell)
+        && !maps(world, owned, cell.0)
+        && !kept(world, cell)
+        && world.constraints.prune != Prune::Never;
+    !evicted && (world.constraints.given_again.contains(&cell) || reverted)
+}
+
+/// Whether it is held, not ours, paid for, and nothing that an order takes over.
+pub(crate) fn paid_and_foreign(world: PlanInput<'_>, cell: Cell) -> bool {
+    let there = held(world, cell) == Some(true) && owned(world, cell).is_none() && wanted(world, cell);
+    let theirs = world.constraints.adopt == Adopt::Never || world.constraints.foreign.contains(&cell);
+    there && theirs && !world.constraints.released.contains(&cell)
+}
+
+/// Whether a purchase that would entitle to it has ended by a clock that is not to be believed.
+pub(crate) fn ended_by_a_wrong_clock(world: PlanInput<'_>, cell: Cell) -> bool {
+    let clock = &world.constraints.clock;
+    let by_clock = |past: &&Past| {
+        let rule = &world.catalog.products[past.product.at()];
+        let gives = rule.entitlements.iter().any(|gives| gives.target == cell.0);
+        let timed = matches!(past.ending, Ending::Expired | Ending::Lapsed) || !rule.grace.is_zero();
+        past.user == cell.1 && gives && timed && (clock.logto.is_some() || clock.orders.contains_key(&past.order))
+    };
+    !world.constraints.clock_approved.contains(&cell) && world.desired.ended.iter().any(|past| by_clock(&past))
 }
 
 /// What proves that a grant of ours may go.

@@ -13,8 +13,8 @@ use entitled::planner::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, Plan
 
 use super::aftermath::insert;
 use super::facts::{
-    Cell, Evidence, acts, cell, cells, claim, evidence, held, is_asked, kept, membership_for, of, owned, protected,
-    rereads, roles_within, takes_along, vanished, wanted,
+    Cell, Evidence, acts, cell, cells, claim, ended_by_a_wrong_clock, evidence, given_up, held, is_asked, kept,
+    membership_for, of, owned, paid_and_foreign, protected, rereads, roles_within, takes_along, vanished, wanted,
 };
 
 /// Asserts every promise that can be seen in one plan.
@@ -45,6 +45,7 @@ fn takes_only_what_is_owned(world: PlanInput<'_>, plan: &Plan) {
             Prune::Exclusive => {}
         }
         assert!(!takes_along(world, plan, cell(action)), "1: takes a role along that stays: {action:?}");
+        assert!(!given_up(world, cell(action)), "1: takes what somebody else gave: {action:?}");
     }
 }
 
@@ -61,6 +62,7 @@ fn takes_nothing_without_proof(world: PlanInput<'_>, plan: &Plan) {
         assert!(!matches!(coverage, Coverage::Unread | Coverage::Missing), "3: takes on an unread target: {action:?}");
         assert!(is_asked(world, cell), "3: takes from somebody who was not asked for by id: {action:?}");
         assert!(world.actual.targets[cell.0.at()].holders.contains(&cell.1), "3: takes what nobody saw: {action:?}");
+        assert!(!ended_by_a_wrong_clock(world, cell), "3: takes by a clock that is off: {action:?}");
         if owned(world, cell).is_some() {
             assert!(evidence(world, cell) != Evidence::Nothing, "3: takes without evidence: {action:?}");
             let confirmed = |rechecks| matches!(rechecks, Some(Recheck::Confirmed | Recheck::Unsupported));
@@ -196,7 +198,7 @@ fn touches_nothing_protected(world: PlanInput<'_>, plan: &Plan) {
         match action.verb {
             Verb::Revoke => assert!(!protected(world, cell), "takes what is protected: {action:?}"),
             Verb::Grant => assert!(!world.catalog.targets[cell.0.at()].protected, "gives a protected role: {action:?}"),
-            Verb::Adopt => panic!("an adoption changes nothing and is no action"),
+            Verb::Adopt | Verb::Release => panic!("this changes nothing and is no action: {action:?}"),
         }
     }
 }
@@ -216,6 +218,9 @@ fn gives_only_what_is_bought_and_absent(world: PlanInput<'_>, plan: &Plan) {
 
 /// Whether something has to happen to a grant, or to be withheld.
 fn calls_for(world: PlanInput<'_>, cell: Cell) -> Option<Verb> {
+    if given_up(world, cell) {
+        return None;
+    }
     if wanted(world, cell) {
         return (held(world, cell) != Some(true)).then_some(Verb::Grant);
     }
@@ -277,6 +282,7 @@ fn holds_with_reason(world: PlanInput<'_>, plan: &Plan) {
                 let lossy = !grant && exclusive && matches!(coverage, Coverage::Partial { .. });
                 gap == expected && (held(world, cell).is_none() || lossy)
             }
+            Hold::ClockDoubtful(_) => !grant && ended_by_a_wrong_clock(world, cell),
             // The figures are checked with the limits.
             Hold::OverLimit(..) => !grant || one.action.why.cause == Cause::Commit,
             Hold::Foreign => !grant && takes_along(world, plan, cell),
@@ -349,13 +355,15 @@ fn runs_in_an_order_that_works(world: PlanInput<'_>, plan: &Plan) {
             let Some(with) = place(action.verb, (role, action.user)) else { continue };
             match action.verb {
                 Verb::Grant => assert!(at < with, "gives the role before the membership"),
-                Verb::Revoke | Verb::Adopt => assert!(with < at, "takes the membership before the role"),
+                Verb::Revoke | Verb::Adopt | Verb::Release => {
+                    assert!(with < at, "takes the membership before the role")
+                }
             }
         }
     }
     let key = |action: &Action| match action.verb {
         Verb::Grant => (0, i32::from(action.target.0), action.user),
-        Verb::Revoke | Verb::Adopt => (1, -i32::from(action.target.0), action.user),
+        Verb::Revoke | Verb::Adopt | Verb::Release => (1, -i32::from(action.target.0), action.user),
     };
     assert!(plan.actions.is_sorted_by_key(key), "actions out of order: {:?}", plan.actions);
     assert!(plan.held.is_sorted_by_key(|held| (held.action.verb, held.action.target, held.action.user)));
@@ -365,10 +373,15 @@ fn writes_down_what_is_ours(world: PlanInput<'_>, plan: &Plan, cells: &BTreeSet<
     let adopted: Vec<Cell> = plan.adopt.iter().map(cell).collect();
     let is = |cell: &&Cell| {
         let there = held(world, **cell) == Some(true) && owned(world, **cell).is_none();
-        wanted(world, **cell) && there && !world.constraints.released.contains(*cell)
+        let theirs = world.constraints.released.contains(*cell) || paid_and_foreign(world, **cell);
+        wanted(world, **cell) && there && !theirs
     };
     assert_eq!(adopted, cells.iter().filter(is).copied().collect::<Vec<_>>(), "adopts");
     assert!(plan.adopt.iter().all(|action| action.verb == Verb::Adopt));
+    let released: Vec<Cell> = plan.release.iter().map(cell).collect();
+    let is = |cell: &&Cell| given_up(world, **cell);
+    assert_eq!(released, cells.iter().filter(is).copied().collect::<Vec<_>>(), "gives up");
+    assert!(plan.release.iter().all(|action| action.verb == Verb::Release && action.why.product.is_some()));
     let is = |cell: &&Cell| {
         let gone = held(world, **cell) == Some(false) || vanished(world, **cell);
         !kept(world, **cell) && gone && owned(world, **cell).is_some()
@@ -388,12 +401,13 @@ fn counts(world: PlanInput<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
         let foreign = |cell| !kept(world, cell) && held(world, cell) == Some(true) && owned(world, cell).is_none();
         let exclusive = world.constraints.prune == Prune::Exclusive;
         let left = |cell: Cell| foreign(cell) && !(exclusive && world.catalog.gives(cell.0));
-        assert_eq!(tally.foreign, count(&left));
+        assert_eq!(tally.foreign, count(&|cell| left(cell) || given_up(world, cell)));
+        assert_eq!(tally.foreign_paid, count(&|cell| paid_and_foreign(world, cell)));
         let only_kept = |cell| {
             let by_order = kept(world, cell) && !wanted(world, cell) && held(world, cell) == Some(true);
             let gone = held(world, cell) == Some(false) || vanished(world, cell);
             let by_file = never && !kept(world, cell) && owned(world, cell).is_some() && !gone;
-            by_order || by_file
+            (by_order || by_file) && !given_up(world, cell)
         };
         assert_eq!(tally.kept, count(&only_kept));
     }

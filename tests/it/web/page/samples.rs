@@ -55,7 +55,7 @@ pub(crate) fn held(number: usize) -> HeldChange {
 
 fn target(name: &str, key: &str, desired: u64, actual: u64, foreign: u64, coverage: &str) -> TargetView {
     let (name, key, coverage) = (name.to_owned(), key.to_owned(), coverage.to_owned());
-    TargetView { name, key, desired, actual, foreign, kept: 1, coverage }
+    TargetView { name, key, desired, actual, foreign, foreign_paid: 0, kept: 1, coverage }
 }
 
 pub(crate) fn view(changes: Vec<Change>, held: Vec<HeldChange>) -> PlanDocument {
@@ -74,6 +74,7 @@ pub(crate) fn view(changes: Vec<Change>, held: Vec<HeldChange>) -> PlanDocument 
         },
         changes,
         held,
+        releases: Vec::new(),
         adoptions: vec![change("adopt", "emil9g2y5r3w", Some("emil@example.com"), "role beta")],
         waiting: vec![Waiting {
             buyer: "lena@example.com".to_owned(),

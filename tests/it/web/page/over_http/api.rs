@@ -118,7 +118,7 @@ async fn what_a_person_says_is_written_down_and_wakes_the_loop() {
     post(&desk, Call::Approve, r#"{"digest": "4be2d11c90a7", "note": "checked\u001b[2J"}"#).await;
     let approvals = store.open_approvals(jiff::Timestamp::now()).await.unwrap();
     let said: Vec<_> = approvals.iter().map(|one| (one.digest.as_str(), one.note.as_deref())).collect();
-    assert_eq!(said, [("4be2d11c90a7", Some("checked\u{fffd}[2J"))]);
+    assert_eq!(said, [("4be2d11c90a7", Some(r"checked\u{1b}[2J"))]);
     assert_eq!(desk.triggers.settled().await.targets, Targets::All);
 
     for wrong in [r#"{"for": "soon", "reason": "x"}"#, r#"{"for": "2h", "reason": " "}"#, r#"{"for": "2h"}"#, "{"] {

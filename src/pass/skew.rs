@@ -1,0 +1,58 @@
+//! Whether the time of a pass is to be believed: it agrees with the `Date` of Logto, and of each source.
+//!
+//! Reads the store and two clocks; asks nobody: the answers that a pass reads anyhow have told.
+
+#![expect(clippy::disallowed_methods, reason = "an edge: measures whether the clock was set while a pass looked")]
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::PassContext;
+use crate::clock;
+use crate::model::{OrderKey, SourceName};
+use crate::planner::desired::Desired;
+use crate::planner::input::Clock;
+use crate::store::StoreError;
+
+/// When a pass began to look, by the clock that can be set and by the one that cannot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Executor {
+    wall: Timestamp,
+    steady: Instant,
+}
+
+impl Executor {
+    pub(super) fn now() -> Self {
+        Self { wall: clock::now(), steady: Instant::now() }
+    }
+
+    /// How far the clock was set forward since.
+    fn jumped(self) -> SignedDuration {
+        let steady = SignedDuration::try_from(self.steady.elapsed()).unwrap_or(SignedDuration::MAX);
+        clock::now().duration_since(self.wall).saturating_sub(steady)
+    }
+}
+
+/// What the servers say of our clock. Where it was set while the pass looked, nobody knows whether their answers
+/// came before or after, and the worse counts.
+pub(super) async fn judge(context: PassContext<'_>, desired: &Desired, began: Executor) -> Result<Clock, StoreError> {
+    let jumped = began.jumped().as_secs();
+    let off = |server_ahead: SignedDuration| {
+        let off = server_ahead.as_secs().saturating_neg();
+        let before = off.saturating_sub(jumped);
+        let worse = if before.unsigned_abs() > off.unsigned_abs() { before } else { off };
+        // To the minute: the same trouble is the same words in the next pass.
+        Clock::is_off(worse).then(|| (worse.saturating_add(30 * worse.signum())) / 60 * 60)
+    };
+    let sources: BTreeMap<&SourceName, i64> =
+        context.sources.iter().filter_map(|source| Some((source.name(), off(source.skew()?)?))).collect();
+    let mut clock = Clock { logto: context.reader.skew().and_then(off), orders: BTreeMap::new() };
+    if !sources.is_empty() && clock.logto.is_none() {
+        let ended: Vec<OrderKey> = desired.ended.iter().map(|past| past.order).collect();
+        let of = context.store.sources_of_orders(&ended).await?.into_iter();
+        clock.orders = of.filter_map(|(order, source)| Some((order, *sources.get(&source)?))).collect();
+    }
+    Ok(clock)
+}

@@ -1,0 +1,193 @@
+//! What a pass knows of grants that are not ours: since when they are there, and which of them no order takes over.
+//!
+//! Reads the store and writes nothing: what is to be remembered goes into the [`Noted`] of a look.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Snapshot;
+use crate::model::{Adopt, Catalog, Grant, OrderKey, Ownership, Purchase, TargetIx, UserId, UserIx};
+use crate::pass::observe::{Observed, ObservedTarget};
+use crate::pass::{PassContext, PassScope};
+use crate::planner::Plan;
+use crate::planner::desired::{Desired, State, statements};
+use crate::planner::input::{Actual, Coverage, PlanConstraints, Presence};
+use crate::store::{BuyerKey, Cause, ForeignGrant, LedgerRow, Scope, StoreError};
+
+/// When the first of the purchases was paid that entitle to each target now, in milliseconds since 1970.
+pub(crate) async fn first_paid(
+    context: PassContext<'_>,
+    catalog: &Catalog,
+    purchases: &mut [Purchase],
+) -> Result<BTreeMap<(TargetIx, UserIx), i64>, StoreError> {
+    let said = statements(purchases, catalog, context.now.as_second());
+    let entitling = said.iter().filter(|one| matches!(one.says, Some((State::Entitled, _)))).map(|one| one.purchase);
+    let entitling: Vec<Purchase> = entitling.collect();
+    let orders: BTreeSet<OrderKey> = entitling.iter().map(|purchase| purchase.order).collect();
+    let orders: Vec<OrderKey> = orders.into_iter().collect();
+    let paid: BTreeMap<OrderKey, i64> = context.store.paid_by(&orders).await?.into_iter().collect();
+    let mut first_paid: BTreeMap<(TargetIx, UserIx), i64> = BTreeMap::new();
+    for purchase in entitling {
+        let Some(&at) = paid.get(&purchase.order) else { continue };
+        for entitlement in &catalog.rule(purchase.product).entitlements {
+            let first = first_paid.entry((entitlement.target, purchase.user)).or_insert(at);
+            *first = (*first).min(at);
+        }
+    }
+    Ok(first_paid)
+}
+
+type Cells = BTreeSet<(TargetIx, UserIx)>;
+
+/// What is remembered of grants that somebody else made.
+#[derive(Debug, Default)]
+pub(super) struct ByHand {
+    /// Not ours, and when a pass first saw each.
+    foreign: Vec<ForeignGrant>,
+    /// Ours, and there before a commit made an order explain it.
+    adopted_by_commit: Vec<Grant>,
+    /// Ours, seen to be gone and not made again since.
+    lost: Vec<Grant>,
+}
+
+/// What a look found out about grants that somebody else made, for the next one to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// Held, not ours, and not known yet.
+    pub seen: Vec<Grant>,
+    /// Known, and held no more.
+    pub gone: Vec<Grant>,
+    /// Ours, and neither held nor made again.
+    pub lost: Vec<Grant>,
+}
+
+impl ByHand {
+    /// Reads what is remembered of the users of a pass.
+    pub(super) async fn read(
+        context: PassContext<'_>,
+        span: &PassScope,
+        users: &[UserId],
+        ledger: &[LedgerRow],
+    ) -> Result<Self, StoreError> {
+        let adopted = ledger.iter().filter(|row| (row.ownership, row.cause) == (Ownership::Adopted, Cause::Commit));
+        Ok(Self {
+            foreign: context.store.foreign(matches!(span, PassScope::Quick(_)).then_some(users)).await?,
+            adopted_by_commit: adopted.map(|row| row.grant.clone()).collect(),
+            lost: match context.config.adopt {
+                Adopt::Explained => Vec::new(),
+                Adopt::Never => context.store.lost().await?,
+            },
+        })
+    }
+}
+
+impl Snapshot {
+    /// Tells the guard which grants no order takes over, by the orders that the store has now.
+    pub async fn mind_foreign(
+        &self,
+        context: PassContext<'_>,
+        desired: &Desired,
+        actual: &Actual,
+        guard: &mut PlanConstraints,
+    ) -> Result<(), StoreError> {
+        guard.adopt = context.config.adopt;
+        guard.adopted_by_commit = self.cells(&self.by_hand.adopted_by_commit);
+        // Where an order explains it, it may be ours again; where nothing is ever adopted, it is theirs for good.
+        if context.config.adopt == Adopt::Never {
+            guard.given_again = self.cells(&self.by_hand.lost);
+        }
+        guard.foreign = self.there_before(context, desired, actual).await?;
+        Ok(())
+    }
+
+    /// Grants that are held, not ours and paid for, and that were seen before any of those orders was paid.
+    async fn there_before(
+        &self,
+        context: PassContext<'_>,
+        desired: &Desired,
+        actual: &Actual,
+    ) -> Result<Cells, StoreError> {
+        let entitled = |(target, user): (TargetIx, UserIx)| {
+            desired.claim(target, user).is_some_and(|claim| claim.state == State::Entitled)
+                && actual.targets[target.at()].presence(user) == Presence::Held
+                && self.ledger_view.find(target, user).is_none()
+        };
+        let known: BTreeMap<(TargetIx, UserIx), i64> = self
+            .by_hand
+            .foreign
+            .iter()
+            .filter_map(|one| Some((self.cell(&one.grant)?, one.first_seen.as_millisecond())))
+            .filter(|(cell, _)| entitled(*cell))
+            .collect();
+        if known.is_empty() {
+            return Ok(Cells::new());
+        }
+        let users: BTreeSet<UserIx> = known.keys().map(|(_, user)| *user).collect();
+        let theirs: HashMap<BuyerKey, UserIx> =
+            self.user_ix.iter().filter(|(_, user)| users.contains(user)).map(|(key, user)| (*key, *user)).collect();
+        let product = |key| self.product_ix.get(&key).copied();
+        let user = |key| theirs.get(&key).copied();
+        let scope = Scope::Buyers(theirs.keys().copied().collect());
+        let mut purchases = context.store.purchases(&self.catalog, &product, &user, &scope).await?;
+        let first_paid = first_paid(context, &self.catalog, &mut purchases).await?;
+        let before = |(cell, seen): &(&(TargetIx, UserIx), &i64)| first_paid.get(*cell).is_none_or(|paid| *seen < paid);
+        Ok(known.iter().filter(before).map(|(cell, _)| *cell).collect())
+    }
+
+    /// Remembered grants that somebody is entitled to and that a walk did not see: whether they are gone decides
+    /// whose they are when they come back.
+    pub(super) fn unseen_foreign<'a>(
+        &'a self,
+        desired: &'a Desired,
+        target: TargetIx,
+        seen: &'a ObservedTarget,
+    ) -> impl Iterator<Item = UserIx> + 'a {
+        let here =
+            self.by_hand.foreign.iter().filter_map(|one| self.cell(&one.grant)).filter(move |cell| cell.0 == target);
+        here.map(|(_, user)| user).filter(move |user| {
+            !seen.holders.contains(self.user_index.id(*user))
+                && desired.claim(target, *user).is_some_and(|claim| claim.state == State::Entitled)
+        })
+    }
+
+    /// What of this look the next one must know.
+    pub fn noted(&self, actual: &Actual, observed: &Observed, plan: &Plan) -> Noted {
+        let ours = |target: TargetIx, user| self.ledger_view.find(target, user).is_some();
+        let released: Cells = plan.release.iter().map(|action| (action.target, action.user)).collect();
+        let adopted: Cells = plan.adopt.iter().map(|action| (action.target, action.user)).collect();
+        let known: BTreeSet<&Grant> = self.by_hand.foreign.iter().map(|one| &one.grant).collect();
+        let grant = |(target, user): (TargetIx, UserIx)| Grant {
+            user: self.user_index.id(user).clone(),
+            target: self.catalog.target(target).target.clone(),
+        };
+        let mut noted = Noted::default();
+        let settled: Cells =
+            plan.actions.iter().map(|action| (action.target, action.user)).chain(plan.forget.iter().copied()).collect();
+        for (target, _) in self.catalog.indices() {
+            let holding = &actual.targets[target.at()];
+            if matches!(holding.coverage, Coverage::Unread | Coverage::Missing) {
+                continue;
+            }
+            let held = holding.holders.iter().map(|user| (target, *user));
+            // What this very plan takes away is not there when the next pass looks.
+            let foreign = held.filter(|cell| {
+                (!ours(cell.0, cell.1) || released.contains(cell)) && !adopted.contains(cell) && !settled.contains(cell)
+            });
+            noted.seen.extend(foreign.map(grant).filter(|grant| !known.contains(grant)));
+            let owned = self.ledger_view.targets[target.at()].iter().map(|owned| (target, owned.user));
+            let lost = owned.filter(|cell| holding.presence(cell.1) == Presence::Absent && !settled.contains(cell));
+            noted.lost.extend(lost.map(grant));
+        }
+        let gone = |one: &&ForeignGrant| {
+            let Some(target) = self.catalog.find(&one.grant.target) else { return false };
+            let seen = &observed.targets[target.at()];
+            let exact = match seen.coverage {
+                Coverage::Unread | Coverage::Missing => false,
+                Coverage::Whole => true,
+                Coverage::Asked | Coverage::Partial { .. } => seen.asked.contains(&one.grant.user),
+            };
+            exact && !seen.holders.contains(&one.grant.user)
+        };
+        noted.gone = self.by_hand.foreign.iter().filter(gone).map(|one| one.grant.clone()).collect();
+        noted
+    }
+}

@@ -1,0 +1,142 @@
+//! What Logto holds and the ledger does not own, and since when that is known.
+//!
+//! Never decides that a grant is ours: it only remembers what a pass saw.
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
+
+use super::audit::Verb;
+use super::codec::{Sql, int, list, millis, small, time};
+use super::error::StoreError;
+use super::ledger::{End, grant};
+use super::open::Store;
+use crate::model::{Grant, OrderKey, RunId, UserId};
+
+/// A grant that is not ours, and when a pass first saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignGrant {
+    /// Who holds what.
+    pub grant: Grant,
+    /// It was there by then.
+    pub first_seen: Timestamp,
+}
+
+impl Store {
+    /// What is remembered of these users, or of all, by user and target.
+    pub async fn foreign(&self, users: Option<&[UserId]>) -> Result<Vec<ForeignGrant>, StoreError> {
+        const ALL: &str = "SELECT user, target, first_seen FROM foreign_grants WHERE ?1 IS NULL";
+        const SOME: &str = "SELECT user, target, first_seen FROM foreign_grants
+                            WHERE user IN (SELECT value FROM json_each(?1))";
+        let rows = match users {
+            None => sqlx::query(ALL).bind(None::<String>),
+            Some(users) => sqlx::query(SOME).bind(list(users)),
+        };
+        let one = |row: &SqliteRow| Ok(ForeignGrant { grant: grant(row)?, first_seen: time(row, 2)? });
+        let rows: Sql<Vec<ForeignGrant>> =
+            rows.fetch_all(self.readers()).await.and_then(|rows| rows.iter().map(one).collect());
+        let mut rows = rows.map_err(|error| self.fault(error))?;
+        rows.sort_unstable_by(|one, other| one.grant.cmp(&other.grant));
+        Ok(rows)
+    }
+
+    /// Remembers grants that a pass saw at `at`, and forgets those that it proved to be gone. What is known
+    /// already keeps its time, and what is ours is not remembered.
+    pub async fn note_foreign(&self, seen: &[Grant], gone: &[Grant], at: Timestamp) -> Result<(), StoreError> {
+        if seen.is_empty() && gone.is_empty() {
+            return Ok(());
+        }
+        let (seen, gone) = (keys(seen), keys(gone));
+        let mut transaction = self.begin().await?;
+        let outcome: Sql<()> = async {
+            sqlx::query(
+                "DELETE FROM foreign_grants
+                 WHERE (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+            )
+            .bind(gone)
+            .execute(&mut *transaction)
+            .await?;
+            sqlx::query(
+                "INSERT INTO foreign_grants (user, target, first_seen)
+                 SELECT j.value ->> 0, j.value ->> 1, ?2 FROM json_each(?1) j
+                 WHERE NOT EXISTS (SELECT 1 FROM ledger l WHERE l.user = j.value ->> 0 AND l.target = j.value ->> 1)
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind(seen)
+            .bind(millis(at))
+            .execute(&mut *transaction)
+            .await
+            .map(drop)
+        }
+        .await;
+        self.end(transaction, outcome).await
+    }
+
+    /// Grants of ours that a pass saw to be gone and that were not made again since, ascending.
+    pub async fn lost(&self) -> Result<Vec<Grant>, StoreError> {
+        let rows =
+            sqlx::query("SELECT user, target FROM ledger WHERE lost_at IS NOT NULL").fetch_all(self.readers()).await;
+        let mut grants: Vec<Grant> =
+            rows.and_then(|rows| rows.iter().map(grant).collect()).map_err(|error| self.fault(error))?;
+        grants.sort_unstable();
+        Ok(grants)
+    }
+
+    /// A pass saw at `at` that these grants of ours are gone.
+    pub async fn note_lost(&self, grants: &[Grant], at: Timestamp) -> Result<(), StoreError> {
+        if grants.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "UPDATE ledger SET lost_at = ?2
+             WHERE lost_at IS NULL AND (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+        )
+        .bind(keys(grants))
+        .bind(millis(at))
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
+    /// Gives grants up without taking them from anybody, each for a reason. Unlike what a person
+    /// [releases](Self::release), an order may explain them anew.
+    pub async fn let_go(&self, run: &RunId, ends: &[End], now: Timestamp) -> Result<(), StoreError> {
+        if ends.is_empty() {
+            return Ok(());
+        }
+        self.end_rows(Verb::Released, run, ends, now).await
+    }
+
+    /// Remembers how targets are called, as key and name.
+    pub async fn note_target_names(&self, names: &[(String, &str)]) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "INSERT INTO target_names (target, name) SELECT value ->> 0, value ->> 1 FROM json_each(?1) WHERE true
+             ON CONFLICT (target) DO UPDATE SET name = excluded.name WHERE name <> excluded.name",
+        )
+        .bind(list(names))
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
+    /// When each of these orders was paid, in milliseconds since 1970. Where the payment API does not tell, the
+    /// earliest time by which it must have been.
+    pub async fn paid_by(&self, orders: &[OrderKey]) -> Result<Vec<(OrderKey, i64)>, StoreError> {
+        let orders: Vec<u32> = orders.iter().map(|order| order.0).collect();
+        let rows = sqlx::query(
+            "SELECT key, coalesce(paid_at, min(coalesce(updated_at, entitled_seen_at),
+                                               coalesce(entitled_seen_at, updated_at)), seen_at)
+             FROM orders WHERE key IN (SELECT value FROM json_each(?1))",
+        )
+        .bind(list(&orders))
+        .fetch_all(self.readers())
+        .await;
+        let one = |row: &SqliteRow| Ok((OrderKey(small(row, 0)?), int(row, 1)?));
+        rows.and_then(|rows| rows.iter().map(one).collect()).map_err(|error| self.fault(error))
+    }
+}
+
+fn keys(grants: &[Grant]) -> String {
+    list(&grants.iter().map(|grant| (grant.user.as_str(), grant.target.key())).collect::<Vec<_>>())
+}

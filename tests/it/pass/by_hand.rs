@@ -1,0 +1,182 @@
+//! What was given by hand stays given, whatever is bought and refunded later, and whatever a commit says.
+
+use entitled::model::{OrderId, Ownership, UserId};
+use entitled::pass::PassScope;
+use jiff::SignedDuration;
+
+use super::set;
+use crate::support::stage::{NO_LIMITS, PRODUCTS, Stage, file};
+
+/// Fay, to whom somebody gave the role, and a pass that has seen it.
+async fn given(stage: &mut Stage) -> UserId {
+    let fay = stage.logto.add_user("fay@example.com");
+    stage.logto.grant(&fay, &stage.logto.role("paid-tier").unwrap());
+    stage.pass().await;
+    fay
+}
+
+async fn ends(stage: &mut Stage, order: &OrderId) {
+    stage.shop.set_status(order, "refunded");
+    for span in [PassScope::Quick(stage.poll().await.unwrap()), PassScope::Full] {
+        let passed = stage.over(&span).await;
+        assert_eq!(passed.changes(), [], "{span:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_was_seen_before_it_was_paid_for_outlives_the_refund() {
+    let mut stage = Stage::usual().await;
+    let fay = given(&mut stage).await;
+    let order = stage.shop.buy(&"prd_pro".into(), "fay@example.com");
+    for quick in [true, false] {
+        let passed = if quick { stage.quick().await } else { stage.pass().await };
+        assert_eq!((passed.changes(), passed.report.adopted), (vec![], 0), "quick: {quick}");
+    }
+    assert_eq!(stage.store.ledger(None).await.unwrap(), []);
+    stage.is_settled().await;
+    ends(&mut stage, &order).await;
+    assert_eq!(stage.holders("paid-tier"), set([&fay]));
+}
+
+#[tokio::test]
+async fn a_member_given_by_hand_is_not_put_out_with_the_role_that_was_bought() {
+    let mut stage = Stage::usual().await;
+    let fay = stage.logto.add_user("fay@example.com");
+    stage.logto.add_member(&stage.organization(), &fay);
+    stage.pass().await;
+    let order = stage.shop.buy(&"prd_team".into(), "fay@example.com");
+    let passed = stage.quick().await;
+    assert_eq!(passed.changes(), [("grant", "organization acme role member", &fay)]);
+    stage.is_settled().await;
+    stage.shop.set_status(&order, "refunded");
+    assert_eq!(stage.pass().await.changes(), [("revoke", "organization acme role member", &fay)]);
+    assert_eq!(stage.acme(), [(fay, vec![])].into(), "the membership was there before");
+    stage.is_settled().await;
+}
+
+#[tokio::test]
+async fn what_a_commit_made_adopted_its_revert_releases() {
+    let none = "products: {prd_team: {entitlements: [role: beta]}}";
+    let mut stage = Stage::of(&file("owned", NO_LIMITS, none)).await;
+    // Paid for, and given by somebody else the same day: nobody had looked in between.
+    let order = stage.shop.buy(&"prd_pro".into(), "fay@example.com");
+    stage.pass().await;
+    let fay = stage.logto.add_user("fay@example.com");
+    stage.logto.grant(&fay, &stage.logto.role("paid-tier").unwrap());
+    // A commit is told from a sale by the second.
+    stage.ahead = SignedDuration::from_secs(2);
+    stage.commit(&file("owned", NO_LIMITS, PRODUCTS)).await.unwrap();
+    assert_eq!(stage.pass().await.report.adopted, 1);
+    assert_eq!(stage.store.ledger(None).await.unwrap()[0].ownership, Ownership::Adopted);
+
+    stage.commit(&file("owned", NO_LIMITS, none)).await.unwrap();
+    let passed = stage.pass().await;
+    assert_eq!((passed.changes(), passed.held()), (vec![], vec![]));
+    assert_eq!(stage.holders("paid-tier"), set([&fay]));
+    assert_eq!(stage.store.ledger(None).await.unwrap(), []);
+    let last = stage.history().await.pop().unwrap();
+    assert_eq!((last.verb.word(), last.order), ("released", Some(order)));
+    stage.is_settled().await;
+}
+
+#[tokio::test]
+async fn the_trail_says_what_ended_a_grant_and_not_what_made_it() {
+    let mut stage = Stage::usual().await;
+    let (ann, first) = stage.buyer("ann@example.com", "prd_pro");
+    stage.pass().await;
+    let made_by = stage.active.origin.version().to_owned();
+    let second = stage.shop.buy(&"prd_pro".into(), "ann@example.com");
+    stage.shop.set_status(&first, "refunded");
+    stage.pass().await;
+    // The clock of the shop goes by its newest order: the second refund is in another second.
+    let later = stage.now() + SignedDuration::from_secs(10);
+    stage.shop.remove(&stage.shop.buy_at(&"nothing".into(), entitled::sandbox::Customer::default(), later));
+    stage.ahead = SignedDuration::from_secs(20);
+    stage.commit(&format!("{}# a comment\n", file("owned", NO_LIMITS, PRODUCTS))).await.unwrap();
+    stage.shop.set_status(&second, "refunded");
+    stage.quick().await;
+    let trail = stage.store.history(&ann).await.unwrap();
+    let told: Vec<_> = trail
+        .iter()
+        .map(|row| (row.verb.word(), row.order.as_ref().unwrap().as_str(), row.commit.as_deref().unwrap()))
+        .collect();
+    let ended_by = stage.active.origin.version();
+    assert_ne!(made_by, ended_by);
+    assert_eq!(told, [("granted", first.as_str(), made_by.as_str()), ("revoked", second.as_str(), ended_by)]);
+    let role = stage.logto.role("paid-tier").unwrap();
+    assert!(trail.iter().all(|row| row.about() == format!("role paid-tier (role/{role})")), "{trail:?}");
+}
+
+#[tokio::test]
+async fn why_says_that_it_was_there_before_and_adopt_takes_it_over() {
+    let mut stage = Stage::usual().await;
+    let fay = given(&mut stage).await;
+    let order = stage.shop.buy(&"prd_pro".into(), "fay@example.com");
+    let passed = stage.pass().await;
+    let summary = passed.planned.view.summary;
+    assert_eq!((summary.foreign, summary.foreign_paid, summary.adoptions), (0, 1, 0));
+    assert!(passed.planned.view.in_sync());
+    let context = stage.active.context(&stage.store, stage.unread(), &|_, _, _| {}, stage.now());
+    let why = entitled::pass::explain::why(context, &entitled::pass::explain::Whom::User(fay.clone())).await.unwrap();
+    let on = why.targets.iter().find(|target| target.target == "role paid-tier").unwrap();
+    assert!(on.first_seen.is_some());
+    let text = entitled::report::why_text(&why, false, entitled::text::Color::Plain);
+    assert!(text.contains("before it was paid for") && text.contains("`entitled adopt`"), "{text}");
+    let role = stage.logto.role("paid-tier").unwrap();
+    let target = entitled::model::Target::Role { role };
+    let holders = entitled::pass::holders::who_has(context, &target).await.unwrap().unwrap();
+    assert_eq!((&holders.holders[0].explained_by, holders.holders[0].paid_by.is_some()), (&None, true));
+
+    // Gone and given again by us, it is ours.
+    stage.logto.revoke(&fay, &stage.logto.role("paid-tier").unwrap());
+    assert_eq!(stage.pass().await.changes(), [("grant", "role paid-tier", &fay)]);
+    assert_eq!(stage.store.ledger(None).await.unwrap()[0].ownership, Ownership::Granted);
+    stage.shop.set_status(&order, "refunded");
+    assert_eq!(stage.pass().await.changes(), [("revoke", "role paid-tier", &fay)]);
+    stage.is_settled().await;
+}
+
+/// Who holds a role or is a member, and paid before or after a pass saw it: who is it whose?
+#[tokio::test]
+async fn a_table_of_what_is_adopted() {
+    // Adopt, given before the pass, a pass before the sale, and whether it is adopted.
+    for (adopt, given_first, looked, adopted) in [
+        ("explained", true, true, false),
+        ("explained", true, false, true),
+        ("explained", false, true, true),
+        ("explained", false, false, true),
+        ("never", true, true, false),
+        ("never", true, false, false),
+        ("never", false, true, false),
+        ("never", false, false, false),
+    ] {
+        for (product, target) in [("prd_pro", "role paid-tier"), ("prd_member", "organization acme")] {
+            let products = "products:\n  prd_pro: {entitlements: [role: paid-tier]}\n  prd_member: {entitlements: [organization: acme]}\n";
+            let mut stage = Stage::of(&file("owned", &format!("adopt: {adopt}\n{NO_LIMITS}"), products)).await;
+            let fay = stage.logto.add_user("fay@example.com");
+            let paid = stage.logto.role("paid-tier").unwrap();
+            let give = |stage: &Stage| match product {
+                "prd_pro" => stage.logto.grant(&fay, &paid),
+                _ => stage.logto.add_member(&stage.organization(), &fay),
+            };
+            if given_first {
+                give(&stage);
+            }
+            if looked {
+                stage.pass().await;
+            }
+            let order = stage.shop.buy(&product.into(), "fay@example.com");
+            if !given_first {
+                // The other writer was faster than the next look.
+                give(&stage);
+            }
+            stage.pass().await;
+            let what = format!("{adopt}, given first: {given_first}, looked: {looked}, {target}");
+            assert_eq!(stage.store.ledger(None).await.unwrap().len(), usize::from(adopted), "{what}");
+            stage.is_settled().await;
+            stage.shop.set_status(&order, "refunded");
+            let expected: &[(&str, &str, &UserId)] = if adopted { &[("revoke", target, &fay)] } else { &[] };
+            assert_eq!(stage.pass().await.changes(), expected, "{what}");
+        }
+    }
+}
