@@ -14,11 +14,10 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-pub use error::Failure;
-
-use crate::logging;
-use crate::logging::LogFormat;
+use crate::logging::{self, LogFormat};
 use crate::text::Color;
+
+pub use error::Failure;
 
 /// Keeps the roles and memberships of a Logto tenant equal to what was paid for.
 #[derive(Debug, Parser)]

@@ -19,6 +19,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
+use crate::text::Color;
+
 pub use self::blob::{Blob, EDITED};
 pub use self::check::{Env, Presets, check_text, duration};
 pub use self::commit::{commit_of, head_of};
@@ -27,7 +29,6 @@ pub use self::names::{Unresolved, render_names};
 pub use self::settings::Config;
 pub use self::spec::schema;
 pub use self::suggest::nearest;
-use crate::text::Color;
 
 /// A file that was taken.
 #[derive(Debug)]

@@ -1,8 +1,7 @@
 //! What a pass did, for the log: one line for each change, with what a search would go by, and the figures.
 
-use crate::report;
 use crate::report::run::{ActionOutcome, RunReport};
-use crate::report::{Change, messages};
+use crate::report::{self, Change, messages};
 use crate::text::Color;
 
 /// More changes that went well than these are only told at debug: a first pass may make a hundred thousand.

@@ -29,16 +29,6 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{self, Signal, SignalKind};
 use tracing::Instrument as _;
 
-use crate::shutdown::Shutdown;
-pub use follow::{MANY, PER_TURN};
-pub use publisher::{HealthReporter, LiveState, StatusPublisher, StatusReader, frozen, odd, run_status};
-pub use schedule::Schedule;
-pub use trigger::{Hint, LONGEST, PendingWork, SETTLE, Targets, Trigger, TriggerReceiver, triggers};
-pub(crate) use trouble::trouble;
-pub use watch::{Content, Pulse, Watch};
-
-pub use crate::report::status::Mode;
-
 use self::follow::{Poll, follow_hints};
 use self::reload::watched;
 use self::trouble::Trouble;
@@ -49,9 +39,18 @@ use crate::pass::active::{ActiveConfig, Simulators};
 use crate::pass::ingest::{IngestError, ReadScope, ingest, recheck};
 use crate::pass::{PassError, PassScope, PlannedPass, execute_pass, plan_pass};
 use crate::report::status::{About, Duty};
+use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::text::Color;
 use crate::{clock, report};
+
+pub use crate::report::status::Mode;
+pub use follow::{MANY, PER_TURN};
+pub use publisher::{HealthReporter, LiveState, StatusPublisher, StatusReader, frozen, odd, run_status};
+pub use schedule::Schedule;
+pub use trigger::{Hint, LONGEST, PendingWork, SETTLE, Targets, Trigger, TriggerReceiver, triggers};
+pub(crate) use trouble::trouble;
+pub use watch::{Content, Pulse, Watch};
 
 /// What the loop starts from.
 #[derive(Debug)]

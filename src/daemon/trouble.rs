@@ -9,8 +9,7 @@ use crate::config::ConfigError;
 use crate::pass::PassError;
 use crate::pass::active::ActivateError;
 use crate::pass::ingest::IngestError;
-use crate::report::status;
-use crate::report::status::About;
+use crate::report::status::{self, About};
 use crate::text::{Color, clean};
 
 /// See the module.

@@ -7,8 +7,7 @@ use super::{Patient, clock};
 use crate::config::settings::LogtoEndpoint;
 use crate::logto::{Client, LogtoError, Reached, Reader, resolve};
 use crate::report::checkup::Check;
-use crate::text::error_chain;
-use crate::text::human;
+use crate::text::{error_chain, human};
 
 const REACHABLE: &str = "reachable";
 const TOKEN: &str = "token";

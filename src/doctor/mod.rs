@@ -13,7 +13,6 @@ mod source;
 mod store;
 mod watch;
 
-use crate::text::human;
 use std::path::Path;
 
 use futures_util::future::join_all;
@@ -23,6 +22,7 @@ use crate::config::settings::Config;
 use crate::pass::active::Simulators;
 use crate::report::Origin;
 use crate::report::checkup::Check;
+use crate::text::human;
 
 /// The section that a configuration's checks stand in.
 pub const CONFIGURATION: &str = "configuration";

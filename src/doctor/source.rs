@@ -2,7 +2,6 @@
 //!
 //! Reads one page and one order, stores nothing.
 
-use crate::text::human;
 use std::collections::BTreeMap;
 
 use super::clock;
@@ -11,7 +10,7 @@ use crate::model::{ReadOrder, Standing};
 use crate::pass::active::{Simulators, set_up};
 use crate::report::checkup::Check;
 use crate::source::{Lookup, Read, Source, SourceError, Step};
-use crate::text::error_chain;
+use crate::text::{error_chain, human};
 
 const REACHABLE: &str = "reachable";
 const CREDENTIALS: &str = "credentials";

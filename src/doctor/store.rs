@@ -4,7 +4,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "an edge: looks at a file")]
 
-use crate::text::human;
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 
@@ -12,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::report::checkup::Check;
 use crate::store::{FreezeScope, Store, StoreError, lease};
-use crate::text::error_chain;
+use crate::text::{error_chain, human};
 
 const SECTION: &str = "store";
 const OPENS: &str = "opens";

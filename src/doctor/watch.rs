@@ -4,7 +4,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "an edge: makes a file and changes it")]
 
-use crate::text::human;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +11,7 @@ use std::time::Duration;
 
 use crate::daemon::{Pulse, Watch};
 use crate::report::checkup::Check;
+use crate::text::human;
 
 const SECTION: &str = "file watching";
 const EVENTS: &str = "events";

@@ -25,6 +25,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::settings;
+
 pub use catalog::{Problem, Resolved, resolve};
 pub use error::LogtoError;
 pub use orphans::name_forgotten;
@@ -34,8 +36,6 @@ pub use read::Reader;
 pub use stats::CallStats;
 pub use webhooks::{EVENTS as HOOK_EVENTS, Hook, Was};
 pub use write::{Outcome, Writer};
-
-use crate::config::settings;
 
 /// One Logto tenant. Clones share the token, the connections, the pace and the counters.
 #[derive(Clone)]

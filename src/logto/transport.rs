@@ -20,8 +20,7 @@ use super::stats::CallStats;
 use super::token::TokenSource;
 use super::{curl, wire};
 use crate::config::settings;
-use crate::http;
-use crate::http::{Backoff, Pace, Skew};
+use crate::http::{self, Backoff, Pace, Skew};
 use crate::secret::Secret;
 
 /// Tries of one call that is answered 429. It is no failure, so there are more of them than of others.

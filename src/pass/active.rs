@@ -3,21 +3,20 @@
 //!
 //! Entering into force asks Logto and changes nothing. What does not enter leaves what was in force alone.
 
-use jiff::Timestamp;
-
-use crate::text::human;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::config::settings::source::{Auth, SourceKind, SourceSettings};
 use crate::config::settings::{Config, LogtoEndpoint};
-use crate::logto;
-use crate::logto::{Client, LogtoError, Problem, Reader};
+use crate::logto::{self, Client, LogtoError, Problem, Reader};
 use crate::model::{Catalog, SourceName};
 use crate::report::Origin;
 use crate::secret::Secret;
 use crate::source::{Source, SourceError};
 use crate::store::{Store, StoreError};
+use crate::text::human;
 
 /// Where the simulators answer, when the file asks for them.
 #[derive(Clone, Debug, PartialEq, Eq)]

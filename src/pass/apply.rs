@@ -19,8 +19,7 @@ use crate::model::{Grant, Ownership, RunId, Target, UserId};
 use crate::planner::{Action, Cause, Verb};
 use crate::report::run::{ActionOutcome, ActionResult, RunReport};
 use crate::shutdown::Shutdown;
-use crate::store;
-use crate::store::{End, LedgerRow, Store, StoreError};
+use crate::store::{self, End, LedgerRow, Store, StoreError};
 
 /// What carrying out needs: this is the only place that can write to Logto.
 #[derive(Clone, Copy)]

@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::observe::Observed;
-use super::snapshot::Noted;
-use super::snapshot::Snapshot;
+use super::snapshot::{Noted, Snapshot};
 use super::{PassContext, PassError};
 use crate::logto::LogtoError;
 use crate::model::users::UserIndex;

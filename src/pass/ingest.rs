@@ -9,8 +9,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::Recheck;
-use crate::model::{OrderId, OrderKey, ReadOrder};
+use crate::model::{OrderId, OrderKey, ReadOrder, Recheck};
 use crate::source::{Lookup, Nameless, Read, Scope, Source, SourceError, Step, readable};
 use crate::store::{Confirmed, Cursor, Store, StoreError};
 

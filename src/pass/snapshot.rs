@@ -19,14 +19,12 @@ use crate::planner::input::{
 };
 use crate::planner::{PlanInput, Verify};
 use crate::report::FreezeView;
-use crate::store;
-use crate::store::{BuyerKey, FreezeScope, LedgerRow, ProductKey, Scope, StoreError, StoredBuyer};
+use crate::store::{self, BuyerKey, FreezeScope, LedgerRow, ProductKey, Scope, StoreError, StoredBuyer};
 use crate::text::clean;
 use foreign::ByHand;
 
 pub use foreign::Noted;
 pub(crate) use foreign::first_paid;
-
 pub(crate) use turned::owners;
 
 /// The file's catalog, and what only the ledger still knows: targets that no product gives any more, whose

@@ -14,8 +14,7 @@ use crate::model::users::UserIndex;
 use crate::model::{Catalog, Grant, Ownership, ProductIx, RunId, TargetIx, UserId, Verb};
 use crate::planner::input::PlanConstraints;
 use crate::planner::{Inverse, undo};
-use crate::store;
-use crate::store::{AuditRow, Cause, LedgerRow, StoreError};
+use crate::store::{self, AuditRow, Cause, LedgerRow, StoreError};
 
 /// A run, looked back at.
 #[derive(Debug)]

@@ -9,8 +9,7 @@ use super::desired::{Ending, Past};
 use super::input::{LedgerTrust, LimitUsage, Presence};
 use super::limits::Over;
 use super::{Action, Bound, Cause, Doubt, Held, Hold, Plan, PlanInput, Verb, limits, line};
-use crate::model::Recheck;
-use crate::model::{Limit, OrderKey, Target, TargetIx, UserIx};
+use crate::model::{Limit, OrderKey, Recheck, Target, TargetIx, UserIx};
 
 /// Holds what a commit would give beyond the limit of the day. Sales and drift pass.
 pub(super) fn limit_grants(input: PlanInput<'_>, grants: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {

@@ -1,10 +1,9 @@
 //! Sources that the file no longer has, and what rests on their orders.
 
-use crate::text::human;
 use serde::{Deserialize, Serialize};
 
 use crate::model::SourceName;
-use crate::text::clean;
+use crate::text::{clean, human};
 
 /// A source that the file no longer has.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

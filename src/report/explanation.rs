@@ -3,7 +3,6 @@
 //! Pure, and decides nothing: what an order says comes from `desired`, what is done from the plan. This puts
 //! the two beside what Logto and the ledger have, and words to it.
 
-use crate::text::human;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -15,7 +14,7 @@ use crate::model::{Adopt, Catalog, OrderKey, Ownership, Standing, TargetIx, User
 use crate::planner::Plan;
 use crate::planner::desired::{Desired, Ending, FOREVER, State, Statement};
 use crate::planner::input::{Actual, Presence};
-use crate::text::clean;
+use crate::text::{clean, human};
 
 pub use crate::report::text::explanation::why_text;
 

@@ -1,6 +1,5 @@
 //! Who holds one target, and whose each grant is. Pure.
 
-use crate::text::human;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +7,7 @@ use super::explanation::{Mine, Owner};
 use super::plan::Origin;
 use super::{messages, table};
 use crate::model::UserId;
-use crate::text::Color;
+use crate::text::{Color, human};
 
 /// Who holds one target: what `who-has --output json` prints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

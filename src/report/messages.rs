@@ -4,7 +4,6 @@ mod causes;
 mod clock;
 mod foreign;
 
-use crate::text::human;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -18,11 +17,11 @@ use crate::planner::desired::{Ending, FOREVER};
 use crate::planner::input::{Coverage, Freeze, Mover};
 use crate::planner::limits::Over;
 use crate::planner::{Bound, Cause, Doubt, Gap, Hold, Verb, Why};
-use crate::text::clean;
+use crate::text::{clean, human};
 use clock::clock_doubtful;
-pub use foreign::{PAID_FOREIGN, foreign, paid_foreign};
 
 pub use causes::cause_word;
+pub use foreign::{PAID_FOREIGN, foreign, paid_foreign};
 
 /// The name of the hold on a buyer whose email two accounts share.
 pub const AMBIGUOUS: &str = "Ambiguous";

@@ -37,6 +37,10 @@ use std::{fmt, io};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use logto::Tenant;
+use persist::{Live, LiveNote, Loaded, Saver};
+use shop::Shelf;
+
 pub use faults::{Fault, Faults, Knobs, Rule};
 pub use log::Seen;
 pub use logto::{APP_ID, APP_SECRET, LogtoSim, NOSCOPE_ID, RESOURCE};
@@ -46,10 +50,6 @@ pub use shop::{
     CLIENT_ID as SHOP_CLIENT_ID, CLIENT_SECRET as SHOP_CLIENT_SECRET, Counts, Customer, HOOK_SECRET,
     STATIC_TOKEN as SHOP_TOKEN, ShopSim, hook_signature,
 };
-
-use logto::Tenant;
-use persist::{Live, LiveNote, Loaded, Saver};
-use shop::Shelf;
 
 /// How long requests in flight may take to end when the servers stop.
 const STOP_WITHIN: Duration = Duration::from_secs(5);

@@ -22,14 +22,14 @@ use jiff::Timestamp;
 use crate::clock;
 use crate::config::settings::source::{SourceKind, SourceSettings};
 use crate::model::{Adjustment, OrderId, ReadOrder, SourceName};
-
-pub use error::{FileError, SourceError};
 use http::Reach;
-pub use odd::Nameless;
 use plausibility::present;
-pub use plausibility::{Shrunk, believable, readable};
 use probe::{Again, Follows, Trial};
 use recording::RecordingError;
+
+pub use error::{FileError, SourceError};
+pub use odd::Nameless;
+pub use plausibility::{Shrunk, believable, readable};
 
 /// One payment API, ready to be read. Cheap to keep, meant to be shared: its token and its pace are one
 /// for all calls.

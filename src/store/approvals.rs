@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
-use super::audit;
-use super::audit::{Actor, Verb};
+use super::audit::{self, Actor, Verb};
 use super::codec::{Sql, list, millis, text, text_or_null, time};
 use super::error::StoreError;
 use super::open::Store;

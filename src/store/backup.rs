@@ -11,8 +11,7 @@ use std::path::Path;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::error::StoreError;
-use super::open;
-use super::open::Store;
+use super::open::{self, Store};
 
 impl Store {
     /// Writes a copy to `to`, with mode 0600, as the store is at one moment. Writers go on meanwhile.

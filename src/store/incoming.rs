@@ -12,8 +12,7 @@ use sqlx::SqliteConnection;
 use super::adjustments::Adjusted;
 use super::codec::Sql;
 use super::orders::{StoredOrder, whole_orders};
-use crate::model::apply_overrides;
-use crate::model::{Buyer, Odd, OddPart, Oddity, Order, ReadOrder, Standing};
+use crate::model::{Buyer, Odd, OddPart, Oddity, Order, ReadOrder, Standing, apply_overrides};
 
 /// What can be recorded: an order, and what is odd about it.
 pub trait AsRead {

@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use super::audit::{Actor, Verb};
 use super::codec::{Sql, list, millis};
 use super::error::StoreError;
-use super::ledger;
-use super::ledger::{LedgerRow, grant};
+use super::ledger::{self, LedgerRow, grant};
 use super::open::Store;
 use crate::model::{Grant, Ownership};
 

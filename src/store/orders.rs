@@ -8,8 +8,7 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::buyers::buyer;
-use super::codec;
-use super::codec::{Sql, bundle, count, int, list, small, text, text_or_null, time, time_or_null};
+use super::codec::{self, Sql, bundle, count, int, list, small, text, text_or_null, time, time_or_null};
 use super::error::StoreError;
 use super::keys::{BuyerKey, ProductKey};
 use super::open::Store;

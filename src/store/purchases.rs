@@ -2,12 +2,13 @@
 //!
 //! Never holds much more than its result.
 
+use std::collections::{BTreeMap, HashMap};
+
 use super::codec::{Sql, bundle, int, list, standing_of, text};
 use super::error::StoreError;
 use super::keys::{BuyerKey, ProductKey, Scope};
 use super::open::Store;
 use crate::model::{Catalog, OrderKey, ProductIx, Purchase, SourceName, Standing, UserIx, Verdict};
-use std::collections::{BTreeMap, HashMap};
 
 /// So many orders are read at once.
 const PAGE: i64 = 8_192;

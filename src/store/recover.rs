@@ -12,8 +12,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::error::StoreError;
-use super::open;
-use super::open::Store;
+use super::open::{self, Store};
 
 /// What was found where a store was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,7 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::codec::Sql;
 use super::error::{CANNOT_OPEN, StoreError, primary_code};
-use super::open;
-use super::open::Store;
+use super::open::{self, Store};
 
 impl Store {
     /// A temporary copy of the store at `path`, removed when dropped; an empty one where there is none.

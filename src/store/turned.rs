@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 
 use sqlx::sqlite::SqliteRow;
 
-use super::codec;
-use super::codec::{Sql, list, small, text, text_or_null};
+use super::codec::{self, Sql, list, small, text, text_or_null};
 use super::error::StoreError;
 use super::keys::BuyerKey;
 use super::open::Store;

@@ -2,8 +2,9 @@
 //!
 //! Never repairs, and never changes the store that it looks at.
 
-use sqlx::{Connection as _, SqliteConnection};
 use std::path::Path;
+
+use sqlx::{Connection as _, SqliteConnection};
 
 use super::codec::{Sql, count, text};
 use super::error::StoreError;

@@ -45,18 +45,18 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 
+use crate::clock;
+use crate::daemon::metrics::Metrics;
+use crate::daemon::{LiveState, StatusReader, Trigger};
+use crate::report::status::Status;
+use crate::secret::Secret;
+
 pub use guard::{Access, Refused};
 pub use hooks::understood;
 pub use metrics::exposition;
 pub use rate_limit::Bucket;
 pub use serve::{BindError, Server, bind, keep};
 pub use session::Keys;
-
-use crate::clock;
-use crate::daemon::metrics::Metrics;
-use crate::daemon::{LiveState, StatusReader, Trigger};
-use crate::report::status::Status;
-use crate::secret::Secret;
 
 /// What every handler may use. Cheap to clone.
 #[derive(Clone)]

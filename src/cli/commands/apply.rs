@@ -8,8 +8,7 @@ use crate::cli::{Context, Exit, Failure, say};
 use crate::pass::{PassScope, PlannedPass, execute_pass};
 use crate::report::PlanDocument;
 use crate::shutdown::Shutdown;
-use crate::store::lease;
-use crate::store::lease::Lease;
+use crate::store::lease::{self, Lease};
 use crate::{clock, config, report};
 
 /// `entitled apply`

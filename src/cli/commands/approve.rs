@@ -5,7 +5,6 @@
 //!
 //! Exit codes: 0 written down, 1 nothing with that digest is held, or the look failed.
 
-use crate::text::human;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -17,7 +16,7 @@ use crate::cli::{Context, Exit, Failure, lookup, say};
 use crate::clock;
 use crate::report::{HeldChange, PlanDocument, messages};
 use crate::store::{Approval, Store};
-use crate::text::clean;
+use crate::text::{clean, human};
 
 /// `entitled approve`
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,5 @@
 //! `entitled check`: every problem of the configuration at once, offline.
 
-use crate::text::human;
 use std::path::PathBuf;
 
 use crate::cli::bootstrap::{file_name, invalid};
@@ -10,6 +9,7 @@ use crate::config::settings::Config;
 use crate::daemon::presets;
 use crate::report::Dropped;
 use crate::store::Store;
+use crate::text::human;
 
 /// `entitled check`
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,6 @@
 //!
 //! Exit codes: 0 done, 1 the file or the store cannot be used, 64 no duration.
 
-use crate::text::human;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::bootstrap::load;
@@ -13,6 +12,7 @@ use crate::cli::{Context, Exit, Failure, lookup, say};
 use crate::pass::snapshot::freeze_view;
 use crate::report::messages;
 use crate::store::{Freeze, FreezeScope, Store};
+use crate::text::human;
 use crate::{clock, config};
 
 /// `entitled freeze`

@@ -7,11 +7,9 @@
 
 use crate::cli::bootstrap::load;
 use crate::cli::{Context, Exit, Failure, Output, lookup, say};
-use crate::report::messages;
-use crate::report::{json, table};
+use crate::report::{json, messages, table};
 use crate::store::{AuditRow, Store};
-use crate::text::clean;
-use crate::text::human;
+use crate::text::{clean, human};
 
 /// `entitled history`
 #[derive(Debug, clap::Args)]

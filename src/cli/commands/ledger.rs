@@ -6,11 +6,11 @@
 //!
 //! Exit codes: 0 done or nothing to do, 1 the store is damaged or something could not be read, 2 declined.
 
-use crate::text::human;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use human::count;
 
 use super::apply;
 use crate::cli::bootstrap::{Keep, load, open};
@@ -20,9 +20,8 @@ use crate::pass::PlannedPass;
 use crate::pass::ingest::ReadScope;
 use crate::pass::rebuild::Rebuild;
 use crate::store::{Store, Verified};
-use crate::text::{Color, clean};
+use crate::text::{Color, clean, human};
 use crate::{clock, report};
-use human::count;
 
 /// `entitled ledger`
 #[derive(Debug, clap::Args)]

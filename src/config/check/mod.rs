@@ -28,13 +28,13 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use self::fields::{Fields, Resolved};
-pub use self::value::duration;
 use super::blob::Blob;
 use super::diagnostic::{Diagnostic, Origin, Place, Severity};
-use super::raw;
-use super::raw::Node;
+use super::raw::{self, Node};
 use super::settings::{Buyers, Config, Matching, Schedule};
 use crate::model::{Adopt, Email, Limit, Limits, Protect, Prune, UserId};
+
+pub use self::value::duration;
 
 /// What `${NAME}` and `${file:PATH}` stand for.
 pub trait Env {

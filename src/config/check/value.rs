@@ -3,6 +3,7 @@
 //! Never knows which key a value belongs to.
 
 use jiff::SignedDuration;
+
 // The parser alone, which does no I/O; telling credentials and hosts apart by hand is how they leak.
 use reqwest::Url;
 

@@ -17,16 +17,15 @@ use reqwest::header::CONTENT_TYPE;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use subscriber::Subscriber;
-
 use super::StatusReader;
 use crate::config::settings::{Notify, NotifyFormat};
-use crate::http;
-use crate::http::Backoff;
+use crate::http::{self, Backoff};
 use crate::report::Notice;
 use crate::report::status::Status;
 use crate::shutdown::Shutdown;
 use crate::text::error_chain;
+
+pub use subscriber::Subscriber;
 
 /// Between two notices to one receiver.
 pub const QUIET: Duration = Duration::from_secs(60);

@@ -1,11 +1,10 @@
 //! A checkup for a terminal, and for a program.
 
-use crate::text::human;
 use std::fmt::Write as _;
 
 use super::plan::padded;
 use crate::report::checkup::{Check, Outcome};
-use crate::text::{Color, clean, width};
+use crate::text::{Color, clean, human, width};
 
 /// One line for each check under the name of its section, its mend below it, and what it comes to.
 pub fn checkup(checks: &[Check], color: Color) -> String {

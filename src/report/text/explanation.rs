@@ -1,12 +1,11 @@
 //! An explanation for a terminal.
 
-use crate::text::human;
 use std::fmt::Write as _;
 
 use crate::planner::input::Presence;
 use crate::report::explanation::{Explanation, Idle, OrderWhy, Outcome, Owner, TargetWhy};
 use crate::report::messages;
-use crate::text::Color;
+use crate::text::{Color, human};
 
 /// Who it is about, then target by target: the orders, what Logto has, whose it is, and what a pass would do.
 /// `every`: also targets that have nothing to do with this user.

@@ -1,12 +1,11 @@
 //! A report for a terminal: what came of each action, and one closing line.
 
-use crate::text::human;
 use std::fmt::Write as _;
 
 use super::plan::{LINES, who};
 use crate::report::messages;
 use crate::report::run::{ActionOutcome, RunReport};
-use crate::text::{Color, clean};
+use crate::text::{Color, clean, human};
 
 /// What came of each action, failures and surprises to the last one, then the figures: done, already so,
 /// failed, held; elapsed, calls, changes.

@@ -1,6 +1,5 @@
 //! What the daemon says of itself, for a terminal.
 
-use crate::text::human;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -9,7 +8,7 @@ use super::plan::{LINES, who};
 use crate::model::State;
 use crate::report::status::{Pass, RunStatus, Status};
 use crate::report::{messages, table};
-use crate::text::{Color, clean};
+use crate::text::{Color, clean, human};
 
 /// So many passes are shown.
 const RUNS: usize = 5;

@@ -6,8 +6,7 @@ use serde_json::json;
 
 use super::{APP_ID, APP_SECRET, NOSCOPE_ID, RESOURCE, refusal};
 use crate::sandbox::exchange::{Answer, Call};
-use crate::sandbox::token;
-use crate::sandbox::token::{Claims, ClientAuth, Flaw, TokenCall};
+use crate::sandbox::token::{self, Claims, ClientAuth, Flaw, TokenCall};
 
 /// The issuer of this server's tokens.
 pub(in crate::sandbox) const ISSUER: &str = "sandbox-logto";

@@ -9,8 +9,7 @@ use super::{CLIENT_ID, CLIENT_SECRET, ISSUER, STATIC_TOKEN};
 use crate::model::{ProductId, UserId};
 use crate::sandbox::exchange::{Answer, Call};
 use crate::sandbox::faults::{Fault, Knobs};
-use crate::sandbox::token;
-use crate::sandbox::token::{Claims, ClientAuth, LIFETIME, TokenCall};
+use crate::sandbox::token::{self, Claims, ClientAuth, LIFETIME, TokenCall};
 
 /// So many orders are in the inventory.
 const SHOWN: usize = 50;

@@ -19,10 +19,11 @@ use super::log::{Log, Seen};
 use super::logto::LogtoSim;
 use super::serve::Side;
 use crate::model::{OrderId, ProductId};
+use state::{Product, Times};
+
 pub use hooks::{HOOK_SECRET, signature as hook_signature};
 pub use state::Customer;
 pub(super) use state::Shelf;
-use state::{Product, Times};
 
 /// A bearer token that the shop always takes.
 pub const STATIC_TOKEN: &str = "sandbox-shop-token";

@@ -13,8 +13,7 @@ use crate::config::settings::source::{Map, StatusRule};
 use crate::model::{Buyer, Email, Odd, OddPart, Oddity, Order, OrderId, ReadOrder, Renewal, Standing, UserId};
 use crate::source::client::response::listed;
 use crate::source::odd::{Nameless, Odds, odd};
-use crate::source::time;
-use crate::source::time::Possible;
+use crate::source::time::{self, Possible};
 
 /// The paths of one source, ready to be used on any number of orders.
 #[derive(Clone, Debug)]

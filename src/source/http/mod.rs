@@ -12,6 +12,7 @@ mod read;
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -21,10 +22,10 @@ use super::recording::{Recording, RecordingError};
 use super::{Lookup, SourceError};
 use crate::config::settings::source::{HttpSource, Incremental};
 use crate::model::OrderId;
-pub(super) use items::whole;
-use jiff::Timestamp;
 use mapping::Mapper;
 use page::Page;
+
+pub(super) use items::whole;
 pub(super) use read::{Reach, Reading};
 
 /// One payment API as data, with its one token and its one pace.

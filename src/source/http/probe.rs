@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::Timestamp;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
@@ -11,12 +12,10 @@ use super::mapping::{alone, holds};
 use super::page::Page;
 use super::paging::{Next, PageFacts, Pager};
 use crate::config::settings::source::{HttpSource, Incremental, Map};
-use crate::model::apply_overrides;
-use crate::model::{OrderId, Override, ReadOrder, Standing};
+use crate::model::{OrderId, Override, ReadOrder, Standing, apply_overrides};
 use crate::source::SourceError;
 use crate::source::client::response::begins;
 use crate::source::probe::{Again, Field, Follows, Looked, OverlayTrial, Sorted, Trial, Unreadable, odd_of};
-use jiff::Timestamp;
 
 /// Orders that are shown field by field.
 const SHOWN: usize = 3;

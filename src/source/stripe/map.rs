@@ -4,6 +4,7 @@
 //! carry no time of change, so neither do the orders: the last reading counts.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::wire::{
     Charge, Customer, Dispute, Intent, LineItem, Metadata, Price, Refund, Session, Subscription, SubscriptionItem,
@@ -15,7 +16,6 @@ use crate::model::{
 use crate::source::http::whole;
 use crate::source::odd::{Odds, odd};
 use crate::source::time::{Possible, plausible};
-use serde_json::Value;
 
 /// The key of a Payment Intent's metadata that makes it an order, and says of what.
 pub(super) const PRODUCT_ID: &str = "product_id";

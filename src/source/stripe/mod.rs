@@ -11,6 +11,7 @@ mod map;
 mod read;
 mod wire;
 
+use jiff::Timestamp;
 use reqwest::{StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -25,7 +26,7 @@ use super::odd::odd;
 use super::{Lookup, SourceError};
 use crate::config::settings::source::{Auth, StripeMode, StripePart, StripeSource};
 use crate::model::{OddPart, Oddity, OrderId, ReadOrder};
-use jiff::Timestamp;
+
 pub(super) use read::Reading;
 
 /// The version whose shapes are read, whatever the account's own is (<https://docs.stripe.com/api/versioning>).

@@ -10,8 +10,6 @@
 pub(crate) mod dedup;
 mod logto;
 
-pub use logto::understood;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,6 +26,8 @@ use crate::config::settings::source::{Signature, Webhook};
 use crate::daemon::{Hint, LiveState};
 use crate::model::SourceName;
 use crate::source::webhook::{Refusal, Verified, verify};
+
+pub use logto::understood;
 
 /// Where Logto's own webhooks go. No source has this name.
 const LOGTO: &str = "logto";

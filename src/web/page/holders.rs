@@ -1,11 +1,11 @@
 //! One target: who holds it, whose each grant is, and which order is behind it.
 
-use crate::text::human;
 use maud::{Markup, html};
 
 use super::parts::{number, when, who};
 use super::{Frame, ROWS, parts, shell};
 use crate::report::{Holder, Holders, Owner, messages};
+use crate::text::human;
 
 /// Everybody who holds a target.
 pub fn holders(frame: Frame<'_>, all: &Holders) -> String {

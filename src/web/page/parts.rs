@@ -1,10 +1,10 @@
 //! What every section is made of: times, people, counts, forms, code in backticks.
 
-use crate::text::human;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::{Hand, ROWS};
+use crate::text::human;
 
 /// `12 min ago`, `in 40 s`, with the whole time for those who point at it. The script keeps it true.
 pub(in crate::web) fn when(at: Timestamp, now: Timestamp) -> Markup {

@@ -1,12 +1,12 @@
 //! A plan: what is done, what is held and what would lift that, who waits; each with its reason.
 
-use crate::text::human;
 use maud::{Markup, html};
 
 use super::parts::{clock, form, more, number, target, ticked, when, who};
 use super::{Frame, Hand, ROWS, parts};
 use crate::report::status::{Mode, Planned};
 use crate::report::{Change, HeldChange, Waiting, messages};
+use crate::text::human;
 
 /// What waits for a person: by the set that one approval lets through, or by what else would lift it.
 pub(super) fn held(frame: Frame<'_>) -> Markup {

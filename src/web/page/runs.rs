@@ -1,15 +1,14 @@
 //! The passes that are written down, and what one of them did.
 
-use crate::report::messages;
-use crate::text::human;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::parts::{clock, number, segment, when};
 use super::{Frame, ROWS, parts, shell};
+use crate::report::messages;
 use crate::report::status::RunStatus;
 use crate::store::AuditRow;
-use crate::text::clean;
+use crate::text::{clean, human};
 
 /// The last passes, newest first.
 pub(super) fn runs(frame: Frame<'_>) -> Markup {

@@ -1,12 +1,12 @@
 //! How it stands: the state, what does not work, and what a person may do about all of it.
 
-use crate::text::human;
 use maud::{Markup, PreEscaped, html};
 
 use super::parts::{clock, form, number, ticked, when};
 use super::{Frame, Hand, parts};
 use crate::model::State;
 use crate::report::status::{About, Duty, Mode, Status, Trouble};
+use crate::text::human;
 
 /// The state in one word, since when, what it means, and the figures it follows from.
 pub(super) fn state(frame: Frame<'_>) -> Markup {

@@ -1,12 +1,12 @@
 //! The figures of each target and of each source.
 
-use crate::text::human;
 use maud::{Markup, html};
 
 use super::parts::{number, target, ticked, when_known};
 use super::{Frame, ROWS, parts};
 use crate::report::status::{About, Status};
 use crate::report::{TargetView, messages};
+use crate::text::human;
 
 /// One line for each target.
 pub(super) fn targets(status: &Status) -> Markup {

@@ -1,6 +1,5 @@
 //! One user: why they hold what they hold, target by target, and everything that happened to it.
 
-use crate::text::human;
 use maud::{Markup, html};
 
 use super::parts::{segment, ticked, when};
@@ -8,6 +7,7 @@ use super::{Frame, parts, runs, shell};
 use crate::planner::input::Presence;
 use crate::report::{Explanation, OrderWhy, Outcome, Owner, TargetWhy, Wanted, messages};
 use crate::store::AuditRow;
+use crate::text::human;
 
 /// What is known of one user.
 #[derive(Clone, Copy, Debug)]

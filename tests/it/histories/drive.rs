@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entitled::model;
-use entitled::model::{Buyer, Email, Prune, Standing, Target, UserId};
+use entitled::model::{self, Buyer, Email, Prune, Standing, Target, UserId};
 use entitled::pass::ingest::{ReadScope, ingest};
 use entitled::pass::{PassScope, PlannedPass, execute_pass, plan_pass};
 use entitled::planner::{Hold, Verb};

@@ -13,12 +13,12 @@ mod token;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use entitled::config::settings;
-use entitled::config::settings::{LogtoEndpoint, Product, Wanted, WantedTarget};
+use entitled::config::settings::{self, LogtoEndpoint, Product, Wanted, WantedTarget};
 use entitled::logto::{Client, Found, LogtoError, Outcome, resolve};
 use entitled::model::{Email, OrganizationId, OrganizationRoleId, Policy, Protect, RoleId, Target, TargetIx, UserId};
 use entitled::secret::Secret;
 use jiff::SignedDuration;
+
 use stub::{Fault, Rule, SECRET, Stub};
 
 fn settings(stub: &Stub) -> settings::Logto {

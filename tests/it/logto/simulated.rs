@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use entitled::config::settings;
-use entitled::config::settings::LogtoEndpoint;
+use entitled::config::settings::{self, LogtoEndpoint};
 use entitled::logto::{Client, Found, LogtoError, Outcome, resolve};
 use entitled::model::{Email, Protect, Target, UserId};
-use entitled::sandbox;
-use entitled::sandbox::{APP_ID, APP_SECRET, Fault, LogtoSim, NOSCOPE_ID, Options, RESOURCE, Rule};
+use entitled::sandbox::{self, APP_ID, APP_SECRET, Fault, LogtoSim, NOSCOPE_ID, Options, RESOURCE, Rule};
 use entitled::secret::Secret;
 use jiff::SignedDuration;
 

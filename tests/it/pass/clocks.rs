@@ -1,10 +1,10 @@
 //! What the clock takes, it takes only while it agrees with the servers.
 
 use entitled::model::UserId;
+use entitled::pass::PassScope;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::support::stage::{NO_LIMITS, Stage, file, held};
-use entitled::pass::PassScope;
 
 /// Orders in a file, of the product `month`.
 fn sold(further: &str) -> String {

@@ -7,12 +7,13 @@ mod logto;
 mod shop;
 mod state;
 
+use std::time::Duration;
+
 use entitled::sandbox::{
     APP_ID, APP_SECRET, Handles, LogtoSim, Options, RESOURCE, Running, SHOP_TOKEN, ShopSim, start,
 };
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// A fresh sandbox and a client that is signed in to both of its servers.
 pub(crate) struct World {

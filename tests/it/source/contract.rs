@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use Standing::*;
 use entitled::config::presets;
 use entitled::config::settings::source::{HttpSource, PagedBy, Paging};
 use entitled::model::{OrderId, Standing};
@@ -14,7 +15,6 @@ use jiff::SignedDuration;
 use super::{FULL, ids, read, refused, source};
 use crate::support::preset::http_source;
 use crate::support::replay::{Line, Replay};
-use Standing::*;
 
 async fn recorded(name: &str, names: &[(&str, &str)]) -> Replay {
     let dir = std::env::var_os("ENTITLED_CONTRACT").expect("ENTITLED_CONTRACT names the directory of the recordings");

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use entitled::sandbox;
-use entitled::sandbox::{APP_ID, APP_SECRET, Handles, LogtoSim, Options, Running, SHOP_TOKEN, Seed, ShopSim};
+use entitled::sandbox::{self, APP_ID, APP_SECRET, Handles, LogtoSim, Options, Running, SHOP_TOKEN, Seed, ShopSim};
 use tempfile::TempDir;
 
 /// Longer than any command takes on a busy machine; a command that hangs is killed and fails its test.

@@ -4,9 +4,9 @@ mod examples;
 mod secrets;
 mod written;
 
-pub(crate) use secrets::{Spy, silent};
-
 use std::path::{Path, PathBuf};
+
+pub(crate) use secrets::{Spy, silent};
 
 /// One file of the repository.
 pub(crate) struct File {

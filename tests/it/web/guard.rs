@@ -1,9 +1,10 @@
 //! Bounds, headers, and who may read.
 
+use entitled::model::State;
+
 use super::{TOKEN, Web, state};
 use crate::daemon::{Live, RARELY};
 use crate::support::stage::PRODUCTS;
-use entitled::model::State;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_addressed_to_this_machine_is_read_without_a_token_and_nothing_else_is() {

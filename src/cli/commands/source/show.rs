@@ -1,8 +1,7 @@
 //! `entitled source show`: a preset as a block to paste under `sources:`.
 
 use super::{Exit, Failure, say};
-use crate::config::presets;
-use crate::config::presets::{Heading, PRESETS};
+use crate::config::presets::{self, Heading, PRESETS};
 
 /// `entitled source show`
 #[derive(Debug, clap::Args)]

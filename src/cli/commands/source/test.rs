@@ -6,8 +6,9 @@
 //!
 //! Exit codes: 0 printed, 1 the source could not be read.
 
-use crate::text::human;
 use std::path::PathBuf;
+
+use human::count;
 
 use super::{Context, Exit, Failure, Output, say};
 use crate::cli::bootstrap::{load, simulate, state_beside};
@@ -18,8 +19,7 @@ use crate::report::{json, table};
 use crate::source::probe::{Again, Follows, Sorted, Trial};
 use crate::source::recording::RecordingError;
 use crate::source::{Read, Source, Step};
-use crate::text::clean;
-use human::count;
+use crate::text::{clean, human};
 
 /// What can be recorded.
 const RECORDABLE: &str = "presets and `kind: http` can be recorded; a file of orders is one already";
