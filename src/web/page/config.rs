@@ -27,14 +27,14 @@ pub(super) fn config(frame: Frame<'_>) -> Markup {
                         dt { "products" } dd { (number(config.products)) }
                         dt { "full pass" } dd { "every " (span(config.full_pass_seconds)) }
                     }
-                    @if broken.is_none() { p.reporter { "The file is valid, and it is the one in force." } }
+                    @if broken.is_none() { p.aside { "The file is valid, and it is the one in force." } }
                 }
             }
             @if let Some(trouble) = broken {
                 article.card.is-bad {
                     header.card-head {
                         (parts::tag("is-bad", "not in force"))
-                        span.reporter { "since " (clock(trouble.since)) }
+                        span.aside { "since " (clock(trouble.since)) }
                     }
                     p.strong { (ticked(&trouble.message)) }
                     @if let Some(detail) = &trouble.detail {

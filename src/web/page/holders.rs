@@ -20,7 +20,7 @@ pub fn holders(frame: Frame<'_>, all: &Holders) -> String {
                 @if of(Owner::Released) > 0 { ", " (number(of(Owner::Released))) " released" }
                 "."
             }
-            p.reporter { code { (all.target_key) } }
+            p.aside { code { (all.target_key) } }
             @if !messages::is_known(&all.coverage) {
                 p.hint { "This was not read whole (" (all.coverage) "): some may be missing here." }
             }
@@ -30,7 +30,7 @@ pub fn holders(frame: Frame<'_>, all: &Holders) -> String {
             (list(frame, &all.holders))
             @if !all.missing.is_empty() {
                 h2 { "Ours, and not held" }
-                p.reporter { "The next pass makes that good." }
+                p.aside { "The next pass makes that good." }
                 (list(frame, &all.missing))
             }
         }

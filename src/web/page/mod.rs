@@ -150,7 +150,7 @@ fn shell(frame: Frame<'_>, title: &str, body: &Markup) -> String {
             @if let Some(notice) = frame.notice { p.notice { (notice) } }
         }
         (body)
-        noscript { p.reporter { "This is how things stood at " (parts::clock(frame.now)) ". Reload to look again." } }
+        noscript { p.aside { "This is how things stood at " (parts::clock(frame.now)) ". Reload to look again." } }
     };
     document(title, &top, &body)
 }

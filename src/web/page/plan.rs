@@ -43,7 +43,7 @@ fn held_set(frame: Frame<'_>, set: &[&HeldChange]) -> Markup {
     let rows = |some: &[&HeldChange]| html! { ul.changes { @for one in some { (line(&one.change, Shows::Target)) } } };
     html! {
         article.card.is-held {
-            header.card-head { (parts::tag("is-held", &first.hold)) span.reporter { (what) } }
+            header.card-head { (parts::tag("is-held", &first.hold)) span.aside { (what) } }
             p.strong { (ticked(&sentence(&first.reason))) }
             (rows(&set[..set.len().min(FIRST)]))
             @if set.len() > FIRST {
@@ -66,7 +66,7 @@ fn held_set(frame: Frame<'_>, set: &[&HeldChange]) -> Markup {
                             "Approve " (human::count(set.len() as u64, "change"))
                         }
                     }))
-                    @if frame.hand == Hand::Reads { p.reporter { a href="/sign-in" { "Sign in" } " to approve it here." } }
+                    @if frame.hand == Hand::Reads { p.aside { a href="/sign-in" { "Sign in" } " to approve it here." } }
                 }
             }
         }

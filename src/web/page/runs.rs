@@ -90,7 +90,7 @@ pub fn run(frame: Frame<'_>, id: &str, run: Option<&RunStatus>, rows: &[AuditRow
             h2 #audit-title { "What it did" }
             (trail(rows, frame.now))
             @if !rows.is_empty() {
-                p.reporter { "To take it back: " code { "entitled undo " (clean(id)) } ", within the limits." }
+                p.aside { "To take it back: " code { "entitled undo " (clean(id)) } ", within the limits." }
             }
         }
     };
@@ -109,7 +109,7 @@ pub(super) fn trail(rows: &[AuditRow], now: Timestamp) -> Markup {
 fn audit(row: &AuditRow, now: Timestamp) -> Markup {
     html! {
         li.event.(format!("is-{}", row.verb.word())) {
-            div.event-time { (clock(row.at)) " " span.reporter { (when(row.at, now)) } }
+            div.event-time { (clock(row.at)) " " span.aside { (when(row.at, now)) } }
             div {
                 p {
                     strong { (row.verb.word().replace('_', " ")) }
@@ -127,7 +127,7 @@ fn audit(row: &AuditRow, now: Timestamp) -> Markup {
                     @if let Some(commit) = &row.commit { "@" (messages::version(commit)) " " }
                     @if let Some(note) = &row.note { "· " (clean(note)) }
                 }
-                p.reporter {
+                p.aside {
                     @if let Some(run) = &row.run {
                         "run " a href={ "/runs/" (segment(run.as_str())) } { (clean(run.as_str())) }
                     }

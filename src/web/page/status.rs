@@ -141,7 +141,7 @@ fn trouble(trouble: &Trouble, frame: Frame<'_>) -> Markup {
         article.card.is-bad {
             header.card-head {
                 (parts::tag("is-bad", &about))
-                span.reporter { "since " (clock(trouble.since)) ", " (when(trouble.since, frame.now)) }
+                span.aside { "since " (clock(trouble.since)) ", " (when(trouble.since, frame.now)) }
             }
             p.strong { (ticked(&trouble.message)) }
             @if !trouble.because.is_empty() {

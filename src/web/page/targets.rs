@@ -44,12 +44,12 @@ fn row(one: &TargetView) -> Markup {
             td.n.(zero(one.foreign)) {
                 (number(one.foreign))
                 @if one.foreign_paid > 0 {
-                    " " span.reporter title=(messages::PAID_FOREIGN) { "+" (number(one.foreign_paid)) " paid" }
+                    " " span.aside title=(messages::PAID_FOREIGN) { "+" (number(one.foreign_paid)) " paid" }
                 }
             }
             td.n.(zero(one.kept)) { (number(one.kept)) }
             td {
-                @if messages::is_known(&one.coverage) { span.reporter { (one.coverage) } }
+                @if messages::is_known(&one.coverage) { span.aside { (one.coverage) } }
                 @else { (parts::tag("is-bad", &one.coverage)) }
             }
         }

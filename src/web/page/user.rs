@@ -45,12 +45,12 @@ pub fn person(frame: Frame<'_>, person: Person<'_>) -> String {
             @for target in &told { (one(frame, target, why)) }
             @if told.is_empty() { p.none { "No order speaks of them, and they hold no managed target." } }
             @for idle in &why.idle {
-                p.reporter {
+                p.aside {
                     "Order " (idle.order) " of " (idle.source) " is for " (idle.product) ", which gives nothing."
                 }
             }
             @if !silent.is_empty() {
-                p.reporter { (human::count(silent.len() as u64, "other target")) ": not held, and no order speaks of it." }
+                p.aside { (human::count(silent.len() as u64, "other target")) ": not held, and no order speaks of it." }
             }
         }
         section #history data-live aria-labelledby="history-title" {
@@ -99,13 +99,13 @@ fn link(order: &OrderWhy, config: &str) -> Markup {
         ol.links.(kind) {
             li {
                 span.what { "order" } code { (order.order) }
-                span.reporter {
+                span.aside {
                     (order.standing) " in " (order.source)
                     @if let Some(at) = order.paid_at { ", paid on " (human::day(at.as_second())) }
                 }
             }
-            li { span.what { "product" } strong { (order.product_name) } span.reporter { (order.product) } }
-            li { span.what { "line" } code { (order.line) } span.reporter { "of " (config) } }
+            li { span.what { "product" } strong { (order.product_name) } span.aside { (order.product) } }
+            li { span.what { "line" } code { (order.line) } span.aside { "of " (config) } }
             li.verdict { span.what { "says" } strong { (order.sentence) } }
         }
     }

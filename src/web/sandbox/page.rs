@@ -92,7 +92,7 @@ pub(crate) fn panel(frame: Frame<'_>, sandbox: &Sandbox) -> Markup {
     html! {
         section #sandbox.playground aria-labelledby="sandbox-title" {
             h2 #sandbox-title { "Try it" }
-            p.reporter {
+            p.aside {
                 "Logto and the shop are simulated here. Buy, refund, or break something, and see what follows above and below."
             }
             (form(frame.hand, "/sandbox/buy", "line buy", &html! {
@@ -123,7 +123,7 @@ fn orders(frame: Frame<'_>, sandbox: &Sandbox) -> Markup {
                 @for order in sandbox.orders.iter().take(ORDERS) {
                     li {
                         span.order-what {
-                            code { (order.id) } " " span.reporter { (order.buyer) }
+                            code { (order.id) } " " span.aside { (order.buyer) }
                         }
                         (parts::tag(if order.status == "paid" { "is-good" } else { "is-quiet" }, &order.status))
                         (form(frame.hand, "/sandbox/order", "line", &html! {
