@@ -1,4 +1,4 @@
-//! What git calls the bytes of a file, and how the version of a file that is not as committed is written. Pure.
+//! What git calls the bytes of a file. Pure.
 
 use ring::digest;
 
@@ -8,9 +8,6 @@ pub struct Blob {
     sha1: Vec<u8>,
     sha256: Vec<u8>,
 }
-
-/// What stands between a commit and the SHA-256 of a file that is not as in that commit.
-pub const EDITED: &str = "+edited.";
 
 impl Blob {
     /// Of these bytes.

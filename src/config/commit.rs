@@ -10,7 +10,8 @@ mod objects;
 
 use std::path::{Path, PathBuf};
 
-use super::blob::{Blob, EDITED};
+use super::blob::Blob;
+use crate::model::EDITED;
 use objects::{Id, Objects};
 
 /// Where a file lies in a work tree.

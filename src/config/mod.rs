@@ -21,7 +21,7 @@ use std::{fmt, io};
 
 use crate::text::Color;
 
-pub use self::blob::{Blob, EDITED};
+pub use self::blob::Blob;
 pub use self::check::{Env, Presets, check_text, duration};
 pub use self::commit::{commit_of, head_of};
 pub use self::diagnostic::{Diagnostic, Severity, render};

@@ -7,6 +7,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// In the version of a configuration, what stands between a commit and the SHA-256 of a file that is not as in that
+/// commit.
+pub const EDITED: &str = "+edited.";
+
 macro_rules! string_ids {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
         $(#[$doc])*

@@ -19,8 +19,8 @@ pub use buyer::{Buyer, Email, Resolution};
 pub use catalog::{Adopt, Catalog, Entitlement, Policy, Rule, TargetEntry, Verdict};
 pub use health::State;
 pub use ids::{
-    OrderId, OrderKey, OrganizationId, OrganizationRoleId, ProductId, ProductIx, RoleId, RunId, SourceName, TargetIx,
-    UserId, UserIx,
+    EDITED, OrderId, OrderKey, OrganizationId, OrganizationRoleId, ProductId, ProductIx, RoleId, RunId, SourceName,
+    TargetIx, UserId, UserIx,
 };
 pub use odd::{Odd, OddPart, Oddity, ReadOrder};
 pub use order::{Item, Order, Recheck, Renewal, Standing};

@@ -48,6 +48,8 @@ fn a_folder_imports_only_what_stands_above_it() {
             for path in group.map_or(vec![named], |group| group.split(',').collect()) {
                 let name = path.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
                 assert!(place(name).is_none_or(|place| place <= own), "{}: `{folder}` imports `{name}`", file.path);
+                let pure = !PURE.contains(&folder) || PURE.contains(&name) || place(name).is_none();
+                assert!(pure, "{}: `{folder}` is pure and imports `{name}`", file.path);
             }
         }
         let outside = OUTSIDE.iter().find(|outside| PURE.contains(&folder) && code.contains(**outside));
