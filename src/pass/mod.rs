@@ -69,7 +69,7 @@ pub(crate) async fn observe_and_plan(
     also: &BTreeSet<UserId>,
 ) -> Result<PassDraft, PassError> {
     let calls_before = context.reader.calls();
-    let began = skew::Executor::now();
+    let began = skew::Start::now();
     let buyers = buyers(context, span).await?;
     // What an order gave before may be somebody else's than whose the order is now.
     let owners = owners(context, span).await?;

@@ -18,12 +18,12 @@ use crate::store::StoreError;
 
 /// When a pass began to look, by the clock that can be set and by the one that cannot.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Executor {
+pub(super) struct Start {
     wall: Timestamp,
     steady: Instant,
 }
 
-impl Executor {
+impl Start {
     pub(super) fn now() -> Self {
         Self { wall: clock::now(), steady: Instant::now() }
     }
@@ -37,7 +37,7 @@ impl Executor {
 
 /// What the servers say of our clock. Where it was set while the pass looked, nobody knows whether their answers
 /// came before or after, and the worse counts.
-pub(super) async fn judge(context: PassContext<'_>, desired: &Desired, began: Executor) -> Result<Clock, StoreError> {
+pub(super) async fn judge(context: PassContext<'_>, desired: &Desired, began: Start) -> Result<Clock, StoreError> {
     let jumped = began.jumped().as_secs();
     let off = |server_ahead: SignedDuration| {
         let off = server_ahead.as_secs().saturating_neg();
