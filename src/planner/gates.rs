@@ -143,8 +143,16 @@ pub(super) fn prove(input: PlanInput<'_>, revocations: Vec<Action>, plan: &mut P
 fn told(input: PlanInput<'_>, action: &Action) -> impl Iterator<Item = OrderKey> {
     let (turned, past): (Option<OrderKey>, &[Past]) = match action.why.cause {
         Cause::Exchanged | Cause::Moved(_) => (action.why.order, input.desired.ended_of(action.user)),
-        Cause::Ended(_) => (None, input.desired.ended_of(action.user)),
-        _ => (None, &[]),
+        Cause::Ended(_) | Cause::Dropped | Cause::Upgrade => (None, input.desired.ended_of(action.user)),
+        // A person says so, or the file does; the others are no reason to take anything.
+        Cause::Unmapped
+        | Cause::Undone
+        | Cause::Exclusive
+        | Cause::Unexplained
+        | Cause::GivenAgain
+        | Cause::Sale
+        | Cause::Commit
+        | Cause::Drift => (None, &[]),
     };
     let target = action.target;
     let by_word = move |past: &&Past| past.ending != Ending::Expired && line(input, past.product, target) != 0;

@@ -23,7 +23,8 @@ use crate::model::{Adopt, Catalog, ProductIx, Prune, TargetIx, UserIx};
 use desired::{Claim, Desired, Ending, Origin, State};
 use gates::{keep_ties, limit_grants, limit_revocations, need_membership, prove};
 use input::{
-    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, OwnedGrant, PlanConstraints, Presence, Rules, Turn,
+    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, Mover, OwnedGrant, PlanConstraints, Presence, Rules,
+    Turn,
 };
 
 pub use crate::model::Verb;
@@ -179,14 +180,14 @@ fn decide(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {
         (None | Some(State::Ended(_)), Presence::Held | Presence::Unknown, Some(owned)) => {
             match input.constraints.prune {
                 Prune::Never => Decision::Keep,
-                // It was there before the commit that made an order explain it, and that mapping is gone again.
+                // It was there before the commit that made an order explain it, and that commit is taken back.
                 Prune::Owned | Prune::Exclusive
                     if presence == Presence::Held
                         && input.constraints.adopted_by_commit.contains(&cell)
-                        && line(input, owned.product, target) == 0
-                        && stays(input, target, state) =>
+                        && stays(input, target, state)
+                        && let Some(cause) = taken_back(input, target, row.user, owned) =>
                 {
-                    Decision::Release(released(input, target, owned, Cause::Unmapped))
+                    Decision::Release(released(input, target, owned, cause))
                 }
                 Prune::Owned | Prune::Exclusive => take_back(input, target, row, owned, presence),
             }
@@ -209,6 +210,15 @@ fn stays(input: PlanInput<'_>, target: TargetIx, state: Option<State>) -> bool {
     !(ended && input.constraints.prune == Prune::Exclusive && input.catalog.gives(target))
 }
 
+/// How the commit that made a grant ours was taken back: it mapped the product, or it bound the buyer.
+fn taken_back(input: PlanInput<'_>, target: TargetIx, user: UserIx, owned: &OwnedGrant) -> Option<Cause> {
+    if line(input, owned.product, target) == 0 {
+        return Some(Cause::Unmapped);
+    }
+    let rebound = turned(input, target, user, owned) == Some(Turn::Moved(Mover::Commit));
+    rebound.then_some(Cause::Moved(Mover::Commit))
+}
+
 /// Why something of ours is given up.
 fn released(input: PlanInput<'_>, target: TargetIx, owned: &OwnedGrant, cause: Cause) -> Why {
     let line = line(input, owned.product, target);
@@ -224,9 +234,12 @@ fn take_back(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &Owned
         None if presence == Presence::Unknown => hold(Hold::Incomplete(gap(&input.actual.targets[target.at()]))),
         None => match why {
             Ok(_) if by_clock_alone(input, row.claim) => hold(Hold::Incomplete(Gap::Source)),
-            // Whatever entitles instead may be among what was not read.
+            // Whatever entitles instead may be among what was not read, or could not be.
             Ok(Why { cause: Cause::Dropped | Cause::Upgrade, .. }) if !input.constraints.blind.is_empty() => {
-                hold(Hold::Incomplete(Gap::Source))
+                hold(Hold::Incomplete(Gap::Elsewhere))
+            }
+            Ok(Why { cause: Cause::Dropped | Cause::Upgrade, .. }) if is_unclear(input, target) => {
+                hold(Hold::Incomplete(Gap::Odd))
             }
             Ok(why) => Decision::Revoke(why),
             Err(_) => hold(Hold::Unverified(Doubt::NoEvidence)),
@@ -240,6 +253,11 @@ fn by_clock_alone(input: PlanInput<'_>, claim: Option<&Claim>) -> bool {
     claim.is_some_and(|claim| clock(claim.state) && input.constraints.blind.contains(&claim.product))
 }
 
+/// Whether one of the orders that could not be read may be for what gives this target.
+fn is_unclear(input: PlanInput<'_>, target: TargetIx) -> bool {
+    input.constraints.unclear.iter().any(|product| line(input, *product, target) != 0)
+}
+
 /// A foreign grant under `prune: exclusive`.
 fn evict(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {
     // A target that only the ledger still knows is looked at for what is ours on it; it is not ours to empty.
@@ -251,9 +269,7 @@ fn evict(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {
     match revocation_hold(input, target, row.user) {
         Some(because) => Decision::Hold(Verb::Revoke, why, because),
         None if !input.constraints.blind.is_empty() => Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Source)),
-        None if input.constraints.unclear.iter().any(|product| line(input, *product, target) != 0) => {
-            Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Odd))
-        }
+        None if is_unclear(input, target) => Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Odd)),
         // Who is missing from a lossy walk may be the buyer whom this holder was taken for.
         None if !matches!(holding.coverage, Coverage::Whole | Coverage::Asked) => {
             Decision::Hold(Verb::Revoke, why, Hold::Incomplete(gap(holding)))
@@ -343,15 +359,19 @@ fn given(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Why {
 fn taken(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &OwnedGrant) -> Result<Why, Why> {
     let mapped = line(input, owned.product, target);
     let by_row = |cause| Why { cause, order: owned.order, product: Some(owned.product), line: mapped, at: 0 };
-    let turned = input.constraints.turned.get(&(target, row.user)).copied();
-    // Only an order that can be read again is evidence of what it says now.
-    let turned = turned.filter(|turn| *turn == Turn::Dropped || owned.order.is_some());
-    // The end of one order says nothing of another: the one that caused the grant must have ended too, or be
-    // one that cannot entitle any more.
-    let ended = || input.desired.ended_of(row.user).iter();
-    let accounted = turned == Some(Turn::Dropped)
-        || ended().any(|past| Some(past.order) == owned.order && past.product == owned.product);
+    let turned = turned(input, target, row.user, owned);
+    // The end of one order says nothing of another: the one that caused the grant must have ended too, for the
+    // product that was the reason or for the one that it is for now.
+    let accounted = input.desired.ended_of(row.user).iter().any(|past| {
+        let instead = turned == Some(Turn::Exchanged) && line(input, past.product, target) != 0;
+        Some(past.order) == owned.order && (past.product == owned.product || instead)
+    });
     match (row.claim, turned) {
+        // Before anything else: nobody reads that order any more, so what others say is no word on it.
+        (_, Some(Turn::Dropped)) => Ok(by_row(match input.constraints.rules {
+            Rules::New => Cause::Upgrade,
+            Rules::Settled => Cause::Dropped,
+        })),
         (Some(&Claim { state: State::Ended(how), order, product, at, .. }), _) if accounted || mapped == 0 => {
             let line = line(input, product, target);
             Ok(Why { cause: Cause::Ended(how), order: Some(order), product: Some(product), line, at })
@@ -359,12 +379,15 @@ fn taken(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &OwnedGran
         (_, _) if mapped == 0 => Ok(by_row(Cause::Unmapped)),
         (_, Some(Turn::Exchanged)) => Ok(by_row(Cause::Exchanged)),
         (_, Some(Turn::Moved(mover))) => Ok(by_row(Cause::Moved(mover))),
-        (_, Some(Turn::Dropped)) => Ok(by_row(match input.constraints.rules {
-            Rules::New => Cause::Upgrade,
-            Rules::Settled => Cause::Dropped,
-        })),
         (_, None) => Err(by_row(Cause::Unexplained)),
     }
+}
+
+/// What the order behind a grant of ours says now, where that is not what it said then. Only an order that can be
+/// read again is evidence of that, or one that nobody reads any more.
+fn turned(input: PlanInput<'_>, target: TargetIx, user: UserIx, owned: &OwnedGrant) -> Option<Turn> {
+    let turned = input.constraints.turned.get(&(target, user)).copied();
+    turned.filter(|turn| *turn == Turn::Dropped || owned.order.is_some())
 }
 
 /// The line that maps a product to a target; zero where none does.

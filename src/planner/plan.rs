@@ -150,6 +150,8 @@ pub enum Gap {
     Partial,
     /// The source that sells the product could not be read, so a renewal may have been missed.
     Source,
+    /// Another source could not be read, and an order of it may entitle instead.
+    Elsewhere,
     /// Some orders of that source could not be read, and this may be one of their buyers.
     Odd,
 }

@@ -100,6 +100,11 @@ pub fn because(verb: Verb, why: &Why, name: Option<&OrderName>, rule: Option<&Ru
         Cause::Exchanged => {
             format!("{order} was changed to another product, and {product}{line} is not in it any more")
         }
+        Cause::Moved(Mover::Commit) if verb == Verb::Release => {
+            format!(
+                "{order} is somebody else's by `buyers.bindings`; it was there before a commit bound it to this user"
+            )
+        }
         Cause::Moved(Mover::Shop) => format!("{order} belongs to another buyer now: {product}{line}"),
         Cause::Moved(Mover::Commit) => {
             format!("a commit changed `buyers.bindings`, and {order} belongs to another user now: {product}{line}")
@@ -211,6 +216,10 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
         ),
         Hold::Incomplete(Gap::Source) => (
             "the source could not be read, so a renewal may have been missed".into(),
+            "nothing to do if the payment API answers again: the next pass reads it anew".into(),
+        ),
+        Hold::Incomplete(Gap::Elsewhere) => (
+            "another source could not be read, and one of its orders may pay for this".into(),
             "nothing to do if the payment API answers again: the next pass reads it anew".into(),
         ),
         Hold::Incomplete(Gap::Odd) => (

@@ -66,7 +66,7 @@ impl World {
         let right = match (hold, thing) {
             (Hold::Incomplete(Gap::Missing), None) => true,
             (Hold::Protected, _) => self.is_protected(user),
-            (Hold::Incomplete(Gap::Source), _) => !self.unread.is_empty(),
+            (Hold::Incomplete(Gap::Source | Gap::Elsewhere), _) => !self.unread.is_empty(),
             (_, None) => false,
             (Hold::Foreign, Some(thing)) => {
                 let stays = |role: &Thing| held.contains(&(user.clone(), *role));

@@ -22,6 +22,7 @@ const PAID: TargetIx = TargetIx(0);
 /// The order that the row of the ledger names, and another one.
 const ROW: OrderKey = OrderKey(1);
 const OTHER: OrderKey = OrderKey(2);
+const CONFIRMED: Option<Recheck> = Some(Recheck::Confirmed);
 
 /// What stands in the way, or beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,10 @@ enum Beside {
     Unmapped,
     /// It was asked for by nobody.
     NotAsked,
+    /// An order of what gives it could not be read.
+    Unclear,
+    /// The very order was refunded, under the product that it is for now.
+    OwnRefunded,
 }
 
 /// What comes of it.
@@ -59,24 +64,27 @@ enum Due {
 fn planned(
     turn: Option<Turn>,
     prune: Prune,
-    beside: Beside,
+    beside: &[Beside],
     rechecks: Option<Recheck>,
     rules: Rules,
 ) -> (Plan, String) {
+    let has = |one| beside.contains(&one);
     let mut pro = rule("Pro", &[0]);
-    if beside == Beside::Unmapped {
+    if has(Beside::Unmapped) {
         pro.entitlements.clear();
     }
     let catalog = catalog(&[role("paid")], vec![pro, rule("Lite", &[0])]);
-    let state = match beside {
-        Beside::Entitled => Some(State::Entitled),
-        Beside::Kept => Some(State::Undecided),
-        Beside::Refunded => Some(State::Ended(Ending::Refunded)),
-        Beside::ExpiredUnread => Some(State::Ended(Ending::Expired)),
-        _ => None,
-    };
-    let claim = |state| Claim { user: ANN, order: OTHER, at: FOREVER, product: LITE, state, origin: Origin::Sale };
-    let past = |ending| Past { user: ANN, order: OTHER, product: LITE, ending };
+    let states = [
+        (Beside::Entitled, State::Entitled),
+        (Beside::Kept, State::Undecided),
+        (Beside::Refunded, State::Ended(Ending::Refunded)),
+        (Beside::ExpiredUnread, State::Ended(Ending::Expired)),
+        (Beside::OwnRefunded, State::Ended(Ending::Refunded)),
+    ];
+    let order = if has(Beside::OwnRefunded) { ROW } else { OTHER };
+    let state = states.into_iter().find(|(beside, _)| has(*beside)).map(|(_, state)| state);
+    let claim = |state| Claim { user: ANN, order, at: FOREVER, product: LITE, state, origin: Origin::Sale };
+    let past = |ending| Past { user: ANN, order, product: LITE, ending };
     let desired = Desired {
         targets: vec![state.map(claim).into_iter().collect()],
         ended: match state {
@@ -85,24 +93,25 @@ fn planned(
         },
         ..Desired::default()
     };
-    let asked = if beside == Beside::NotAsked { vec![] } else { vec![ANN] };
+    let asked = if has(Beside::NotAsked) { vec![] } else { vec![ANN] };
     let holding = Holding { holders: vec![ANN], coverage: Coverage::Whole, asked, ..Holding::default() };
     let owned = OwnedGrant { user: ANN, order: Some(ROW), product: PRO, ownership: Ownership::Granted };
     let ledger =
         LedgerView { targets: vec![vec![owned]], tally: vec![LimitUsage { base: 1, ..LimitUsage::default() }] };
-    let room = if beside == Beside::NoRoom { 0 } else { 9 };
+    let room = if has(Beside::NoRoom) { 0 } else { 9 };
     let limit = Limit { percent: 0.0, floor: room };
-    let age = if beside == Beside::Fresh { LedgerTrust::Fresh } else { LedgerTrust::Seasoned };
+    let age = if has(Beside::Fresh) { LedgerTrust::Fresh } else { LedgerTrust::Seasoned };
     let constraints = PlanConstraints {
         turned: turn.map(|turn| ((PAID, ANN), turn)).into_iter().collect(),
         rechecks: rechecks.map(|rechecks| [(ROW, rechecks), (OTHER, rechecks)]).into_iter().flatten().collect(),
-        protected: if beside == Beside::Protected { vec![ANN] } else { vec![] },
-        freeze: if beside == Beside::Frozen { Freeze::Revocations } else { Freeze::Nothing },
-        blind: match beside {
-            Beside::Unread => BTreeSet::from([PRO]),
-            Beside::ExpiredUnread => BTreeSet::from([LITE]),
-            _ => BTreeSet::new(),
-        },
+        protected: if has(Beside::Protected) { vec![ANN] } else { vec![] },
+        freeze: if has(Beside::Frozen) { Freeze::Revocations } else { Freeze::Nothing },
+        blind: [(Beside::Unread, PRO), (Beside::ExpiredUnread, LITE)]
+            .into_iter()
+            .filter(|(beside, _)| has(*beside))
+            .map(|(_, product)| product)
+            .collect(),
+        unclear: if has(Beside::Unclear) { BTreeSet::from([LITE]) } else { BTreeSet::new() },
         rules,
         ..PlanConstraints::new(prune, Limits { revocations: limit, config_grants: limit }, age)
     };
@@ -140,42 +149,55 @@ fn cause(turn: Turn, rules: Rules) -> Cause {
     }
 }
 
-/// The rule that the table is held against: one line for each thing that may stand beside a turn.
-fn due(turn: Option<Turn>, prune: Prune, beside: Beside, rechecks: Option<Recheck>, rules: Rules) -> Due {
-    let no_evidence = Due::Holds(Hold::Unverified(Doubt::NoEvidence));
-    let unread = Due::Holds(Hold::Incomplete(Gap::Source));
-    let told = |cause| match rechecks {
-        Some(Recheck::Confirmed | Recheck::Unsupported) => Due::Takes(cause),
-        Some(Recheck::Failed) => Due::Holds(Hold::Unverified(Doubt::OrderUnconfirmed)),
-        None => Due::Holds(Hold::Unverified(Doubt::NotAsked)),
+/// The rule that the table is held against: what goes before what.
+fn due(turn: Option<Turn>, prune: Prune, beside: &[Beside], recheck: Option<Recheck>, rules: Rules) -> Due {
+    let has = |one| beside.contains(&one);
+    if has(Beside::Entitled) || has(Beside::Kept) || prune == Prune::Never {
+        return Due::Keeps;
+    }
+    for (beside, hold) in
+        [(Beside::Protected, Hold::Protected), (Beside::Frozen, Hold::Frozen), (Beside::Fresh, Hold::FreshLedger)]
+    {
+        if has(beside) {
+            return Due::Holds(hold);
+        }
+    }
+    let ended = [(Beside::Refunded, Ending::Refunded), (Beside::ExpiredUnread, Ending::Expired)];
+    let ended = ended.into_iter().find(|(beside, _)| has(*beside)).map(|(_, ending)| ending);
+    let cause = match (turn, ended) {
+        (Some(Turn::Dropped), _) => cause(Turn::Dropped, rules),
+        (_, Some(ending)) if has(Beside::Unmapped) => Cause::Ended(ending),
+        _ if has(Beside::Unmapped) => Cause::Unmapped,
+        (Some(turn), _) => cause(turn, rules),
+        (None, _) => return Due::Holds(Hold::Unverified(Doubt::NoEvidence)),
     };
-    let proved = |turn| match turn {
-        Turn::Dropped => Due::Takes(cause(turn, rules)),
-        Turn::Exchanged | Turn::Moved(_) => told(cause(turn, rules)),
-    };
-    match (beside, turn) {
-        (Beside::Entitled | Beside::Kept, _) => Due::Keeps,
-        _ if prune == Prune::Never => Due::Keeps,
-        (Beside::Protected, _) => Due::Holds(Hold::Protected),
-        (Beside::Frozen, _) => Due::Holds(Hold::Frozen),
-        (Beside::Fresh, _) => Due::Holds(Hold::FreshLedger),
-        (Beside::Unmapped, _) => Due::Takes(Cause::Unmapped),
-        (_, None) => no_evidence,
-        (Beside::Unread, Some(Turn::Dropped)) | (Beside::ExpiredUnread, Some(_)) => unread,
-        (Beside::NoRoom, Some(_)) => Due::OverLimit,
-        (Beside::Refunded, Some(Turn::Dropped)) => told(Cause::Ended(Ending::Refunded)),
-        (Beside::NotAsked, Some(turn)) => match proved(turn) {
-            Due::Takes(_) => Due::Holds(Hold::Unverified(Doubt::NotAsked)),
-            held => held,
-        },
-        (Beside::Nothing | Beside::Refunded | Beside::Unread, Some(turn)) => proved(turn),
+    if has(Beside::ExpiredUnread) {
+        return Due::Holds(Hold::Incomplete(Gap::Source));
+    }
+    if turn == Some(Turn::Dropped) && has(Beside::Unread) {
+        return Due::Holds(Hold::Incomplete(Gap::Elsewhere));
+    }
+    if turn == Some(Turn::Dropped) && has(Beside::Unclear) {
+        return Due::Holds(Hold::Incomplete(Gap::Odd));
+    }
+    if has(Beside::NoRoom) {
+        return Due::OverLimit;
+    }
+    // What a payment API said must be said again: that the order turned, and that another one was refunded.
+    let said = matches!(cause, Cause::Exchanged | Cause::Moved(_)) || ended == Some(Ending::Refunded);
+    match recheck {
+        Some(Recheck::Failed) if said => Due::Holds(Hold::Unverified(Doubt::OrderUnconfirmed)),
+        None if said => Due::Holds(Hold::Unverified(Doubt::NotAsked)),
+        _ if has(Beside::NotAsked) => Due::Holds(Hold::Unverified(Doubt::NotAsked)),
+        _ => Due::Takes(cause),
     }
 }
 
 #[test]
 fn what_becomes_of_a_grant_whose_order_says_something_else() {
     use Beside::{
-        Entitled, ExpiredUnread, Fresh, Frozen, Kept, NoRoom, NotAsked, Nothing, Protected, Refunded, Unmapped, Unread,
+        Entitled, ExpiredUnread, Fresh, Frozen, Kept, NoRoom, NotAsked, Nothing, Protected, Refunded, Unclear,
+        Unmapped, Unread,
     };
     let turns = [
         None,
@@ -197,17 +219,20 @@ fn what_becomes_of_a_grant_whose_order_says_something_else() {
         Unread,
         Unmapped,
         NotAsked,
+        Unclear,
     ];
-    let rereads = [None, Some(Recheck::Confirmed), Some(Recheck::Unsupported), Some(Recheck::Failed)];
+    let rechecks = [None, Some(Recheck::Confirmed), Some(Recheck::Unsupported), Some(Recheck::Failed)];
     let mut walked = 0;
-    for turn in turns {
-        for prune in [Prune::Never, Prune::Owned, Prune::Exclusive] {
-            for beside in besides {
-                for rechecks in rereads {
+    let pairs = besides.into_iter().enumerate().flat_map(|(at, one)| besides[at..].iter().map(move |two| [one, *two]));
+    // A user has one claim on a target: these two cannot both be it.
+    for beside in pairs.filter(|pair| *pair != [Refunded, ExpiredUnread]) {
+        for turn in turns {
+            for prune in [Prune::Never, Prune::Owned, Prune::Exclusive] {
+                for recheck in rechecks {
                     for rules in [Rules::Settled, Rules::New] {
-                        let (plan, told) = planned(turn, prune, beside, rechecks, rules);
-                        let expected = due(turn, prune, beside, rechecks, rules);
-                        assert_eq!(came(&plan), expected, "{turn:?} {prune:?} {beside:?} {rereads:?} {rules:?}");
+                        let (plan, told) = planned(turn, prune, &beside, recheck, rules);
+                        let expected = due(turn, prune, &beside, recheck, rules);
+                        assert_eq!(came(&plan), expected, "{turn:?} {prune:?} {beside:?} {recheck:?} {rules:?}");
                         assert!(expected == Due::Keeps || !told.is_empty());
                         walked += 1;
                     }
@@ -215,13 +240,20 @@ fn what_becomes_of_a_grant_whose_order_says_something_else() {
             }
         }
     }
-    assert_eq!(walked, 5 * 3 * 12 * 4 * 2);
+    assert_eq!(walked, 90 * 5 * 3 * 4 * 2);
+}
+
+#[test]
+fn an_order_that_was_changed_and_then_refunded_was_refunded() {
+    let (plan, told) = planned(Some(Turn::Exchanged), Prune::Owned, &[Beside::OwnRefunded], CONFIRMED, Rules::Settled);
+    assert_eq!(came(&plan), Due::Takes(Cause::Ended(Ending::Refunded)));
+    assert!(told.starts_with("ord_1 was refunded"), "{told}");
 }
 
 #[test]
 fn each_cause_has_its_own_words() {
     let told = |turn, rules| {
-        let (plan, told) = planned(Some(turn), Prune::Owned, Beside::Nothing, Some(Recheck::Confirmed), rules);
+        let (plan, told) = planned(Some(turn), Prune::Owned, &[], Some(Recheck::Confirmed), rules);
         (messages::cause_word(plan.actions[0].why.cause), told)
     };
     let table = [

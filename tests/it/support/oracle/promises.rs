@@ -264,14 +264,14 @@ fn holds_with_reason(world: PlanInput<'_>, plan: &Plan) {
             Hold::Frozen => world.constraints.freeze > if grant { Freeze::Revocations } else { Freeze::Nothing },
             Hold::Flapping => grant && world.constraints.flapping.contains(&cell),
             Hold::Incomplete(Gap::Source) if exclusive => !grant && !world.constraints.blind.is_empty(),
-            Hold::Incomplete(Gap::Source) => {
-                !grant && (by_clock_alone(world, &one.action) || replaced_unread(world, &one.action))
-            }
+            Hold::Incomplete(Gap::Source) => !grant && by_clock_alone(world, &one.action),
+            Hold::Incomplete(Gap::Elsewhere) => !grant && replaced_unread(world, &one.action),
             Hold::Incomplete(Gap::Odd) => {
                 let sells = |product: &ProductIx| {
                     world.catalog.rule(*product).entitlements.iter().any(|entitlement| entitlement.target == cell.0)
                 };
-                !grant && exclusive && world.constraints.unclear.iter().any(sells)
+                let dropped = matches!(one.action.why.cause, Cause::Dropped | Cause::Upgrade);
+                !grant && (exclusive || dropped) && world.constraints.unclear.iter().any(sells)
             }
             Hold::Incomplete(gap) => {
                 let expected = match coverage {
