@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::observe::Observed;
+use super::skew;
 use super::snapshot::{Noted, Snapshot};
 use super::{PassContext, PassError};
 use crate::logto::LogtoError;
@@ -43,6 +44,8 @@ pub struct PlannedPass {
     pub approvals: Vec<String>,
     /// When it looked.
     pub(super) at: Timestamp,
+    /// The same by Logto's clock where ours is ahead of it: a grant must not seem younger than it is.
+    pub(super) seen_at: Timestamp,
     /// Calls to Logto before the pass began.
     pub(super) calls_before: u64,
 }
@@ -89,6 +92,7 @@ impl PassDraft {
             catalog: snapshot.catalog,
             approvals,
             at: context.now,
+            seen_at: skew::by_logto(context),
             calls_before,
         })
     }

@@ -34,7 +34,7 @@ use crate::config::settings::Logto;
 use crate::logto::{Writer, name_forgotten};
 use crate::model::{Catalog, OrderId, OrderKey, Recheck, Resolution, Rule, RunId, SourceName, TargetIx, UserId};
 use crate::planner::input::{PlanConstraints, Rules};
-use crate::planner::{Cause, Held, Verify, plan};
+use crate::planner::{Cause, Held, Hold, Verify, plan};
 use crate::report::run::RunReport;
 use crate::shutdown::Shutdown;
 use crate::store::{BuyerKey, Outcome, Run, RunEnd, RunKind, Scope, Store, StoreError, StoredBuyer};
@@ -97,7 +97,7 @@ pub(crate) async fn observe_and_plan(
     snapshot.mind_foreign(context, &wanted, &actual, &mut constraints).await?;
     constraints.clock = skew::judge(context, &wanted, began).await?;
     let planner = |constraints: &PlanConstraints| plan(snapshot.input(&wanted, &actual, constraints));
-    let (mut planned, approvals) = gated(context, &snapshot, &mut constraints, planner).await?;
+    let (mut planned, mut approvals) = gated(context, &snapshot, &mut constraints, planner).await?;
     if matches!(span, PassScope::Quick(_)) && planned.takes() && has_found(context).await? {
         // Whoever was found may be one from whom something would be taken, and their order may entitle to it.
         return Box::pin(observe_and_plan(context, span, also)).await;
@@ -106,13 +106,17 @@ pub(crate) async fn observe_and_plan(
         constraints.rechecks = reread(context, &planned.verify).await?;
         let holders = snapshot.holders(&planned.verify, &observed);
         observe::confirm(context.reader, &snapshot.catalog, &mut observed, holders).await?;
-        snapshot.lose_sight_of_owners(context, &constraints, &wanted).await?;
+        snapshot.lose_sight_of_owners(context, &wanted).await?;
         wanted = snapshot.desired(context).await?;
         constraints.turned = snapshot.turned(context, &wanted).await?;
         actual = snapshot.actual(&observed);
         snapshot.mind_foreign(context, &wanted, &actual, &mut constraints).await?;
         constraints.clock = skew::judge(context, &wanted, began).await?;
-        planned = plan(snapshot.input(&wanted, &actual, &constraints));
+        // Through all gates once more: what was read again may take something from somebody else than before.
+        let planner = |constraints: &PlanConstraints| plan(snapshot.input(&wanted, &actual, constraints));
+        let (again, more) = gated(context, &snapshot, &mut constraints, planner).await?;
+        planned = again;
+        approvals.extend(more);
     }
     let approvals = used(approvals, &planned);
     Ok(PassDraft { snapshot, plan: planned, wanted, actual, observed, buyers, approvals, calls_before })
@@ -226,11 +230,16 @@ pub async fn execute_pass(
     store.use_approvals(&run, &planned.approvals, now).await?;
 
     let Logto { batch, concurrency, .. } = active.config.logto;
+    // What the look saw of others' grants, before anything is done: a sale that comes while this pass is under way,
+    // or after it was killed, must not take over what was there before.
+    let Noted { seen, gone, lost } = &planned.noted;
+    store.note_foreign(seen, gone, planned.seen_at).await?;
+
     let executor = Executor { writer, store, run: &run, batch, at_once: concurrency, now };
     let mut report = apply(executor, planned, shutdown).await?;
     lose_sight_of(store, &report, now).await?;
-    let Noted { seen, gone, lost } = &planned.noted;
-    store.note_foreign(seen, gone, planned.at).await?;
+    // Once more for what was ours until now and was given up.
+    store.note_foreign(seen, &[], planned.seen_at).await?;
     store.note_lost(lost, planned.at).await?;
 
     let whole = planned.troubles.is_empty() && report.stopped == 0;
@@ -238,7 +247,8 @@ pub async fn execute_pass(
         // What a commit causes stays limited until none of it is held any more.
         let held: BTreeSet<TargetIx> = planned.plan.held.iter().map(|held| held.action.target).collect();
         store.settle_mappings(&self::mappings(&planned.catalog, |target| !held.contains(&target)), now).await?;
-        let upgrade = |held: &Held| held.action.why.cause == Cause::Upgrade;
+        // What is protected waits for ever; a version is settled without it.
+        let upgrade = |held: &Held| held.action.why.cause == Cause::Upgrade && held.hold != Hold::Protected;
         if !planned.plan.held.iter().any(upgrade) && report.figures().failed == 0 {
             store.settle_rules(Rules::VERSION, now).await?;
         }

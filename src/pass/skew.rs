@@ -35,6 +35,17 @@ impl Start {
     }
 }
 
+/// The time of a pass, or what it was by Logto's clock where that is earlier. A second or two is how exact the
+/// clocks are compared.
+pub(super) fn by_logto(context: PassContext<'_>) -> Timestamp {
+    let ahead = -context.reader.skew().unwrap_or_default();
+    if ahead > SignedDuration::from_secs(5) {
+        context.now.checked_sub(ahead).unwrap_or(context.now)
+    } else {
+        context.now
+    }
+}
+
 /// What the servers say of our clock. Where it was set while the pass looked, nobody knows whether their answers
 /// came before or after, and the worse counts.
 pub(super) async fn judge(context: PassContext<'_>, desired: &Desired, began: Start) -> Result<Clock, StoreError> {

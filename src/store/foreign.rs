@@ -17,7 +17,7 @@ use crate::model::{Grant, OrderKey, RunId, UserId};
 pub struct ForeignGrant {
     /// Who holds what.
     pub grant: Grant,
-    /// It was there by then.
+    /// When the pass began that saw it first.
     pub first_seen: Timestamp,
 }
 

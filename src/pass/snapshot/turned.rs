@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::pass::{PassContext, PassError, PassScope};
 use crate::planner::desired::{Desired, Origin, State};
-use crate::planner::input::{Mover, PlanConstraints, Turn};
+use crate::planner::input::{Mover, Turn};
 use crate::store::{BuyerKey, OrderNow, Scope, StoreError};
 
 /// A grant of ours on a target that nothing entitles to, with the order and the product that caused it.
@@ -52,17 +52,15 @@ impl Snapshot {
     }
 
     /// Whoever is said to have an order now and is gone from Logto is nobody again, so that their orders end
-    /// nothing of anybody else's.
-    pub async fn lose_sight_of_owners(
-        &self,
-        context: PassContext<'_>,
-        guard: &PlanConstraints,
-        desired: &Desired,
-    ) -> Result<(), PassError> {
-        let moved = |open: &Open| matches!(guard.turned.get(&open.cell), Some(Turn::Moved(_)));
-        let open: Vec<Open> = self.open(desired).into_iter().filter(moved).collect();
+    /// nothing of anybody else's. Asked after the orders were read again, which may be what moved them.
+    pub async fn lose_sight_of_owners(&self, context: PassContext<'_>, desired: &Desired) -> Result<(), PassError> {
+        let open = self.open(desired);
         let now = self.now(context, &open).await?;
-        let owners: BTreeSet<UserId> = now.into_values().filter_map(|now| now.user).collect();
+        let moved = |open: &Open| {
+            let user = now.get(&open.order)?.user.as_ref()?;
+            (user != self.user_index.id(open.cell.1)).then(|| user.clone())
+        };
+        let owners: BTreeSet<UserId> = open.iter().filter_map(moved).collect();
         if owners.is_empty() {
             return Ok(());
         }

@@ -39,6 +39,21 @@ async fn a_role_that_was_seen_before_it_was_paid_for_outlives_the_refund() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_ahead_when_it_was_seen_makes_it_no_younger() {
+    let mut stage = Stage::usual().await;
+    stage.ahead = SignedDuration::from_hours(2);
+    stage.logto.faults().date_skew(-7200);
+    let fay = given(&mut stage).await;
+    stage.ahead = SignedDuration::ZERO;
+    stage.logto.faults().date_skew(0);
+    let order = stage.shop.buy(&"prd_pro".into(), "fay@example.com");
+    let passed = stage.pass().await;
+    assert_eq!((passed.changes(), passed.report.adopted), (vec![], 0));
+    ends(&mut stage, &order).await;
+    assert_eq!(stage.holders("paid-tier"), set([&fay]));
+}
+
+#[tokio::test]
 async fn a_member_given_by_hand_is_not_put_out_with_the_role_that_was_bought() {
     let mut stage = Stage::usual().await;
     let fay = stage.logto.add_user("fay@example.com");
