@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::settings::{Buyers, Matching};
 use crate::logto::{LogtoError, Reader};
 use crate::model::{Buyer, Email, Resolution, UserId};
-use crate::store::{BuyerKey, StoredBuyer};
+use crate::store::{Bound, BuyerKey, StoredBuyer};
 
 /// Looks up whoever needs it and returns what changed. `Err`: Logto could not be asked; nothing is known anew.
 pub async fn resolve(
@@ -44,12 +44,9 @@ pub async fn resolve(
     Ok(answers.filter(|(key, answer)| known[key].resolution.as_ref() != Some(answer)).collect())
 }
 
-/// The buyers for whom it is news that a binding decides on them, or decides no more.
-pub fn newly_bound(
-    rules: &Buyers,
-    buyers: &[StoredBuyer],
-    answers: &[(BuyerKey, Resolution)],
-) -> Vec<(BuyerKey, Option<UserId>)> {
+/// The buyers for whom it is news that a binding decides on them, or decides no more. Of one who was looked up before,
+/// that is a commit's doing.
+pub fn newly_bound(rules: &Buyers, buyers: &[StoredBuyer], answers: &[(BuyerKey, Resolution)]) -> Vec<Bound> {
     let bindings = bindings(rules);
     let answers: BTreeMap<BuyerKey, &Resolution> = answers.iter().map(|(key, answer)| (*key, answer)).collect();
     let news = |one: &StoredBuyer| {
@@ -61,7 +58,11 @@ pub fn newly_bound(
         let decides = bound.filter(|bound| {
             user == Some(*bound) && one.buyer.user.as_ref() != user && rules.matching.contains(&Matching::Binding)
         });
-        (decides != one.bound.as_ref()).then(|| (one.key, decides.cloned()))
+        (decides != one.bound.as_ref()).then(|| Bound {
+            buyer: one.key,
+            user: decides.cloned(),
+            by_commit: decides.is_some() && one.resolution.is_some(),
+        })
     };
     buyers.iter().filter_map(news).collect()
 }

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{OrderId, OrderKey, ReadOrder, Recheck};
 use crate::source::{Lookup, Nameless, Read, Scope, Source, SourceError, Step, readable};
-use crate::store::{Confirmed, Cursor, Store, StoreError};
+use crate::store::{Confirmed, Cursor, Recorded, Store, StoreError};
 
 /// Odd orders of one page that the log names one by one.
 const TOLD: usize = 10;
@@ -139,6 +139,15 @@ async fn take_in(
     orders: &[ReadOrder],
     now: Timestamp,
 ) -> Result<Vec<OrderKey>, StoreError> {
+    recorded(source, store, orders, now).await.map(|recorded| recorded.touched)
+}
+
+async fn recorded(
+    source: &Source,
+    store: &Store,
+    orders: &[ReadOrder],
+    now: Timestamp,
+) -> Result<Recorded, StoreError> {
     let recorded = store.record_orders(source.name(), orders, now).await?;
     // Said once: an order that is as odd as before is not among these.
     for (order, odd) in recorded.odd.iter().take(TOLD) {
@@ -148,7 +157,7 @@ async fn take_in(
     if recorded.odd.len() > TOLD {
         tracing::warn!(source = %source.name(), orders = recorded.odd.len() - TOLD, "and more orders are odd");
     }
-    Ok(recorded.touched)
+    Ok(recorded)
 }
 
 /// Names rows without an id, where there are more of them than the last read had.
@@ -249,9 +258,13 @@ async fn ask(
 ) -> Result<(Recheck, Vec<OrderKey>), StoreError> {
     let reread = match source.get_at(id, now).await {
         Ok(Lookup::Found(order)) => {
-            let touched = take_in(source, store, &[order], now).await?;
-            store.note_check(source.name(), id, Confirmed::Yes, now).await?;
-            return Ok((Recheck::Confirmed, touched));
+            let recorded = recorded(source, store, &[order], now).await?;
+            if recorded.outdated.is_empty() {
+                store.note_check(source.name(), id, Confirmed::Yes, now).await?;
+                return Ok((Recheck::Confirmed, recorded.touched));
+            }
+            tracing::warn!(source = %source.name(), order = %id, "read again, the order is older than it was in the list");
+            Recheck::Failed
         }
         Ok(Lookup::Unsupported) => return Ok((Recheck::Unsupported, Vec::new())),
         Ok(Lookup::TestMode) => {

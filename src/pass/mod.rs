@@ -157,7 +157,7 @@ async fn resolved(context: PassContext<'_>, buyers: &[StoredBuyer]) -> Result<Ve
     context.store.resolve_buyers(&answers, context.now).await?;
     let bound = directory::newly_bound(rules, buyers, &answers);
     if !bound.is_empty() {
-        context.store.note_bound(&bound).await?;
+        context.store.note_bound(&bound, context.now).await?;
     }
     Ok(answers)
 }

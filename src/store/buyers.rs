@@ -36,6 +36,17 @@ impl StoredBuyer {
     }
 }
 
+/// A buyer on whom a binding of the file decides now, or decides no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// Who is bound.
+    pub buyer: BuyerKey,
+    /// To whom; nobody where no binding decides any more.
+    pub user: Option<UserId>,
+    /// Whether the buyer was looked up before: what they get by it is a commit's doing.
+    pub by_commit: bool,
+}
+
 impl Store {
     /// The buyers in `scope`, by key.
     pub async fn buyers(&self, scope: &Scope) -> Result<Vec<StoredBuyer>, StoreError> {
@@ -89,13 +100,16 @@ impl Store {
     }
 
     /// Remembers which of these buyers a binding of the file decided on, and for whom.
-    pub async fn note_bound(&self, bound: &[(BuyerKey, Option<UserId>)]) -> Result<(), StoreError> {
-        let rows: Vec<_> = bound.iter().map(|(key, user)| (key.0, user.as_ref().map(UserId::as_str))).collect();
+    pub async fn note_bound(&self, bound: &[Bound], now: Timestamp) -> Result<(), StoreError> {
+        let rows: Vec<_> =
+            bound.iter().map(|one| (one.buyer.0, one.user.as_ref().map(UserId::as_str), one.by_commit)).collect();
         let mut transaction = self.begin().await?;
         let outcome = sqlx::query(
-            "UPDATE buyers SET bound = j.value ->> 1 FROM json_each(?1) j WHERE buyers.key = j.value ->> 0",
+            "UPDATE buyers SET bound = j.value ->> 1, moved_at = iif(j.value ->> 2, ?2, moved_at)
+             FROM json_each(?1) j WHERE buyers.key = j.value ->> 0",
         )
         .bind(list(&rows))
+        .bind(millis(now))
         .execute(&mut *transaction)
         .await;
         self.end(transaction, outcome.map(drop)).await

@@ -42,12 +42,14 @@ impl Store {
     /// Remembers grants that a pass saw at `at`, and forgets those that it proved to be gone. What is known
     /// already keeps its time, and what is ours is not remembered.
     pub async fn note_foreign(&self, seen: &[Grant], gone: &[Grant], at: Timestamp) -> Result<(), StoreError> {
-        if seen.is_empty() && gone.is_empty() {
-            return Ok(());
-        }
         let (seen, gone) = (keys(seen), keys(gone));
         let mut transaction = self.begin().await?;
         let outcome: Sql<()> = async {
+            // What a clock that was ahead dated later than now was there by now.
+            sqlx::query("UPDATE foreign_grants SET first_seen = ?1 WHERE first_seen > ?1")
+                .bind(millis(at))
+                .execute(&mut *transaction)
+                .await?;
             sqlx::query(
                 "DELETE FROM foreign_grants
                  WHERE (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",

@@ -27,7 +27,9 @@ pub struct Recorded {
     pub unchanged: usize,
     /// The orders that are new or changed, ascending, each once.
     pub touched: Vec<OrderKey>,
-    /// Of those, the ones about which something else is odd than before.
+    /// Readings that were passed over, since a newer one is known: they confirm nothing.
+    pub outdated: Vec<OrderId>,
+    /// Of those that changed, the ones about which something else is odd than before.
     pub odd: Vec<(OrderId, Vec<Odd>)>,
 }
 
@@ -113,6 +115,9 @@ async fn record<R: AsRead>(
         match &known {
             Some(known) if known.digest == digest || passed_over => {
                 recorded.unchanged += 1;
+                if passed_over && known.digest != digest {
+                    recorded.outdated.push(order.id.clone());
+                }
                 continue;
             }
             Some(known) => changed.push(known.key),

@@ -43,7 +43,7 @@ mod webhook_keys;
 
 pub use approvals::Approval;
 pub use audit::{AuditRow, Verb};
-pub use buyers::StoredBuyer;
+pub use buyers::{Bound, StoredBuyer};
 pub use cursors::Cursor;
 pub use error::StoreError;
 pub use foreign::ForeignGrant;

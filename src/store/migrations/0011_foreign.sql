@@ -9,6 +9,8 @@ CREATE TABLE foreign_grants (
     PRIMARY KEY (user, target)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX foreign_first_seen ON foreign_grants (first_seen);
+
 -- When a pass saw that a grant of ours is not there, and did not make it again. Whoever holds it later has it
 -- from somebody else.
 ALTER TABLE ledger ADD COLUMN lost_at INTEGER;

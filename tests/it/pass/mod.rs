@@ -8,6 +8,7 @@ mod clocks;
 mod disasters;
 mod evidence;
 pub(crate) mod identities;
+mod neighbours;
 mod odd;
 mod people;
 mod rebuild;

@@ -63,7 +63,10 @@ async fn only_what_differs_is_touched() {
     assert_eq!(again, Recorded { unchanged: 2, ..Recorded::default() });
     let refunded = changed(&two, Standing::Refunded, 2_000);
     let third = store.record_orders(&shop(), &[one, refunded.clone()], at(3)).await.unwrap();
-    assert_eq!(third, Recorded { new: 0, changed: 1, unchanged: 1, touched: vec![first.touched[1]], odd: Vec::new() });
+    assert_eq!(
+        third,
+        Recorded { new: 0, changed: 1, unchanged: 1, touched: vec![first.touched[1]], ..Recorded::default() }
+    );
     let stored = find(&store, "o2").await;
     assert_eq!((stored.order, stored.seen_at), (refunded, at(1)));
     assert_eq!(
@@ -81,7 +84,7 @@ async fn an_older_reading_does_not_replace_a_newer_one() {
     let new = changed(&old, Standing::Refunded, 2_000);
     store.record_orders(&shop(), std::slice::from_ref(&new), at(1)).await.unwrap();
     let recorded = store.record_orders(&shop(), std::slice::from_ref(&old), at(2)).await.unwrap();
-    assert_eq!(recorded, Recorded { unchanged: 1, ..Recorded::default() });
+    assert_eq!(recorded, Recorded { unchanged: 1, outdated: vec!["o1".into()], ..Recorded::default() });
     assert_eq!(find(&store, "o1").await.order, new);
     // Where one of the two does not tell, the later reading counts.
     let timeless = Order { updated_at: None, ..old };
