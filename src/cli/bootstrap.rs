@@ -76,6 +76,16 @@ pub(super) async fn open(context: &Context, keep: Keep) -> Result<Opened, Failur
     Ok(Opened { active, store, simulators, running })
 }
 
+/// The same for whoever writes down what is ours and does nothing else, beside a running daemon if there is one.
+/// Sources go by the names that they have now: a daemon sees to that, and where none holds the lease, this does.
+pub(super) async fn open_ledger(context: &Context) -> Result<Opened, Failure> {
+    let opened = open(context, Keep::Real).await?;
+    if let Ok(_lease) = lease::take(&opened.active.config.store)? {
+        opened.active.carry_over(&opened.store, clock::now()).await?;
+    }
+    Ok(opened)
+}
+
 /// The store itself. A damaged one is moved aside for a new one, unless somebody else is writing to it: then
 /// that is theirs to find out. A new ledger only adds.
 async fn real_store(context: &Context, path: &Path) -> Result<Store, Failure> {

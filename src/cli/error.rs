@@ -107,6 +107,12 @@ hinted! {
     crate::pass::explain::WhyError,
 }
 
+impl From<crate::pass::ingest::Interrupted> for Failure {
+    fn from(interrupted: crate::pass::ingest::Interrupted) -> Self {
+        interrupted.error.into()
+    }
+}
+
 macro_rules! plain {
     ($($error:ty),* $(,)?) => {$(
         impl From<$error> for Failure {

@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use tokio::time::Instant;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 
 use crate::clock;
 use crate::model::{OrderId, OrderKey};
-use crate::pass::ingest::{IngestError, Overlays, Refreshed, catch_up, follow};
+use crate::pass::ingest::{IngestError, Overlays, Refreshed, catch_up, look_up, note_found};
 use crate::source::Source;
 use crate::store::Store;
 
@@ -64,32 +65,33 @@ pub(super) async fn follow_hints(source: &Source, store: &Store, orders: BTreeSe
         return followed;
     }
     let begun = Instant::now();
-    let reading = read(source, store, &mut followed, begun + BEGIN);
-    if tokio::time::timeout_at(begun + CUT, reading).await.is_err() {
+    if read(source, store, &mut followed, begun).await.is_err() {
         tracing::debug!(source = %source.name(), waiting = followed.waiting.len(), "hints wait for the next turn");
         followed.poll = Poll::Now;
     }
     followed
 }
 
-async fn read(source: &Source, store: &Store, followed: &mut Followed, last_begin: Instant) {
-    match catch_up(source, store, clock::now()).await {
+/// Only what asks is cut: what was found is stored, and told of.
+async fn read(source: &Source, store: &Store, followed: &mut Followed, begun: Instant) -> Result<(), Elapsed> {
+    let (last_begin, cut) = (begun + BEGIN, begun + CUT);
+    match timeout_at(cut, catch_up(source, store, clock::now())).await? {
         Ok(Overlays::Read) => {}
         Ok(Overlays::Polled) => {
             // The poll reads everything there is.
             followed.waiting.clear();
             followed.poll = Poll::Now;
-            return;
+            return Ok(());
         }
         Err(error) => {
             followed.poll = Poll::Now;
             followed.failed.push((None, error));
-            return;
+            return Ok(());
         }
     }
     let turn: Vec<OrderId> = followed.waiting.iter().take(PER_TURN).cloned().collect();
     let mut turn = turn.into_iter();
-    let ask = async |id: OrderId| (follow(source, store, &id, clock::now()).await, id);
+    let ask = async |id: OrderId| (look_up(source, &id, clock::now()).await, id);
     let mut under_way = FuturesUnordered::new();
     loop {
         while under_way.len() < AT_ONCE
@@ -98,7 +100,11 @@ async fn read(source: &Source, store: &Store, followed: &mut Followed, last_begi
         {
             under_way.push(ask(id));
         }
-        let Some((came, id)) = under_way.next().await else { return };
+        let Some((found, id)) = timeout_at(cut, under_way.next()).await? else { return Ok(()) };
+        let came = match found {
+            Ok(found) => note_found(source, store, &id, found, clock::now()).await,
+            Err(error) => Err(error),
+        };
         followed.waiting.remove(&id);
         followed.answered += 1;
         match came {

@@ -60,7 +60,11 @@ impl Daemon {
     /// The orders that hints are about and that wait to be read, source by source.
     pub(super) fn hinted_orders(&mut self) -> BTreeMap<SourceName, BTreeSet<OrderId>> {
         let mut orders: BTreeMap<SourceName, BTreeSet<OrderId>> = BTreeMap::new();
-        for (source, order) in std::mem::take(&mut self.asked.orders) {
+        // Those of a source that is not read yet go on waiting.
+        let (waiting, due): (BTreeSet<_>, BTreeSet<_>) =
+            std::mem::take(&mut self.asked.orders).into_iter().partition(|(source, _)| self.stuck.contains(source));
+        self.asked.orders = waiting;
+        for (source, order) in due {
             orders.entry(source).or_default().insert(order);
         }
         orders

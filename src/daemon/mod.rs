@@ -7,6 +7,7 @@
 //! The configuration in force is the last one that was valid and whose names all resolved. A broken file,
 //! a missing one, or one that Logto does not bear out changes nothing but what is reported.
 
+mod carried;
 mod follow;
 mod hints;
 mod log;
@@ -36,7 +37,7 @@ use crate::config::Presets;
 use crate::config::presets::PRESETS;
 use crate::model::{OrderKey, SourceName};
 use crate::pass::active::{ActiveConfig, Simulators};
-use crate::pass::ingest::{IngestError, ReadScope, ingest, recheck};
+use crate::pass::ingest::{IngestError, Interrupted, ReadScope, ingest, recheck};
 use crate::pass::{PassError, PassScope, PlannedPass, execute_pass, plan_pass};
 use crate::report::status::{About, Duty};
 use crate::shutdown::Shutdown;
@@ -82,6 +83,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
     let mut daemon = Daemon {
         schedule: Schedule::all_due(active.source_names(), now),
         unread: active.source_names(),
+        stuck: BTreeSet::new(),
         watch: Watch::new(watched(&file, &active), &known, pulse),
         file,
         active,
@@ -135,6 +137,8 @@ struct Daemon {
     sales: BTreeSet<OrderKey>,
     /// Sources whose last read failed, or that were not read yet.
     unread: BTreeSet<SourceName>,
+    /// Of those, the ones that are still known under an old name only.
+    stuck: BTreeSet<SourceName>,
     /// The last plan that a dry run printed.
     shown: Option<String>,
     reload: Reload,
@@ -196,10 +200,7 @@ impl Daemon {
             }
         }
         self.follow_head();
-        let now = clock::now();
-        if let Err(error) = self.active.carry_over(&self.store, now).await {
-            return Trouble::from(PassError::from(error)).tell(&mut self.publisher, now);
-        }
+        self.carry_over().await;
         let reading = async {
             let mut touched = self.look_into(clock::now()).await;
             touched.extend(self.read().await);
@@ -248,7 +249,11 @@ impl Daemon {
             let orders = hinted.remove(source.name()).unwrap_or_default();
             (source, settings, orders, self.schedule.poll_due(source.name(), began))
         });
-        let asked = all.filter(|(.., orders, due)| *due || !orders.is_empty()).collect::<Vec<_>>();
+        let asked = all.filter(|(source, _, orders, due)| {
+            let is_asked = *due || !orders.is_empty();
+            is_asked && !self.stuck.contains(source.name())
+        });
+        let asked = asked.collect::<Vec<_>>();
         let reads = asked.into_iter().map(async |(source, settings, orders, due)| {
             let followed = follow_hints(source, &store, orders).await;
             if !due && followed.poll == Poll::Scheduled {
@@ -280,7 +285,8 @@ impl Daemon {
                     let known = self.store.order_count(name).await.unwrap_or(0);
                     self.publisher.polled(name, Ok(known), now);
                 }
-                Err(error) => {
+                Err(Interrupted { touched: stored, error }) => {
+                    touched.extend(stored);
                     self.unread.insert(name.clone());
                     let trouble = Trouble::from(error);
                     self.publisher.polled(name, Err(&trouble.status(now)), now);
@@ -289,7 +295,11 @@ impl Daemon {
             }
             match rechecked {
                 Ok(changed) => touched.extend(changed),
-                Err(error) => Trouble::from(IngestError::from(error)).tell(&mut self.publisher, now),
+                Err(error) => {
+                    Trouble::from(IngestError::from(error)).tell(&mut self.publisher, now);
+                    // Nobody knows which orders it had stored by then: a full pass looks at all.
+                    self.schedule.hurry_full_pass(now);
+                }
             }
             self.schedule.polled(name, poll, now);
         }

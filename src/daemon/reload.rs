@@ -62,7 +62,7 @@ impl Daemon {
             Trouble::Enter(ActivateError::Logto { source, .. }) if source.is_transient() => {
                 self.reload = Reload::Wanted(when);
             }
-            Trouble::Enter(_) | Trouble::Pass(_) | Trouble::Poll(_) => {}
+            Trouble::Enter(_) | Trouble::Pass(_) | Trouble::Poll(_) | Trouble::CarryOver { .. } => {}
         }
         trouble.tell(&mut self.publisher, clock::now());
     }
@@ -88,6 +88,7 @@ impl Daemon {
         self.active = activate(loaded.config, origin, self.simulators.as_ref()).await?;
         let now = clock::now();
         self.unread = self.active.source_names();
+        self.stuck.clear();
         self.schedule = Schedule::all_due(self.active.source_names(), now);
         self.watch = Watch::new(watched(&self.file, &self.active), self.watch.known(), self.pulse);
         self.announce();

@@ -75,6 +75,11 @@ impl Schedule {
         self.polls.insert(source.clone(), now + every);
     }
 
+    /// A source could not be polled at all: it is tried again as soon as a pass that failed.
+    pub fn poll_failed(&mut self, source: &SourceName, every: SignedDuration, now: Timestamp) {
+        self.polls.insert(source.clone(), now + every.min(RETRY));
+    }
+
     /// A full pass went well. `dice`, from 0 to 1, spreads the next one over a tenth of the interval, so
     /// that several daemons that were started together do not stay together. `change`: when an
     /// entitlement ends by itself.

@@ -6,10 +6,12 @@ use jiff::Timestamp;
 
 use super::StatusPublisher;
 use crate::config::ConfigError;
+use crate::model::SourceName;
 use crate::pass::PassError;
 use crate::pass::active::ActivateError;
 use crate::pass::ingest::IngestError;
 use crate::report::status::{self, About};
+use crate::store::StoreError;
 use crate::text::{Color, clean};
 
 /// See the module.
@@ -19,6 +21,12 @@ pub(super) enum Trouble {
     Pass(#[from] PassError),
     #[error("the poll failed")]
     Poll(#[from] IngestError),
+    #[error("what is known of source `{name}` under its old name could not be carried over, so it is not read")]
+    CarryOver {
+        name: SourceName,
+        #[source]
+        source: StoreError,
+    },
     #[error("the file is not valid; what was in force stays in force")]
     File(#[from] ConfigError),
     #[error("the file is valid but cannot be used; what was in force stays in force")]
@@ -30,6 +38,7 @@ impl Trouble {
         match self {
             Trouble::Pass(error) => error.hint(),
             Trouble::Poll(error) => error.hint(),
+            Trouble::CarryOver { source, .. } => source.hint(),
             Trouble::File(error) => error.hint(),
             Trouble::Enter(error) => error.hint(),
         }
@@ -40,6 +49,7 @@ impl Trouble {
             Trouble::Pass(PassError::Logto(_)) => About::Logto,
             Trouble::Pass(PassError::Store(_)) | Trouble::Poll(IngestError::Store(_)) => About::Store,
             Trouble::Poll(IngestError::Source { name, .. }) => About::Source(name.as_str().into()),
+            Trouble::CarryOver { name, .. } => About::Source(name.clone()),
             Trouble::File(_) | Trouble::Enter(_) => About::File,
         }
     }
@@ -52,7 +62,7 @@ impl Trouble {
                 let lines = problems.iter().map(|problem| format!("line {}: {}\n", problem.line, problem.message));
                 lines.collect()
             }
-            Trouble::Enter(_) | Trouble::Pass(_) | Trouble::Poll(_) => String::new(),
+            Trouble::Enter(_) | Trouble::Pass(_) | Trouble::Poll(_) | Trouble::CarryOver { .. } => String::new(),
         };
         (!detail.is_empty()).then_some(detail)
     }

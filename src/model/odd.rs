@@ -16,13 +16,15 @@ pub struct ReadOrder {
     pub order: Order,
     /// What is odd; empty for nearly every order.
     pub odd: Vec<Odd>,
+    /// Lines that name no product: shipping never does, and neither does what the shop has deleted since.
+    pub productless: usize,
 }
 
 impl ReadOrder {
     /// An order of which something could not be read. What that keeps from being evidence stands `unknown`.
     pub fn new(order: Order, odd: Vec<Odd>) -> Self {
         let standing = if odd.iter().any(Odd::makes_unknown) { Standing::Unknown } else { order.standing };
-        Self { order: Order { standing, ..order }, odd }
+        Self { order: Order { standing, ..order }, odd, productless: 0 }
     }
 
     /// Whether some part of this kind is odd.
@@ -33,7 +35,7 @@ impl ReadOrder {
 
 impl From<Order> for ReadOrder {
     fn from(order: Order) -> Self {
-        Self { order, odd: Vec::new() }
+        Self { order, odd: Vec::new(), productless: 0 }
     }
 }
 
@@ -75,8 +77,8 @@ impl fmt::Display for Odd {
         write!(f, "`{value}` at `{path}` {}", what.says())?;
         match part {
             OddPart::Quantity => f.write_str(", and counts as one"),
-            OddPart::UpdatedAt => f.write_str(", and is left out"),
-            OddPart::EndedAt => f.write_str(", so the end is when it was first seen"),
+            OddPart::UpdatedAt => f.write_str(", and is ignored"),
+            OddPart::EndedAt => f.write_str(", so the order counts as ended when that was first seen"),
             OddPart::Row | OddPart::Buyer | OddPart::Products | OddPart::PaidAt | OddPart::PeriodEnd => Ok(()),
         }
     }
@@ -146,31 +148,34 @@ pub enum Oddity {
     Shape,
     /// No product at all, where the same order named some before.
     Emptied,
+    /// A product that the same order named before, and in whose place a line names none.
+    Gone,
 }
 
 impl Oddity {
     /// What follows the value and its place in a sentence.
     pub fn says(self) -> &'static str {
         match self {
-            Oddity::NoTime => "is no time",
+            Oddity::NoTime => "is not a time in a known form",
             Oddity::TooEarly => "is a time before the year 2000, which cannot be true",
             Oddity::TooLate => "is more than a day in the future, which cannot be true",
-            Oddity::NoQuantity => "is no quantity",
+            Oddity::NoQuantity => "is not a valid quantity",
             Oddity::Quantities => "fits neither the order nor its products",
-            Oddity::NoProduct => "is no product id",
-            Oddity::NoLine => "is no line of an order",
-            Oddity::NoList => "is no list of lines",
-            Oddity::NoName => "is no text",
-            Oddity::NoEmail => "is no email address",
-            Oddity::NoObject => "is no JSON object",
-            Oddity::NoId => "is no id",
-            Oddity::NoOrder => "names no order",
-            Oddity::NoKey => "is no key of an order",
+            Oddity::NoProduct => "is not a product id",
+            Oddity::NoLine => "is not a line of an order",
+            Oddity::NoList => "is not a list of lines",
+            Oddity::NoName => "is not text",
+            Oddity::NoEmail => "is not a valid email address",
+            Oddity::NoObject => "is not a JSON object",
+            Oddity::NoId => "is not a valid id",
+            Oddity::NoOrder => "does not name an order",
+            Oddity::NoKey => "is not a key of an order",
             Oddity::Both => "says the same as another key",
             Oddity::Absent => "is missing",
-            Oddity::Twice => "is the id of another row too",
-            Oddity::Shape => "is not of the documented shape",
-            Oddity::Emptied => "is no product, where this order named some before",
+            Oddity::Twice => "is also the id of another row",
+            Oddity::Shape => "does not have the documented shape",
+            Oddity::Emptied => "stands where this order named products before",
+            Oddity::Gone => "is not named any more, and a line names no product: it may have been deleted in the shop",
         }
     }
 }

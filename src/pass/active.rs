@@ -146,12 +146,7 @@ impl ActiveConfig {
     /// new.
     pub async fn carry_over(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         for source in &self.config.sources {
-            for was in &source.was {
-                if store.knows(was).await? {
-                    store.rename_source(was, &source.name, now).await?;
-                    tracing::info!(source = %source.name, %was, "all that is known under the old name was carried over");
-                }
-            }
+            carry_over_one(source, store, now).await?;
         }
         Ok(())
     }
@@ -160,6 +155,17 @@ impl ActiveConfig {
     pub fn source_names(&self) -> BTreeSet<SourceName> {
         self.sources.iter().map(|source| source.name().clone()).collect()
     }
+}
+
+/// The same for one source alone.
+pub async fn carry_over_one(source: &SourceSettings, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    for was in &source.was {
+        if store.knows(was).await? {
+            store.rename_source(was, &source.name, now).await?;
+            tracing::info!(source = %source.name, %was, "all that is known under the old name was carried over");
+        }
+    }
+    Ok(())
 }
 
 /// What the sources of the file add to the catalog.

@@ -10,7 +10,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{OrderId, OrderKey, ReadOrder, Recheck};
-use crate::source::{Lookup, Nameless, Read, Scope, Source, SourceError, Step, readable};
+use crate::source::{Lookup, Nameless, Read, ReadReport, Scope, Source, SourceError, Step, readable};
 use crate::store::{Confirmed, Cursor, Recorded, Store, StoreError};
 
 /// Odd orders of one page that the log names one by one.
@@ -63,6 +63,16 @@ impl IngestError {
     }
 }
 
+/// A read that did not come to its end.
+#[derive(Debug)]
+pub struct Interrupted {
+    /// Orders that are new, or different from what the store had, and that were stored until then: no later read
+    /// calls them changed.
+    pub touched: Vec<OrderKey>,
+    /// Why it did not.
+    pub error: IngestError,
+}
+
 /// Reads one source into the store.
 pub async fn ingest(
     source: &Source,
@@ -70,7 +80,26 @@ pub async fn ingest(
     scope: ReadScope,
     full_read: SignedDuration,
     now: Timestamp,
-) -> Result<Ingested, IngestError> {
+) -> Result<Ingested, Interrupted> {
+    let mut touched = Vec::new();
+    let read = read_into(source, store, scope, full_read, now, &mut touched).await;
+    touched.sort_unstable();
+    touched.dedup();
+    match read {
+        Ok(report) => Ok(Ingested { orders: report.orders, pages: report.pages, touched }),
+        Err(error) => Err(Interrupted { touched, error }),
+    }
+}
+
+/// The same; the orders that it stores are in `touched`, whatever comes of it.
+async fn read_into(
+    source: &Source,
+    store: &Store,
+    scope: ReadScope,
+    full_read: SignedDuration,
+    now: Timestamp,
+    touched: &mut Vec<OrderKey>,
+) -> Result<ReadReport, IngestError> {
     let cursor = store.cursor(source.name()).await?.unwrap_or_default();
     // Other settings read the same answers otherwise: what is known was read with the old ones.
     let same = cursor.reading == Some(source.reading());
@@ -81,7 +110,6 @@ pub async fn ingest(
         _ => Read::Full { last_count },
     };
     let failed = |error| IngestError::Source { name: source.name().to_string(), source: error };
-    let mut touched = Vec::new();
     let mut reading = source.read_at(read, now);
     let mut old_marks = if same { OldMarks::Gone } else { OldMarks::Kept };
     let report = loop {
@@ -99,7 +127,7 @@ pub async fn ingest(
             Step::Done(report) => break report,
         }
     };
-    touched.extend(overlaid(source, store, now).await?);
+    overlaid(source, store, now, touched).await?;
     tell_nameless(source, &report.nameless, cursor.nameless);
     if report.scope == Scope::Full {
         // All of it is stored, and none of it is taken for the whole: the next poll reads everything anew.
@@ -120,9 +148,7 @@ pub async fn ingest(
         },
     };
     store.set_cursor(source.name(), &next).await?;
-    touched.sort_unstable();
-    touched.dedup();
-    Ok(Ingested { orders: report.orders, pages: report.pages, touched })
+    Ok(report)
 }
 
 /// Whether marks are left that were read with other settings.
@@ -170,10 +196,14 @@ fn tell_nameless(source: &Source, nameless: &Nameless, before: u64) {
 
 /// Takes in the orders of which an overlay says something new and that did not come along on the list: as they
 /// are now, or where nobody can tell as they are stored.
-async fn overlaid(source: &Source, store: &Store, now: Timestamp) -> Result<Vec<OrderKey>, IngestError> {
-    let mut touched = Vec::new();
+async fn overlaid(
+    source: &Source,
+    store: &Store,
+    now: Timestamp,
+    touched: &mut Vec<OrderKey>,
+) -> Result<(), IngestError> {
     if source.overlays() == 0 {
-        return Ok(touched);
+        return Ok(());
     }
     for id in store.open_adjustments(source.name()).await? {
         let found = source.get_at(&id, now).await;
@@ -187,7 +217,7 @@ async fn overlaid(source: &Source, store: &Store, now: Timestamp) -> Result<Vec<
     for id in store.open_adjustments(source.name()).await? {
         touched.extend(as_stored(source, store, &id, now).await?);
     }
-    Ok(touched)
+    Ok(())
 }
 
 /// Takes an order in once more as it is stored, with all that overlays say of it by now.
@@ -345,8 +375,24 @@ pub async fn catch_up(source: &Source, store: &Store, now: Timestamp) -> Result<
 /// Reads the one order that a hint is about, and stores what is said of it now. What overlays say was read just
 /// before, by [`catch_up`].
 pub async fn follow(source: &Source, store: &Store, id: &OrderId, now: Timestamp) -> Result<Refreshed, IngestError> {
+    note_found(source, store, id, look_up(source, id, now).await?, now).await
+}
+
+/// The first half of [`follow`]: asks, and stores nothing, so that it can be given up at any time.
+pub async fn look_up(source: &Source, id: &OrderId, now: Timestamp) -> Result<Lookup, IngestError> {
     let found = source.get_at(id, now).await;
-    match found.map_err(|error| IngestError::Source { name: source.name().to_string(), source: error })? {
+    found.map_err(|error| IngestError::Source { name: source.name().to_string(), source: error })
+}
+
+/// The second half: stores what was found, and tells which orders that changes. Who gives it up does not know.
+pub async fn note_found(
+    source: &Source,
+    store: &Store,
+    id: &OrderId,
+    found: Lookup,
+    now: Timestamp,
+) -> Result<Refreshed, IngestError> {
+    match found {
         Lookup::Found(order) => Ok(Refreshed::Read(take_in(source, store, &[order], now).await?)),
         // What an overlay says is true of what is known, too.
         Lookup::Missing | Lookup::TestMode if source.overlays() > 0 => {

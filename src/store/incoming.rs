@@ -12,7 +12,7 @@ use sqlx::SqliteConnection;
 use super::adjustments::Adjusted;
 use super::codec::Sql;
 use super::orders::{StoredOrder, whole_orders};
-use crate::model::{Buyer, Odd, OddPart, Oddity, Order, ReadOrder, Standing, apply_overrides};
+use crate::model::{Buyer, Item, Odd, OddPart, Oddity, Order, ProductId, ReadOrder, Standing, apply_overrides};
 
 /// What can be recorded: an order, and what is odd about it.
 pub trait AsRead {
@@ -20,6 +20,8 @@ pub trait AsRead {
     fn order(&self) -> &Order;
     /// What of it could not be read.
     fn odd(&self) -> &[Odd];
+    /// How many of its lines name no product.
+    fn productless(&self) -> usize;
 }
 
 impl AsRead for ReadOrder {
@@ -30,6 +32,10 @@ impl AsRead for ReadOrder {
     fn odd(&self) -> &[Odd] {
         &self.odd
     }
+
+    fn productless(&self) -> usize {
+        self.productless
+    }
 }
 
 impl AsRead for Order {
@@ -39,6 +45,10 @@ impl AsRead for Order {
 
     fn odd(&self) -> &[Odd] {
         &[]
+    }
+
+    fn productless(&self) -> usize {
+        0
     }
 }
 
@@ -74,6 +84,9 @@ pub(super) async fn settled<'a, R: AsRead>(
         let mut settled = Settled { order: Cow::Borrowed(reading.order()), odd: Cow::Borrowed(reading.odd()) };
         if let Some(stored) = key.and_then(|key| before.get(&key)) {
             keep(&mut settled, &stored.order);
+            if reading.productless() > 0 {
+                keep_gone(&mut settled, &stored.order);
+            }
         }
         if let Some(adjustments) = adjusted.overrides.get(&reading.order().id) {
             apply_overrides(settled.order.to_mut(), adjustments);
@@ -85,7 +98,7 @@ pub(super) async fn settled<'a, R: AsRead>(
 
 /// Whether what is known of an order has a say in what is stored of this reading.
 fn is_doubtful(reading: &impl AsRead) -> bool {
-    reading.order().items.is_empty() || reading.odd().iter().any(Odd::makes_unknown)
+    reading.order().items.is_empty() || reading.productless() > 0 || reading.odd().iter().any(Odd::makes_unknown)
 }
 
 /// Keeps of what was known what this reading does not tell: an order that cannot be read gives nothing, and takes
@@ -114,5 +127,37 @@ fn keep(settled: &mut Settled<'_>, before: &Order) {
         }
         order.paid_at = order.paid_at.or(before.paid_at);
         order.period_end = order.period_end.or(before.period_end);
+    }
+}
+
+/// Keeps the lines whose products are not named any more while a line names none: a shop that deletes a product
+/// deletes it from the orders of everybody who paid for it. Shipping never had a product, so an order that lost none
+/// stays as it was read.
+fn keep_gone(settled: &mut Settled<'_>, before: &Order) {
+    let mut named: Vec<&ProductId> = settled.order.items.iter().map(|item| &item.product).collect();
+    let is_gone = |item: &&Item| match named.iter().position(|product| **product == item.product) {
+        Some(at) => {
+            named.swap_remove(at);
+            false
+        }
+        None => true,
+    };
+    let gone: Vec<&Item> = before.items.iter().filter(is_gone).collect();
+    let whole = matches!(settled.order.standing, Standing::Refunded | Standing::Void);
+    for item in gone {
+        // What had ended by itself has ended.
+        let ended = matches!(item.standing, Some(Standing::Refunded | Standing::Void));
+        let standing = if ended { item.standing } else { Some(Standing::Unknown) };
+        settled.order.to_mut().items.push(Item { standing, ..item.clone() });
+        let value = item.product.as_str();
+        let is_told = settled.odd.iter().any(|odd| odd.what == Oddity::Gone && odd.value == value);
+        if !ended && !whole && !is_told {
+            settled.odd.to_mut().push(Odd {
+                part: OddPart::Products,
+                what: Oddity::Gone,
+                path: "products".to_owned(),
+                value: value.to_owned(),
+            });
+        }
     }
 }

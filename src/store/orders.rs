@@ -34,7 +34,7 @@ pub struct StoredOrder {
 impl StoredOrder {
     /// The order as it was read last.
     pub fn into_read(self) -> ReadOrder {
-        ReadOrder { order: self.order, odd: self.odd }
+        ReadOrder { order: self.order, odd: self.odd, productless: 0 }
     }
 }
 

@@ -126,7 +126,7 @@ impl Store {
 /// In the order in which one row may lean on another. `?1` is the key of the old source, `?2` that of the new one.
 ///
 /// The pairs of copies are looked for by every statement anew: each leaves the next one what it needs.
-const STEPS: [&str; 17] = [
+const STEPS: [&str; 19] = [
     // What was first seen under the old name was first seen then.
     "UPDATE orders SET seen_at = min(orders.seen_at, old.seen_at),
          entitled_seen_at = coalesce(min(orders.entitled_seen_at, old.entitled_seen_at), orders.entitled_seen_at,
@@ -142,6 +142,7 @@ const STEPS: [&str; 17] = [
      FROM orders old JOIN orders new ON new.id = old.id AND new.source = ?2 WHERE old.source = ?1",
     "DELETE FROM items WHERE order_key IN (SELECT key FROM temp.outdated)",
     "DELETE FROM checks WHERE order_key IN (SELECT key FROM temp.outdated)",
+    "DELETE FROM odd WHERE order_key IN (SELECT key FROM temp.outdated)",
     "DELETE FROM orders WHERE key IN (SELECT key FROM temp.outdated)",
     // Products that both know are one.
     "UPDATE items SET product = new.key FROM products old JOIN products new ON new.id = old.id AND new.source = ?2
@@ -156,6 +157,7 @@ const STEPS: [&str; 17] = [
     "DELETE FROM marks WHERE source = ?1",
     "UPDATE OR IGNORE cursors SET source = ?2 WHERE source = ?1",
     "DELETE FROM cursors WHERE source = ?1",
+    "UPDATE odd SET source = ?2 WHERE source = ?1",
     "UPDATE sources SET address = coalesce(address, (SELECT address FROM sources WHERE key = ?1)) WHERE key = ?2",
     "DELETE FROM sources WHERE key = ?1 AND ?2 IS NOT NULL",
 ];
@@ -194,4 +196,34 @@ async fn rename(connection: &mut SqliteConnection, was: &str, source: &SourceNam
             .await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_table_that_leans_on_orders_or_sources_comes_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("entitled.db")).await.unwrap();
+        let references: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT t.name, f.\"from\", f.\"table\" FROM sqlite_schema t JOIN pragma_foreign_key_list(t.name) f
+             WHERE t.type = 'table' AND f.\"table\" IN ('orders', 'sources') ORDER BY 1, 2",
+        )
+        .fetch_all(store.readers())
+        .await
+        .unwrap();
+        assert!(references.len() >= 7, "{references:?}");
+        for (table, column, to) in references {
+            let starts = match to.as_str() {
+                "orders" => vec![format!("DELETE FROM {table} WHERE {column} IN (SELECT key FROM temp.outdated)")],
+                _ => vec![
+                    format!("UPDATE {table} SET {column} = ?2 WHERE {column} = ?1"),
+                    format!("UPDATE OR IGNORE {table} SET {column} = ?2 WHERE {column} = ?1"),
+                ],
+            };
+            let named = STEPS.iter().any(|step| starts.iter().any(|start| step.starts_with(start)));
+            assert!(named, "`{table}.{column}` leans on {to}, and no step carries it over");
+        }
+    }
 }

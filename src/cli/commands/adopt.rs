@@ -6,7 +6,7 @@
 //!
 //! Exit codes: 0 ours now or before, 1 refused.
 
-use crate::cli::bootstrap::{Keep, Opened, open};
+use crate::cli::bootstrap::{Opened, open_ledger};
 use crate::cli::{Context, Exit, Failure, lookup, say};
 use crate::clock;
 use crate::model::{Catalog, Grant, Ownership, ProductIx, RunId, SourceName, TargetIx};
@@ -26,7 +26,7 @@ const BY_HAND: &str = "by-hand";
 
 /// Asks Logto, finds the order, writes the ledger.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
-    let opened = open(context, Keep::Real).await?;
+    let opened = open_ledger(context).await?;
     let Opened { active, store, .. } = &opened;
     let user = lookup::user(store, &args.grant.user).await?;
     let (target, name) = lookup::target(&active.catalog, &args.grant.target)?;

@@ -5,7 +5,7 @@
 //!
 //! Exit codes: 0 released, 1 the target is not known.
 
-use crate::cli::bootstrap::{Keep, Opened, open};
+use crate::cli::bootstrap::{Opened, open_ledger};
 use crate::cli::{Context, Exit, Failure, lookup, say};
 use crate::clock;
 use crate::model::Grant;
@@ -24,7 +24,7 @@ pub(crate) struct Args {
 
 /// Removes it from the ledger.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
-    let opened = open(context, Keep::Real).await?;
+    let opened = open_ledger(context).await?;
     let Opened { active, store, .. } = &opened;
     let user = lookup::user(store, &args.grant.user).await?;
     let ours = store.ledger(Some(std::slice::from_ref(&user))).await?;

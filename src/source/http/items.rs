@@ -11,17 +11,26 @@ use crate::config::settings::source::Lines;
 use crate::model::{Item, OddPart, Oddity, ProductId, Standing};
 use crate::source::odd::Odds;
 
+/// What an order is for.
+#[derive(Debug, Default)]
+pub(super) struct Bought {
+    pub(super) items: Vec<Item>,
+    /// Lines that name no product.
+    pub(super) productless: usize,
+}
+
 /// The products at the first path that has any, each as often as was bought. A path to the list itself is as
 /// good as one to its items.
-pub(super) fn products(raw: &Value, paths: &[JsonPath], quantity: &[JsonPath], odds: &mut Odds) -> Vec<Item> {
+pub(super) fn products(raw: &Value, paths: &[JsonPath], quantity: &[JsonPath], odds: &mut Odds) -> Bought {
     for path in paths {
         let found = items_at(raw, path);
-        if found.iter().all(|value| blank(value)) {
+        let productless = found.iter().filter(|value| names_none(value)).count();
+        if productless == found.len() {
             continue;
         }
         let quantities = quantities(raw, quantity, found.len(), odds);
         let mut items = Vec::with_capacity(found.len());
-        for (at, value) in found.into_iter().enumerate().filter(|(_, value)| !blank(value)) {
+        for (at, value) in found.into_iter().enumerate().filter(|(_, value)| !names_none(value)) {
             let Some(product) = text(value) else {
                 odds.note(OddPart::Products, Oddity::NoProduct, path, value);
                 continue;
@@ -30,13 +39,13 @@ pub(super) fn products(raw: &Value, paths: &[JsonPath], quantity: &[JsonPath], o
             let quantity = quantities.get(at).or(quantities.first()).copied().flatten();
             items.push(item(product, quantity, None));
         }
-        return items;
+        return Bought { items, productless };
     }
-    Vec::new()
+    Bought::default()
 }
 
 /// The lines of an order, each with its own product, quantity and standing.
-pub(super) fn by_line(raw: &Value, lines: &Lines, odds: &mut Odds) -> Vec<Item> {
+pub(super) fn by_line(raw: &Value, lines: &Lines, odds: &mut Odds) -> Bought {
     let found = |path| {
         let found = items_at(raw, path);
         found.iter().any(|line| !line.is_null()).then_some((path, found))
@@ -47,19 +56,24 @@ pub(super) fn by_line(raw: &Value, lines: &Lines, odds: &mut Odds) -> Vec<Item> 
         if let Some(path) = null {
             odds.note(OddPart::Products, Oddity::NoList, path, &Value::Null);
         }
-        return Vec::new();
+        return Bought::default();
     };
     let mut items = Vec::with_capacity(found.len());
+    let mut productless = 0;
+    let product = |value: &Value| if names_none(value) { None } else { text(value) };
     for line in found {
         if !line.is_object() {
             odds.note(OddPart::Products, Oddity::NoLine, path, line);
             continue;
         }
-        let Some(product) = first(line, &lines.product, text) else {
+        let Some(product) = first(line, &lines.product, product) else {
             // Something without a product, such as shipping, is nothing that a file can name.
-            let there = |path: &&JsonPath| path.query(line).iter().any(|value| !blank(value));
-            if let Some(path) = lines.product.iter().find(there) {
-                odds.note(OddPart::Products, Oddity::NoProduct, path, path.query(line).first().unwrap_or(line));
+            let there = |path: &&JsonPath| path.query(line).iter().any(|value| !names_none(value));
+            match lines.product.iter().find(there) {
+                Some(path) => {
+                    odds.note(OddPart::Products, Oddity::NoProduct, path, path.query(line).first().unwrap_or(line));
+                }
+                None => productless += 1,
             }
             continue;
         };
@@ -70,7 +84,7 @@ pub(super) fn by_line(raw: &Value, lines: &Lines, odds: &mut Odds) -> Vec<Item> 
         let quantity = quantities(line, &lines.quantity, 1, odds).first().copied().flatten();
         items.push(item(product, quantity, standing));
     }
-    items
+    Bought { items, productless }
 }
 
 /// A line of which nothing is left was taken back, which is more than not being mentioned.
@@ -87,6 +101,11 @@ fn items_at<'v>(raw: &'v Value, path: &JsonPath) -> Vec<&'v Value> {
 
 fn blank(value: &Value) -> bool {
     value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+/// Whether no product is named here: WooCommerce says 0 of one that was deleted, and of a variation that there is not.
+fn names_none(product: &Value) -> bool {
+    blank(product) || product.as_u64() == Some(0)
 }
 
 /// The quantities at the first path that has any: none, one for all, or as many as there are products.

@@ -61,16 +61,17 @@ impl Mapper {
         let id = id(raw, &map.id)?;
         let mut odds = Odds::default();
         let past = Possible::Past(now);
+        let bought = match &map.lines {
+            Some(lines) => items::by_line(raw, lines, &mut odds),
+            None => items::products(raw, &map.products, &map.quantity, &mut odds),
+        };
         let order = Order {
             id: OrderId::from(id),
             buyer: Buyer {
                 user: named(raw, &map.user_id, text, &mut odds).map(UserId::from),
                 email: named(raw, &map.email, |value| Email::parse(value.as_str()?), &mut odds),
             },
-            items: match &map.lines {
-                Some(lines) => items::by_line(raw, lines, &mut odds),
-                None => items::products(raw, &map.products, &map.quantity, &mut odds),
-            },
+            items: bought.items,
             standing: ruled(list, &self.status).unwrap_or(Standing::Unknown),
             status: first(raw, &self.words, text),
             paid_at: latest(raw, &map.paid_at, OddPart::PaidAt, past, &mut odds),
@@ -82,7 +83,7 @@ impl Mapper {
                 Some(_) | None => Renewal::Expected,
             },
         };
-        Ok(ReadOrder::new(order, odds.into_inner()))
+        Ok(ReadOrder { productless: bought.productless, ..ReadOrder::new(order, odds.into_inner()) })
     }
 }
 

@@ -164,7 +164,7 @@ impl Rules {
             self.item(item.price.as_ref().or(item.plan.as_ref()), item.quantity.as_ref(), &mut odds)
         };
         let lines = items.iter().filter_map(line).collect();
-        let ReadOrder { order, odd } =
+        let ReadOrder { order, odd, .. } =
             order(&subscription.id, buyer(user, first_email([of(customer)])), lines, said, period_end, odds);
         // Whatever is not active, or was told to end, gets no renewal that could be late.
         let ends = subscription.cancel_at_period_end
@@ -185,7 +185,10 @@ impl Rules {
     }
 
     fn item(&self, price: Option<&Price>, quantity: Option<&Value>, odds: &mut Odds) -> Option<Item> {
-        let price = price?;
+        let Some(price) = price else {
+            odds.note(OddPart::Products, Oddity::NoProduct, "price", &Value::Null);
+            return None;
+        };
         let id = match (self.products, &price.product) {
             (StripeProducts::Product, Some(product)) => product.id(),
             (StripeProducts::Product, None) => {
@@ -336,10 +339,8 @@ fn paid_path(id: &str) -> &'static str {
 
 /// An order that was paid more than a day after `now` is odd.
 pub(super) fn timely(read: ReadOrder, now: Timestamp) -> ReadOrder {
-    let ReadOrder { order, mut odd } = read;
-    let Some(Err(what)) = order.paid_at.map(|at| plausible(at, Possible::Past(now))) else {
-        return ReadOrder { order, odd };
-    };
+    let Some(Err(what)) = read.paid_at.map(|at| plausible(at, Possible::Past(now))) else { return read };
+    let ReadOrder { order, mut odd, .. } = read;
     let seconds = Value::from(order.paid_at.map(Timestamp::as_second));
     odd.push(self::odd(OddPart::PaidAt, what, paid_path(order.id.as_str()), &seconds));
     ReadOrder::new(Order { paid_at: None, ..order }, odd)

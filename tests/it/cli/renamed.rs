@@ -46,6 +46,23 @@ fn check_and_plan_suggest_was_and_was_keeps_everything() {
 }
 
 #[test]
+fn adopt_and_release_know_a_source_by_its_new_name_at_once() {
+    let (home, file) = quiet();
+    home.entitled(&["run", "--once"]).exits(0);
+    home.entitled(&["release", "emil9g2y5r3w", "role", "paid-tier", "--reason", "a gift"]).exits(0);
+    home.write("entitlements.yaml", &renamed(&file, "\n    was: shop"));
+    let ran = home.entitled(&["adopt", "emil9g2y5r3w", "role", "paid-tier"]).exits(0);
+    assert!(ran.out.contains(" is ours now: order ") && ran.out.contains(" of store explains it"), "{}", ran.out);
+    home.write(
+        "entitlements.yaml",
+        &renamed(&file, "\n    was: shop").replace("  store:\n", "  third:\n").replace("was: shop", "was: store"),
+    );
+    home.entitled(&["release", "emil9g2y5r3w", "role", "paid-tier", "--reason", "a gift"]).exits(0);
+    let list = home.entitled(&["status"]).exits(0);
+    assert!(!list.out.contains("no longer has") && list.out.contains("13 orders"), "{}", list.out);
+}
+
+#[test]
 fn why_and_the_plan_tell_of_orders_that_the_file_gives_up() {
     let (home, file) = quiet();
     home.entitled(&["run", "--once"]).exits(0);

@@ -205,7 +205,7 @@ async fn a_trial_says_what_the_mapping_found_and_what_it_did_not() {
     assert_eq!(rows(out, "map.email")[0], "map.email 3 $.mail 3, $.email 0");
     assert_eq!(rows(out, "map.updated_at")[1], "map.updated_at 2026-05-01T10:00:00Z at $.at");
     assert_eq!(rows(out, "item 4"), Vec::<String>::new());
-    assert_eq!(rows(out, "o4 `soon`"), ["o4 `soon` at `$.at` is no time, and is left out"]);
+    assert_eq!(rows(out, "o4 `soon`"), ["o4 `soon` at `$.at` is not a time in a known form, and is ignored"]);
     assert_eq!(rows(out, "/disputes"), ["/disputes disputed 2 1 about orders of this page"]);
     assert!(out.contains("\nby its id, o1 differs from the list in email, updated_at\n"), "{out}");
     assert!(

@@ -2,6 +2,7 @@
 
 mod files;
 mod hints;
+mod kept_going;
 mod notices;
 mod outages;
 mod process;

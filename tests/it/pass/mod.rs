@@ -7,6 +7,7 @@ mod changed;
 mod clocks;
 mod disasters;
 mod evidence;
+mod gone_products;
 pub(crate) mod identities;
 mod neighbours;
 mod odd;

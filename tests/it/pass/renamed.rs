@@ -1,9 +1,9 @@
 //! Sources that the file has no more: their orders entitle to nothing, what ends by that is a commit's doing, and
 //! `was:` carries all of it over to another name.
 
-use entitled::model::{OrderId, Standing, UserId};
+use entitled::model::{Odd, OddPart, Oddity, OrderId, ReadOrder, Standing, UserId};
 use entitled::pass::PassScope;
-use entitled::store::Store;
+use entitled::store::{Store, StoredOrder};
 use jiff::SignedDuration;
 
 use super::set;
@@ -125,6 +125,17 @@ async fn the_plan_says_which_source_may_be_the_one_that_is_gone() {
     assert_eq!(dropped.hint, "`store` is read where `shop` was; if it is the same, write `was: shop` there");
 }
 
+/// Takes an order in as it is by now, with something odd about it that does not keep it from being evidence.
+async fn make_odd(stage: &Stage, source: &str, id: &OrderId) {
+    let source = source.into();
+    let known = stage.store.find_order(&source, id).await.unwrap().map(StoredOrder::into_read);
+    let part = OddPart::Quantity;
+    let odd = Odd { part, what: Oddity::NoQuantity, path: "quantity".to_owned(), value: "many".to_owned() };
+    let read = ReadOrder::new(known.unwrap().order, vec![odd]);
+    stage.store.record_orders(&source, &[read], stage.now()).await.unwrap();
+    assert_eq!(stage.store.odd_orders(&source, 0).await.unwrap().orders, 1);
+}
+
 /// All that a store knows of a source, but for keys.
 async fn known(store: &Store, source: &str, orders: &[OrderId]) -> String {
     let source = source.into();
@@ -143,6 +154,11 @@ async fn known(store: &Store, source: &str, orders: &[OrderId]) -> String {
 async fn was_carries_everything_over_once() {
     for was in ["shop", "[shop, older]"] {
         let (mut stage, users, orders) = sold(&usual(), 2).await;
+        let (_, odd) = stage.buyer("odd@example.com", "prd_pro");
+        stage.shop.set_status(&odd, "refunded");
+        stage.poll().await.unwrap();
+        make_odd(&stage, "shop", &odd).await;
+        let orders = [orders, vec![odd]].concat();
         let before = known(&stage.store, "shop", &orders).await;
         let keys: Vec<_> = stage.store.ledger(None).await.unwrap().into_iter().map(|row| row.order_key).collect();
         stage.commit(&with(&format!("{{store: {{kind: sandbox, was: {was}}}}}"), NO_LIMITS, PRODUCTS)).await.unwrap();
@@ -171,6 +187,7 @@ async fn was_carries_everything_over_once() {
 async fn of_two_copies_of_an_order_the_newer_reading_stays() {
     let (mut stage, users, orders) = sold(&usual(), 2).await;
     let first_seen = stage.store.find_order(&"shop".into(), &orders[0]).await.unwrap().unwrap().seen_at;
+    make_odd(&stage, "shop", &orders[0]).await;
     // Read under the new name without `was` first; one of them was refunded by then, and one is new.
     stage.shop.set_status(&orders[0], "refunded");
     let (new, _) = stage.buyer("new@example.com", "prd_pro");

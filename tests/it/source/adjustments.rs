@@ -54,7 +54,8 @@ impl Shop {
     async fn poll(&self, minute: u32, lines: Vec<Line>) -> Result<Ingested, IngestError> {
         self.server.now_answers(lines);
         let day = SignedDuration::from_hours(24);
-        ingest(&self.source, &self.store, ReadScope::Changes, day, at(minute)).await
+        let read = ingest(&self.source, &self.store, ReadScope::Changes, day, at(minute)).await;
+        read.map_err(|interrupted| interrupted.error)
     }
 
     async fn stored(&self, id: &str) -> StoredOrder {

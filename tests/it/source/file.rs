@@ -112,8 +112,8 @@ async fn odd_order(name: &str, text: &str) -> ReadOrder {
 #[tokio::test]
 async fn a_wrong_entry_is_one_odd_order_and_the_others_are_read() {
     for (entry, says) in [
-        ("{id: bad, productId: p, status: paid, paidat: 2024-05-06}", "`paidat` at `entry` is no key of an order"),
-        ("{id: bad, productId: p, status: paid, paidAt: soon}", "`soon` at `paidAt` is no time"),
+        ("{id: bad, productId: p, status: paid, paidat: 2024-05-06}", "`paidat` at `entry` is not a key of an order"),
+        ("{id: bad, productId: p, status: paid, paidAt: soon}", "`soon` at `paidAt` is not a time in a known form"),
         ("{id: bad, productId: p, status: paid, paidAt: 20261125}", "`20261125` at `paidAt` is a time before"),
         (
             "{id: bad, productId: p, status: paid, periodEnd: 0001-01-01}",
@@ -121,19 +121,19 @@ async fn a_wrong_entry_is_one_odd_order_and_the_others_are_read() {
         ),
         ("{id: bad, productId: p}", "`null` at `status` is missing"),
         ("{id: bad, status: paid}", "`null` at `productId` is missing"),
-        ("{id: bad, products: [], status: paid}", "`[]` at `products` is no product id"),
-        ("{id: bad, products: [{a: b}], status: paid}", "at `products` is no product id"),
+        ("{id: bad, products: [], status: paid}", "`[]` at `products` is not a product id"),
+        ("{id: bad, products: [{a: b}], status: paid}", "at `products` is not a product id"),
         ("{id: bad, productId: p, products: [q], status: paid}", "`p` at `productId` says the same as another key"),
         ("{id: bad, orderId: worse, productId: p, status: paid}", "`worse` at `id` says the same as another key"),
         (
             "{id: bad, productId: p, status: paid, user: {email: nobody}}",
-            "`nobody` at `user.email` is no email address",
+            "`nobody` at `user.email` is not a valid email address",
         ),
         (
             "{id: bad, productId: p, status: paid, user: {mail: a@example.com}}",
-            "`mail` at `user` is no key of an order",
+            "`mail` at `user` is not a key of an order",
         ),
-        ("{id: bad, productId: p, status: paid, user: ann}", "`ann` at `user` is no text"),
+        ("{id: bad, productId: p, status: paid, user: ann}", "`ann` at `user` is not text"),
     ] {
         let text = format!(
             "- {{id: before, productId: p, status: paid}}\n- {entry}\n- {{id: after, productId: p, status: paid}}\n"
@@ -159,7 +159,7 @@ async fn of_two_entries_with_one_id_nobody_knows_which_is_true() {
                  {id: two, productId: p, status: refunded}, {id: after, productId: p, status: paid}]";
     let odd = odd_order("o.yaml", text).await;
     assert_eq!((odd.id.as_str(), odd.standing), ("two", Standing::Unknown));
-    assert_eq!(odd.odd[0].to_string(), "`two` at `id` is the id of another row too");
+    assert_eq!(odd.odd[0].to_string(), "`two` at `id` is also the id of another row");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ fn mapped(map: &str, raw: Value) -> ReadOrder {
 }
 
 fn items(map: &str, raw: Value) -> Vec<(String, u32, Option<Standing>)> {
-    let ReadOrder { order, odd } = mapped(map, raw);
+    let ReadOrder { order, odd, .. } = mapped(map, raw);
     assert_eq!(odd, [], "{map}");
     let item = |Item { product, quantity, standing }| (product.to_string(), quantity, standing);
     order.items.into_iter().map(item).collect()

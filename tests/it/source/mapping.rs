@@ -152,7 +152,7 @@ map: {id: [$.no, $.id], paid_at: [$.a, $.b], products: [$.none, $.list], user_id
     let nobody = mapper.order(json!({"id": "x"}), now()).unwrap().order;
     assert_eq!((nobody.buyer.user, nobody.buyer.email, nobody.items.len()), (None, None, 0));
     let odd = mapper.order(json!({"id": "x", "list": [{"id": 1}]}), now()).unwrap();
-    assert_eq!(odd.odd[0].to_string(), "`{\"id\":1}` at `$.list` is no product id");
+    assert_eq!(odd.odd[0].to_string(), "`{\"id\":1}` at `$.list` is not a product id");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! One odd row is one odd order: whatever stands in a row, its neighbours are read, and what was known stays.
 
 use entitled::model::Standing;
-use entitled::pass::ingest::{IngestError, Ingested, ReadScope, ingest};
+use entitled::pass::ingest::{IngestError, Ingested, Interrupted, ReadScope, ingest};
 use entitled::source::{Source, SourceError};
 use entitled::store::{Store, StoredOrder};
 use jiff::{SignedDuration, Timestamp};
@@ -65,11 +65,11 @@ impl Shop {
         Self { source: source(&server.url), server, store, _directory: directory }
     }
 
-    async fn poll(&self, rows: Value) -> Result<Ingested, IngestError> {
+    async fn poll(&self, rows: Value) -> Result<Ingested, Interrupted> {
         self.poll_at(rows, now()).await
     }
 
-    async fn poll_at(&self, rows: Value, now: Timestamp) -> Result<Ingested, IngestError> {
+    async fn poll_at(&self, rows: Value, now: Timestamp) -> Result<Ingested, Interrupted> {
         self.server.now_answers(vec![Line::json("/orders", rows)]);
         ingest(&self.source, &self.store, ReadScope::Everything, SignedDuration::from_hours(24), now).await
     }
@@ -240,7 +240,9 @@ async fn a_source_of_which_so_much_is_odd_is_not_whole_and_all_of_it_is_stored()
         let taken = shop.poll(rows(odd, all)).await;
         assert_eq!(taken.is_ok(), whole, "{odd} of {all}");
         assert_eq!(shop.store.order_count(shop.source.name()).await.unwrap(), all as u64, "{odd} of {all}");
-        if let Err(IngestError::Source { source, .. }) = taken {
+        let touched = taken.as_ref().map_or_else(|stopped| &stopped.touched, |taken| &taken.touched);
+        assert_eq!(touched.len(), all, "{odd} of {all}: all of it is stored, so all of it is to be planned");
+        if let Err(Interrupted { error: IngestError::Source { source, .. }, .. }) = taken {
             assert!(matches!(source, SourceError::Odd { .. }), "{source:?}");
             assert!(source.hint().unwrap().contains("the mapping is probably wrong"));
             let cursor = shop.store.cursor(shop.source.name()).await.unwrap();
@@ -279,8 +281,8 @@ async fn an_empty_cart_of_a_point_of_sale_ends_no_read() {
     ingest(&shop.source, &shop.store, ReadScope::Everything, day, now()).await.unwrap();
     let (a, b) = (shop.stored("a").await, shop.stored("b").await);
     assert_eq!((a.order.standing, b.order.standing), (Standing::Unknown, Standing::Paid));
-    assert_eq!(a.odd[0].to_string(), "`null` at `$.metadata.posData.cart` is no list of lines");
-    assert_eq!(b.odd[0].to_string(), "`1.5` at `$.count` is no quantity, and counts as one");
+    assert_eq!(a.odd[0].to_string(), "`null` at `$.metadata.posData.cart` is not a list of lines");
+    assert_eq!(b.odd[0].to_string(), "`1.5` at `$.count` is not a valid quantity, and counts as one");
 }
 
 /// Any JSON, with a taste for what the mapping looks at.

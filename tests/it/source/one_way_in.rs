@@ -377,7 +377,7 @@ async fn play(kind: Kind, steps: &[Step]) -> Result<(), TestCaseError> {
     };
     let (shop, fresh_store, day) = (build(), fresh().await, SignedDuration::from_hours(24));
     let store = &fresh_store.store;
-    ingest(&shop, store, ReadScope::Everything, day, now()).await.map_err(|error| failed(&error))?;
+    ingest(&shop, store, ReadScope::Everything, day, now()).await.map_err(|stopped| failed(&stopped.error))?;
     for (number, step) in (1..).zip(steps) {
         world.happen(*step, objects::DAY + 2 * objects::HOUR + number);
         let order_id = |order: u8| -> entitled::model::OrderId {
@@ -387,7 +387,7 @@ async fn play(kind: Kind, steps: &[Step]) -> Result<(), TestCaseError> {
         let only = match step {
             Step::FullRead | Step::Poll => {
                 let scope = if matches!(step, Step::Poll) { ReadScope::Changes } else { ReadScope::Everything };
-                ingest(&shop, store, scope, day, now()).await.map_err(|error| failed(&error))?;
+                ingest(&shop, store, scope, day, now()).await.map_err(|stopped| failed(&stopped.error))?;
                 None
             }
             Step::Hint(order) => {
@@ -405,7 +405,9 @@ async fn play(kind: Kind, steps: &[Step]) -> Result<(), TestCaseError> {
         };
         let whole = fresh().await;
         // A source of its own: nothing that the first one remembers helps it.
-        ingest(&build(), &whole.store, ReadScope::Everything, day, now()).await.map_err(|error| failed(&error))?;
+        ingest(&build(), &whole.store, ReadScope::Everything, day, now())
+            .await
+            .map_err(|stopped| failed(&stopped.error))?;
         for order in (0..3).map(order_id).filter(|id| only.as_ref().is_none_or(|only| only == id)) {
             let stored = store.find_order(shop.name(), &order).await.unwrap();
             let expected = whole.store.find_order(shop.name(), &order).await.unwrap();

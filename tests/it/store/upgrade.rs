@@ -1,17 +1,25 @@
 //! A store of an earlier version: nothing of it is lost on the way.
 
-use entitled::model::{Order, OrderKey, Standing};
+use entitled::model::{Order, OrderKey, Renewal, Standing};
 use entitled::store::{Store, Verb};
+use sha2::{Digest as _, Sha256};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{Connection as _, Row as _, SqlStr, SqliteConnection};
 
 use super::{Home, at, changed, paid, shop};
 
-const STEPS: [(i64, &str, &str); 4] = [
+const STEPS: [(i64, &str, &str); 11] = [
     (1, "orders", include_str!("../../../src/store/migrations/0001_orders.sql")),
     (2, "ledger", include_str!("../../../src/store/migrations/0002_ledger.sql")),
     (3, "runs", include_str!("../../../src/store/migrations/0003_runs.sql")),
     (4, "safety", include_str!("../../../src/store/migrations/0004_safety.sql")),
+    (5, "subscriptions", include_str!("../../../src/store/migrations/0005_subscriptions.sql")),
+    (6, "marks", include_str!("../../../src/store/migrations/0006_marks.sql")),
+    (7, "hooks", include_str!("../../../src/store/migrations/0007_hooks.sql")),
+    (8, "odd", include_str!("../../../src/store/migrations/0008_odd.sql")),
+    (9, "turned", include_str!("../../../src/store/migrations/0009_turned.sql")),
+    (10, "renamed", include_str!("../../../src/store/migrations/0010_renamed.sql")),
+    (11, "foreign", include_str!("../../../src/store/migrations/0011_foreign.sql")),
 ];
 
 /// Makes the store of the version that knew only the first `known` steps.
@@ -106,4 +114,37 @@ async fn the_trail_of_an_older_store_keeps_every_line_and_its_id() {
         .await
         .unwrap();
     assert_eq!(lease, 0);
+}
+
+#[tokio::test]
+async fn a_subscription_of_an_older_store_renews_once_it_was_read_again() {
+    let home = Home::new();
+    let mut raw = home.raw().await;
+    older(&mut raw, 11).await;
+    let said = Order { period_end: Some(at(90)), ..changed(&paid("o1", "u1", "pro"), Standing::Subscribed, 20) };
+    let hash = Sha256::digest(serde_json::to_vec(&said).unwrap());
+    let digest = i64::from_le_bytes(hash[..8].try_into().unwrap());
+    for statement in [
+        "INSERT INTO sources (key, name) VALUES (1, 'shop')".to_owned(),
+        "INSERT INTO products (key, source, id) VALUES (4, 1, 'pro')".to_owned(),
+        "INSERT INTO buyers (key, claimed, email) VALUES (2, 'u1', '')".to_owned(),
+        format!(
+            "INSERT INTO orders (key, source, id, buyer, standing, period_end, seen_at, standing_since, digest)
+             VALUES (7, 1, 'o1', 2, 8, 90000, 11000, 13000, {digest})"
+        ),
+        "INSERT INTO items (order_key, line, product, quantity, standing, since) VALUES (7, 0, 4, 1, 8, 13000)"
+            .to_owned(),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut raw).await.unwrap();
+    }
+    raw.close().await.unwrap();
+
+    let store = home.store().await;
+    let renewal = async || store.stored_orders(&[OrderKey(7)]).await.unwrap()[0].order.renewal;
+    assert_eq!(renewal().await, Renewal::Off, "nobody has asked whether it goes on");
+    let again = store.record_orders(&shop(), std::slice::from_ref(&said), at(30)).await.unwrap();
+    assert_eq!((again.touched, renewal().await), (vec![OrderKey(7)], Renewal::Expected));
+    let kept = &store.stored_orders(&[OrderKey(7)]).await.unwrap()[0];
+    assert_eq!(kept.standing_since, at(13), "it stands as it stood");
+    assert_eq!(store.record_orders(&shop(), &[said], at(40)).await.unwrap().touched, []);
 }

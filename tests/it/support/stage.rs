@@ -140,9 +140,9 @@ impl Stage {
                     self.unread.remove(source.name());
                     touched.extend(taken.touched);
                 }
-                Err(error) => {
+                Err(interrupted) => {
                     self.unread.insert(source.name().clone());
-                    failed = Some(error);
+                    failed = Some(interrupted.error);
                 }
             }
         }
