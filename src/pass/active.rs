@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::config::settings::source::{Auth, SourceKind, SourceSettings};
 use crate::config::settings::{Config, LogtoEndpoint};
 use crate::logto::{self, Client, LogtoError, Problem, Reader};
-use crate::model::{Catalog, SourceName};
+use crate::model::{Catalog, ProductId, Rule, SourceName};
 use crate::report::Origin;
 use crate::secret::Secret;
 use crate::source::{Source, SourceError};
@@ -141,14 +141,32 @@ impl ActiveConfig {
         Ok(())
     }
 
-    /// Carries over what the store knows of sources under the names that they had before. Once done, it does
-    /// nothing. Comes before anything is read or planned: an order that is read under the new name first would be
+    /// Carries over what the store knows of sources under the names that they had before, and of products that the
+    /// file names otherwise. Once done, it does nothing. Comes before anything is read or planned: an order that is read under the new name first would be
     /// new.
     pub async fn carry_over(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         for source in &self.config.sources {
             carry_over_one(source, store, now).await?;
         }
-        Ok(())
+        store.carry_mappings(&self.other_keys()).await
+    }
+
+    /// Under which keys each product of the file may have stood when it meant the same: before it was said of one
+    /// source alone, or while each of the sources had a rule of its own.
+    fn other_keys(&self) -> Vec<(String, Vec<String>)> {
+        let rules = &self.catalog.products;
+        let has_own = |product: &ProductId, source: &SourceName| {
+            rules.iter().any(|rule| rule.product == *product && rule.source.as_ref() == Some(source))
+        };
+        let of = |rule: &Rule| match &rule.source {
+            Some(_) => vec![rule.product.to_string()],
+            None => {
+                let names = self.config.sources.iter().map(|source| &source.name);
+                let here = names.filter(|source| !has_own(&rule.product, source));
+                here.map(|source| Rule { source: Some(source.clone()), ..rule.clone() }.key()).collect()
+            }
+        };
+        rules.iter().map(|rule| (rule.key(), of(rule))).collect()
     }
 
     /// The names of all sources.

@@ -8,14 +8,14 @@
 //! Guarantees: one user's failure never blocks another's; nothing is decided here that the plan has not
 //! decided; when the end is asked for, what is in flight is finished and journaled, and the rest is left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 
 use super::PlannedPass;
 use crate::logto::{Outcome, Writer};
-use crate::model::{Grant, Ownership, RunId, Target, UserId};
+use crate::model::{Grant, Ownership, RunId, Target, TargetIx, UserId, UserIx};
 use crate::planner::{Action, Cause, Verb};
 use crate::report::run::{ActionOutcome, ActionResult, RunReport};
 use crate::shutdown::Shutdown;
@@ -56,6 +56,7 @@ pub async fn apply(
 
     let numbered: Vec<(usize, &Action)> = planned.plan.actions.iter().enumerate().collect();
     let stage = |action: &Action| (action.verb, planned.catalog.target(action.target).target.kind());
+    let mut kept = BTreeSet::new();
     for of_stage in numbered.chunk_by(|(_, a), (_, b)| stage(a) == stage(b)) {
         let batches: Vec<&[(usize, &Action)]> = of_stage
             .chunk_by(|(_, a), (_, b)| a.target == b.target)
@@ -63,9 +64,13 @@ pub async fn apply(
                 of_target.chunks(if of_target[0].1.verb == Verb::Revoke { 1 } else { executor.batch })
             })
             .collect();
+        let kept_here = &kept;
         let outcomes = stream::iter(batches).map(|batch| async move {
             if shutdown.requested() {
                 return Ok((batch, None));
+            }
+            if would_take_along(planned, batch, kept_here) {
+                return Ok((batch, Some(vec![ActionOutcome::Failed(ROLE_KEPT.to_owned()); batch.len()])));
             }
             carry_out(executor, planned, batch).await.map(|outcomes| (batch, Some(outcomes)))
         });
@@ -77,6 +82,9 @@ pub async fn apply(
                 continue;
             };
             for ((number, action), outcome) in batch.iter().zip(outcomes) {
+                if let (Verb::Revoke, ActionOutcome::Failed(_)) = (action.verb, &outcome) {
+                    kept.insert((action.target, action.user));
+                }
                 if outcome == ActionOutcome::Gone(NO_USER) {
                     report.gone.insert(planned.user_index.id(action.user).clone());
                 }
@@ -89,6 +97,19 @@ pub async fn apply(
 
 const NO_USER: &str = "the user is gone";
 const NO_TARGET: &str = "the target is gone";
+const ROLE_KEPT: &str = "a role in this organization could not be taken first";
+
+/// Whether a batch ends a membership that would take along a role which was to be taken before it, and was not.
+fn would_take_along(planned: &PlannedPass, batch: &[(usize, &Action)], kept: &BTreeSet<(TargetIx, UserIx)>) -> bool {
+    let target = |ix: TargetIx| &planned.catalog.target(ix).target;
+    batch.iter().filter(|(_, action)| action.verb == Verb::Revoke).any(|(_, action)| match target(action.target) {
+        Target::Membership { organization } => kept.iter().any(|(role, user)| {
+            *user == action.user
+                && matches!(target(*role), Target::OrganizationRole { organization: of, .. } if of == organization)
+        }),
+        Target::OrganizationRole { .. } | Target::Role { .. } => false,
+    })
+}
 
 /// One batch, on one target: journal, call, journal. Answers in the order of the batch.
 async fn carry_out(

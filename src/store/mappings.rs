@@ -67,6 +67,39 @@ impl Store {
         self.end(transaction, outcome).await
     }
 
+    /// Keeps what is known of products that the file names otherwise than it did: each by its key, with the keys
+    /// under which it may have stood. What it led to under all of those is no newer now, and what is known under
+    /// its own key stays.
+    pub async fn carry_mappings(&self, renamed: &[(String, Vec<String>)]) -> Result<(), StoreError> {
+        let known = self.mappings().await?;
+        let of = |product: &str| known.iter().filter(move |mapping| mapping.product == product).collect::<Vec<_>>();
+        let mut carried = Vec::new();
+        for (product, before) in renamed.iter().filter(|(product, _)| of(product).is_empty()) {
+            let Some((first, others)) = before.split_first() else { continue };
+            for mapping in of(first) {
+                let same = others.iter().map(|key| of(key).into_iter().find(|one| one.target == mapping.target));
+                let Some(mut all) = same.collect::<Option<Vec<_>>>() else { continue };
+                all.push(mapping);
+                let newest = all.iter().map(|one| one.since).max().unwrap_or(mapping.since);
+                let settled = all.iter().all(|one| one.settled).then_some(millis(newest));
+                carried.push((product, &mapping.target, millis(newest), settled));
+            }
+        }
+        if carried.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "INSERT INTO mappings (product, target, since, settled_at)
+             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?1) WHERE true
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(list(&carried))
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
     /// These mappings are no longer new.
     pub async fn settle_mappings(&self, mappings: &[(String, String)], now: Timestamp) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;

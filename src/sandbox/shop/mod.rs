@@ -176,6 +176,12 @@ impl ShopSim {
         self.change(|shelf| shelf.edit(order.as_str(), |order| order.product = product.clone()));
     }
 
+    /// Says that an order was paid then, whether that can be true or not. Unknown: nothing.
+    pub fn set_paid_at(&self, order: &OrderId, paid_at: Timestamp) {
+        let at = paid_at.as_millisecond();
+        self.change(|shelf| shelf.edit(order.as_str(), |order| order.paid_at = Some(at)));
+    }
+
     /// Changes whose an order is, as support does; nobody's where the shop forgets a customer. Unknown: nothing.
     pub fn set_buyer(&self, order: &OrderId, buyer: impl Into<Customer>) {
         let Customer { user, email } = buyer.into();

@@ -1,5 +1,5 @@
 //! Who has an account, and which of them an order belongs to. An address may have two accounts, which Logto
-//! tells apart by the case of its letters and `entitled` does not.
+//! tells apart by the case of its letters and `entitled` does not; a binding of the file may say whose it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +19,26 @@ pub(super) enum Owner {
     Nobody,
 }
 
-/// Who paid, as the store tells buyers apart.
-type Buyer = (Option<UserId>, Option<String>);
+/// Who paid, in the words of a shop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Payer {
+    pub(super) claimed: Option<UserId>,
+    pub(super) email: Option<String>,
+}
+
+impl Payer {
+    /// The shop has forgotten who it was.
+    pub(super) fn is_nobody(&self) -> bool {
+        self.claimed.is_none() && self.email.is_none()
+    }
+
+    /// As the store tells buyers apart.
+    pub(super) fn buyer(&self) -> Buyer {
+        (self.claimed.clone(), self.email.as_ref().map(|email| email.to_lowercase()))
+    }
+}
+
+pub(super) type Buyer = (Option<UserId>, Option<String>);
 
 pub(super) struct Accounts {
     open: [Option<UserId>; ACCOUNTS],
@@ -28,6 +46,25 @@ pub(super) struct Accounts {
     found: BTreeMap<Buyer, BTreeSet<UserId>>,
     /// Whom it has found them to be.
     surely: BTreeMap<Buyer, UserId>,
+    pub(super) bindings: Bindings,
+}
+
+/// What the file says of addresses.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bindings {
+    pub(super) now: BTreeMap<String, UserId>,
+    /// Addresses of which a commit said something else; since when a pass has surely gone by that.
+    changed: BTreeMap<String, Option<i64>>,
+    /// Buyers who surely were somebody when a commit said that they are somebody else, and when.
+    moved: BTreeMap<Buyer, i64>,
+}
+
+impl Bindings {
+    /// Which came first, an order or a binding, cannot be told any more.
+    pub(super) fn blur(&mut self) {
+        self.moved.clear();
+        self.changed.values_mut().for_each(|since| *since = since.and(Some(i64::MAX)));
+    }
 }
 
 /// The address of an account: two for each person.
@@ -38,13 +75,14 @@ pub(super) fn address(account: usize) -> String {
     format!("{name}-{person}@{domain}")
 }
 
-fn buyer(order: &Order) -> Buyer {
-    (order.claimed.clone(), order.email.as_ref().map(|email| email.to_lowercase()))
-}
-
 impl Accounts {
     pub(super) fn new() -> Self {
-        Self { open: [const { None }; ACCOUNTS], found: BTreeMap::new(), surely: BTreeMap::new() }
+        Self {
+            open: [const { None }; ACCOUNTS],
+            found: BTreeMap::new(),
+            surely: BTreeMap::new(),
+            bindings: Bindings::default(),
+        }
     }
 
     pub(super) fn open(&mut self, account: usize, user: UserId) {
@@ -52,6 +90,7 @@ impl Accounts {
     }
 
     pub(super) fn close(&mut self, account: usize) -> Option<UserId> {
+        self.bindings.moved.clear();
         self.open[account].take()
     }
 
@@ -71,31 +110,92 @@ impl Accounts {
     pub(super) fn forget(&mut self) {
         self.found.clear();
         self.surely.clear();
+        self.bindings.changed.clear();
+        self.bindings.moved.clear();
+    }
+
+    pub(super) fn remembered(&self) -> BTreeMap<Buyer, UserId> {
+        self.surely.clone()
+    }
+
+    pub(super) fn remember(&mut self, surely: BTreeMap<Buyer, UserId>) {
+        self.surely = surely;
+    }
+
+    /// A commit says whose an address is, or does so no more.
+    pub(super) fn bind(&mut self, email: &str, user: Option<UserId>, now: i64) {
+        let email = email.to_lowercase();
+        let of_it = |buyer: &Buyer| buyer.1.as_deref() == Some(email.as_str());
+        let was: Vec<(Buyer, UserId)> =
+            self.surely.iter().filter(|(buyer, _)| of_it(buyer)).map(|(one, of)| (one.clone(), of.clone())).collect();
+        for (buyer, of) in was {
+            let stays = buyer.0.as_ref() == Some(&of) && self.is_open(&of);
+            if stays {
+                continue;
+            }
+            self.surely.remove(&buyer);
+            if user.as_ref().is_some_and(|user| *user != of)
+                && self.is_open(&of)
+                && !self.bindings.changed.contains_key(&email)
+            {
+                self.bindings.moved.insert(buyer, now);
+            }
+        }
+        match user {
+            Some(user) => _ = self.bindings.now.insert(email.clone(), user),
+            None => _ = self.bindings.now.remove(&email),
+        }
+        self.bindings.changed.insert(email, None);
+    }
+
+    /// Whether an order may count as a commit's gift because that commit says who paid for it.
+    pub(super) fn may_be_rebound(&self, order: &Order) -> bool {
+        order.payers().filter_map(|payer| payer.email.as_ref()).any(|email| {
+            match self.bindings.changed.get(&email.to_lowercase()) {
+                None => false,
+                Some(None) => true,
+                Some(Some(at)) => order.made <= *at,
+            }
+        })
+    }
+
+    /// Whether a commit surely gave an order to another user than whose it was.
+    pub(super) fn is_rebound(&self, order: &Order) -> bool {
+        let mut payers = order.payers().peekable();
+        payers.peek().is_some()
+            && payers.all(|payer| {
+                let at = self.bindings.moved.get(&payer.buyer());
+                at.is_some_and(|at| order.stored.entitled_by.is_some_and(|seen| seen < *at))
+            })
     }
 
     fn is_open(&self, user: &UserId) -> bool {
         self.users().any(|open| open == user)
     }
 
-    /// Whom the id or the address of an order names now.
-    fn named(&self, order: &Order) -> Vec<&UserId> {
-        if let Some(claimed) = order.claimed.as_ref().filter(|claimed| self.is_open(claimed)) {
-            return vec![self.users().find(|user| *user == claimed).unwrap()];
+    /// Whom the id, the file or the address of a payer names now.
+    fn named(&self, payer: &Payer) -> Vec<&UserId> {
+        let open = |user: &UserId| self.users().find(|open| *open == user);
+        if let Some(claimed) = payer.claimed.as_ref().and_then(open) {
+            return vec![claimed];
         }
-        let Some(email) = &order.email else { return Vec::new() };
+        let Some(email) = &payer.email else { return Vec::new() };
+        if let Some(bound) = self.bindings.now.get(&email.to_lowercase()).and_then(open) {
+            return vec![bound];
+        }
         let accounts = self.open.iter().enumerate();
         let theirs = accounts.filter(|(account, _)| address(*account).eq_ignore_ascii_case(email));
         theirs.filter_map(|(_, user)| user.as_ref()).collect()
     }
 
-    pub(super) fn owner(&self, order: &Order) -> Owner {
-        let buyer = buyer(order);
+    pub(super) fn owner(&self, payer: &Payer) -> Owner {
+        let buyer = payer.buyer();
         if let Some(user) = self.surely.get(&buyer).filter(|user| self.is_open(user)) {
             return Owner::Surely(user.clone());
         }
         let found = self.found.get(&buyer).into_iter().flatten().filter(|user| self.is_open(user));
         let mut perhaps: BTreeSet<UserId> = found.cloned().collect();
-        if let [one] = self.named(order)[..] {
+        if let [one] = self.named(payer)[..] {
             perhaps.insert(one.clone());
         }
         if perhaps.is_empty() { Owner::Nobody } else { Owner::Perhaps(perhaps) }
@@ -103,32 +203,78 @@ impl Accounts {
 
     /// Whether two accounts have the address of an order, and neither of them is known to have bought.
     pub(super) fn is_ambiguous(&self, order: &Order) -> bool {
-        self.named(order).len() > 1 && self.owner(order) == Owner::Nobody
+        let mut payers = order.payers().peekable();
+        order.once.is_empty()
+            && payers.peek().is_some()
+            && payers.all(|payer| self.named(payer).len() > 1 && self.owner(payer) == Owner::Nobody)
+    }
+
+    /// Whom an order may belong to, by what anybody calls its payer.
+    pub(super) fn owners(&self, order: &Order) -> BTreeSet<UserId> {
+        let of = |payer| match self.owner(payer) {
+            Owner::Surely(user) => BTreeSet::from([user]),
+            Owner::Perhaps(users) => users,
+            Owner::Nobody => BTreeSet::new(),
+        };
+        order.payers().flat_map(of).collect()
+    }
+
+    /// Who alone it belongs to, where that is certain.
+    fn sole_owner(&self, order: &Order) -> Option<UserId> {
+        let mut owners = order.payers().map(|payer| match self.owner(payer) {
+            Owner::Surely(user) => Some(user),
+            Owner::Perhaps(_) | Owner::Nobody => None,
+        });
+        let first = owners.next()??;
+        owners.all(|owner| owner.as_ref() == Some(&first)).then_some(first)
     }
 
     /// A pass has looked: whoever alone has an address may have been found, and has been if all was well.
-    pub(super) fn look_for(&mut self, orders: &[Order], all_is_well: bool) {
+    pub(super) fn look_for(&mut self, orders: &mut [Order], all_is_well: bool, now: i64) {
         for order in orders {
-            let [one] = self.named(order)[..] else { continue };
-            let (one, buyer) = (one.clone(), buyer(order));
-            let found = self.found.entry(buyer.clone()).or_default();
-            found.insert(one.clone());
-            // Whoever was found earlier and is gone is looked for anew only once a grant was tried.
-            if all_is_well && found.len() == 1 && matches!(order.known(), Known::Surely(Some(_))) {
-                self.surely.insert(buyer, one);
+            let payers: Vec<Payer> = order.payers().cloned().collect();
+            for payer in &payers {
+                let [one] = self.named(payer)[..] else { continue };
+                let (one, buyer) = (one.clone(), payer.buyer());
+                let email = payer.email.as_ref().map(|email| email.to_lowercase());
+                let bound = email.and_then(|email| self.bindings.now.get(&email)).is_some_and(|user| *user == one);
+                let found = self.found.entry(buyer.clone()).or_default();
+                found.insert(one.clone());
+                // Whoever was found earlier and is gone is looked for anew only once a grant was tried.
+                let only = found.len() == 1 || bound;
+                if all_is_well && only && payers.len() == 1 && matches!(order.known(), Known::Surely(Some(_))) {
+                    self.surely.entry(buyer).or_insert(one);
+                }
             }
+            order.once.extend(self.owners(order));
+        }
+        if all_is_well {
+            self.bindings.changed.values_mut().for_each(|since| _ = since.get_or_insert(now));
         }
     }
 }
 
 impl World {
-    /// The orders that are a user's, surely or perhaps.
+    /// The orders that are a user's, surely or perhaps. One that is nobody's may still be that of whoever got it last.
     pub(super) fn orders_of(&self, user: &UserId) -> Vec<Theirs<'_>> {
-        let theirs = |order| match self.accounts.owner(order) {
-            Owner::Surely(owner) => (owner == *user).then_some(Theirs { order, surely: true }),
-            Owner::Perhaps(owners) => owners.contains(user).then_some(Theirs { order, surely: false }),
-            Owner::Nobody => None,
+        let theirs = |order| match self.accounts.sole_owner(order) {
+            Some(owner) => (owner == *user).then_some(Theirs { order, surely: true }),
+            None => {
+                let perhaps = self.accounts.owners(order).contains(user) || order.once.contains(user);
+                perhaps.then_some(Theirs { order, surely: false })
+            }
         };
         self.orders.iter().filter_map(theirs).collect()
+    }
+
+    /// All orders that ever may have been a user's.
+    pub(super) fn once_of(&self, user: &UserId) -> impl Iterator<Item = &Order> {
+        let owns = |order: &&Order| order.once.contains(user) || self.accounts.owners(order).contains(user);
+        self.orders.iter().filter(owns)
+    }
+
+    /// Whether an order may be that of another user by now, who exists.
+    pub(super) fn may_have_moved(&self, order: &Order, from: &UserId) -> bool {
+        self.accounts.owners(order).iter().any(|user| user != from)
     }
 }

@@ -1,7 +1,9 @@
 //! The files that commits may put into force, and what each of them means, said twice: as YAML for the
 //! daemon, and as plain rules for the model.
 
-use entitled::model::{Policy, Prune};
+use std::collections::BTreeMap;
+
+use entitled::model::{Policy, Prune, UserId};
 
 /// What can be held. `Editor` is never sold: only people give it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,8 +19,16 @@ pub(super) const THINGS: [Thing; 5] = [Thing::Gold, Thing::Beta, Thing::Acme, Th
 
 pub(super) const PRODUCTS: [&str; 4] = ["prd_pro", "prd_month", "prd_team", "prd_year"];
 
-/// The product that the corner shop may sell as something else.
-const TEAM_AT: usize = 2;
+/// What an order may come to be for that no file gives anything for.
+pub(super) const MUG: usize = PRODUCTS.len();
+
+/// The word of a product at the shops.
+pub(super) fn product_id(product: usize) -> &'static str {
+    PRODUCTS.get(product).copied().unwrap_or("prd_mug")
+}
+
+/// The product that the corner shop may sell as something else; a file says of one source alone what it is then.
+pub(super) const TEAM_AT: usize = 2;
 
 /// Where something was bought. All of them use the same product ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,7 +42,7 @@ pub(super) enum Shop {
 pub(super) const SHOPS: [Shop; 3] = [Shop::Main, Shop::Corner, Shop::Till];
 
 impl Shop {
-    /// The name of its source.
+    /// The name of its source at the start.
     pub(super) fn name(self) -> &'static str {
         match self {
             Shop::Main => "shop",
@@ -42,11 +52,57 @@ impl Shop {
     }
 }
 
-/// Where the simulated shops answer.
+/// What a file says beside its rules.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Addresses<'a> {
+pub(super) struct Around<'a> {
+    /// Where the simulated shops answer.
     pub(super) main: &'a str,
     pub(super) corner: &'a str,
+    pub(super) sources: &'a [SourceIs; 3],
+    pub(super) bindings: &'a BTreeMap<String, UserId>,
+}
+
+/// The corner shop calls every order paid that ever was, and tells in another list what became of it. Both lists
+/// are one here.
+const OVERLAID: &str = "    overlays:
+      - path: /api/merchant/orders
+        items: [$, $.orders]
+        paging: {kind: none}
+        order_id: $.id
+        rules:
+          - {when: \"@.status == 'refunded'\", as: refunded}
+          - {when: \"@.status == 'partially_refunded'\", as: partially_refunded}
+          - {when: \"@.status == 'disputed'\", as: disputed}
+          - {when: \"@.status == 'void'\", as: void}
+          - {when: \"@.status\", as: paid}
+    status:
+      - {when: \"@.status == 'pending'\", as: pending}
+      - {when: \"@.status == 'expired'\", as: expired}
+      - {when: \"@.status != 'on_hold'\", as: paid}
+";
+
+/// What the file calls the source of a shop.
+#[derive(Clone, Debug)]
+pub(super) struct SourceIs {
+    pub(super) name: String,
+    /// What it was called.
+    pub(super) was: Vec<String>,
+    /// Names under which the store may know something of it that was not carried over.
+    pub(super) lost: Vec<String>,
+    /// How often it had another name.
+    pub(super) renamed: usize,
+}
+
+impl SourceIs {
+    pub(super) fn new(shop: Shop) -> Self {
+        Self { name: shop.name().to_owned(), was: Vec::new(), lost: Vec::new(), renamed: 0 }
+    }
+
+    /// How the file begins with it.
+    fn head(&self) -> String {
+        let was = if self.was.is_empty() { String::new() } else { format!("\n    was: [{}]", self.was.join(", ")) };
+        format!("{}:{was}", self.name)
+    }
 }
 
 /// A rule of a file, by number: what is bought under one extends each other.
@@ -75,17 +131,21 @@ pub(super) struct Rules {
     /// What `prd_team` of the corner shop is, where it is another product than that of the main shop. Then
     /// the till's is none at all.
     pub(super) corner: Option<Rule>,
+    /// Shops whose source the file does not have, in the order of [`SHOPS`].
+    pub(super) gone: [bool; 3],
 }
 
 impl Rules {
     /// Whether any product gives it.
     pub(super) fn sells(&self, thing: Thing) -> bool {
-        self.products.iter().chain(&self.corner).any(|rule| rule.gives.contains(&thing))
+        let said = SHOPS.iter().flat_map(|shop| (0..PRODUCTS.len()).map(move |product| self.says(*shop, product)));
+        said.into_iter().any(|rule| rule.gives.contains(&thing))
     }
 
     /// The rule that a product of a shop falls under.
     pub(super) fn slot(&self, shop: Shop, product: usize) -> Option<Slot> {
         match (product, shop, self.corner) {
+            _ if self.gone[shop as usize] || product >= PRODUCTS.len() => None,
             (TEAM_AT, Shop::Corner, Some(_)) => Some(PRODUCTS.len()),
             (TEAM_AT, Shop::Till, Some(_)) => None,
             _ => Some(product),
@@ -97,7 +157,16 @@ impl Rules {
         rule.unwrap_or(&NOTHING)
     }
 
-    pub(super) fn yaml(&self, at: Addresses<'_>) -> String {
+    /// What is said of a product of a shop, also where its source is gone for a while.
+    pub(super) fn says(&self, shop: Shop, product: usize) -> &Rule {
+        let of_one_source = product == TEAM_AT && self.corner.is_some();
+        if of_one_source { self.rule(shop, product) } else { &self.products[product] }
+    }
+
+    pub(super) fn yaml(&self, around: Around<'_>) -> String {
+        let Around { main, corner, sources, bindings } = around;
+        let source = |shop: Shop| &sources[shop as usize];
+        let here = |shop: Shop| !self.gone[shop as usize];
         let word = |policy: Policy| if policy == Policy::Keep { "keep" } else { "revoke" };
         let prune = match self.prune {
             Prune::Never => "never",
@@ -105,22 +174,33 @@ impl Rules {
             Prune::Exclusive => "exclusive",
         };
         let mut text = "version: 1\nlogto: {endpoint: sandbox}\nsources:\n".to_owned();
-        for (shop, url) in [(Shop::Main, at.main), (Shop::Corner, at.corner)] {
+        for (shop, url) in [(Shop::Main, main), (Shop::Corner, corner)].into_iter().filter(|(shop, _)| here(*shop)) {
             text.push_str(&format!(
-                "  {}:\n    kind: openbitum\n    url: {url}\n    \
+                "  {}\n    kind: openbitum\n    url: {url}\n    \
                  auth: {{kind: bearer, token: \"${{SHOP_TOKEN}}\"}}\n    \
                  list: {{paging: {{kind: offset, param: offset, size_param: limit, size: 4}}}}\n",
-                shop.name()
+                source(shop).head()
             ));
+            if shop == Shop::Corner {
+                text.push_str(OVERLAID);
+            }
         }
         // Answers, and lists nothing: its orders are written into the store.
-        text.push_str(&format!(
-            "  {}:\n    kind: http\n    url: {}\n    list: {{path: /api/products, items: $, paging: {{kind: none}}}}\n    \
+        if here(Shop::Till) {
+            text.push_str(&format!(
+            "  {}\n    kind: http\n    url: {}\n    list: {{path: /api/products, items: $, paging: {{kind: none}}}}\n    \
              map: {{id: $.id, products: $.sold, email: $.email}}\n    \
              status: [{{when: \"@.status == 'paid'\", as: paid}}]\n",
-            Shop::Till.name(),
-            at.corner
+            source(Shop::Till).head(),
+            corner
         ));
+        }
+        if !bindings.is_empty() {
+            text.push_str("buyers:\n  bindings:\n");
+            for (email, user) in bindings {
+                text.push_str(&format!("    - {{email: {email}, user: {user}}}\n"));
+            }
+        }
         text.push_str(&format!(
             "prune: {prune}\nlimits:\n  revocations: {{per_day: 0%, floor: {}}}\n  \
              config_grants: {{per_day: 0%, floor: {}}}\n\
@@ -128,13 +208,21 @@ impl Rules {
             self.floor, self.config_floor
         ));
         let heads = PRODUCTS.iter().enumerate().map(|(at, product)| match self.corner {
-            Some(_) if at == TEAM_AT => format!("  {product}:\n    source: {}\n", Shop::Main.name()),
+            Some(_) if at == TEAM_AT => format!("  {product}:\n    source: {}\n", source(Shop::Main).name),
             _ => format!("  {product}:\n"),
         });
-        let corner =
-            format!("  team_of_the_corner:\n    ids: [{}]\n    source: {}\n", PRODUCTS[TEAM_AT], Shop::Corner.name());
-        let rules = heads.chain([corner]).zip(self.products.iter().chain(&self.corner));
-        for (head, rule) in rules.filter(|(_, rule)| !rule.gives.is_empty()) {
+        let corner = format!(
+            "  team_of_the_corner:\n    ids: [{}]\n    source: {}\n",
+            PRODUCTS[TEAM_AT],
+            source(Shop::Corner).name
+        );
+        let rules = heads.chain([corner]).zip(self.products.iter().chain(&self.corner)).enumerate();
+        // A rule for one source only goes with that source.
+        let kept = |at: usize| match at {
+            TEAM_AT => self.corner.is_none() || here(Shop::Main),
+            at => at < PRODUCTS.len() || here(Shop::Corner),
+        };
+        for (_, (head, rule)) in rules.filter(|(at, (_, rule))| !rule.gives.is_empty() && kept(*at)) {
             text.push_str(&format!("{head}    entitlements:\n"));
             for thing in rule.gives {
                 match thing {
@@ -177,8 +265,14 @@ const MONTH: Rule = rule(&[Thing::Gold], Some(30), 3);
 const TEAM: Rule = rule(&[Thing::Acme, Thing::Member], None, 0);
 const YEAR: Rule = rule(&[Thing::Beta, Thing::Acme], Some(365), 0);
 const NOTHING: Rule = rule(&[], None, 0);
-const PLAIN: Rules =
-    Rules { prune: Prune::Owned, floor: 50, config_floor: 1000, products: [PRO, MONTH, TEAM, YEAR], corner: None };
+const PLAIN: Rules = Rules {
+    prune: Prune::Owned,
+    floor: 50,
+    config_floor: 1000,
+    products: [PRO, MONTH, TEAM, YEAR],
+    corner: None,
+    gone: [false; 3],
+};
 const EVERYTHING: [Rule; 4] = [
     rule(&[Thing::Gold, Thing::Beta, Thing::Acme, Thing::Member], None, 0),
     rule(&[Thing::Gold, Thing::Beta], Some(60), 0),

@@ -7,7 +7,7 @@ use entitled::model::{Target, UserId};
 use super::catalogs::{Shop, Thing};
 use super::drive::Withheld;
 use super::steps::Reach;
-use super::truth::Order;
+use super::truth::{Known, Order};
 use super::world::{Verdict, World};
 
 const DAY: i64 = 86_400;
@@ -29,11 +29,13 @@ enum Mapping {
     Since(i64),
     /// Whatever the commit caused has been made.
     Settled,
+    /// A commit said of all sources what was said of some: that may be new for all of them.
+    Unclear,
 }
 
 impl World {
-    fn mapping(&self, order: &Order, target: &Target) -> Mapping {
-        let key = (order.shop, order.product, target.clone());
+    fn mapping(&self, shop: Shop, product: usize, target: &Target) -> Mapping {
+        let key = (shop, product, target.clone());
         self.commits.mappings.get(&key).copied().unwrap_or(Mapping::New)
     }
 
@@ -45,25 +47,50 @@ impl World {
             .iter()
             .filter(|one| one.order.may_entitle(&self.rules, thing, self.at(), theirs.len() as i64))
             .peekable();
-        let older = |order: &Order| match (order.entitled_by, self.mapping(order, &target)) {
-            (Some(seen), Mapping::New) => seen < self.at(),
-            (Some(seen), Mapping::Since(at)) => seen < at,
-            (None, _) | (_, Mapping::Settled) => false,
+        let since = |shop, product| match self.mapping(shop, product, &target) {
+            Mapping::New => Some(self.at()),
+            Mapping::Since(at) => Some(at),
+            Mapping::Settled | Mapping::Unclear => None,
         };
-        behind.peek().is_some() && behind.all(|one| older(one.order))
+        let older = |order: &Order| {
+            let mut gives =
+                order.possible().filter(|said| self.rules.rule(order.shop, said.product).gives.contains(&thing));
+            let seen = order.stored.entitled_by;
+            gives.all(|said| seen.zip(since(order.shop, said.product)).is_some_and(|(seen, since)| seen < since))
+        };
+        behind.peek().is_some() && behind.all(|one| older(one.order) || self.accounts.is_rebound(one.order))
     }
 
     /// Whether an order is surely behind a grant that was made after the mapping was known.
     pub(super) fn is_a_sale(&self, user: &UserId, thing: Thing) -> bool {
         let Some(target) = self.known_target(thing) else { return false };
         self.orders_of(user).iter().filter(|one| one.surely).any(|one| {
+            let Known::Surely(Some(said)) = one.order.known() else { return false };
             one.order.surely_entitles(&self.rules, thing, self.at())
-                && match self.mapping(one.order, &target) {
-                    Mapping::New => false,
+                && !self.accounts.may_be_rebound(one.order)
+                && match self.mapping(one.order.shop, said.product, &target) {
+                    Mapping::New | Mapping::Unclear => false,
                     Mapping::Since(at) => one.order.made >= at,
                     Mapping::Settled => true,
                 }
         })
+    }
+
+    /// Of no mapping that is not settled can be told whether an order is older.
+    pub(super) fn blur_commits(&mut self) {
+        let open = self.commits.mappings.values_mut().filter(|mapping| matches!(mapping, Mapping::Since(_)));
+        open.for_each(|mapping| *mapping = Mapping::Unclear);
+    }
+
+    /// A commit has entered that says of `products` of a shop, or of all shops, what may be new.
+    pub(super) fn unsettle(&mut self, shop: Option<Shop>, products: &[usize], new: bool) {
+        let touched = |of: Shop, product: usize| shop.is_none_or(|shop| shop == of) && products.contains(&product);
+        if new {
+            self.commits.mappings.retain(|(of, product, _), _| !touched(*of, *product));
+            return;
+        }
+        let unclear: Vec<_> = self.mapped().filter(|(of, product, _)| touched(*of, *product)).collect();
+        self.commits.mappings.extend(unclear.into_iter().map(|key| (key, Mapping::Unclear)));
     }
 
     /// Promise 4, of what a commit gives. `given`: what a pass gave that was not the ledger's before.

@@ -8,7 +8,7 @@ use entitled::store;
 
 use super::catalogs::{THINGS, Thing};
 use super::drive::{Came, Withheld};
-use super::truth::{Claim, claim};
+use super::truth::{Claim, Order, claim};
 use super::world::{Held, Ours, Verdict, World};
 
 impl World {
@@ -26,6 +26,7 @@ impl World {
         }
         let not_ours = given.iter().filter(|one| !self.ours.contains_key(*one)).cloned().collect();
         self.judge_commits(&not_ours)?;
+        given.iter().for_each(|one| _ = self.maybe_seen.remove(one));
         self.ours.extend(given.into_iter().map(|one| (one, Ours::Surely)));
         self.judge_losses(&before.difference(&after).cloned().collect::<Vec<_>>()).await
     }
@@ -55,7 +56,14 @@ impl World {
             if claim(&orders, &rules, thing, now).is_some_and(|claim| claim > Claim::Ended) {
                 return wrong("taken although an order keeps it");
             }
-            if !exclusive && !orders.iter().any(|one| one.order.may_explain_end(&rules, thing, now)) {
+            let truth = self.truth().as_second();
+            if self.is_clock_off() && claim(&orders, &rules, thing, truth).is_some_and(|claim| claim > Claim::Ended) {
+                return wrong("taken by a clock that is off");
+            }
+            let explains = |order: &Order| {
+                order.may_explain_end(&rules, thing, self.believed()) || self.may_have_moved(order, user)
+            };
+            if !exclusive && !self.once_of(user).any(explains) {
                 return wrong("taken without a reason");
             }
             if !self.is_told(user, thing, exclusive).await {
@@ -108,7 +116,8 @@ impl World {
 
     /// Whom a pass may have found, and what it may have made ours.
     pub(super) fn learn(&mut self, clean: bool, came: &Came) {
-        self.accounts.look_for(&self.orders, clean);
+        let now = self.at();
+        self.accounts.look_for(&mut self.orders, clean, now);
         let held = self.held();
         let users: Vec<UserId> = self.accounts.users().cloned().collect();
         for user in users {
@@ -122,10 +131,13 @@ impl World {
                 if self.stays_foreign(&one) {
                     continue;
                 }
-                let adopted = self.foreign.remove(&one);
+                if self.foreign.remove(&one) && !self.is_a_sale(&user, thing) {
+                    // What a commit adopted its revert releases.
+                    self.maybe_seen.insert(one.clone());
+                }
                 self.seen.remove(&one);
                 let surely = claim(&self.orders_of(&user), &self.rules, thing, self.at()) == Some(Claim::Entitled)
-                    && !(adopted && (self.maybe_seen.contains(&one) || !self.is_a_sale(&user, thing)));
+                    && !self.maybe_seen.contains(&one);
                 if clean && surely && self.known_target(thing).is_some() && held.contains(&one) {
                     self.ours.insert(one, Ours::Surely);
                 } else {
@@ -138,7 +150,10 @@ impl World {
             let looked_at: Vec<_> =
                 there.iter().filter(|(_, thing)| clean && self.known_target(*thing).is_some()).cloned().collect();
             for one in looked_at {
-                self.seen.entry(one).or_insert(self.now.as_second());
+                // Whoever sees it by a clock that is off knows the time to the minute.
+                let about = if self.is_clock_off() { 120 } else { 0 };
+                let at = self.truth().as_second() + about;
+                self.seen.entry(one).or_insert(at);
             }
             self.maybe_seen.extend(there);
         }

@@ -1,4 +1,4 @@
-//! The real pass over the simulators, through random histories: purchases, refunds, commits, deletions,
+//! The real pass over the simulators, through random histories: purchases, refunds, exchanges, commits, deletions,
 //! work by hand, lost stores and every fault. A model that knows nothing of the planner says at each step
 //! what may have happened, and at the end what must stand.
 //!
@@ -7,19 +7,23 @@
 
 mod accounts;
 mod catalogs;
+mod clocks;
 mod commits;
 mod drive;
+mod edits;
 mod judge;
 mod outside;
 mod settle;
+mod short;
 mod steps;
 mod truth;
+mod turns;
 mod world;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-use steps::{Step, step};
+use steps::{Step, steps};
 
 /// Who has an account at the start, the last of them protected, and two who may sign up later. Any of them
 /// may come to have a second account with the same address.
@@ -72,7 +76,7 @@ fn lane(seed: u64, cases: u32) -> Result<(), String> {
         max_shrink_time: 20_000,
         ..Config::default()
     };
-    let histories = (prop::bool::weighted(0.2), prop::collection::vec(step(), 6..15));
+    let histories = (prop::bool::weighted(0.2), steps());
     let histories = histories.prop_map(|(crowded, steps)| History { crowded, steps });
     let outcome = TestRunner::new(config).run(&histories, |history| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -84,48 +88,4 @@ fn lane(seed: u64, cases: u32) -> Result<(), String> {
              histories::histories_keep_the_promises"
         )
     })
-}
-
-/// A target that a commit takes out of the file still counts against the limit of the day.
-#[test]
-fn what_left_the_file_counts_against_the_limit() {
-    use catalogs::Shop;
-    use steps::{By, Event, Reach};
-    let buy = |person, product| {
-        let (shop, products) = (Shop::Main, vec![product]);
-        Event::Buy { shop, person, products, by: By::Email, days_ago: 0 }
-    };
-    let events = [buy(0, 2), buy(1, 0), Event::Commit(2), Event::Commit(9)];
-    let steps: Vec<Step> =
-        events.into_iter().map(|event| Step { event, span: Reach::Full, faults: Vec::new() }).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(drive::play(false, &steps)).unwrap();
-}
-
-/// Whatever was given by hand and seen before it was bought outlives the refund: a role, a membership, a role in
-/// an organization.
-#[test]
-fn what_is_given_bought_and_refunded_stays() {
-    use catalogs::{PRODUCTS, Shop, THINGS};
-    use proptest::prelude::{Strategy as _, any};
-    use proptest::strategy::ValueTree as _;
-    use steps::{By, Event, Reach};
-    let the_only = any::<proptest::sample::Index>().new_tree(&mut TestRunner::deterministic()).unwrap().current();
-    let refund = || Event::Turn { order: the_only, status: "refunded" };
-    for thing in THINGS {
-        for product in 0..PRODUCTS.len() {
-            for span in [Reach::Full, Reach::Quick] {
-                let buy =
-                    Event::Buy { shop: Shop::Main, person: 0, products: vec![product], by: By::Email, days_ago: 0 };
-                let events = [Event::Give { person: 0, thing }, buy, refund(), Event::Nothing];
-                let step = |(number, event): (usize, Event)| {
-                    let span = if number % 3 == 0 { Reach::Full } else { span };
-                    Step { event, span, faults: Vec::new() }
-                };
-                let steps: Vec<Step> = events.into_iter().enumerate().map(step).collect();
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(drive::play(false, &steps)).unwrap();
-            }
-        }
-    }
 }

@@ -1,26 +1,40 @@
 //! What happens outside between two passes, done to the simulators and told to the model.
 
+use std::collections::BTreeSet;
+
 use entitled::model::Target;
 use entitled::pass::active::ActivateError;
 use entitled::sandbox::Customer;
 use jiff::SignedDuration;
-use proptest::sample::Index;
 
-use super::accounts::address;
-use super::catalogs::{FILES, PRODUCTS, Shop, THINGS, Thing};
+use super::accounts::{Payer, address};
+use super::catalogs::{PRODUCTS, Shop, Thing};
 use super::steps::{By, Event};
-use super::truth::{Order, Said};
+use super::truth::{Order, Said, Stored};
 use super::world::{Ours, Verdict, World};
 
 impl World {
     pub(super) async fn happen(&mut self, event: &Event) -> Verdict {
         self.now += SignedDuration::from_secs(2);
+        self.hint = None;
         match event {
             Event::Buy { shop, person, products, by, days_ago } => self.buy(*shop, *person, products, *by, *days_ago),
             Event::Turn { order, status } => self.turn(order, status),
+            Event::TurnLast(status) => {
+                if let Some(last) = self.orders.len().checked_sub(1) {
+                    self.turn_at(last, status);
+                }
+            }
+            Event::Exchange { order, product } => self.exchange(order, *product),
+            Event::Readdress { order, to } => self.readdress(order, *to),
+            Event::Odd { order, how } => self.make_odd(order, *how),
             Event::Vanish { order } => self.vanish(order),
             Event::Clock(seconds) => self.now += SignedDuration::from_secs(*seconds),
+            Event::Jump(seconds) => self.jump(*seconds),
+            Event::RightClock => self.jump(-self.astray),
             Event::Commit(file) => return self.commit(*file).await,
+            Event::Bind { address, to } => return self.bind(*address, *to).await,
+            Event::Source { shop, change } => return self.change_source(*shop, *change).await,
             Event::BadCommit => return self.commit_badly().await,
             Event::SignUp { person } => {
                 if self.accounts.get(*person).is_none() {
@@ -53,7 +67,7 @@ impl World {
         };
         let claimed = user.filter(|_| matches!(by, By::Id | By::Both));
         let email = (by != By::Id || claimed.is_none()).then_some(address);
-        let paid_at = self.now - SignedDuration::from_hours(24 * days_ago);
+        let paid_at = self.truth() - SignedDuration::from_hours(24 * days_ago);
         let id = match self.shop(shop) {
             Some(sim) => {
                 let customer = Customer { user: claimed.clone(), email: email.clone() };
@@ -62,78 +76,21 @@ impl World {
             None => format!("till-{}", self.orders.len()).into(),
         };
         let (paid_at, made) = (paid_at.as_second(), self.at());
-        let now = Some(Said { status: "paid", since: paid_at });
+        self.hint = Some((shop, id.clone()));
         for &product in products {
-            let (id, claimed, email, seen) = (id.clone(), claimed.clone(), email.clone(), vec![None]);
-            let murky = false;
             self.orders.push(Order {
                 shop,
-                id,
-                product,
-                claimed,
-                email,
+                id: id.clone(),
+                payer: Payer { claimed: claimed.clone(), email: email.clone() },
                 paid_at,
                 made,
-                entitled_by: None,
-                now,
-                seen,
-                murky,
+                now: Some(Said { status: "paid", since: paid_at, product }),
+                odd: None,
+                stored: Stored::nothing(),
+                left: Vec::new(),
+                products: BTreeSet::from([product]),
+                once: BTreeSet::new(),
             });
-        }
-    }
-
-    /// The shop's own clock says now with its next change.
-    fn wind(&self, shop: Shop) {
-        if let Some(sim) = self.shop(shop) {
-            sim.remove(&sim.buy_at(&"nothing".into(), Customer::default(), self.now));
-        }
-    }
-
-    fn turn(&mut self, order: &Index, status: &'static str) {
-        if self.orders.is_empty() {
-            return;
-        }
-        let at = order.index(self.orders.len());
-        self.wind(self.orders[at].shop);
-        let said = Said { status, since: self.at() };
-        let order = &mut self.orders[at];
-        if order.now.is_none_or(|now| now.status == status) {
-            return;
-        }
-        order.murky |= order.seen.iter().flatten().any(|seen| seen.status == status);
-        order.now = Some(said);
-        let (shop, id) = (order.shop, order.id.clone());
-        if let Some(sim) = self.shop(shop) {
-            sim.set_status(&id, status);
-        }
-    }
-
-    fn vanish(&mut self, order: &Index) {
-        if self.orders.is_empty() {
-            return;
-        }
-        let at = order.index(self.orders.len());
-        if let Some(sim) = self.shop(self.orders[at].shop) {
-            sim.remove(&self.orders[at].id);
-            self.orders[at].now = None;
-        }
-    }
-
-    async fn commit(&mut self, file: usize) -> Verdict {
-        let rules = FILES[file];
-        match self.enforce(&self.yaml(&rules)).await {
-            Ok(active) => {
-                self.unread = active.source_names();
-                self.active = active;
-                self.rules = rules;
-                Ok(())
-            }
-            Err(ActivateError::Names { .. })
-                if THINGS.iter().any(|thing| rules.sells(*thing) && self.target(*thing).is_none()) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(format!("a good file did not enter: {error:?}")),
         }
     }
 
@@ -227,7 +184,8 @@ impl World {
         self.accounts.forget();
         self.touched.clear();
         for order in &mut self.orders {
-            (order.seen, order.murky, order.entitled_by) = (vec![None], false, None);
+            (order.stored, order.left) = (Stored::nothing(), Vec::new());
+            order.once.clear();
         }
         self.bereft = true;
         self.most = [0; 2];

@@ -9,11 +9,12 @@ use jiff::SignedDuration;
 
 use super::catalogs::{THINGS, Thing};
 use super::steps::{Event, Reach, Step};
-use super::truth::{Claim, Known, claim};
+use super::truth::{Claim, claim};
 use super::world::{Ours, Verdict, World};
 
 impl World {
     pub(super) async fn settle(&mut self) -> Verdict {
+        self.jump(-self.astray);
         let step = Step { event: Event::Nothing, span: Reach::Full, faults: Vec::new() };
         for number in 1..=2 {
             self.now += SignedDuration::from_secs(2);
@@ -41,8 +42,8 @@ impl World {
 
     /// Whoever paid under an address of two accounts is shown with the question which of them it is.
     fn nobody_is_guessed(&self, planned: &PlannedPass) -> Verdict {
-        for order in self.orders.iter().filter(|order| self.accounts.is_ambiguous(order)) {
-            let address = order.email.as_deref().unwrap_or_default().to_lowercase();
+        for order in self.orders.iter().filter(|order| self.accounts.is_ambiguous(order) && !order.payer.is_nobody()) {
+            let address = order.payer.email.as_deref().unwrap_or_default().to_lowercase();
             let entitles = |thing: Thing| {
                 order.surely_entitles(&self.rules, thing, self.at()) && self.known_target(thing).is_some()
             };
@@ -56,13 +57,10 @@ impl World {
 
     /// Whether a hold is right, now that nothing is wrong.
     fn right_hold(&self, user: &UserId, thing: Option<Thing>, verb: Verb, hold: Hold) -> Verdict {
-        let orders = self.orders_of(user);
         let held = self.held();
-        let vanished = orders.iter().any(|one| one.order.now.is_none());
+        let vanished = self.once_of(user).any(|order| order.now.is_none());
         let unpaid = ["pending", "expired", "on_hold"];
-        let never = orders
-            .iter()
-            .any(|one| matches!(one.order.known(), Known::Surely(Some(said)) if unpaid.contains(&said.status)));
+        let never = self.once_of(user).any(|order| order.possible().any(|said| unpaid.contains(&said.status)));
         let right = match (hold, thing) {
             (Hold::Incomplete(Gap::Missing), None) => true,
             (Hold::Protected, _) => self.is_protected(user),
@@ -88,13 +86,18 @@ impl World {
                 };
                 over.allowed == allowed as u64 && over.spent == spent && over.spent + over.wanted > over.allowed
             }
-            // Every clock here is that of one machine.
+            // All clocks are right by now.
             (Hold::ClockDoubtful(_), _) => false,
             // Nobody freezes here; what is taken away by hand again and again is left alone.
             (Hold::Frozen, _) => false,
             (Hold::Flapping, _) => verb == Verb::Grant,
             (Hold::Unverified(Doubt::OrderUnconfirmed), _) => vanished,
             (Hold::Unverified(Doubt::NoEvidence), _) => vanished || never,
+            // Whoever is behind an odd order may be anybody.
+            (Hold::Incomplete(Gap::Odd), _) => {
+                self.rules.prune == Prune::Exclusive
+                    && self.orders.iter().any(|order| order.odd.is_some() || order.now.is_none())
+            }
             (Hold::Unverified(Doubt::NotAsked) | Hold::FreshLedger | Hold::Incomplete(_), _) => false,
         };
         if right { Ok(()) } else { Err("held without need".to_owned()) }

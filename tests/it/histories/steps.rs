@@ -4,7 +4,7 @@ use entitled::sandbox::{Fault, Faults, Rule};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::catalogs::{FILES, PRODUCTS, Shop, Thing};
+use super::catalogs::{FILES, MUG, PRODUCTS, Shop, Thing};
 
 /// One thing that happens, and the pass after it.
 #[derive(Clone, Debug)]
@@ -18,8 +18,10 @@ pub(super) struct Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     Full,
-    /// Over the orders that the poll brought, as after a hint.
+    /// Over the orders that the poll brought.
     Quick,
+    /// Over the order that has just changed, read by itself: nothing is polled.
+    Hint,
 }
 
 #[derive(Clone, Debug)]
@@ -38,14 +40,45 @@ pub(super) enum Event {
         order: Index,
         status: &'static str,
     },
+    /// The same of the order that was made last.
+    TurnLast(&'static str),
+    /// The shop says that it is for something else.
+    Exchange {
+        order: Index,
+        product: usize,
+    },
+    /// The shop says that somebody else has paid.
+    Readdress {
+        order: Index,
+        to: To,
+    },
+    /// The shop says something of an order that cannot be true; or what it is, after that.
+    Odd {
+        order: Index,
+        how: Oddity,
+    },
     /// The shop knows an order no more.
     Vanish {
         order: Index,
     },
     /// Time passes, in seconds.
     Clock(i64),
+    /// The clock of the machine is set forward or back, in seconds, and no other one.
+    Jump(i64),
+    /// It is right again.
+    RightClock,
     /// Another file enters into force.
     Commit(usize),
+    /// A commit says whose an address is: that of this account is that of another one, or only its own.
+    Bind {
+        address: usize,
+        to: Option<usize>,
+    },
+    /// A commit changes what the file says of a source.
+    Source {
+        shop: Shop,
+        change: Change,
+    },
     /// A file that sells a protected role is committed, and must not enter.
     BadCommit,
     /// Also with an address that somebody else has already, in another case.
@@ -69,6 +102,39 @@ pub(super) enum Event {
     /// The file of the store is removed.
     LoseStore,
     Nothing,
+}
+
+/// Whom a shop names instead.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum To {
+    /// It has forgotten who it was.
+    Nobody,
+    /// An address that nobody has.
+    Unknown,
+    /// The address of an account, whether it is open or not.
+    Account(usize),
+    /// The id of a user.
+    User(usize),
+}
+
+/// When it cannot have been paid.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Oddity {
+    Epoch,
+    Ahead,
+}
+
+/// What a commit does to a source.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Change {
+    /// Another name, with the old ones as `was` or without.
+    Rename {
+        was: bool,
+    },
+    /// `was` is written down for names that were given up.
+    Join,
+    Drop,
+    Return,
 }
 
 /// Who an order says has paid.
@@ -140,6 +206,9 @@ const OF_THE_LIST: [Fault; 5] = [Fault::Empty, Fault::RepeatPage, Fault::LoseHal
 /// What a shop may say, refunds twice as often.
 const STATUSES: [&str; 9] =
     ["paid", "refunded", "refunded", "partially_refunded", "disputed", "void", "expired", "pending", "on_hold"];
+
+/// All of them further than two clocks may differ.
+const JUMPS: [i64; 8] = [400, 7_200, 2 * 86_400, 40 * 86_400, 400 * 86_400, -400, -7_200, -40 * 86_400];
 
 const METHODS: [&str; 4] = ["", "GET", "POST", "DELETE"];
 
@@ -216,12 +285,32 @@ fn event() -> impl Strategy<Value = Event> {
     ];
     let thing = select(&super::catalogs::THINGS[..]);
     let sold = select(&[Thing::Gold, Thing::Beta, Thing::Acme, Thing::Member][..]);
+    let to = prop_oneof![
+        2 => Just(To::Nobody),
+        2 => Just(To::Unknown),
+        4 => account.clone().prop_map(To::Account),
+        2 => account.clone().prop_map(To::User),
+    ];
+    let change = prop_oneof![
+        2 => any::<bool>().prop_map(|was| Change::Rename { was }),
+        1 => Just(Change::Join),
+        1 => Just(Change::Drop),
+        2 => Just(Change::Return),
+    ];
     let by = select(&[By::Id, By::Email, By::UpperEmail, By::Both][..]);
     prop_oneof![
         8 => (basket, account.clone(), by, select(&[0_i64, 0, 1, 29, 40][..])).prop_map(
             |((shop, products), person, by, days_ago)| Event::Buy { shop, person, products, by, days_ago }
         ),
         6 => (any::<Index>(), select(&STATUSES[..])).prop_map(|(order, status)| Event::Turn { order, status }),
+        3 => (any::<Index>(), 0..=MUG).prop_map(|(order, product)| Event::Exchange { order, product }),
+        3 => (any::<Index>(), to).prop_map(|(order, to)| Event::Readdress { order, to }),
+        2 => (any::<Index>(), select(&[Oddity::Epoch, Oddity::Ahead][..])).prop_map(|(order, how)| Event::Odd { order, how }),
+        2 => select(&JUMPS[..]).prop_map(Event::Jump),
+        2 => Just(Event::RightClock),
+        2 => (0..super::PEOPLE * 2, proptest::option::weighted(0.8, account.clone()))
+            .prop_map(|(address, to)| Event::Bind { address, to }),
+        3 => (select(&super::catalogs::SHOPS[..]), change).prop_map(|(shop, change)| Event::Source { shop, change }),
         1 => any::<Index>().prop_map(|order| Event::Vanish { order }),
         3 => select(&[300_i64, 7_200, 86_400, 2 * 86_400, 31 * 86_400, 370 * 86_400][..]).prop_map(Event::Clock),
         4 => (0..FILES.len()).prop_map(Event::Commit),
@@ -237,11 +326,36 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-pub(super) fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = Step> {
     let faults = prop_oneof![
         6 => Just(Vec::new()),
         4 => proptest::collection::vec(trouble(), 1..3),
     ];
-    let span = prop_oneof![3 => Just(Reach::Full), 1 => Just(Reach::Quick)];
+    let span = prop_oneof![5 => Just(Reach::Full), 2 => Just(Reach::Quick), 2 => Just(Reach::Hint)];
     (event(), span, faults).prop_map(|(event, span, faults)| Step { event, span, faults })
+}
+
+/// Several steps that only together tempt to something: what was given by hand, seen, bought and refunded.
+fn gift() -> impl Strategy<Value = Vec<Step>> {
+    let given = (0..super::SIGNED_UP - 1, select(&super::catalogs::THINGS[..]), 0..PRODUCTS.len());
+    let spans = select(&[Reach::Full, Reach::Quick, Reach::Hint][..]);
+    (given, spans, step(), select(&["refunded", "void"][..])).prop_map(
+        |((person, thing, product), span, between, end)| {
+            let quiet = |event, span| Step { event, span, faults: Vec::new() };
+            let buy = Event::Buy { shop: Shop::Main, person, products: vec![product], by: By::Email, days_ago: 0 };
+            vec![
+                quiet(Event::Give { person, thing }, Reach::Full),
+                between,
+                quiet(buy, span),
+                quiet(Event::TurnLast(end), span),
+            ]
+        },
+    )
+}
+
+/// One step after the other, some of which belong together.
+pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let one = step().prop_map(|step| vec![step]);
+    let parts = proptest::collection::vec(prop_oneof![12 => one, 1 => gift()], 6..15);
+    parts.prop_map(|parts| parts.into_iter().flatten().collect())
 }

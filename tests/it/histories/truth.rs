@@ -3,8 +3,11 @@
 //! Shares no code with the planner: times are plain seconds, and an order has as many possible states as
 //! the store may have seen of it.
 
+use std::collections::BTreeSet;
+
 use entitled::model::{OrderId, Policy, UserId};
 
+use super::accounts::Payer;
 use super::catalogs::{FILES, PRODUCTS, Rule, Rules, Shop, Thing};
 
 const DAY: i64 = 86_400;
@@ -14,6 +17,8 @@ const DAY: i64 = 86_400;
 pub(super) struct Said {
     pub(super) status: &'static str,
     pub(super) since: i64,
+    /// What it is for. Past the end of what is sold: something that no file knows.
+    pub(super) product: usize,
 }
 
 /// An order, or of the till one line of one.
@@ -21,20 +26,58 @@ pub(super) struct Said {
 pub(super) struct Order {
     pub(super) shop: Shop,
     pub(super) id: OrderId,
-    pub(super) product: usize,
-    pub(super) claimed: Option<UserId>,
-    pub(super) email: Option<String>,
+    /// Who the shop says has paid, now.
+    pub(super) payer: Payer,
     pub(super) paid_at: i64,
     /// When the shop first had it.
     pub(super) made: i64,
-    /// When the store had surely seen it entitle.
-    pub(super) entitled_by: Option<i64>,
     /// What the shop says now; `None` once it has vanished.
     pub(super) now: Option<Said>,
-    /// What the store may hold of it; `None` among them: perhaps nothing.
+    /// Its word for where it stands, while something else of it cannot be true and it counts as unknown.
+    pub(super) odd: Option<&'static str>,
+    /// What the store may hold of it.
+    pub(super) stored: Stored,
+    /// What it may hold under names that the source has no more, and that nobody joined to this one.
+    pub(super) left: Vec<Stored>,
+    /// Every product that it was ever for.
+    pub(super) products: BTreeSet<usize>,
+    /// Everybody whom a pass may have taken for its buyer.
+    pub(super) once: BTreeSet<UserId>,
+}
+
+/// What the store may hold of an order.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    /// `None` among them: perhaps nothing.
     pub(super) seen: Vec<Option<Said>>,
-    /// The store may know the time of its end otherwise than the shop has it.
+    /// Whose it may hold it to be. A shop that forgets a customer names nobody else.
+    pub(super) payers: Vec<Payer>,
+    /// When it had surely seen it entitle.
+    pub(super) entitled_by: Option<i64>,
+    /// It may know the time of its end otherwise than the shop has it.
     pub(super) murky: bool,
+}
+
+impl Stored {
+    pub(super) fn nothing() -> Self {
+        Self { seen: vec![None], payers: Vec::new(), entitled_by: None, murky: false }
+    }
+
+    /// What is held under two names becomes one: whichever reading is newer.
+    pub(super) fn join(&mut self, other: Self) {
+        for said in other.seen {
+            if !self.seen.contains(&said) {
+                self.seen.push(said);
+            }
+        }
+        for payer in other.payers {
+            if !self.payers.contains(&payer) {
+                self.payers.push(payer);
+            }
+        }
+        self.entitled_by = self.entitled_by.into_iter().chain(other.entitled_by).min();
+        self.murky = true;
+    }
 }
 
 /// An order that is a user's, surely or perhaps.
@@ -83,15 +126,21 @@ pub(super) enum Known {
 impl Order {
     /// What the store holds of it, where only one thing is possible.
     pub(super) fn known(&self) -> Known {
-        match self.seen[..] {
-            [one] if !self.murky && (self.now.is_none() || self.now == one) => Known::Surely(one),
+        match self.stored.seen[..] {
+            [one] if !self.stored.murky && (self.now.is_none() || self.now == one) => Known::Surely(one),
             _ => Known::Perhaps,
         }
     }
 
     /// Everything that it may have said when a pass looked.
-    fn possible(&self) -> impl Iterator<Item = Said> {
-        self.seen.iter().copied().chain([self.now]).flatten()
+    pub(super) fn possible(&self) -> impl Iterator<Item = Said> {
+        self.stored.seen.iter().copied().chain([self.now]).flatten()
+    }
+
+    /// Whoever may be known to have paid: whom the shop names, and whom the store may hold.
+    pub(super) fn payers(&self) -> impl Iterator<Item = &Payer> {
+        let named = (!self.payer.is_nobody() && !self.stored.payers.contains(&self.payer)).then_some(&self.payer);
+        self.stored.payers.iter().chain(named)
     }
 
     /// Whether what the shop says counts as entitling, whatever a file makes of it.
@@ -100,62 +149,72 @@ impl Order {
     }
 
     pub(super) fn say(&mut self, said: Option<Said>) {
-        if !self.seen.contains(&said) {
-            self.seen.push(said);
+        if !self.stored.seen.contains(&said) {
+            self.stored.seen.push(said);
         }
     }
 
     /// Whether it could entitle to `thing`, by itself or at the end of a chain of `chain` purchases.
     pub(super) fn may_entitle(&self, rules: &Rules, thing: Thing, now: i64, chain: i64) -> bool {
-        let rule = rules.rule(self.shop, self.product);
-        rule.gives.contains(&thing)
-            && rule.valid_days.is_none_or(|days| now < self.paid_at + days * DAY * chain)
-            && self.possible().any(|said| matches!(verdict(rule, said.status), Verdict::Entitles))
+        self.possible().any(|said| {
+            let rule = rules.rule(self.shop, said.product);
+            rule.gives.contains(&thing)
+                && rule.valid_days.is_none_or(|days| now < self.paid_at + days * DAY * chain)
+                && matches!(verdict(rule, said.status), Verdict::Entitles)
+        })
     }
 
     /// Whether the shop says, and the store cannot but know, that it entitles all by itself.
     pub(super) fn surely_entitles(&self, rules: &Rules, thing: Thing, now: i64) -> bool {
-        let rule = rules.rule(self.shop, self.product);
         let Known::Surely(Some(said)) = self.known() else { return false };
+        let rule = rules.rule(self.shop, said.product);
         rule.gives.contains(&thing)
             && matches!(verdict(rule, said.status), Verdict::Entitles)
             && rule.valid_days.is_none_or(|days| now < self.paid_at + days * DAY)
     }
 
-    /// Whether it can be why `thing` was taken: it gave that once, and has ended or gives it no more.
-    pub(super) fn may_explain_end(&self, rules: &Rules, thing: Thing, now: i64) -> bool {
-        let rule = rules.rule(self.shop, self.product);
-        let gave = FILES.iter().any(|file| file.rule(self.shop, self.product).gives.contains(&thing));
+    /// Whether it can be why `thing` was taken: it gave that once, and has ended or gives it no more. A clock that
+    /// is off proves no expiry.
+    pub(super) fn may_explain_end(&self, rules: &Rules, thing: Thing, clock: Option<i64>) -> bool {
+        let gave = |product: &usize| FILES.iter().any(|file| file.rule(self.shop, *product).gives.contains(&thing));
         // What has vanished is not there to be read again.
-        let ended =
-            self.now.is_some() && self.possible().any(|said| matches!(verdict(rule, said.status), Verdict::Ends));
-        let expired = rule.valid_days.is_some_and(|days| self.paid_at + days * DAY <= now);
-        gave && (!rule.gives.contains(&thing) || ended || expired)
+        let there = self.now.is_some();
+        let over = |said: Said| {
+            let rule = rules.rule(self.shop, said.product);
+            let gone = !rule.gives.contains(&thing) && (there || self.products.len() == 1);
+            let ended = there && matches!(verdict(rule, said.status), Verdict::Ends);
+            let expired = rule.valid_days.zip(clock).is_some_and(|(days, now)| self.paid_at + days * DAY <= now);
+            gone || ended || expired
+        };
+        // Whatever the file says of all that it was for, it says by itself.
+        let unmapped = self.products.iter().all(|product| !rules.rule(self.shop, *product).gives.contains(&thing));
+        self.products.iter().any(gave) && (unmapped || !self.left.is_empty() || self.possible().any(over))
     }
 }
 
 /// The claim on `thing` of a user with these orders; `None` where it depends on what the store has seen.
 pub(super) fn claim(orders: &[Theirs<'_>], rules: &Rules, thing: Thing, now: i64) -> Option<Claim> {
-    let mut strongest = Claim::Nothing;
-    for slot in 0..=PRODUCTS.len() {
-        let mut said: Vec<(i64, Said)> = Vec::new();
-        let mut by = None;
-        for Theirs { order, surely } in orders {
-            let rule = rules.rule(order.shop, order.product);
-            if rules.slot(order.shop, order.product) != Some(slot) || !rule.gives.contains(&thing) {
-                continue;
+    let gives = |order: &Order, said: Said| rules.rule(order.shop, said.product).gives.contains(&thing);
+    let mut sure: Vec<(usize, &Rule, i64, Said)> = Vec::new();
+    for Theirs { order, surely } in orders {
+        match order.known() {
+            Known::Surely(one) if *surely => {
+                let said = one.filter(|said| gives(order, *said));
+                let slot = said.and_then(|said| Some((said, rules.slot(order.shop, said.product)?)));
+                sure.extend(slot.map(|(said, slot)| (slot, rules.rule(order.shop, said.product), order.paid_at, said)));
             }
-            match order.known() {
-                Known::Surely(one) if *surely => said.extend(one.map(|one| (order.paid_at, one))),
-                Known::Surely(_) | Known::Perhaps => return None,
-            }
-            by = Some(rule);
+            _ if order.possible().any(|said| gives(order, said)) => return None,
+            Known::Surely(_) | Known::Perhaps => {}
         }
-        let Some(rule) = by else { continue };
-        said.sort_by_key(|(paid_at, _)| *paid_at);
-        let after = |end: i64| if now < end + rule.grace_days * DAY { Claim::Grace } else { Claim::Ended };
+    }
+    let mut strongest = Claim::Nothing;
+    sure.sort_by_key(|(_, _, paid_at, _)| *paid_at);
+    for slot in 0..=PRODUCTS.len() {
         let mut until = None;
-        for (paid_at, said) in said {
+        for &(_, rule, paid_at, said) in sure.iter().filter(|(of, ..)| *of == slot) {
+            // An end that lies ahead of a clock that is behind is an end.
+            let graced = |end: i64| rule.grace_days > 0 && now < end + rule.grace_days * DAY;
+            let after = |end: i64| if graced(end) { Claim::Grace } else { Claim::Ended };
             let one = match verdict(rule, said.status) {
                 Verdict::Never => continue,
                 Verdict::Undecided => Claim::Undecided,

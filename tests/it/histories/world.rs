@@ -6,7 +6,7 @@ use std::path::Path;
 use entitled::config::presets::PRESETS;
 use entitled::config::settings::Config;
 use entitled::config::{Env, Presets, check_text};
-use entitled::model::{OrderKey, SourceName, Target, UserId};
+use entitled::model::{OrderId, OrderKey, SourceName, Target, UserId};
 use entitled::pass::active::{ActivateError, ActiveConfig, Simulators, activate};
 use entitled::report::Origin;
 use entitled::sandbox::{Handles, LogtoSim, Options, Running, SHOP_TOKEN, ShopSim, start};
@@ -14,7 +14,7 @@ use entitled::store::Store;
 use jiff::Timestamp;
 
 use super::accounts::{Accounts, address};
-use super::catalogs::{Addresses, FILES, Rules, SHOPS, Shop, THINGS, Thing};
+use super::catalogs::{Around, FILES, Rules, SHOPS, Shop, SourceIs, THINGS, Thing};
 use super::commits::Commits;
 use super::truth::Order;
 use super::{ACCOUNTS, SIGNED_UP};
@@ -41,10 +41,17 @@ pub(super) struct World {
     stores: usize,
     pub(super) active: ActiveConfig,
     pub(super) rules: Rules,
+    /// What the file calls each source, in the order of [`SHOPS`].
+    pub(super) sources: [SourceIs; 3],
     pub(super) unread: BTreeSet<SourceName>,
     /// Orders that a poll brought and that no pass has gone through with yet.
     pub(super) touched: Vec<OrderKey>,
+    /// What the clock of the machine says.
     pub(super) now: Timestamp,
+    /// By how many seconds it is ahead.
+    pub(super) astray: i64,
+    /// The order that has just changed.
+    pub(super) hint: Option<(Shop, OrderId)>,
     pub(super) accounts: Accounts,
     pub(super) orders: Vec<Order>,
     /// The most orders that each shop ever had.
@@ -116,8 +123,10 @@ impl World {
         let mut accounts = Accounts::new();
         (0..SIGNED_UP).for_each(|account| accounts.open(account, logto.add_user(&address(account))));
         let rules = FILES[0];
-        let at = Addresses { main: running.shop_url(), corner: corner.shop_url() };
-        let active = enforce(&rules.yaml(at), &running).await.unwrap();
+        let (sources, bindings) = (SHOPS.map(SourceIs::new), BTreeMap::new());
+        let (main, at) = (running.shop_url(), corner.shop_url());
+        let around = Around { main, corner: at, sources: &sources, bindings: &bindings };
+        let active = enforce(&rules.yaml(around), &running).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let unread = active.source_names();
         let start = Timestamp::now().as_second() + 86_400;
@@ -131,8 +140,11 @@ impl World {
             stores: 0,
             active,
             rules,
+            sources,
             unread,
             touched: Vec::new(),
+            astray: 0,
+            hint: None,
             now: Timestamp::from_second(start).unwrap(),
             accounts,
             orders: Vec::new(),
@@ -179,7 +191,12 @@ impl World {
     }
 
     pub(super) fn yaml(&self, rules: &Rules) -> String {
-        rules.yaml(Addresses { main: self.running.shop_url(), corner: self.corner.shop_url() })
+        rules.yaml(Around {
+            main: self.running.shop_url(),
+            corner: self.corner.shop_url(),
+            sources: &self.sources,
+            bindings: &self.accounts.bindings.now,
+        })
     }
 
     pub(super) async fn enforce(&self, yaml: &str) -> Result<ActiveConfig, ActivateError> {
@@ -224,6 +241,11 @@ impl World {
         })
     }
 
+    /// What the file calls the source of a shop now.
+    pub(super) fn source(&self, shop: Shop) -> &str {
+        &self.sources[shop as usize].name
+    }
+
     pub(super) fn thing(&self, target: &Target) -> Option<Thing> {
         THINGS.into_iter().find(|thing| self.target(*thing).as_ref() == Some(target))
     }
@@ -237,7 +259,7 @@ impl World {
     pub(super) fn mapped(&self) -> impl Iterator<Item = (Shop, usize, Target)> {
         SHOPS.into_iter().flat_map(move |shop| {
             (0..super::catalogs::PRODUCTS.len()).flat_map(move |product| {
-                let things = self.rules.rule(shop, product).gives.iter();
+                let things = self.rules.says(shop, product).gives.iter();
                 things.filter_map(move |thing| Some((shop, product, self.known_target(*thing)?)))
             })
         })

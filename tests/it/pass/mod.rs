@@ -14,12 +14,15 @@ mod odd;
 mod people;
 mod rebuild;
 mod renamed;
+mod scoped;
 mod sequences;
 mod shop;
+mod taken_along;
 mod targets;
 mod turning;
 mod two_shops;
 mod why;
+mod wrong_clock;
 
 use std::collections::BTreeSet;
 
