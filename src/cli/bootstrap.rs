@@ -3,20 +3,23 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
 use super::progress::Bars;
-use super::{Context, Failure};
+use super::{Context, Exit, Failure};
 use crate::config::settings::Config;
 use crate::config::{ConfigError, Unresolved};
 use crate::daemon::presets;
+use crate::model::SourceName;
 use crate::pass::active::{ActivateError, ActiveConfig, Simulators};
-use crate::pass::ingest::{ReadScope, ingest};
+use crate::pass::ingest::{IngestError, Interrupted, ReadScope, ingest};
 use crate::pass::{PassScope, PlannedPass, active, plan_pass};
 use crate::report::Origin;
 use crate::sandbox::{Running, SHOP_TOKEN, Seed};
 use crate::store::{Store, lease};
+use crate::text::human;
 use crate::{clock, config, sandbox, store};
 
 /// Which store a command works on.
@@ -35,18 +38,62 @@ pub(super) struct Opened {
     pub(super) simulators: Option<Simulators>,
     /// Dropping it stops the simulators.
     pub(super) running: Option<Running>,
+    /// The text of the file, for the lines that messages show.
+    text: String,
+    /// What the command went on without.
+    left_out: Mutex<Vec<Failure>>,
 }
 
 /// The file, checked, and its text; its warnings are printed.
 pub(super) fn load(context: &Context) -> Result<(Config, Origin, String), Failure> {
-    let loaded = config::load(&context.file, &presets()).map_err(|error| invalid(context, error))?;
-    eprint!("{}", config::render(&loaded.warnings, &loaded.text, &context.file.display().to_string(), context.notes));
+    let mut loaded = config::load(&context.file, &presets()).map_err(|error| invalid(context, error))?;
+    if let Some(store) = &context.store {
+        loaded.config.store.clone_from(store);
+    }
+    crate::logging::note!(
+        "{}",
+        config::render(&loaded.warnings, &loaded.text, &context.file.display().to_string(), context.notes)
+    );
     let origin = Origin {
         file: file_name(&context.file),
         digest: loaded.config.digest.clone(),
         commit: config::commit_of(&context.file, &loaded.config.blob, &loaded.config.digest),
     };
     Ok((loaded.config, origin, loaded.text))
+}
+
+/// A configuration, and whether it is the file's.
+pub(super) struct Standing {
+    pub(super) config: Config,
+    pub(super) origin: Origin,
+    pub(super) text: String,
+    /// Why it is the one that was in force last, and not the file's.
+    pub(super) broken: Option<Failure>,
+}
+
+/// The file, checked; where it is broken or not there, the one that was in force last, by the store. Its problems are
+/// printed either way.
+pub(super) async fn standing(context: &Context) -> Result<Standing, Failure> {
+    let failure = match load(context) {
+        Ok((config, origin, text)) => return Ok(Standing { config, origin, text, broken: None }),
+        Err(failure) => failure,
+    };
+    let store = place(context);
+    let Ok(Some(kept)) = Store::valid_file(&store).await else { return Err(failure) };
+    let Ok(mut config) = config::check_kept(&kept.text, &context.file, &presets()) else { return Err(failure) };
+    config.store = store;
+    let origin = Origin { file: file_name(&context.file), digest: config.digest.clone(), commit: kept.commit };
+    crate::logging::note!("{}", failure.render(context.notes));
+    let (since, version) = (human::datetime(kept.entered), origin.short());
+    let note = context.notes.paint("1;33", "note");
+    crate::logging::noteln!("{note}: the file that entered into force {since} ({version}) stays in force");
+    Ok(Standing { config, origin, text: kept.text, broken: Some(failure) })
+}
+
+/// Where the store lies, whatever the file says: by the command line, by a look into the file, or where it lies
+/// when nobody says.
+pub(super) fn place(context: &Context) -> PathBuf {
+    context.store.clone().unwrap_or_else(|| config::store_of(&context.file))
 }
 
 /// The last part of a path, which is how people call the file.
@@ -63,17 +110,28 @@ pub(super) fn invalid(context: &Context, error: ConfigError) -> Failure {
 /// Opens everything that `run`, `plan` and `apply` need.
 pub(super) async fn open(context: &Context, keep: Keep) -> Result<Opened, Failure> {
     let (config, origin, text) = load(context)?;
+    open_with(context, keep, Standing { config, origin, text, broken: None }).await
+}
+
+/// The same with a configuration that may be the one that was in force last.
+pub(super) async fn open_with(context: &Context, keep: Keep, standing: Standing) -> Result<Opened, Failure> {
+    let Standing { config, origin, text, .. } = standing;
     let (running, simulators) = simulate(&config, Some(state_beside(&config.store))).await?;
     let store = match keep {
         Keep::Real => real_store(context, &config.store).await?,
         Keep::Scratch => Store::scratch(&config.store).await?,
     };
-    let active = active::activate(config, origin, simulators.as_ref()).await;
+    let known = store.known_names().await?;
+    let active = active::activate_knowing(config, origin, simulators.as_ref(), &known).await;
     let active = active.map_err(|error| names(context, &text, error))?;
+    for problem in &*active.another {
+        let note = context.notes.paint("1;33", "note");
+        crate::logging::noteln!("{note}: line {}: {}", problem.line, problem.message);
+    }
     if keep == Keep::Scratch {
         active.carry_over(&store, clock::now()).await?;
     }
-    Ok(Opened { active, store, simulators, running })
+    Ok(Opened { active, store, simulators, running, text, left_out: Mutex::default() })
 }
 
 /// The same for whoever writes down what is ours and does nothing else, beside a running daemon if there is one.
@@ -94,9 +152,13 @@ async fn real_store(context: &Context, path: &Path) -> Result<Store, Failure> {
     if let store::Opened::Replaced { aside, why } = opened {
         let warning = context.notes.paint("1;33", "warning");
         let (path, aside) = (path.display(), aside.display());
-        eprintln!("{warning}: the store `{path}` is damaged ({why}); it lies at `{aside}` now, and a new one begins");
+        crate::logging::noteln!(
+            "{warning}: the store `{path}` is damaged ({why}); it lies at `{aside}` now, and a new one begins"
+        );
         let hint = context.notes.paint("1;36", "hint");
-        eprintln!("{hint}: nothing is lost in Logto: the first pass adopts what orders explain and takes nothing away");
+        crate::logging::noteln!(
+            "{hint}: nothing is lost in Logto: the first pass adopts what orders explain and takes nothing away"
+        );
     }
     Ok(store)
 }
@@ -145,12 +207,11 @@ pub(super) fn state_beside(store: &Path) -> PathBuf {
 }
 
 impl Opened {
-    /// Reads every source, then looks at every target. Any source that fails ends it: a command that runs
-    /// once has nothing to fall back on.
+    /// Reads every source, then looks at every target. A source that fails is left out and told at the end: what
+    /// is known of its orders stays.
     pub(super) async fn plan_pass(&self, now: Timestamp) -> Result<PlannedPass, Failure> {
-        self.read(ReadScope::Changes, now).await?;
+        let unread = self.read(ReadScope::Changes, now).await?;
         let bars = Bars::default();
-        let unread = BTreeSet::new();
         let report = |target: &str, done, total| bars.report(target, done, total);
         let planned = plan_pass(self.active.context(&self.store, &unread, &report, now), &PassScope::Full).await?;
         for (target, error) in &planned.troubles {
@@ -160,14 +221,37 @@ impl Opened {
     }
 
     /// Reads every source, each under the name that it has now. Whoever writes to the real store holds the lease.
-    pub(super) async fn read(&self, scope: ReadScope, now: Timestamp) -> Result<(), Failure> {
+    /// Yields those that could not be read.
+    pub(super) async fn read(&self, scope: ReadScope, now: Timestamp) -> Result<BTreeSet<SourceName>, Failure> {
+        let mut unread = BTreeSet::new();
         self.active.carry_over(&self.store, now).await?;
         let config = &self.active.config;
         for (source, settings) in self.active.sources.iter().zip(&config.sources) {
             let full_read = settings.full_read.unwrap_or(config.schedule.full_read);
-            let taken = ingest(source, &self.store, scope, full_read, now).await?;
+            let taken = match ingest(source, &self.store, scope, full_read, now).await {
+                Ok(taken) => taken,
+                Err(Interrupted { error: error @ IngestError::Source { .. }, .. }) => {
+                    unread.insert(source.name().clone());
+                    self.left_out.lock().unwrap_or_else(PoisonError::into_inner).push(error.into());
+                    continue;
+                }
+                Err(Interrupted { error, .. }) => return Err(error.into()),
+            };
             tracing::debug!(source = %source.name(), orders = taken.orders, pages = taken.pages, "source read");
         }
-        Ok(())
+        Ok(unread)
+    }
+
+    /// How a command ends that would end so: failed, with the list of what it went on without, if there is any.
+    pub(super) fn ended(&self, context: &Context, exit: Exit) -> Exit {
+        let mut left_out = std::mem::take(&mut *self.left_out.lock().unwrap_or_else(PoisonError::into_inner));
+        if !self.active.unresolved.is_empty() {
+            let (file, problems) = (self.active.origin.file.clone(), self.active.unresolved.to_vec());
+            left_out.push(names(context, &self.text, ActivateError::Names { file, problems }));
+        }
+        for failure in &left_out {
+            crate::logging::note!("{}", failure.render(context.notes));
+        }
+        if left_out.is_empty() { exit } else { Exit::Failed }
     }
 }

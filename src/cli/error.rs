@@ -57,7 +57,7 @@ impl Failure {
     }
 
     /// As the daemon says it of itself.
-    pub(super) fn trouble(&self, about: About, now: Timestamp) -> Trouble {
+    pub(in crate::cli) fn trouble(&self, about: About, now: Timestamp) -> Trouble {
         trouble(about, self.error.as_ref(), self.hint.clone(), now)
     }
 

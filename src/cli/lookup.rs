@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::Failure;
-use crate::config::nearest;
+use crate::config::slip;
 use crate::model::{Catalog, Email, Target, UserId};
 use crate::store::{Scope, Store, StoredBuyer};
 
@@ -76,7 +76,7 @@ pub(super) fn place<'a>(
         return Ok(at);
     }
     let names = || targets.clone().map(|(name, _)| name);
-    let hint = match nearest(text, names()) {
+    let hint = match slip(text, names()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there are: {}", names().collect::<Vec<_>>().join(", ")),
     };

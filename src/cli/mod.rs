@@ -38,6 +38,9 @@ struct Global {
     /// The configuration.
     #[arg(long, short, global = true, value_name = "FILE", env = "ENTITLED_FILE", default_value = "entitlements.yaml")]
     file: PathBuf,
+    /// Where the store lies, instead of where the file says.
+    #[arg(long, global = true, value_name = "PATH", env = "ENTITLED_STORE")]
+    store: Option<PathBuf>,
     /// What to log: error, warn, info, debug, trace, or directives as in RUST_LOG.
     #[arg(
         long, global = true, value_name = "LEVEL", env = "ENTITLED_LOG", default_value = "info",
@@ -137,18 +140,35 @@ impl From<Exit> for std::process::ExitCode {
 #[derive(Clone, Debug)]
 struct Context {
     file: PathBuf,
+    /// Where the store lies, if the command line says so.
+    store: Option<PathBuf>,
     /// For stdout.
     color: Color,
     /// For stderr.
     notes: Color,
 }
 
+const NO_THREADS: &str = "the system gives no threads or files to this process: look at `ulimit -a`, and at the limits of \
+    its service or container";
+
 /// Parses the command line, runs the command, prints what went wrong.
 ///
 /// Not `async`, so that the futures of every command are compiled here, once, and not again in the binary.
 pub fn main() -> Exit {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.expect("threads and timers are to be had on any machine that runs this").block_on(run_command())
+    let begun = logging::caught_at_once(|| tokio::runtime::Builder::new_multi_thread().enable_all().build());
+    let failure = match begun {
+        Ok(Ok(runtime)) => match logging::caught_at_once(|| runtime.block_on(run_command())) {
+            Ok(exit) => return exit,
+            Err(fault) => {
+                let hint = fault.hint();
+                Failure::new(fault, Some(hint))
+            }
+        },
+        Ok(Err(error)) => Failure::new(error, Some(NO_THREADS.to_owned())),
+        Err(fault) => Failure::new(fault, Some(NO_THREADS.to_owned())),
+    };
+    logging::note!("{}", failure.render(Color::Plain));
+    Exit::Failed
 }
 
 async fn run_command() -> Exit {
@@ -159,9 +179,10 @@ async fn run_command() -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
-    let Global { file, log, log_format, color } = cli.global;
+    let Global { file, store, log, log_format, color } = cli.global;
     let context = Context {
         file,
+        store,
         color: color.on(std::io::stdout().is_terminal()),
         notes: color.on(std::io::stderr().is_terminal()),
     };
@@ -189,7 +210,7 @@ async fn run_command() -> Exit {
         Command::Sandbox(args) => crate::cli::commands::sandbox::run(&context, args).await,
     };
     outcome.unwrap_or_else(|failure| {
-        eprint!("{}", failure.render(context.notes));
+        crate::logging::note!("{}", failure.render(context.notes));
         Exit::Failed
     })
 }

@@ -131,6 +131,18 @@ pub fn render(diagnostics: &[Diagnostic], text: &str, file: &str, color: Color) 
     out
 }
 
+/// What ends a line of a file.
+pub(super) const BREAKS: [char; 2] = ['\n', '\r'];
+
+/// The line and the column of a byte of a text, both from 1; the mark of the byte order is no column.
+pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = &text[..text.floor_char_boundary(at)];
+    let before = before.strip_prefix('\u{feff}').unwrap_or(before);
+    let breaks = before.matches(BREAKS).count() - before.matches("\r\n").count();
+    let of_line = before.rfind(BREAKS).map_or(before, |at| &before[at + 1..]);
+    (breaks + 1, of_line.chars().count() + 1)
+}
+
 struct Page<'a> {
     text: &'a str,
     file: &'a str,
@@ -215,17 +227,15 @@ impl Page<'_> {
     /// The line of `place` as it is printed: secrets masked, tabs as one space, long lines cut to the
     /// part around the place.
     fn excerpt(&self, place: Place) -> Excerpt {
-        let bytes = self.text.as_bytes();
-        let is_break = |byte: &u8| *byte == b'\n' || *byte == b'\r';
-        let mut at = place.start.min(bytes.len());
+        let mut at = self.text.floor_char_boundary(place.start);
         // A problem at the very end of the file stands behind its last line.
-        if place.start >= bytes.len() {
+        if place.start >= self.text.len() {
             at = self.text.trim_end().len();
         }
-        let mut from = bytes[..at].iter().rposition(is_break).map_or(0, |before| before + 1);
-        let to = bytes[at..].iter().position(is_break).map_or(bytes.len(), |after| at + after);
-        if self.text[from..to].starts_with('\u{feff}') {
-            from += '\u{feff}'.len_utf8();
+        let mut from = self.text[..at].rfind(BREAKS).map_or(0, |before| before + 1);
+        let to = self.text[at..].find(BREAKS).map_or(self.text.len(), |after| at + after);
+        if from == 0 && self.text.starts_with('\u{feff}') {
+            from = '\u{feff}'.len_utf8().min(to);
         }
         let line = &self.text[from..to];
         let mut masks: Vec<Range<usize>> = self
@@ -245,7 +255,7 @@ impl Page<'_> {
         });
 
         let start = at.max(from) - from;
-        let end = place.end.clamp(from + start, to) - from;
+        let end = line.floor_char_boundary(place.end.clamp(from + start, to) - from);
         let end = start + line[start..end].trim_end().len();
         let mut shown = Excerpt { text: String::new(), before: 0, length: 0 };
         let cut = if width(line) > 160 { start.saturating_sub(60) } else { 0 };
@@ -337,8 +347,8 @@ fn literal_secrets(line: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (colon, _) in line.match_indices(':') {
         let key = line[..colon].trim_end().trim_end_matches(['"', '\'']);
-        let word = key.rfind(|char: char| !(char.is_alphanumeric() || "_-".contains(char)));
-        let word = &key[word.map_or(0, |at| at + 1)..];
+        let word = key.rsplit(|char: char| !(char.is_alphanumeric() || "_-".contains(char))).next();
+        let word = word.unwrap_or_default();
         if !SECRET_KEYS.contains(&word) {
             continue;
         }

@@ -9,6 +9,7 @@ pub mod check;
 mod commit;
 pub mod diagnostic;
 mod names;
+mod place;
 pub mod presets;
 pub mod raw;
 pub mod settings;
@@ -19,7 +20,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use crate::text::Color;
+use crate::text::{Color, without_bom};
 
 pub use self::blob::Blob;
 pub use self::check::{Env, Presets, check_text, duration};
@@ -28,7 +29,7 @@ pub use self::diagnostic::{Diagnostic, Severity, render};
 pub use self::names::{Unresolved, render_names};
 pub use self::settings::Config;
 pub use self::spec::schema;
-pub use self::suggest::nearest;
+pub use self::suggest::slip;
 
 /// A file that was taken.
 #[derive(Debug)]
@@ -131,12 +132,36 @@ pub fn load(path: &Path, presets: &Presets) -> Result<Loaded, ConfigError> {
     }
 }
 
+/// Checks a text that was in force once as the file at `path`, with what its references stand for now.
+///
+/// # Errors
+/// Everything that is wrong with it by now, such as a variable that is not set.
+pub fn check_kept(text: &str, path: &Path, presets: &Presets) -> Result<Config, Vec<Diagnostic>> {
+    check_text(text, path, &Process::beside(path), presets).map(|(config, _)| config)
+}
+
+/// Where the store of the file at `path` lies, as far as that can be told of a file that may be broken, or not there.
+pub fn store_of(path: &Path) -> PathBuf {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    folder.join(place::store(&text, &Process::beside(path)).unwrap_or_else(|| "entitled.db".to_owned()))
+}
+
 /// The text of a file that a command names (a saved plan).
 ///
 /// # Errors
 /// Those of the operating system.
 pub fn read_text(path: &Path) -> io::Result<String> {
-    std::fs::read_to_string(path)
+    std::fs::read_to_string(path).map(unmarked)
+}
+
+/// A text without the mark of its byte order.
+fn unmarked(text: String) -> String {
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    }
 }
 
 /// The environment of this process over `.env`, and files from the folder of the configuration.
@@ -145,13 +170,21 @@ struct Process {
     folder: PathBuf,
 }
 
+impl Process {
+    /// As well as it can be had: without a `.env` that cannot be read.
+    fn beside(path: &Path) -> Self {
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Self { variables: dot_env(&folder.join(".env")).unwrap_or_default(), folder }
+    }
+}
+
 impl Env for Process {
     fn var(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().or_else(|| self.variables.get(name).cloned())
     }
 
     fn file(&self, path: &str) -> Result<String, String> {
-        std::fs::read_to_string(self.folder.join(path)).map_err(|error| match error.kind() {
+        std::fs::read_to_string(self.folder.join(path)).map(unmarked).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => "no such file".to_owned(),
             io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
             io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
@@ -167,7 +200,7 @@ fn dot_env(path: &Path) -> Result<HashMap<String, String>, ConfigError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashMap::new()),
         Err(source) => return Err(ConfigError::Unreadable { path: path.to_owned(), source }),
     };
-    dotenvy::from_read_iter(&*bytes).collect::<Result<_, _>>().map_err(|error| {
+    dotenvy::from_read_iter(without_bom(&bytes)).collect::<Result<_, _>>().map_err(|error| {
         // The line may hold a secret, so it is counted and not shown.
         let why = match error {
             dotenvy::Error::LineParse(line, _) => {

@@ -1,6 +1,6 @@
 //! Names that are well written and that Logto does not bear out, shown like any other problem of the file.
 
-use super::diagnostic::{Diagnostic, Origin, Place, render};
+use super::diagnostic::{BREAKS, Diagnostic, Origin, Place, render};
 use crate::text::Color;
 
 /// A name that cannot be used.
@@ -39,8 +39,14 @@ pub fn render_names<'a>(
 
 /// The scalar that begins at a line and a column: up to the next character that ends one.
 fn place(text: &str, line: u32, column: u32) -> Place {
-    let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum();
-    let of_line = text[before..].lines().next().unwrap_or_default();
+    let bom = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let mut before = bom;
+    for _ in 1..line {
+        let rest = &text[before..];
+        let Some(end) = rest.find(BREAKS) else { break };
+        before += end + if rest[end..].starts_with("\r\n") { 2 } else { 1 };
+    }
+    let of_line = text[before..].split(BREAKS).next().unwrap_or_default();
     let skipped: usize = of_line.chars().take(column.saturating_sub(1) as usize).map(char::len_utf8).sum();
     let rest = &of_line[skipped..];
     let ends = |c: char| matches!(c, ',' | ']' | '}' | '#');

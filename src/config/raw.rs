@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use serde_yaml::granit_parser::{self as parser, Event, ScalarStyle};
 
-use super::diagnostic::{Diagnostic, Origin, Place};
+use super::diagnostic::{BREAKS, Diagnostic, Origin, Place, position};
 
 /// Larger texts are refused: 65,000 products fit in a third of it.
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -284,7 +284,8 @@ impl Builder<'_, '_> {
     fn syntax(&self, error: &parser::ScanError) -> Diagnostic {
         let marker = error.marker();
         let start = self.bom + marker.byte_offset().unwrap_or_default();
-        let (start, line, column) = self.before(start, marker.line(), marker.col() + 1);
+        let start = self.before(start);
+        let (line, column) = position(self.text, start);
         let place = self.point(start, line, column);
         let mut diagnostic = Diagnostic::error("this is not YAML");
         diagnostic.at(place).label(error.info());
@@ -303,20 +304,14 @@ impl Builder<'_, '_> {
 
     /// The parser often notices on an empty place below the mistake; the last character before it is
     /// where a person has to look.
-    fn before(&self, start: usize, line: usize, column: usize) -> (usize, usize, usize) {
-        let start = start.min(self.text.len());
-        if !self.text[start..].trim().is_empty() {
-            return (start, line, column);
-        }
-        let start = self.text[..start].trim_end().len();
-        let before = &self.text[..start];
-        let line = before.lines().count().max(1);
-        (start, line, before.lines().last().map_or(0, |last| last.chars().count()) + 1)
+    fn before(&self, start: usize) -> usize {
+        let start = self.text.floor_char_boundary(start);
+        if self.text[start..].trim().is_empty() { self.text[..start].trim_end().len().max(self.bom) } else { start }
     }
 
     fn line_at(&self, start: usize) -> (usize, &str) {
-        let from = self.text[..start].rfind(['\n', '\r']).map_or(0, |at| at + 1);
-        let to = self.text[start..].find(['\n', '\r']).map_or(self.text.len(), |at| start + at);
+        let from = self.text[..start].rfind(BREAKS).map_or(0, |at| at + 1);
+        let to = self.text[start..].find(BREAKS).map_or(self.text.len(), |at| start + at);
         (from, &self.text[from..to])
     }
 

@@ -2,8 +2,11 @@
 //!
 //! Never changes what was written.
 
+/// So many characters of a word are compared.
+const COMPARED: usize = 64;
+
 /// The candidate nearest to `written`, where one is near enough that a slip of the hand explains it.
-pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(written);
     candidates
         .into_iter()
@@ -17,6 +20,26 @@ pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>)
         .map(|(_, candidate)| candidate)
 }
 
+/// The name that differs from `written` by one slip of the hand in its letters. Names are things of their own:
+/// `Company 00000` is another customer than `Company 00005`, and `north` another place than `south`.
+pub fn slip<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let (folded, digits) = (fold(written), digits(written));
+    let letters = folded.chars().filter(|char| char.is_alphabetic()).count();
+    let near = names.into_iter().filter_map(|name| {
+        let known = fold(name);
+        // Of a short name one letter is a third: that is another name.
+        let allowed = usize::from(letters >= 4);
+        let same = digits == self::digits(name) && folded.chars().count() <= COMPARED;
+        distance(&folded, &known, allowed).filter(|_| same).map(|steps| (steps, name))
+    });
+    near.min_by_key(|(steps, _)| *steps).map(|(_, name)| name)
+}
+
+/// The digits of a name, in order.
+fn digits(text: &str) -> String {
+    text.chars().filter(|char| char.is_numeric()).collect()
+}
+
 /// Case, dashes and underscores are no difference worth a step.
 fn fold(text: &str) -> String {
     text.chars().filter(|char| !matches!(char, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
@@ -24,7 +47,7 @@ fn fold(text: &str) -> String {
 
 /// Insertions, deletions, replacements and swaps of neighbours from `a` to `b`; `None` above `most`.
 fn distance(a: &str, b: &str, most: usize) -> Option<usize> {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(COMPARED).collect(), b.chars().take(COMPARED).collect());
     if a.len().abs_diff(b.len()) > most {
         return None;
     }
@@ -46,7 +69,7 @@ fn distance(a: &str, b: &str, most: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{nearest, slip};
 
     #[test]
     fn only_a_near_word_is_suggested() {
@@ -57,6 +80,31 @@ mod tests {
         assert_eq!(nearest("price", words), None);
         assert_eq!(nearest("", words), None);
         assert_eq!(nearest("fullPass", ["full_pass"]), Some("full_pass"));
+    }
+
+    #[test]
+    fn a_name_is_suggested_for_a_slip_in_its_letters_only() {
+        let names = ["Company 00000", "Company 00015", "paid-tier", "beta", "Region North", "Müller GmbH", "acme"];
+        for (written, near) in [
+            ("Compny 00000", Some("Company 00000")),
+            ("company_00015", Some("Company 00015")),
+            ("piad-tier", Some("paid-tier")),
+            ("Paid Tier", Some("paid-tier")),
+            ("bata", Some("beta")),
+            ("Mülller GmbH", Some("Müller GmbH")),
+            ("Company 00005", None),
+            ("Company 0015", None),
+            ("Company 00051", None),
+            ("Company", None),
+            ("Company ٥", None),
+            ("Region South", None),
+            ("acne2", None),
+            ("", None),
+        ] {
+            assert_eq!(slip(written, names), near, "{written}");
+        }
+        let long = "a".repeat(70);
+        assert_eq!(slip(&format!("{long}b"), [format!("{long}c").as_str()]), None, "what is not compared may differ");
     }
 
     #[test]

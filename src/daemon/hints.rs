@@ -26,6 +26,11 @@ const SALES: usize = 10_000;
 /// Between two full passes that hints have asked for; a tenth of the interval where that is less.
 const GAP: SignedDuration = SignedDuration::from_secs(10);
 
+/// A name of the file that Logto does not know.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unresolved(String);
+
 /// Some changes of a pass were refused.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -142,6 +147,11 @@ impl Daemon {
         self.publisher.works(&About::Store);
         if *span == PassScope::Full {
             self.publisher.targets_work();
+            for problem in &*self.active.unresolved {
+                let about = About::Target(format!("line {}, column {}", problem.line, problem.column));
+                let unresolved = Unresolved(problem.message.clone());
+                self.publisher.trouble(trouble(about, &unresolved, problem.hint.clone(), now));
+            }
         }
         for (target, error) in &planned.troubles {
             self.publisher.trouble(trouble(About::Target(target.clone()), error, error.hint(), now));

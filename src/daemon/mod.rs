@@ -22,6 +22,7 @@ mod trouble;
 mod watch;
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -35,6 +36,8 @@ use self::reload::watched;
 use self::trouble::Trouble;
 use crate::config::Presets;
 use crate::config::presets::PRESETS;
+use crate::config::settings::Config;
+use crate::logging::{Panicked, caught};
 use crate::model::{OrderKey, SourceName};
 use crate::pass::active::{ActiveConfig, Simulators};
 use crate::pass::ingest::{IngestError, Interrupted, ReadScope, ingest, recheck};
@@ -104,10 +107,18 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
     };
     daemon.announce();
     daemon.publisher.duty(Duty::Leader);
+    daemon.keep_file().await;
     while !shutdown.requested() {
-        daemon.turn(&mut shutdown).await;
-        daemon.tell().await;
-        daemon.sleep(&mut shutdown).await;
+        let turn = async {
+            daemon.turn(&mut shutdown).await;
+            daemon.tell().await;
+        };
+        if let Err(fault) = caught(turn).await {
+            daemon.met(fault, "what was under way is begun anew");
+        }
+        if let Err(fault) = caught(daemon.sleep(&mut shutdown)).await {
+            daemon.met(fault, "the loop goes on");
+        }
     }
     daemon.publisher.duty(Duty::Stopping);
     daemon.store.close().await;
@@ -186,6 +197,17 @@ impl Daemon {
         );
     }
 
+    /// A fault of the program itself: told, and everything that is due is put off, so that a fault that stays is no
+    /// endless turn.
+    fn met(&mut self, fault: Panicked, then: &'static str) {
+        let now = clock::now();
+        Trouble::Program { fault, about: About::Program, then }.tell(&mut self.publisher, now);
+        let Config { schedule, sources, .. } = &*self.active.config;
+        self.schedule.failed(schedule.full_pass, now);
+        sources.iter().for_each(|source| self.schedule.polled(&source.name, source.poll, now));
+        self.rest = Rest::Long;
+    }
+
     /// Polls what is due, then passes over what that brought, or over everything when that is due.
     async fn turn(&mut self, shutdown: &mut Shutdown) {
         let when = match self.reload {
@@ -224,9 +246,15 @@ impl Daemon {
         };
         let every = self.active.config.schedule.full_pass;
         let around = tracing::info_span!("pass", kind = span.word(), run = tracing::field::Empty);
-        match self.pass(&span, now, shutdown).instrument(around).await {
+        let passed = match caught(self.pass(&span, now, shutdown).instrument(around)).await {
+            Ok(passed) => passed,
+            Err(fault) => return self.met(fault, "the next pass begins anew"),
+        };
+        match passed {
             Ok(Some(next_change)) if span == PassScope::Full => {
                 self.schedule.passed(every, next_change, fastrand::f64(), now);
+                self.publisher.works(&About::Program);
+                self.publisher.reporter().works(&About::Program);
             }
             Ok(Some(next_change)) => self.schedule.foresee(next_change),
             Ok(None) => {}
@@ -261,12 +289,20 @@ impl Daemon {
             }
             let full_read = settings.full_read.unwrap_or(config.schedule.full_read);
             let now = clock::now();
-            let taken = ingest(source, &store, ReadScope::Changes, full_read, now).await;
-            let rechecked = match &taken {
-                Ok(_) => recheck(source, &store, settings.poll, now).await,
-                Err(_) => Ok(Vec::new()),
+            let polling = async {
+                let taken = ingest(source, &store, ReadScope::Changes, full_read, now).await;
+                let rechecked = match &taken {
+                    Ok(_) => recheck(source, &store, settings.poll, now).await,
+                    Err(_) => Ok(Vec::new()),
+                };
+                (taken.map_err(|Interrupted { touched, error }| (touched, Trouble::from(error))), rechecked)
             };
-            (source, settings.poll, followed, Some((taken, rechecked)))
+            let polled = caught(polling).await.unwrap_or_else(|fault| {
+                let about = About::Source(source.name().clone());
+                let then = "the next poll begins anew";
+                (Err((Vec::new(), Trouble::Program { fault, about, then })), Ok(Vec::new()))
+            });
+            (source, settings.poll, followed, Some(polled))
         });
         let mut touched = Vec::new();
         // All at once: one shop that is slow does not keep the others waiting for their turn.
@@ -285,10 +321,9 @@ impl Daemon {
                     let known = self.store.order_count(name).await.unwrap_or(0);
                     self.publisher.polled(name, Ok(known), now);
                 }
-                Err(Interrupted { touched: stored, error }) => {
+                Err((stored, trouble)) => {
                     touched.extend(stored);
                     self.unread.insert(name.clone());
-                    let trouble = Trouble::from(error);
                     self.publisher.polled(name, Err(&trouble.status(now)), now);
                     trouble.tell(&mut self.publisher, now);
                 }
@@ -315,7 +350,11 @@ impl Daemon {
     ) -> Result<Option<Option<Timestamp>>, PassError> {
         let looking = async {
             if *span == PassScope::Full {
+                let before = Arc::clone(&self.active.names);
                 self.active.refresh().await?;
+                if self.mode == Mode::Live && before != self.active.names {
+                    self.store.note_names(&self.active.names).await?;
+                }
             }
             plan_pass(self.active.context(&self.store, &self.unread, &|_, _, _| {}, now), span).await
         };
@@ -355,7 +394,8 @@ impl Daemon {
     fn show(&mut self, planned: &PlannedPass) {
         let text = report::text(&planned.view, Color::Plain);
         if self.shown.as_ref() != Some(&text) {
-            println!("{text}");
+            // Whoever reads the plans may have gone; that ends no daemon.
+            let _nobody_reads = writeln!(std::io::stdout().lock(), "{text}");
             self.shown = Some(text);
         }
     }

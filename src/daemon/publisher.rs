@@ -46,6 +46,8 @@ pub struct StatusReader {
     pub open: watch::Receiver<Option<Arc<LiveState>>>,
     /// What was counted since the process started.
     pub metrics: Arc<Metrics>,
+    /// Where whoever runs beside the loop says what does not work.
+    pub reporter: HealthReporter,
 }
 
 /// Where those say what does not work who run beside the loop: it is shown with the loop's own troubles from
@@ -64,6 +66,11 @@ impl HealthReporter {
     /// It works again.
     pub fn works(&self, about: &About) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(about);
+    }
+
+    /// Whether something is known not to work.
+    pub fn knows(&self, about: &About) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(about)
     }
 
     fn all(&self) -> Vec<Trouble> {
@@ -90,8 +97,14 @@ impl StatusPublisher {
         let (status, status_of) = watch::channel(Arc::new(draft.clone()));
         let (open, open_of) = watch::channel(None);
         let metrics = Arc::<Metrics>::default();
-        let reading = StatusReader { status: status_of, open: open_of, metrics: Arc::clone(&metrics) };
-        (Self { draft, status, open, metrics, reporter: HealthReporter::default(), held: BTreeMap::new() }, reading)
+        let reporter = HealthReporter::default();
+        let reading = StatusReader {
+            status: status_of,
+            open: open_of,
+            metrics: Arc::clone(&metrics),
+            reporter: reporter.clone(),
+        };
+        (Self { draft, status, open, metrics, reporter, held: BTreeMap::new() }, reading)
     }
 
     /// When the last full pass succeeded.

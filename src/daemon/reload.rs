@@ -4,10 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use super::trouble::{Trouble, trouble};
-use super::{Content, Daemon, If, Reload, Schedule, Watch, presets};
+use super::{Content, Daemon, If, Mode, Reload, Schedule, Watch, presets};
 use crate::config::settings::Config;
 use crate::config::settings::source::SourceKind;
-use crate::pass::active::{ActivateError, ActiveConfig, activate};
+use crate::logging::caught;
+use crate::pass::PassError;
+use crate::pass::active::{ActivateError, ActiveConfig, activate_knowing};
 use crate::report::Origin;
 use crate::report::status::About;
 use crate::text::Color;
@@ -52,17 +54,28 @@ impl Daemon {
     /// settled is left to the watch, which hands it out when it has.
     pub(super) async fn reload(&mut self, when: If) {
         self.reload = Reload::Settled;
-        let trouble = match self.try_reload(when).await {
-            Ok(Reloaded::Entered) => return self.publisher.works(&About::File),
-            Ok(Reloaded::Same | Reloaded::Unsettled) => return,
+        let tried = caught(self.try_reload(when)).await.unwrap_or_else(|fault| {
+            Err(Trouble::Program { fault, about: About::File, then: "what was in force stays in force" })
+        });
+        let trouble = match tried {
+            Ok(Reloaded::Entered) => {
+                self.keep_file().await;
+                return self.publisher.works(&About::File);
+            }
+            Ok(Reloaded::Same) => return self.publisher.works(&About::File),
+            Ok(Reloaded::Unsettled) => return,
             Err(trouble) => trouble,
         };
         match &trouble {
-            Trouble::File(error) => eprint!("{}", error.render(Color::Plain)),
+            Trouble::File(error) => crate::logging::note!("{}", error.render(Color::Plain)),
             Trouble::Enter(ActivateError::Logto { source, .. }) if source.is_transient() => {
                 self.reload = Reload::Wanted(when);
             }
-            Trouble::Enter(_) | Trouble::Pass(_) | Trouble::Poll(_) | Trouble::CarryOver { .. } => {}
+            Trouble::Enter(_)
+            | Trouble::Pass(_)
+            | Trouble::Poll(_)
+            | Trouble::CarryOver { .. }
+            | Trouble::Program { .. } => {}
         }
         trouble.tell(&mut self.publisher, clock::now());
     }
@@ -85,7 +98,14 @@ impl Daemon {
             commit: config::commit_of(&self.file, &loaded.config.blob, &loaded.config.digest),
         };
         self.head = config::head_of(&self.file);
-        self.active = activate(loaded.config, origin, self.simulators.as_ref()).await?;
+        let active = activate_knowing(loaded.config, origin, self.simulators.as_ref(), &self.active.names).await?;
+        // A new file with a name that never stood for anything is a slip, and what is in force is better than half of it.
+        if !active.catalog.nameless.is_empty() {
+            let (file, problems) = (active.origin.file, active.unresolved.to_vec());
+            return Err(ActivateError::Names { file, problems }.into());
+        }
+        self.active = active;
+        self.active.warn_of_names();
         let now = clock::now();
         self.unread = self.active.source_names();
         self.stuck.clear();
@@ -93,6 +113,21 @@ impl Daemon {
         self.watch = Watch::new(watched(&self.file, &self.active), self.watch.known(), self.pulse);
         self.announce();
         Ok(Reloaded::Entered)
+    }
+
+    /// What is in force is what a daemon goes on with that is started on a broken file.
+    pub(super) async fn keep_file(&mut self) {
+        if self.mode == Mode::DryRun {
+            return;
+        }
+        let (text, commit) = (&self.active.config.text, self.active.origin.commit.as_deref());
+        let keep = async {
+            self.store.note_names(&self.active.names).await?;
+            self.store.keep_valid_file(text, commit, clock::now()).await
+        };
+        if let Err(error) = keep.await {
+            Trouble::from(PassError::from(error)).tell(&mut self.publisher, clock::now());
+        }
     }
 
     /// The very bytes that are in force may be committed later, or lie in another commit now. Costs a few reads of

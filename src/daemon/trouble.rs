@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::StatusPublisher;
 use crate::config::ConfigError;
+use crate::logging::Panicked;
 use crate::model::SourceName;
 use crate::pass::PassError;
 use crate::pass::active::ActivateError;
@@ -27,6 +28,9 @@ pub(super) enum Trouble {
         #[source]
         source: StoreError,
     },
+    /// Whatever was under way is begun anew.
+    #[error("{fault}; {then}")]
+    Program { fault: Panicked, about: About, then: &'static str },
     #[error("the file is not valid; what was in force stays in force")]
     File(#[from] ConfigError),
     #[error("the file is valid but cannot be used; what was in force stays in force")]
@@ -41,6 +45,7 @@ impl Trouble {
             Trouble::CarryOver { source, .. } => source.hint(),
             Trouble::File(error) => error.hint(),
             Trouble::Enter(error) => error.hint(),
+            Trouble::Program { fault, .. } => Some(fault.hint()),
         }
     }
 
@@ -51,6 +56,7 @@ impl Trouble {
             Trouble::Poll(IngestError::Source { name, .. }) => About::Source(name.as_str().into()),
             Trouble::CarryOver { name, .. } => About::Source(name.clone()),
             Trouble::File(_) | Trouble::Enter(_) => About::File,
+            Trouble::Program { about, .. } => about.clone(),
         }
     }
 
@@ -62,7 +68,11 @@ impl Trouble {
                 let lines = problems.iter().map(|problem| format!("line {}: {}\n", problem.line, problem.message));
                 lines.collect()
             }
-            Trouble::Enter(_) | Trouble::Pass(_) | Trouble::Poll(_) | Trouble::CarryOver { .. } => String::new(),
+            Trouble::Enter(_)
+            | Trouble::Pass(_)
+            | Trouble::Poll(_)
+            | Trouble::CarryOver { .. }
+            | Trouble::Program { .. } => String::new(),
         };
         (!detail.is_empty()).then_some(detail)
     }

@@ -5,6 +5,8 @@
 #![expect(clippy::disallowed_methods, reason = "an edge: waits on the clock of the machine")]
 
 pub(crate) mod link;
+mod proxy;
+mod tls;
 
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
@@ -13,6 +15,9 @@ use jiff::SignedDuration;
 use reqwest::header::{AGE, DATE, HeaderMap, RETRY_AFTER};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+
+pub(crate) use proxy::{proxy_hint, through};
+pub(crate) use tls::roots_hint;
 
 /// Sent with every request, so that a server's log tells our calls from everybody else's.
 pub const USER_AGENT: &str = concat!("entitled/", env!("CARGO_PKG_VERSION"));
@@ -26,20 +31,14 @@ pub const MAX_BODY: usize = 64 * 1024 * 1024;
 /// A client that follows no redirect (a token must not travel to another origin) and keeps no idle
 /// connection longer than the server does.
 pub fn client(timeout: Duration) -> reqwest::Client {
-    install_crypto();
-    reqwest::Client::builder()
+    let builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .timeout(timeout)
         .connect_timeout(timeout.min(Duration::from_secs(10)))
         .pool_idle_timeout(POOL_IDLE)
         .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .expect("only a missing TLS provider makes this fail, and it was installed above")
-}
-
-/// `ring` as the process-wide TLS provider. A second call finds it installed, which is fine.
-fn install_crypto() {
-    let _already_installed = rustls::crypto::ring::default_provider().install_default();
+        .tls_backend_preconfigured(tls::settings());
+    proxy::with_proxies(builder).build().expect("everything that it is built of is a part of this program")
 }
 
 /// Why a body could not be read.

@@ -2,13 +2,17 @@
 //!
 //! Other crates speak from `warn` up only: what a TLS or SQL library says at `trace` is not ours to vouch for.
 
+mod panics;
 mod text;
 
-use std::io::IsTerminal as _;
+use std::fmt;
+use std::io::{IsTerminal as _, Write as _};
 
 use tracing_subscriber::EnvFilter;
 
 use crate::text::Color;
+
+pub use panics::{Panicked, caught, caught_at_once};
 
 /// The form of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -42,6 +46,9 @@ pub fn start(directives: &str, format: LogFormat, color: Color) {
         LogFormat::Json => true,
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where a line cannot be written there is nobody to be told so.
+    let builder = builder.log_internal_errors(false);
+    panics::install();
     // A second start (two tests in one process) finds the first in place, which is fine.
     let _already_started = if json {
         builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
@@ -49,3 +56,18 @@ pub fn start(directives: &str, format: LogFormat, color: Color) {
         builder.with_ansi(false).event_format(text::Text(color)).try_init()
     };
 }
+
+/// Writes to stderr, for people. Where that is full or closed nobody can be told, and the work goes on.
+pub fn tell(text: fmt::Arguments<'_>) {
+    let _nobody_to_tell = std::io::stderr().lock().write_fmt(text);
+}
+
+/// `eprint!` that never ends the program.
+macro_rules! note {
+    ($($text:tt)*) => { $crate::logging::tell(format_args!($($text)*)) };
+}
+/// `eprintln!` that never ends the program.
+macro_rules! noteln {
+    ($($text:tt)*) => { $crate::logging::tell(format_args!("{}\n", format_args!($($text)*))) };
+}
+pub(crate) use {note, noteln};

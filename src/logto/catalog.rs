@@ -9,9 +9,11 @@ use super::error::LogtoError;
 use super::read::{Reader, RoleField};
 use super::transport::Query;
 use super::wire::{self, RoleType};
-use crate::config::nearest;
 use crate::config::settings::{Product, Wanted, WantedTarget};
-use crate::model::{Catalog, Entitlement, OrganizationId, Protect, Rule, Target, TargetEntry, TargetIx};
+use crate::config::slip;
+use crate::model::{
+    Catalog, Entitlement, KnownNames, OrganizationId, ProductIx, Protect, Rule, Target, TargetEntry, TargetIx,
+};
 
 /// How many names a message lists.
 const LISTED: usize = 10;
@@ -24,6 +26,10 @@ pub struct Resolved {
     pub catalog: Catalog,
     /// In the order of the file.
     pub problems: Vec<Problem>,
+    /// Names that stand for another id than before.
+    pub another: Vec<Problem>,
+    /// What each name stands for, by Logto's word now.
+    pub names: KnownNames,
 }
 
 /// A name that cannot be used.
@@ -51,14 +57,43 @@ struct Wrong {
 ///
 /// An error means that Logto could not be asked; a wrong name is a [`Problem`].
 pub async fn resolve(reader: &Reader, products: &[Product], protect: &Protect) -> Result<Resolved, LogtoError> {
-    let tenant = Tenant::look_up(reader, products).await?;
+    resolve_knowing(reader, products, protect, &KnownNames::new()).await
+}
+
+/// The same for names that were resolved before: one that does not resolve any more is a [`Problem`], and keeps the
+/// id that it had. A product with a name that never did is `nameless`.
+pub async fn resolve_knowing(
+    reader: &Reader,
+    products: &[Product],
+    protect: &Protect,
+    known: &KnownNames,
+) -> Result<Resolved, LogtoError> {
+    let mut tenant = Tenant::look_up(reader, products).await?;
+    let names = tenant.names();
+    let kept = tenant.keep(known);
     let mut problems = Vec::new();
+    let mut another = Vec::new();
+    let mut nameless: BTreeSet<(usize, u32)> = BTreeSet::new();
     let mut named: BTreeMap<Target, TargetEntry> = BTreeMap::new();
     let mut wanted: Vec<Vec<(Target, u32)>> = Vec::new();
 
-    for product in products {
+    for (at, product) in products.iter().enumerate() {
         let mut targets: Vec<(Target, u32)> = Vec::new();
         for Wanted { what, line, column } in &product.entitlements {
+            for key in keys(what) {
+                let problem = |message, hint| Problem { line: *line, column: *column, message, hint };
+                if let Some((wrong, id)) = kept.get(&key) {
+                    let message = format!("{}; `{id}`, which it stood for until now, stays in use", wrong.message);
+                    problems.push(problem(message, wrong.hint.clone()));
+                }
+                if let (Some(now), Some(before)) = (names.get(&key), known.get(&key))
+                    && now != before
+                {
+                    let (kind, name) = &key;
+                    let message = format!("the {kind} `{name}` is another one than before: `{now}`, not `{before}`");
+                    another.push(problem(message, None));
+                }
+            }
             match tenant.entries(what, protect) {
                 Ok(entries) => targets.extend(entries.into_iter().map(|entry| {
                     let target = entry.target.clone();
@@ -66,6 +101,7 @@ pub async fn resolve(reader: &Reader, products: &[Product], protect: &Protect) -
                     (target, *line)
                 })),
                 Err(wrongs) => {
+                    nameless.insert((at, *line));
                     // The organization of a role is also wanted by itself, where its problem is told.
                     let told = |wrong: &Wrong| match what {
                         WantedTarget::OrganizationRole { organization, .. } => {
@@ -92,10 +128,17 @@ pub async fn resolve(reader: &Reader, products: &[Product], protect: &Protect) -
         wanted.push(targets);
     }
     problems.sort();
+    problems.dedup();
+    another.sort();
+    another.dedup_by(|later, first| later.message == first.message);
 
     let targets = told_apart(named.into_values().collect());
     let mut catalog = Catalog { targets, ..Catalog::default() };
-    for (product, targets) in products.iter().zip(wanted) {
+    for (at, (product, targets)) in products.iter().zip(wanted).enumerate() {
+        if nameless.range((at, 0)..=(at, u32::MAX)).next().is_some() {
+            let ids = catalog.products.len()..catalog.products.len() + product.ids.len();
+            catalog.nameless.extend(ids.filter_map(|ix| u16::try_from(ix).ok()).map(ProductIx));
+        }
         let ix = |target: &Target| -> TargetIx { catalog.find(target).expect("every wanted target was named above") };
         let entitlements: Vec<Entitlement> = targets
             .iter()
@@ -114,7 +157,7 @@ pub async fn resolve(reader: &Reader, products: &[Product], protect: &Protect) -
             on_dispute: product.on_dispute,
         }));
     }
-    Ok(Resolved { catalog, problems })
+    Ok(Resolved { catalog, problems, another, names })
 }
 
 /// Two organizations may have one name: then the id is part of it.
@@ -166,6 +209,50 @@ impl Tenant {
         })
     }
 
+    /// What each name stands for.
+    fn names(&self) -> KnownNames {
+        let mut names = KnownNames::new();
+        let mut note =
+            |kind: &str, name: &str, id: &str| names.insert((kind.to_owned(), name.to_owned()), id.to_owned());
+        for (name, found) in &self.roles {
+            let _new = found.as_ref().ok().and_then(|role| note(ROLE, name, role.id.as_str()));
+        }
+        for (name, found) in &self.organizations {
+            let _new = found.as_ref().ok().and_then(|one| note(ORGANIZATION, name, one.id.as_str()));
+        }
+        for (name, found) in &self.organization_roles {
+            let _new = found.as_ref().ok().and_then(|role| note(ORGANIZATION_ROLE, name, role.id.as_str()));
+        }
+        names
+    }
+
+    /// Puts the last id under each name that does not resolve and that had one; yields why it does not, and the id.
+    fn keep(&mut self, known: &KnownNames) -> BTreeMap<(String, String), (Wrong, String)> {
+        let mut kept = BTreeMap::new();
+        let mut last = |kind: &str, name: &str, wrong: &Wrong| {
+            let key = (kind.to_owned(), name.to_owned());
+            let id = known.get(&key)?.clone();
+            kept.insert(key, (wrong.clone(), id.clone()));
+            Some(id)
+        };
+        for (name, found) in &mut self.roles {
+            if let Some(id) = found.as_ref().err().and_then(|wrong| last(ROLE, name, wrong)) {
+                *found = Ok(wire::Role { id: id.into(), name: name.clone(), kind: RoleType::User });
+            }
+        }
+        for (name, found) in &mut self.organizations {
+            if let Some(id) = found.as_ref().err().and_then(|wrong| last(ORGANIZATION, name, wrong)) {
+                *found = Ok(wire::Organization { id: id.into(), name: name.clone() });
+            }
+        }
+        for (name, found) in &mut self.organization_roles {
+            if let Some(id) = found.as_ref().err().and_then(|wrong| last(ORGANIZATION_ROLE, name, wrong)) {
+                *found = Ok(wire::OrganizationRole { id: id.into(), name: name.clone(), kind: RoleType::User });
+            }
+        }
+        kept
+    }
+
     fn organization(&self, name: &str) -> Result<&wire::Organization, Wrong> {
         self.organizations[name].as_ref().map_err(Wrong::clone)
     }
@@ -210,6 +297,22 @@ impl Tenant {
                     }
                 }
             }
+        }
+    }
+}
+
+const ROLE: &str = "role";
+const ORGANIZATION: &str = "organization";
+const ORGANIZATION_ROLE: &str = "organization role";
+
+/// The names that stand on one line, each with its kind.
+fn keys(what: &WantedTarget) -> Vec<(String, String)> {
+    let key = |kind: &str, name: &str| (kind.to_owned(), name.to_owned());
+    match what {
+        WantedTarget::Role(name) => vec![key(ROLE, name)],
+        WantedTarget::Membership(name) => vec![key(ORGANIZATION, name)],
+        WantedTarget::OrganizationRole { organization, role } => {
+            vec![key(ORGANIZATION, organization), key(ORGANIZATION_ROLE, role)]
         }
     }
 }
@@ -324,7 +427,7 @@ async fn unknown(
         Some(names) => names,
         None => names.insert(reader.some_names(path, query).await?),
     };
-    let hint = match nearest(name, names.iter().map(String::as_str)) {
+    let hint = match slip(name, names.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None if names.is_empty() => "the tenant has none for users yet: make one in the console".to_owned(),
         None => {

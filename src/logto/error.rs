@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::http::BodyError;
+use crate::http::{self, BodyError};
 use crate::model::{OrganizationId, UserId};
 
 /// Where an application is given its role.
@@ -138,7 +138,7 @@ pub enum LogtoError {
         path: String,
     },
     /// No connection, so nothing was sent.
-    #[error("no connection to Logto at `{endpoint}`")]
+    #[error("no connection to Logto at `{endpoint}`{}", http::through(.endpoint))]
     Connect {
         /// The origin.
         endpoint: String,
@@ -262,9 +262,9 @@ impl LogtoError {
                 format!("look for the request `{request}` in the log of Logto")
             }
             Self::RateLimited { .. } => "lower `logto.rate`; Logto Cloud allows 200 calls in 10 s".to_owned(),
-            Self::Connect { endpoint, .. } => {
-                format!("check that Logto runs and that `{endpoint}` can be reached from here")
-            }
+            Self::Connect { endpoint, source } => http::roots_hint(source)
+                .or_else(|| http::proxy_hint(endpoint))
+                .unwrap_or_else(|| format!("check that Logto runs and that `{endpoint}` can be reached from here")),
             Self::Timeout { .. } => "raise `logto.timeout`, or lower `logto.batch` or `logto.concurrency`".to_owned(),
             Self::Impostor { .. } => "look for a proxy in front of Logto that answers in its place".to_owned(),
             Self::SearchIgnored { .. } => "upgrade Logto: 1.42 is known to have it".to_owned(),

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use crate::config::settings;
 
-pub use catalog::{Problem, Resolved, resolve};
+pub use catalog::{Problem, Resolved, resolve, resolve_knowing};
 pub use error::LogtoError;
 pub use orphans::name_forgotten;
 pub use paging::{Found, MemberWalk, Progress, Walk};

@@ -1,6 +1,6 @@
 //! The catalog with every name resolved to its id: product -> targets, and the policy of each product.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
@@ -16,7 +16,13 @@ pub struct Catalog {
     pub products: Vec<Rule>,
     /// By source, how long a subscription that goes on outlasts its paid period, in seconds.
     pub slack: BTreeMap<SourceName, u32>,
+    /// Products of which a name stands for nothing that anybody knows. What they gave before may be under it, so
+    /// nothing is taken away for not being given by them.
+    pub nameless: BTreeSet<ProductIx>,
 }
+
+/// By kind (`role`, `organization`, `organization role`) and name: the id that it stands for.
+pub type KnownNames = BTreeMap<(String, String), String>;
 
 impl Catalog {
     /// The entry of a target.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::config::settings::source::{Auth, SourceKind, SourceSettings};
 use crate::config::settings::{Config, LogtoEndpoint};
 use crate::logto::{self, Client, LogtoError, Problem, Reader};
-use crate::model::{Catalog, ProductId, Rule, SourceName};
+use crate::model::{Catalog, KnownNames, ProductId, Rule, SourceName};
 use crate::report::Origin;
 use crate::secret::Secret;
 use crate::source::{Source, SourceError};
@@ -42,6 +42,12 @@ pub struct ActiveConfig {
     pub reader: Reader,
     /// What products entitle to.
     pub catalog: Arc<Catalog>,
+    /// Names of the file that Logto does not know, or that must not be used: the trouble of their targets alone.
+    pub unresolved: Arc<[Problem]>,
+    /// Names that stand for another id than before.
+    pub another: Arc<[Problem]>,
+    /// What each name stood for when Logto last knew it.
+    pub names: Arc<KnownNames>,
     /// Where the simulators answer, where any part of this runs on them.
     pub simulators: Option<Simulators>,
     /// The payment APIs.
@@ -106,6 +112,21 @@ pub async fn activate(
     origin: Origin,
     simulators: Option<&Simulators>,
 ) -> Result<ActiveConfig, ActivateError> {
+    let active = activate_knowing(config, origin, simulators, &KnownNames::new()).await?;
+    if !active.unresolved.is_empty() {
+        return Err(ActivateError::Names { file: active.origin.file, problems: active.unresolved.to_vec() });
+    }
+    Ok(active)
+}
+
+/// The same where a name that does not resolve is the trouble of its targets alone. `known`: what names stood for
+/// before.
+pub async fn activate_knowing(
+    config: Config,
+    origin: Origin,
+    simulators: Option<&Simulators>,
+    known: &KnownNames,
+) -> Result<ActiveConfig, ActivateError> {
     let endpoint = match (&config.logto.endpoint, simulators) {
         (LogtoEndpoint::Url(url), _) => url.clone(),
         (LogtoEndpoint::Sandbox, Some(simulators)) => simulators.logto.clone(),
@@ -116,29 +137,39 @@ pub async fn activate(
     let reader = client.reader();
     let failed = |error| ActivateError::Logto { endpoint: endpoint.clone(), source: Box::new(error) };
     reader.probe().await.map_err(failed)?;
-    let resolved = logto::resolve(&reader, &config.products, &config.protect).await.map_err(failed)?;
-    if !resolved.problems.is_empty() {
-        return Err(ActivateError::Names { file: origin.file, problems: resolved.problems });
-    }
+    let resolved = logto::resolve_knowing(&reader, &config.products, &config.protect, known).await.map_err(failed)?;
     let catalog = with_slack(resolved.catalog, &config);
+    let (unresolved, another) = (resolved.problems.into(), resolved.another.into());
+    let mut names = known.clone();
+    names.extend(resolved.names);
+    let names = Arc::new(names);
     let (config, catalog) = (Arc::new(config), Arc::new(catalog));
     let simulators = simulators.filter(|_| needs_simulators(&config)).cloned();
-    Ok(ActiveConfig { config, origin, client, reader, catalog, simulators, sources })
+    Ok(ActiveConfig { config, origin, client, reader, catalog, unresolved, another, names, simulators, sources })
 }
 
 impl ActiveConfig {
     /// Resolves the names anew, since roles come and go. A name that is gone is reported, and what it stood
-    /// for keeps its old id, under which reads now find nothing: its grants are held, all others go on.
+    /// for keeps its last id: where nothing is there any more its grants are held, and all others go on.
     pub async fn refresh(&mut self) -> Result<(), LogtoError> {
-        let resolved = logto::resolve(&self.reader, &self.config.products, &self.config.protect).await?;
-        if resolved.problems.is_empty() {
-            self.catalog = Arc::new(with_slack(resolved.catalog, &self.config));
-        }
-        for problem in resolved.problems {
-            let hint = problem.hint.unwrap_or_default();
+        let Config { products, protect, .. } = &*self.config;
+        let resolved = logto::resolve_knowing(&self.reader, products, protect, &self.names).await?;
+        self.catalog = Arc::new(with_slack(resolved.catalog, &self.config));
+        self.unresolved = resolved.problems.into();
+        self.another = resolved.another.into();
+        let mut names = (*self.names).clone();
+        names.extend(resolved.names);
+        self.names = Arc::new(names);
+        self.warn_of_names();
+        Ok(())
+    }
+
+    /// Says in the log which names do not resolve, and which stand for something else than before.
+    pub fn warn_of_names(&self) {
+        for problem in self.unresolved.iter().chain(&*self.another) {
+            let hint = problem.hint.as_deref().unwrap_or_default();
             tracing::warn!(line = problem.line, hint, "{}", problem.message);
         }
-        Ok(())
     }
 
     /// Carries over what the store knows of sources under the names that they had before, and of products that the

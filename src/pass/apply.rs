@@ -96,6 +96,8 @@ pub async fn apply(
 }
 
 const NO_USER: &str = "the user is gone";
+/// No claim can rest on it: what is given without one could never be explained or taken back.
+const NO_ORDER: &str = "the store has lost the order behind it; the next pass looks again";
 const NO_TARGET: &str = "the target is gone";
 const ROLE_KEPT: &str = "a role in this organization could not be taken first";
 
@@ -137,12 +139,13 @@ async fn grant(
     planned: &PlannedPass,
     batch: &[(usize, &Action)],
 ) -> Result<Vec<ActionOutcome>, StoreError> {
-    let rows: Vec<LedgerRow> =
-        batch.iter().filter_map(|(_, action)| row(planned, action, executor.run, executor.now)).collect();
-    assert_eq!(rows.len(), batch.len(), "a claim rests on an order that the plan names");
+    let claims: Vec<Option<LedgerRow>> =
+        batch.iter().map(|(_, action)| row(planned, action, executor.run, executor.now)).collect();
+    let rows: Vec<LedgerRow> = claims.iter().flatten().cloned().collect();
+    let Some(first) = rows.first() else { return Ok(vec![ActionOutcome::Failed(NO_ORDER.to_owned()); batch.len()]) };
     executor.store.journal_grants(executor.run, &rows).await?;
     let users: Vec<UserId> = rows.iter().map(|row| row.grant.user.clone()).collect();
-    let outcomes = match &rows[0].grant.target {
+    let outcomes = match &first.grant.target {
         Target::Role { role } => executor.writer.grant_role(role, &users).await,
         Target::Membership { organization } => executor.writer.add_members(organization, &users).await,
         Target::OrganizationRole { organization, role } => {
@@ -153,7 +156,11 @@ async fn grant(
     let mut refused = Vec::new();
     let mut made = Vec::new();
     let mut came = Vec::with_capacity(batch.len());
-    for row in rows {
+    for claim in claims {
+        let Some(row) = claim else {
+            came.push(ActionOutcome::Failed(NO_ORDER.to_owned()));
+            continue;
+        };
         came.push(match outcomes.get(&row.grant.user) {
             Some(Outcome::Done) => {
                 made.push(row.grant);

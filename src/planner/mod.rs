@@ -233,6 +233,9 @@ fn take_back(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &Owned
         Some(because) => hold(because),
         None if presence == Presence::Unknown => hold(Hold::Incomplete(gap(&input.actual.targets[target.at()]))),
         None => match why {
+            Ok(_) if line(input, owned.product, target) == 0 && input.catalog.nameless.contains(&owned.product) => {
+                hold(Hold::Incomplete(Gap::Name))
+            }
             Ok(_) if by_clock_alone(input, row.claim) => hold(Hold::Incomplete(Gap::Source)),
             // Whatever entitles instead may be among what was not read, or could not be.
             Ok(Why { cause: Cause::Dropped | Cause::Upgrade, .. }) if !input.constraints.blind.is_empty() => {
@@ -269,6 +272,7 @@ fn evict(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {
     match revocation_hold(input, target, row.user) {
         Some(because) => Decision::Hold(Verb::Revoke, why, because),
         None if !input.constraints.blind.is_empty() => Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Source)),
+        None if !input.catalog.nameless.is_empty() => Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Name)),
         None if is_unclear(input, target) => Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Odd)),
         // Who is missing from a lossy walk may be the buyer whom this holder was taken for.
         None if !matches!(holding.coverage, Coverage::Whole | Coverage::Asked) => {

@@ -154,6 +154,8 @@ pub enum Gap {
     Elsewhere,
     /// Some orders of that source could not be read, and this may be one of their buyers.
     Odd,
+    /// A name in the product stands for nothing that Logto knows, and it may be this target.
+    Name,
 }
 
 /// What a limit counts.

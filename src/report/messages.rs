@@ -226,6 +226,10 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
             "some orders of a source that sells this could not be read, and this may be one of their buyers".into(),
             "mend the odd orders, or the mapping that reads them: `entitled status` names them".into(),
         ),
+        Hold::Incomplete(Gap::Name) => (
+            format!("a product has a name that Logto does not know, and it may be {}", change.target),
+            "mend the name in the file, or in Logto: `entitled plan` shows its line".into(),
+        ),
         Hold::OverLimit(bound, over) => over_limit(*bound, over, change, held.causes, &approve),
         Hold::FreshLedger => (
             "the ledger is new or was lost, and has not seen a whole pass yet".into(),

@@ -134,6 +134,8 @@ pub enum About {
     Changes,
     /// The address to listen on cannot be had.
     Listener,
+    /// The program met a fault of its own.
+    Program,
 }
 
 /// What somebody stopped.
@@ -365,7 +367,7 @@ impl Duty {
 }
 
 impl About {
-    /// `store`, `logto`, `file`, `source`, `target`, `changes` or `listener`: the name of one is not in it.
+    /// `store`, `logto`, `file`, `source`, `target`, `changes`, `listener` or `program`: the name of one is not in it.
     pub fn word(&self) -> &'static str {
         match self {
             About::Store => "store",
@@ -375,6 +377,7 @@ impl About {
             About::Target(_) => "target",
             About::Changes => "changes",
             About::Listener => "listener",
+            About::Program => "program",
         }
     }
 }

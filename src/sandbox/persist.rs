@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::logto::{LogtoSim, Tenant};
 use super::shop::{Shelf, ShopSim};
+use crate::text::without_bom;
 
 /// Raised when a newer program would not understand this file.
 const VERSION: u32 = 1;
@@ -58,7 +59,7 @@ pub(super) fn load(path: &Path) -> Result<Option<Loaded>, LoadError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(LoadError::Read(error)),
     };
-    let mut loaded: Loaded = serde_json::from_slice(&bytes).map_err(LoadError::Shape)?;
+    let mut loaded: Loaded = serde_json::from_slice(without_bom(&bytes)).map_err(LoadError::Shape)?;
     if loaded.version != VERSION {
         return Err(LoadError::Version(loaded.version));
     }

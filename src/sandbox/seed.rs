@@ -176,11 +176,12 @@ impl Seed {
     /// [`SeedError::Read`] and [`SeedError::Shape`].
     pub fn load(path: &Path) -> Result<Self, SeedError> {
         let text = std::fs::read_to_string(path).map_err(|source| SeedError::Read { path: path.to_owned(), source })?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let shape = |source| SeedError::Shape { path: path.to_owned(), source };
         if path.extension().is_some_and(|extension| extension == "json") {
-            serde_json::from_str(&text).map_err(|error| shape(error.into()))
+            serde_json::from_str(text).map_err(|error| shape(error.into()))
         } else {
-            serde_yaml::from_str(&text).map_err(|error| shape(error.to_string().into()))
+            serde_yaml::from_str(text).map_err(|error| shape(error.to_string().into()))
         }
     }
 

@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 
 use super::Shrunk;
 use super::recording::RecordingError;
-use crate::http::BodyError;
+use crate::http::{self, BodyError};
 use crate::model::{Odd, Oddity};
 
 /// Why a source could not be read. `call` is the method, the path and the query of the request.
@@ -23,7 +23,7 @@ pub enum SourceError {
         value: String,
     },
     /// No answer at all.
-    #[error("{call}: no answer in {tries} tries")]
+    #[error("{call}: no answer in {tries} tries{}", http::through(address(.call)))]
     Unreachable {
         /// The request.
         call: String,
@@ -377,7 +377,10 @@ impl SourceError {
                 "nothing to do if this was a bad moment: the next poll reads it anew; if it stays, look for a proxy \
                  before the API that cuts answers short"
             }
-            SourceError::Unreachable { .. } => {
+            SourceError::Unreachable { call, source, .. } => {
+                if let Some(hint) = http::roots_hint(source).or_else(|| http::proxy_hint(address(call))) {
+                    return Some(hint);
+                }
                 "check that the payment API runs and that `url` can be reached from here"
             }
             SourceError::Item { odd: Odd { what: Oddity::NoId, .. }, .. } => {
@@ -388,4 +391,9 @@ impl SourceError {
         };
         Some(hint.to_owned())
     }
+}
+
+/// The address in the words for a call, such as `GET https://shop.example.com/orders`.
+fn address(call: &str) -> &str {
+    call.split(' ').find(|word| word.contains("://")).unwrap_or_default()
 }

@@ -21,6 +21,7 @@ use super::{FileError, Lookup, ReadReport, Scope, SourceError, Step, time};
 use crate::model::{
     Buyer, Email, Item, Odd, OddPart, Oddity, Order, OrderId, ProductId, ReadOrder, Renewal, Standing, UserId,
 };
+use crate::text::without_bom;
 use node::Node;
 
 /// A file of orders.
@@ -87,6 +88,7 @@ impl Reading<'_> {
 
 /// The orders of a file's content. JSON if its name ends so, YAML otherwise.
 fn orders(path: &Path, bytes: &[u8], now: Timestamp) -> Result<(Vec<ReadOrder>, Nameless), FileError> {
+    let bytes = without_bom(bytes);
     if bytes.trim_ascii().is_empty() {
         return Err(FileError::Empty);
     }

@@ -29,7 +29,7 @@ pub struct Store {
 }
 
 /// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 12] = [
+const STEPS: [(i64, &str, &str); 14] = [
     (1, "orders", include_str!("migrations/0001_orders.sql")),
     (2, "ledger", include_str!("migrations/0002_ledger.sql")),
     (3, "runs", include_str!("migrations/0003_runs.sql")),
@@ -42,6 +42,8 @@ const STEPS: [(i64, &str, &str); 12] = [
     (10, "renamed", include_str!("migrations/0010_renamed.sql")),
     (11, "foreign", include_str!("migrations/0011_foreign.sql")),
     (12, "renewals", include_str!("migrations/0012_renewals.sql")),
+    (13, "valid_file", include_str!("migrations/0013_valid_file.sql")),
+    (14, "names", include_str!("migrations/0014_names.sql")),
 ];
 
 /// Takes the place of the one writer at once, and not with the first write.

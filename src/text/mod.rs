@@ -40,6 +40,11 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     if safe == text { Cow::Borrowed(text) } else { Cow::Owned(safe) }
 }
 
+/// The bytes of a text without the mark of their order, which editors put before them and readers do not expect.
+pub fn without_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
+}
+
 /// What is not seen, or is taken for an ordinary space, or changes what stands beside it.
 fn is_suspect(c: char) -> bool {
     c.is_control()

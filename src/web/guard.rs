@@ -18,6 +18,10 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 
 use super::{App, Bucket};
+use crate::clock;
+use crate::daemon::{HealthReporter, trouble};
+use crate::logging::caught;
+use crate::report::status::About;
 use crate::secret::Secret;
 
 /// The most bytes of a request's body.
@@ -179,5 +183,42 @@ fn secure(headers: &mut HeaderMap) {
         (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+/// A fault of the program in one request ends that request and nothing else.
+pub(super) fn contained(routes: Router, reporter: HealthReporter) -> Router {
+    routes.layer(middleware::from_fn(move |request: Request, next: Next| {
+        let reporter = reporter.clone();
+        async move {
+            caught(next.run(request)).await.unwrap_or_else(|fault| {
+                reporter.trouble(trouble(About::Program, &fault, Some(fault.hint()), clock::now()));
+                let said = "a fault of the program; its log has the place\n";
+                let mut response = (StatusCode::INTERNAL_SERVER_ERROR, said).into_response();
+                secure(response.headers_mut());
+                response
+            })
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_fault_in_a_request_ends_that_request_and_is_told() {
+        let reporter = HealthReporter::default();
+        let fault = axum::routing::get(|| async { [0; 3][std::hint::black_box(7)].to_string() });
+        let routes = Router::new().route("/fault", fault).route("/well", axum::routing::get(|| async { "well" }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let routes = contained(routes, reporter.clone());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let client = crate::http::client(Duration::from_secs(10));
+        let status = async |path: &str| client.get(format!("http://{address}{path}")).send().await.unwrap().status();
+        assert_eq!(status("/fault").await, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(status("/well").await, StatusCode::OK);
+        assert!(reporter.knows(&About::Program));
     }
 }

@@ -52,7 +52,7 @@ fn state(page: &mut Page, status: &Status, now: Timestamp) {
     page.single("entitled_ready", "1 while it does its work, as /readyz says.", flag(status.not_ready(now).is_empty()));
     page.single("entitled_leader", "1 while it works, 0 while it stands by.", flag(status.duty == Duty::Leader));
     page.metric("entitled_troubles", Kind::Gauge, "What does not work at the moment.");
-    for about in ["store", "logto", "file", "source", "target", "changes", "listener"] {
+    for about in ["store", "logto", "file", "source", "target", "changes", "listener", "program"] {
         let troubles = status.troubles.iter().filter(|trouble| trouble.about.word() == about).count();
         page.line("entitled_troubles", &[("about", about)], troubles as f64);
     }

@@ -149,5 +149,5 @@ pub fn router(app: &App) -> Router {
         .merge(api::routes())
         .merge(crate::web::page::routes::routes())
         .merge(hooks);
-    guard::bounded(routes).with_state(app.clone())
+    guard::contained(guard::bounded(routes).with_state(app.clone()), app.0.reading.reporter.clone())
 }

@@ -35,7 +35,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     }
     say(&report::text(&planned.view, context.color))?;
     if !planned.view.in_sync() && !agreed && !asked()? {
-        return Ok(Exit::Pending);
+        return Ok(opened.ended(context, Exit::Pending));
     }
     let ended = carry_out(context, &opened, &planned, &Shutdown::never()).await;
     opened.store.close().await;
@@ -70,16 +70,20 @@ pub(crate) async fn carry_out_over(
     span: &PassScope,
     shutdown: &Shutdown,
 ) -> Result<Exit, Failure> {
+    let (text, commit) = (&opened.active.config.text, opened.active.origin.commit.as_deref());
+    opened.store.keep_valid_file(text, commit, clock::now()).await?;
+    opened.store.note_names(&opened.active.names).await?;
     let writer = opened.active.client.writer();
     let report = execute_pass(&opened.active, &opened.store, &writer, planned, span, clock::now(), shutdown).await?;
     say(&report::report(&report, context.color))?;
-    Ok(if report.figures().failed > 0 || report.stopped > 0 {
+    let ended = if report.figures().failed > 0 || report.stopped > 0 {
         Exit::Failed
     } else if report.held > 0 {
         Exit::Held
     } else {
         Exit::Done
-    })
+    };
+    Ok(opened.ended(context, ended))
 }
 
 fn saved(path: &std::path::Path) -> Result<PlanDocument, Failure> {
@@ -118,7 +122,7 @@ pub(crate) fn asked() -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::plain("nobody is here to be asked", "say `--yes` to carry the plan out without asking"));
     }
-    eprint!("Carry this out? [y/N] ");
+    crate::logging::note!("Carry this out? [y/N] ");
     std::io::stderr().flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;

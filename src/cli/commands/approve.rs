@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use jiff::SignedDuration;
 
 use super::undo;
-use crate::cli::bootstrap::{Keep, open};
+use crate::cli::bootstrap::{Keep, open_with, standing};
 use crate::cli::{Context, Exit, Failure, lookup, say};
 use crate::clock;
 use crate::report::{HeldChange, PlanDocument, messages};
@@ -37,7 +37,7 @@ const VALID: SignedDuration = SignedDuration::from_hours(24);
 
 /// Looks, shows the set, writes the approval down.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
-    let opened = open(context, Keep::Scratch).await?;
+    let opened = open_with(context, Keep::Scratch, standing(context).await?).await?;
     let now = clock::now();
     let planned = match &args.undo {
         Some(run) => undo::plan_pass(&opened, run, now).await?.planned,

@@ -25,10 +25,13 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let mut context = context.clone();
     context.file = args.path.unwrap_or(context.file);
     let loaded = config::load(&context.file, &presets()).map_err(|error| invalid(&context, error))?;
-    eprint!("{}", config::render(&loaded.warnings, &loaded.text, &context.file.display().to_string(), context.notes));
+    crate::logging::note!(
+        "{}",
+        config::render(&loaded.warnings, &loaded.text, &context.file.display().to_string(), context.notes)
+    );
     for one in dropped(&loaded.config).await {
         let (warning, hint) = (context.notes.paint("1;33", "warning"), context.notes.paint("1;36", "hint"));
-        eprintln!("{warning}: {}\n{hint}: {}", one.sentence, one.hint);
+        crate::logging::noteln!("{warning}: {}\n{hint}: {}", one.sentence, one.hint);
     }
     say(&format!(
         "{} is valid: {}, {}\n",

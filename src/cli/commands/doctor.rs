@@ -41,7 +41,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
             checks
         }
         Err(error) => {
-            eprint!("{}", error.render(context.notes));
+            crate::logging::note!("{}", error.render(context.notes));
             invalid(&error)
         }
     };

@@ -1,13 +1,13 @@
 //! `entitled freeze` and `entitled unfreeze`: nothing is taken away, or nothing is written at all, for a time.
 //!
-//! Flow: checks the file for where the store lies, writes the freeze down or ends it, says what is in force.
+//! Flow: looks where the store lies, which a broken file hides from nobody; writes the freeze down or ends it, says what is in force.
 //! Asks neither Logto nor a payment API, so it works when they do not. A daemon heeds it from its next pass on.
 //!
-//! Exit codes: 0 done, 1 the file or the store cannot be used, 64 no duration.
+//! Exit codes: 0 done, 1 the store cannot be used, 64 no duration.
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cli::bootstrap::load;
+use crate::cli::bootstrap::place;
 use crate::cli::{Context, Exit, Failure, lookup, say};
 use crate::pass::snapshot::freeze_view;
 use crate::report::messages;
@@ -60,8 +60,7 @@ pub(crate) async fn end(context: &Context) -> Result<Exit, Failure> {
 }
 
 async fn store(context: &Context) -> Result<Store, Failure> {
-    let (config, ..) = load(context)?;
-    Ok(Store::open(&config.store).await?)
+    Ok(Store::open(&place(context)).await?)
 }
 
 async fn active(store: &Store, now: Timestamp) -> Result<String, Failure> {

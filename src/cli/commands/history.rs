@@ -5,7 +5,7 @@
 //!
 //! Exit codes: 0 printed, 1 nobody is known by that address, or the store cannot be used.
 
-use crate::cli::bootstrap::load;
+use crate::cli::bootstrap::place;
 use crate::cli::{Context, Exit, Failure, Output, lookup, say};
 use crate::report::{json, messages, table};
 use crate::store::{AuditRow, Store};
@@ -24,8 +24,7 @@ pub(crate) struct Args {
 
 /// Prints the trail, oldest first.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
-    let (config, ..) = load(context)?;
-    let store = Store::scratch(&config.store).await?;
+    let store = Store::scratch(&place(context)).await?;
     let user = lookup::user(&store, &args.user).await?;
     let rows = store.history(&user).await?;
     say(&match args.output {

@@ -13,7 +13,7 @@ use clap::Subcommand;
 use human::count;
 
 use super::apply;
-use crate::cli::bootstrap::{Keep, load, open};
+use crate::cli::bootstrap::{Keep, open, place};
 use crate::cli::{Context, Exit, Failure, lookup, say};
 use crate::model::Grant;
 use crate::pass::PlannedPass;
@@ -58,19 +58,19 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 }
 
 async fn verify(context: &Context) -> Result<Exit, Failure> {
-    let (config, ..) = load(context)?;
-    let verified = Store::verify(&there(&config.store)?).await?;
-    say(&format!("{} is whole: {}.\n", config.store.display(), figures(&verified)))?;
+    let path = there(&place(context))?;
+    let verified = Store::verify(&path).await?;
+    say(&format!("{} is whole: {}.\n", path.display(), figures(&verified)))?;
     Ok(Exit::Done)
 }
 
 async fn backup(context: &Context, to: &Path) -> Result<Exit, Failure> {
-    let (config, ..) = load(context)?;
-    let store = Store::open(&there(&config.store)?).await?;
+    let path = there(&place(context))?;
+    let store = Store::open(&path).await?;
     store.backup(to).await?;
     store.close().await;
     let verified = Store::verify(to).await?;
-    say(&format!("{} is copied to {}: {}.\n", config.store.display(), to.display(), figures(&verified)))?;
+    say(&format!("{} is copied to {}: {}.\n", path.display(), to.display(), figures(&verified)))?;
     Ok(Exit::Done)
 }
 
@@ -102,12 +102,15 @@ async fn rebuild(context: &Context, yes: bool) -> Result<Exit, Failure> {
     let _lease = apply::take(&opened)?;
     let now = clock::now();
     // A ledger that was lost may have lost orders with it, behind a cursor that was not.
-    opened.read(ReadScope::Everything, now).await?;
+    if !opened.read(ReadScope::Everything, now).await?.is_empty() {
+        // Half of the orders make no ledger.
+        return Ok(opened.ended(context, Exit::Failed));
+    }
     let planned = opened.plan_pass(now).await?;
     let rebuild = Rebuild::of(&planned, now);
     say(&shown(&rebuild, &planned, context.color))?;
     if rebuild.is_empty() {
-        return Ok(Exit::Done);
+        return Ok(opened.ended(context, Exit::Done));
     }
     if !yes && !apply::asked()? {
         return Ok(Exit::Pending);
@@ -115,7 +118,7 @@ async fn rebuild(context: &Context, yes: bool) -> Result<Exit, Failure> {
     rebuild.write(&opened.store, &lookup::who(), now).await?;
     say(&format!("{} adopted, {} closed.\n", rebuild.adopt.len(), rebuild.close.len()))?;
     opened.store.close().await;
-    Ok(Exit::Done)
+    Ok(opened.ended(context, Exit::Done))
 }
 
 fn shown(rebuild: &Rebuild, planned: &PlannedPass, color: Color) -> String {

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::cli::bootstrap::{Keep, open};
+use crate::cli::bootstrap::{Keep, Opened, open};
 use crate::cli::{Context, Exit, Failure, say};
 use crate::report::PlanDocument;
 use crate::text::Color;
@@ -46,22 +46,27 @@ impl Output {
 
 /// Shows the plan. Neither Logto nor the store is changed.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
-    let view = observe(context).await?;
+    let (opened, view) = observe(context).await?;
     say(&args.output.of(&view, context.color))?;
-    Ok(match args.exit_code {
-        true if !view.in_sync() => Exit::Pending,
-        true if view.summary.held > 0 => Exit::Held,
-        true | false => Exit::Done,
-    })
+    Ok(opened.ended(
+        context,
+        match args.exit_code {
+            true if !view.in_sync() => Exit::Pending,
+            true if view.summary.held > 0 => Exit::Held,
+            true | false => Exit::Done,
+        },
+    ))
 }
 
 /// What `run --dry-run --once` does: the plan, without an opinion on it.
 pub(crate) async fn show(context: &Context, output: Output) -> Result<Exit, Failure> {
-    say(&output.of(&observe(context).await?, context.color))?;
-    Ok(Exit::Done)
+    let (opened, view) = observe(context).await?;
+    say(&output.of(&view, context.color))?;
+    Ok(opened.ended(context, Exit::Done))
 }
 
-async fn observe(context: &Context) -> Result<PlanDocument, Failure> {
+async fn observe(context: &Context) -> Result<(Opened, PlanDocument), Failure> {
     let opened = open(context, Keep::Scratch).await?;
-    Ok(opened.plan_pass(clock::now()).await?.view)
+    let view = opened.plan_pass(clock::now()).await?.view;
+    Ok((opened, view))
 }

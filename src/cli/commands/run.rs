@@ -9,18 +9,18 @@ use tokio::sync::watch;
 
 use super::{apply, plan};
 use crate::cli::background::Followers;
-use crate::cli::bootstrap::{Keep, Opened, invalid, open};
+use crate::cli::bootstrap::{Keep, Opened, Standing, open, open_with, standing};
 use crate::cli::{Context, Exit, Failure, say};
-use crate::config::settings::Listen;
 use crate::config::settings::source::{SourceKind, SourceSettings};
-use crate::daemon::{Mode, Pulse, Start, StatusPublisher, StatusReader, Trigger, presets};
+use crate::config::settings::{Config, Listen};
+use crate::daemon::{Mode, Pulse, Start, StatusPublisher, StatusReader, Trigger};
 use crate::model::SourceName;
 use crate::pass::active::Simulators;
 use crate::report::status::{About, Duty};
 use crate::shutdown::{Shutdown, ShutdownTrigger};
 use crate::store::lease;
 use crate::web::App;
-use crate::{clock, config, daemon, http, report, web};
+use crate::{clock, daemon, http, report, web};
 
 /// `entitled run`
 #[derive(Debug, clap::Args)]
@@ -82,15 +82,21 @@ async fn keep_watch(
     let (trigger, triggers) = daemon::triggers();
     let followers = Followers::start(&reading, mode, &shutdown);
     let (at, listening) = watch::channel(None);
-    let server = serve(context, listen, &publisher, reading, trigger, at)?;
+    let Standing { config, .. } = standing(context).await?;
+    let server = serve(config, listen, &publisher, reading, trigger, at)?;
     let opened = loop {
+        let opening = async {
+            let mut standing = standing(context).await?;
+            let broken = standing.broken.take();
+            Ok::<_, Failure>((open_with(context, keep, standing).await?, broken))
+        };
         let opened = tokio::select! {
-            opened = open(context, keep) => opened,
+            opened = opening => opened,
             () = shutdown.wait() => return Ok(Exit::Done),
         };
         match opened {
             Err(failure) if failure.may_pass() => {
-                eprint!("{}", failure.render(context.notes));
+                crate::logging::note!("{}", failure.render(context.notes));
                 publisher.trouble(failure.trouble(About::Logto, clock::now()));
                 tracing::warn!(seconds = PATIENCE.as_secs(), "not started yet; trying again");
                 tokio::select! {
@@ -101,7 +107,15 @@ async fn keep_watch(
             opened => break opened?,
         }
     };
+    let (opened, broken) = opened;
     publisher.works(&About::Logto);
+    if let Some(failure) = broken {
+        tracing::error!(
+            config = opened.active.origin.short(),
+            "the file cannot be used; the last valid one stays in force"
+        );
+        publisher.trouble(failure.trouble(About::File, clock::now()));
+    }
     let store = opened.active.config.store.clone();
     let standing_by = |holder: &str| publisher.duty(Duty::Standby { holder: holder.to_owned() });
     let _lease = match mode {
@@ -111,7 +125,7 @@ async fn keep_watch(
         },
         Mode::DryRun => None,
     };
-    let Opened { active, store, simulators, running } = opened;
+    let Opened { active, store, simulators, running, .. } = opened;
     let told = simulators.clone().map(|simulators| {
         let of_sandbox = |source: &&SourceSettings| matches!(source.kind, SourceKind::Sandbox(_));
         let sources = active.config.sources.iter().filter(of_sandbox).map(|source| source.name.clone()).collect();
@@ -144,14 +158,13 @@ async fn tell_simulators(
 
 /// Starts the server, unless it is off. It answers from the start on, also while Logto cannot be reached yet.
 fn serve(
-    context: &Context,
+    config: Config,
     listen: Option<Listen>,
     publisher: &StatusPublisher,
     reading: StatusReader,
     trigger: Trigger,
     at: watch::Sender<Option<SocketAddr>>,
 ) -> Result<Option<AbortOnDrop>, Failure> {
-    let config = config::load(&context.file, &presets()).map_err(|error| invalid(context, error))?.config;
     let (listen, token) = (listen.unwrap_or(config.listen), config.api_token);
     let Listen::At(address) = listen else { return Ok(None) };
     if token.is_none() && !address.ip().is_loopback() {

@@ -7,17 +7,18 @@
 //! Exit codes: 0 in sync or pending, 1 something does not work or the status cannot be had, 3 something is held.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cli::bootstrap::load;
+use crate::cli::bootstrap::{Standing, place, standing};
 use crate::cli::{Context, Exit, Failure, Output, say};
 use crate::config::settings::{Config, Listen};
 use crate::daemon::{frozen, odd, run_status};
 use crate::model::{SourceName, State};
 use crate::report::Dropped;
-use crate::report::status::{ConfigInForce, Duty, Figures, Mode, Pass, RunStatus, SourceStatus, Status};
+use crate::report::status::{About, ConfigInForce, Duty, Figures, Mode, Pass, RunStatus, SourceStatus, Status};
 use crate::secret::Secret;
 use crate::store::{Store, lease};
 use crate::{clock, http, report};
@@ -38,16 +39,40 @@ const RUNS: u32 = 30;
 
 /// Asks, or reads, and prints.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
-    let (config, origin, _) = load(context)?;
     let now = clock::now();
-    let status = match ask(&config).await {
+    let (store, standing) = (place(context), standing(context).await);
+    let answer = match &standing {
+        Ok(standing) => ask(&standing.config).await,
+        Err(_) => Err("the file does not say where a daemon listens".to_owned()),
+    };
+    let status = match answer {
         Ok(status) => status,
         Err(why) => {
-            let holder = lease::holder(&config.store).ok().flatten();
+            let holder = lease::holder(&store).ok().flatten();
             let writes =
                 holder.map_or_else(|| "nobody writes to it".to_owned(), |holder| format!("{holder} writes to it"));
-            eprintln!("{}: {why}; this is what the store remembers, and {writes}", context.notes.paint("1;33", "note"));
-            remembered(&config, origin, now).await?
+            crate::logging::noteln!(
+                "{}: {why}; this is what the store remembers, and {writes}",
+                context.notes.paint("1;33", "note")
+            );
+            let (standing, broken) = match standing {
+                Ok(mut standing) => {
+                    let broken = standing.broken.take();
+                    (Some(standing), broken)
+                }
+                Err(failure) => {
+                    crate::logging::note!("{}", failure.render(context.notes));
+                    (None, Some(failure))
+                }
+            };
+            let mut status = remembered(&store, standing, now).await?;
+            if let Some(failure) = broken {
+                status.troubles.push(failure.trouble(About::File, now));
+                if status.state != State::Frozen {
+                    status.state = State::Degraded;
+                }
+            }
+            status
         }
     };
     say(&match args.output {
@@ -92,22 +117,41 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 /// What the store says: the freeze, the passes, how far each source was read. What is planned and held only a
 /// pass knows.
-async fn remembered(config: &Config, origin: report::Origin, now: Timestamp) -> Result<Status, Failure> {
-    let store = Store::scratch(&config.store).await?;
+async fn remembered(path: &Path, standing: Option<Standing>, now: Timestamp) -> Result<Status, Failure> {
+    let store = Store::scratch(path).await?;
     let mut status = Status::starting(Mode::Live, now);
     status.duty = Duty::Stopping;
     status.freeze = store.frozen(now).await?.map(frozen);
     status.runs = store.runs(RUNS).await?.into_iter().map(run_status).collect();
     status.last_full_pass = store.last_full_pass().await?;
+    if let Some(Standing { config, origin, .. }) = &standing {
+        by_file(&mut status, &store, config, origin, now).await?;
+    }
+    store.close().await;
+    let (state, since) = judged(&status, now);
+    (status.state, status.since) = (state, since);
+    let held = status.runs.iter().find_map(|run| run.end.as_ref().map(|end| end.held)).unwrap_or_default();
+    status.figures = Figures { held, ..Figures::default() };
+    Ok(status)
+}
+
+/// What the store says of the sources that a file names.
+async fn by_file(
+    status: &mut Status,
+    store: &Store,
+    config: &Config,
+    origin: &report::Origin,
+    now: Timestamp,
+) -> Result<(), Failure> {
     status.config = Some(ConfigInForce {
-        origin,
+        origin: origin.clone(),
         since: now,
         products: config.products.len() as u64,
         full_pass_seconds: config.schedule.full_pass.unsigned_abs().as_secs(),
     });
     for source in &config.sources {
         let cursor = store.cursor(&source.name).await?;
-        let (odd, odd_orders) = odd(&store, &source.name).await?;
+        let (odd, odd_orders) = odd(store, &source.name).await?;
         status.sources.push(SourceStatus {
             name: source.name.clone(),
             last_poll: None,
@@ -123,12 +167,7 @@ async fn remembered(config: &Config, origin: report::Origin, now: Timestamp) -> 
     let named = |source: &SourceName| config.sources.iter().any(|one| one.name == *source || one.was.contains(source));
     let owned = store.owned_by_source().await?.into_iter().filter(|(source, _)| !named(source));
     status.dropped = owned.map(|(source, grants)| Dropped::new(&source, grants, None)).collect();
-    store.close().await;
-    let (state, since) = judged(&status, now);
-    (status.state, status.since) = (state, since);
-    let held = status.runs.iter().find_map(|run| run.end.as_ref().map(|end| end.held)).unwrap_or_default();
-    status.figures = Figures { held, ..Figures::default() };
-    Ok(status)
+    Ok(())
 }
 
 /// The state that the passes on record tell, and since when they tell it.

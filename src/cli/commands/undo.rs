@@ -6,8 +6,6 @@
 //! Exit codes: 0 done or nothing left to take back, 1 no such run or something failed, 2 declined, 3 something
 //! is held.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use super::apply;
@@ -44,7 +42,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let back = plan_pass(&opened, &args.run, clock::now()).await?;
     for grant in &back.lost {
         let (target, user) = (clean(&grant.target.unnamed()).into_owned(), clean(grant.user.as_str()).into_owned());
-        eprintln!("warning: {target} of {user} cannot be given back: the order behind it is not known any more");
+        crate::logging::noteln!(
+            "warning: {target} of {user} cannot be given back: the order behind it is not known any more"
+        );
     }
     let planned = back.planned;
     say(&report::text(&planned.view, context.color))?;
@@ -60,8 +60,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 
 /// Reads every source, then looks back at a run; refuses one that changed nothing.
 pub(crate) async fn plan_pass(opened: &Opened, run: &str, now: Timestamp) -> Result<UndoPlan, Failure> {
-    opened.read(ReadScope::Changes, now).await?;
-    let unread = BTreeSet::new();
+    let unread = opened.read(ReadScope::Changes, now).await?;
     let silent = |_: &str, _, _| {};
     let context = opened.active.context(&opened.store, &unread, &silent, now);
     let back = plan_undo(context, &RunId::from(run)).await?;

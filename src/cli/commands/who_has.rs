@@ -5,9 +5,7 @@
 //!
 //! Exit codes: 0 shown, 1 no such target, or something could not be read.
 
-use std::collections::BTreeSet;
-
-use crate::cli::bootstrap::{Keep, open};
+use crate::cli::bootstrap::{Keep, open_with, standing};
 use crate::cli::progress::Bars;
 use crate::cli::{Context, Exit, Failure, Output, lookup, say};
 use crate::pass::holders::who_has;
@@ -28,15 +26,14 @@ pub(crate) struct Args {
 
 /// Walks one target and shows who holds it.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
-    let opened = open(context, Keep::Scratch).await?;
+    let opened = open_with(context, Keep::Scratch, standing(context).await?).await?;
     let now = clock::now();
-    opened.read(ReadScope::Changes, now).await?;
+    let unread = opened.read(ReadScope::Changes, now).await?;
     // What the file gives no more may still be ours.
     let ledger = opened.store.ledger(None).await?;
     let catalog = widen(&opened.active.catalog, &ledger, &opened.active.config.protect.roles);
     let (target, _) = lookup::target(&catalog, &args.target)?;
     let bars = Bars::default();
-    let unread = BTreeSet::new();
     let report = |target: &str, done, total| bars.report(target, done, total);
     let holders = who_has(opened.active.context(&opened.store, &unread, &report, now), &target).await?;
     let holders = holders.expect("it was found in the same catalog");
@@ -44,5 +41,5 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         Output::Text => report::holders_text(&holders, context.color),
         Output::Json => report::json(&holders),
     })?;
-    Ok(Exit::Done)
+    Ok(opened.ended(context, Exit::Done))
 }

@@ -5,7 +5,7 @@
 //!
 //! Exit codes: 0 explained, 1 nobody is known by that name, or something could not be read.
 
-use crate::cli::bootstrap::{Keep, open};
+use crate::cli::bootstrap::{Keep, open_with, standing};
 use crate::cli::{Context, Exit, Failure, Output, lookup, say};
 use crate::pass::explain::{Whom, why};
 use crate::pass::ingest::ReadScope;
@@ -36,10 +36,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
             "give the id of the user, as Logto's console shows it, or the address of an order",
         )
     })?;
-    let opened = open(context, Keep::Scratch).await?;
+    let opened = open_with(context, Keep::Scratch, standing(context).await?).await?;
     let now = clock::now();
-    opened.read(ReadScope::Changes, now).await?;
-    let unread = std::collections::BTreeSet::new();
+    let unread = opened.read(ReadScope::Changes, now).await?;
     let silent = |_: &str, _, _| {};
     let mut explained = why(opened.active.context(&opened.store, &unread, &silent, now), &whom).await?;
     if !args.target.is_empty() {
@@ -49,7 +48,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         Output::Text => report::why_text(&explained, !args.target.is_empty(), context.color),
         Output::Json => report::json(&explained),
     })?;
-    Ok(Exit::Done)
+    Ok(opened.ended(context, Exit::Done))
 }
 
 /// Leaves one target.

@@ -102,9 +102,10 @@ pub fn check_text(
     });
     problems.dedup();
     match config {
-        Some(config) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
-            Ok((Config { digest: digest(text), blob: Blob::of(text.as_bytes()), ..config }, problems))
-        }
+        Some(config) if problems.iter().all(|problem| problem.severity == Severity::Warning) => Ok((
+            Config { digest: digest(text), blob: Blob::of(text.as_bytes()), text: text.into(), ..config },
+            problems,
+        )),
         _ => Err(problems),
     }
 }
@@ -161,6 +162,7 @@ impl Check<'_> {
             products: products?,
             digest: String::new(),
             blob: Blob::of(&[]),
+            text: "".into(),
         })
     }
 

@@ -47,6 +47,8 @@ pub struct Config {
     pub digest: String,
     /// What git calls those bytes.
     pub blob: Blob,
+    /// The file as it is written, its references not resolved.
+    pub text: std::sync::Arc<str>,
 }
 
 /// Where the daemon's own HTTP server is.

@@ -78,7 +78,6 @@ pub(super) fn from_yaml(bytes: &[u8]) -> Result<Node, FileError> {
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         FileError::Yaml { line, column: 1, why: "it is not UTF-8".to_owned() }
     })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let options = parser::options! { flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
     let mut builder = Builder::default();
     for event in parser::Parser::new_from_str_with_options(text, options) {

@@ -24,6 +24,7 @@ use serde_json::Value;
 use super::client::response::Reply;
 use crate::config::settings::source::HttpSource;
 use crate::secret::Secret;
+use crate::text::without_bom;
 use redact::Redaction;
 
 /// Where a recorded API is said to be: a name that leads nowhere (RFC 2606).
@@ -236,5 +237,6 @@ impl Recording {
 
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, RecordingError> {
     let bytes = std::fs::read(path).map_err(|source| RecordingError::Io { path: path.to_owned(), source })?;
-    serde_json::from_slice(&bytes).map_err(|source| RecordingError::Broken { path: path.to_owned(), source })
+    serde_json::from_slice(without_bom(&bytes))
+        .map_err(|source| RecordingError::Broken { path: path.to_owned(), source })
 }

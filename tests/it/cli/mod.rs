@@ -1,8 +1,11 @@
 //! The binary: what it prints where, and with which exit code it ends.
 
 mod asking;
+mod broken;
 mod doctor;
 mod hooks;
+mod names;
+mod network;
 mod recordings;
 mod refusals;
 mod renamed;

@@ -42,7 +42,7 @@ async fn names_that_do_not_resolve_are_told_together() {
     let twins = [town.logto.organization("acme").unwrap(), town.logto.add_organization("acme")];
     town.edit("- role: paid-tier                   # by name or by id", "- role: paid-teir");
     town.edit("- roles: [beta, downloads]", "- roles: [beta, robots]");
-    let ran = refused(&town).complains(&[
+    let ran = town.home.entitled(&["plan"]).exits(1).complains(&[
         "error: Logto has no role `paid-teir`",
         "did you mean `paid-tier`?",
         "error: the role `robots` is for machine-to-machine applications and cannot be given to users",
@@ -68,7 +68,12 @@ async fn an_address_where_logto_is_not() {
 async fn a_shop_that_answers_html() {
     let town = Town::demo().await;
     town.edit(&format!("url: {}", town.running.shop_url()), &format!("url: {}/nowhere", town.running.shop_url()));
-    refused(&town).complains(&["error: source `shop` could not be read", "because: ", "hint: "]);
+    for command in [&["plan"][..], &["run", "--once"], &["apply", "--yes"]] {
+        let ran = town.home.entitled(command).exits(1);
+        ran.complains(&["error: source `shop` could not be read", "because: ", "hint: "]);
+    }
+    assert_eq!(town.logto.writes(), []);
+    assert_eq!(town.shop.writes(), []);
 }
 
 /// What a stranger can write into an order must not reach the terminal as an instruction.

@@ -2,7 +2,9 @@
 
 mod examples;
 mod limits;
+mod marks;
 mod taken;
+mod unicode;
 mod versions;
 
 use std::path::Path;

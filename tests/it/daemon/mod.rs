@@ -1,5 +1,6 @@
 //! The real loop: short timers, real files, real signals; every wait is for something that can be seen.
 
+mod broken;
 mod files;
 mod hints;
 mod kept_going;

@@ -12,7 +12,7 @@ pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
     say(&format!("presets\n{}", table(&presets)))?;
     let file = file_name(&context.file);
     if !context.file.exists() {
-        eprintln!("there is no `{file}` here, so these are all");
+        crate::logging::noteln!("there is no `{file}` here, so these are all");
         return Ok(Exit::Done);
     }
     let (config, ..) = load(context)?;

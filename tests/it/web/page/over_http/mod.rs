@@ -38,7 +38,12 @@ impl Desk {
         let (status, status_of) = watch::channel(Arc::new(status));
         let (open, open_of) = watch::channel(open.map(Arc::new));
         let (trigger, triggers) = triggers();
-        let reading = StatusReader { status: status_of, open: open_of, metrics: Arc::<Metrics>::default() };
+        let reading = StatusReader {
+            status: status_of,
+            open: open_of,
+            metrics: Arc::<Metrics>::default(),
+            reporter: entitled::daemon::HealthReporter::default(),
+        };
         let token = token.map(|token| Secret::new(token.to_owned()));
         let app = App::new(reading, trigger, token, claims.parse().unwrap());
         let server = Server::start(listener, &app).unwrap();

@@ -1,0 +1,101 @@
+//! Whom an encrypted connection trusts: the roots of the machine, loaded when the first server has to be believed.
+//!
+//! Plain http needs none, and neither do the simulators; a machine without any is an error of that connection.
+
+use std::error::Error;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme};
+use rustls_platform_verifier::Verifier;
+
+/// Nobody can be believed.
+#[derive(Debug, thiserror::Error)]
+#[error("no CA certificates are found on this machine, so no server can be trusted")]
+struct NoRoots(#[source] rustls::Error);
+
+/// What mends a connection that failed for want of roots.
+pub(crate) fn roots_hint(error: &(dyn Error + 'static)) -> Option<String> {
+    let none = "no CA certificates are found";
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().contains(none) {
+            return Some(
+                "install the CA certificates of the system (`ca-certificates`), or set `SSL_CERT_FILE` to a file that \
+                 holds them"
+                    .to_owned(),
+            );
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// The settings of every client.
+pub(super) fn settings() -> ClientConfig {
+    static ROOTS: LazyLock<Arc<Roots>> =
+        LazyLock::new(|| Arc::new(Roots { provider: Arc::new(ring::default_provider()), loaded: Mutex::default() }));
+    let roots = Arc::clone(&*ROOTS);
+    ClientConfig::builder_with_provider(Arc::clone(&roots.provider))
+        .with_safe_default_protocol_versions()
+        .expect("the provider is a part of this program and knows both versions")
+        .dangerous()
+        .with_custom_certificate_verifier(roots)
+        .with_no_client_auth()
+}
+
+/// The roots, once they were needed. What could not be loaded is tried again by the next connection.
+#[derive(Debug)]
+struct Roots {
+    provider: Arc<CryptoProvider>,
+    loaded: Mutex<Option<Arc<Verifier>>>,
+}
+
+impl Roots {
+    fn verifier(&self) -> Result<Arc<Verifier>, rustls::Error> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(verifier) = &*loaded {
+            return Ok(Arc::clone(verifier));
+        }
+        let verifier = Verifier::new(Arc::clone(&self.provider))
+            .map_err(|error| rustls::Error::Other(OtherError(Arc::new(NoRoots(error)))))?;
+        Ok(Arc::clone(loaded.insert(Arc::new(verifier))))
+    }
+}
+
+impl ServerCertVerifier for Roots {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.verifier()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,39 @@
+//! What each name of the file stood for last.
+//!
+//! Forgets none: a name that comes back into the file stands for what it did.
+
+use sqlx::sqlite::SqliteRow;
+
+use super::codec::{Sql, list, text};
+use super::error::StoreError;
+use super::open::Store;
+use crate::model::KnownNames;
+
+impl Store {
+    /// Every name that was ever resolved, with its last id.
+    pub async fn known_names(&self) -> Result<KnownNames, StoreError> {
+        let rows = sqlx::query("SELECT kind, name, id FROM names").fetch_all(self.readers()).await;
+        let one = |row: &SqliteRow| -> Sql<_> {
+            Ok(((text(row, 0)?.to_owned(), text(row, 1)?.to_owned()), text(row, 2)?.to_owned()))
+        };
+        rows.and_then(|rows| rows.iter().map(one).collect()).map_err(|error| self.fault(error))
+    }
+
+    /// Remembers what names stand for now.
+    pub async fn note_names(&self, names: &KnownNames) -> Result<(), StoreError> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<[&str; 3]> = names.iter().map(|((kind, name), id)| [kind.as_str(), name, id]).collect();
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "INSERT INTO names (kind, name, id)
+             SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) WHERE true
+             ON CONFLICT (kind, name) DO UPDATE SET id = excluded.id WHERE id <> excluded.id",
+        )
+        .bind(list(&rows))
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+}

@@ -1,0 +1,82 @@
+//! The file is broken, or not there, or its variables are not set: what could help then works then.
+
+use std::fs;
+
+use crate::support::home::{Home, Town};
+
+const BROKEN: &str = "prune: owend   # “never”\u{a0}😀\nstore: entitled.db\nproducts: [\n";
+
+/// What a file may have become, each from the whole one.
+const STATES: [(&str, fn(&str) -> Option<String>); 6] = [
+    ("no YAML", |_| Some(BROKEN.to_owned())),
+    ("a word that nobody knows", |whole| Some(whole.replace("prune: owned", "prune: owend # “never”"))),
+    ("empty", |_| Some(String::new())),
+    ("gone", |_| None),
+    ("a variable more than is set", |whole| Some(whole.replace("app_id:", "resource: \"${NOT_SET}\", app_id:"))),
+    ("a mark and odd characters", |whole| Some(format!("\u{feff}{whole}\nfoo: \u{202e}漢字\r\n"))),
+];
+
+fn become_of(home: &Home, file: Option<String>) {
+    let path = home.path("entitlements.yaml");
+    match file {
+        Some(text) => fs::write(path, text).unwrap(),
+        None => fs::remove_file(path).unwrap(),
+    }
+}
+
+/// Needs nothing but the store, and its exit code.
+const ALWAYS: [(&[&str], i32); 6] = [
+    (&["freeze", "--for", "1h", "--reason", "the file is broken"], 0),
+    (&["status"], 1),
+    (&["unfreeze"], 0),
+    (&["ledger", "verify"], 0),
+    (&["history", "nobody"], 0),
+    (&["status", "-o", "json"], 1),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_that_could_help_works_while_the_file_is_broken() {
+    let town = Town::demo().await;
+    town.home.entitled(&["run", "--once"]).exits(0);
+    let whole = fs::read_to_string(town.home.path("entitlements.yaml")).unwrap();
+    for (state, file) in STATES {
+        become_of(&town.home, file(&whole));
+        for (command, code) in ALWAYS {
+            let ran = town.home.entitled(command);
+            let frozen = command[0] == "status" && ran.out.starts_with("Frozen");
+            let code = if frozen { 3 } else { code };
+            assert_eq!(ran.code, code, "{command:?} while the file is {state}\n{}\n{}", ran.out, ran.err);
+            assert!(!ran.err.contains("fault of its own"), "{command:?} while the file is {state}\n{}", ran.err);
+        }
+        let status = town.home.entitled(&["status"]).exits(1);
+        assert!(status.out.starts_with("Degraded since "), "{state}\n{}", status.out);
+        // These ask Logto, by the file that was in force last.
+        town.home.entitled(&["who-has", "role", "paid-tier"]).exits(0).complains(&["stays in force"]);
+        town.home.entitled(&["approve", "abcdef"]).exits(1).complains(&["no held set has the digest"]);
+        // What would act on the file refuses it.
+        town.home.entitled(&["plan"]).exits(1);
+        town.home.entitled(&["run", "--once"]).exits(1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_elsewhere_is_found_by_the_command_line_and_the_environment() {
+    let mut town = Town::demo().await;
+    town.home.entitled(&["run", "--once", "--store", "other.db"]).exits(0);
+    assert!(town.home.path("other.db").exists() && !town.home.path("entitled.db").exists());
+    town.home.set("ENTITLED_STORE", "other.db");
+    become_of(&town.home, None);
+    let freeze = town.home.entitled(&["freeze", "--for", "1h", "--reason", "x"]).exits(0);
+    assert!(freeze.out.starts_with("Frozen"), "{}", freeze.out);
+    assert!(!town.home.path("entitled.db").exists());
+    town.home.entitled(&["status"]).exits(3);
+}
+
+#[test]
+fn a_store_that_never_saw_a_valid_file_has_nothing_to_go_on_with() {
+    let home = Home::new();
+    home.write("entitlements.yaml", BROKEN);
+    home.entitled(&["run"]).exits(1).complains(&["this is not YAML"]);
+    home.entitled(&["freeze", "--for", "1h", "--reason", "x"]).exits(0);
+    home.entitled(&["status"]).exits(3);
+}
