@@ -35,7 +35,7 @@ where
         match said.because {
             Some(because) => write!(to, ": {because}")?,
             None => {
-                for (name, value) in said.fields.iter().filter(|(_, value)| !said.message.contains(value.as_str())) {
+                for (name, value) in said.fields.iter().filter(|(name, value)| !names(&said.message, name, value)) {
                     write!(to, " {}", color.paint("2", &format!("{name}={value}")))?;
                 }
             }
@@ -46,6 +46,12 @@ where
             None => Ok(()),
         }
     }
+}
+
+/// Whether a sentence names a field already: as a whole, in backticks. An order is named beside it all the same:
+/// what a sentence quotes of an order may look like its id.
+fn names(message: &str, name: &str, value: &str) -> bool {
+    name != "order" && !value.is_empty() && message.contains(&format!("`{value}`"))
 }
 
 /// The colour of a level.
@@ -89,5 +95,26 @@ impl Visit for Said {
         // A string cannot refuse to be written to.
         let _written = write!(text, "{value:?}");
         self.take(field, &text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_left_out_only_where_the_sentence_names_it_as_a_whole() {
+        for (message, name, value, left_out) in [
+            ("`paid-1` at `$.at` is no time", "order", "1", false),
+            ("`1` at `$.at` is no time", "order", "1", false),
+            ("this order is odd: `x` at `$.at` is no time", "order", "odd", false),
+            ("read 15 orders in 2 s", "orders", "5", false),
+            ("the shop is slow", "source", "shop", false),
+            ("`shop-2` is slow", "source", "shop", false),
+            ("nothing was said", "source", "", false),
+            ("`shop` is slow", "source", "shop", true),
+        ] {
+            assert_eq!(names(message, name, value), left_out, "{name}={value}: {message}");
+        }
     }
 }

@@ -97,16 +97,24 @@ impl PassDraft {
         })
     }
 
-    /// What rests on orders of sources that the file no longer has.
+    /// What rests on orders of sources that the file no longer has, also where other orders entitle to it. A quick
+    /// look, which knows of some users only, does not count.
     async fn dropped(&self, context: PassContext<'_>) -> Result<Vec<Dropped>, StoreError> {
-        let rests = self.snapshot.dropped_rests(&self.wanted);
+        if !self.snapshot.is_of_all() {
+            return Ok(Vec::new());
+        }
+        let named = |source: &SourceName| {
+            context.config.sources.iter().any(|one| one.name == *source || one.was.contains(source))
+        };
+        let mut rests = context.store.owned_by_source().await?;
+        rests.retain(|(source, _)| !named(source));
         if rests.is_empty() {
             return Ok(Vec::new());
         }
         let known = context.store.sources().await?;
-        let one = |(source, grants): (&SourceName, u64)| {
-            let known = known.iter().find(|known| known.name == *source);
-            Dropped::new(source, grants, known.and_then(|known| twin(context, known)))
+        let one = |(source, grants): (SourceName, u64)| {
+            let known = known.iter().find(|known| known.name == source);
+            Dropped::new(&source, grants, known.and_then(|known| twin(context, known)))
         };
         Ok(rests.into_iter().map(one).collect())
     }

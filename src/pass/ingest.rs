@@ -10,7 +10,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{OrderId, OrderKey, ReadOrder, Recheck};
-use crate::source::{Lookup, Nameless, Read, ReadReport, Scope, Source, SourceError, Step, readable};
+use crate::source::{Lookup, Nameless, Read, ReadReport, Scope, Source, SourceError, Step};
 use crate::store::{Confirmed, Cursor, Recorded, Store, StoreError};
 
 /// Odd orders of one page that the log names one by one.
@@ -129,10 +129,8 @@ async fn read_into(
     };
     overlaid(source, store, now, touched).await?;
     tell_nameless(source, &report.nameless, cursor.nameless);
-    if report.scope == Scope::Full {
-        // All of it is stored, and none of it is taken for the whole: the next poll reads everything anew.
-        readable(report.odd, report.orders + report.nameless.rows).map_err(failed)?;
-    }
+    // All of it is stored, and none of it is taken for the whole: the next poll reads anew.
+    report.readable().map_err(failed)?;
     let next = match report.scope {
         Scope::Full => Cursor {
             watermark: report.watermark.max(cursor.watermark),

@@ -10,7 +10,7 @@ use crate::text::{clean, human};
 pub struct Dropped {
     /// Its name.
     pub source: String,
-    /// How many grants rest on orders of it and on nothing else.
+    /// How many grants of the ledger rest on orders of it.
     pub grants: u64,
     /// The same in words.
     pub sentence: String,

@@ -212,6 +212,16 @@ pub enum SourceError {
         /// All rows.
         rows: u64,
     },
+    /// The same of one overlay.
+    #[error("{odd} of {rows} rows of the overlay `{path}` are odd")]
+    OddOverlay {
+        /// Its path.
+        path: String,
+        /// Rows that cannot be read.
+        odd: u64,
+        /// All rows.
+        rows: u64,
+    },
     /// Asked for one order, the API gave another.
     #[error("{call}: answered with the order `{got}`")]
     OtherOrder {
@@ -349,7 +359,7 @@ impl SourceError {
             SourceError::NoHasMore { .. } | SourceError::NoNext { .. } => {
                 "check `list.paging`: its `has_more` and `next`"
             }
-            SourceError::Odd { .. } => {
+            SourceError::Odd { .. } | SourceError::OddOverlay { .. } => {
                 "the mapping is probably wrong: `entitled source test NAME` names what is odd, row by row"
             }
             SourceError::NoTotal { .. } | SourceError::Total { .. } => {

@@ -76,6 +76,7 @@ impl Reading<'_> {
             orders: orders.len() as u64,
             odd: odd + nameless.rows,
             nameless,
+            overlays: Vec::new(),
             test_orders: 0,
             total_claimed: None,
             watermark: orders.iter().filter_map(|order| order.updated_at).max(),

@@ -29,7 +29,7 @@ use recording::RecordingError;
 
 pub use error::{FileError, SourceError};
 pub use odd::Nameless;
-pub use plausibility::{Shrunk, believable, readable};
+pub use plausibility::{Shrunk, believable};
 
 /// One payment API, ready to be read. Cheap to keep, meant to be shared: its token and its pace are one
 /// for all calls.
@@ -86,6 +86,8 @@ pub struct ReadReport {
     pub odd: u64,
     /// Rows without a readable id, of the list and of the overlays.
     pub nameless: Nameless,
+    /// What each overlay held that was read whole.
+    pub overlays: Vec<OverlayRows>,
     /// Orders that were made in test mode and left out.
     pub test_orders: u64,
     /// How many there are by the API's own word, where it says so.
@@ -95,6 +97,17 @@ pub struct ReadReport {
     pub watermark: Option<Timestamp>,
     /// The list moved under the first walk, so that its total did not fit; the second one did.
     pub reread: bool,
+}
+
+/// What one overlay held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverlayRows {
+    /// Its path.
+    pub path: String,
+    /// All rows.
+    pub rows: u64,
+    /// Those that could not be read.
+    pub odd: u64,
 }
 
 /// What a reading gives next.

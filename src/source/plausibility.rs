@@ -2,7 +2,7 @@
 //!
 //! Never looks into an order: it compares counts, and looks for ids.
 
-use super::SourceError;
+use super::{OverlayRows, ReadReport, Scope, SourceError};
 use crate::config::settings::source::Expect;
 use crate::model::OrderId;
 
@@ -66,13 +66,29 @@ pub fn believable(last_full_count: Option<u64>, now_count: u64, expect: &Expect)
 /// Rows of a full read that may be odd whatever their share.
 const ODD: u64 = 20;
 
-/// Refuses a full read of which so much is odd that the mapping must be wrong: more than a tenth, and at least
-/// twenty rows. What it gave is stored all the same, and the source is not whole.
-///
-/// # Errors
-/// [`SourceError::Odd`].
-pub fn readable(odd: u64, rows: u64) -> Result<(), SourceError> {
-    if odd >= ODD && odd.saturating_mul(10) > rows { Err(SourceError::Odd { odd, rows }) } else { Ok(()) }
+impl ReadReport {
+    /// Refuses a full read, and any read of a whole overlay, of which so much is odd that the mapping must be wrong:
+    /// more than a tenth, and at least twenty rows. What it gave is stored all the same, and the source is not whole.
+    ///
+    /// # Errors
+    /// [`SourceError::Odd`] and [`SourceError::OddOverlay`].
+    pub fn readable(&self) -> Result<(), SourceError> {
+        let of_overlays: u64 = self.overlays.iter().map(|overlay| overlay.odd).sum();
+        let rows = self.orders + self.nameless.rows.saturating_sub(of_overlays);
+        if self.scope == Scope::Full && is_too_odd(self.odd, rows) {
+            return Err(SourceError::Odd { odd: self.odd, rows });
+        }
+        match self.overlays.iter().find(|overlay| is_too_odd(overlay.odd, overlay.rows)) {
+            Some(OverlayRows { path, rows, odd }) => {
+                Err(SourceError::OddOverlay { path: path.clone(), odd: *odd, rows: *rows })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_too_odd(odd: u64, rows: u64) -> bool {
+    odd >= ODD && odd.saturating_mul(10) > rows
 }
 
 /// Refuses a read that lacks an order which must be there.
@@ -122,7 +138,7 @@ mod tests {
         for (odd, rows, fine) in
             [(0, 0, true), (19, 19, true), (20, 200, true), (20, 199, false), (21, 209, false), (1_000, 10_000, true)]
         {
-            assert_eq!(readable(odd, rows).is_ok(), fine, "{odd} of {rows}");
+            assert_eq!(!is_too_odd(odd, rows), fine, "{odd} of {rows}");
         }
     }
 }

@@ -88,6 +88,10 @@ pub struct OverlayTrial {
     pub says: Vec<(Option<Standing>, usize)>,
     /// Of those items, how many are about an order of the page.
     pub about_the_page: usize,
+    /// How many of its items cannot be read.
+    pub odd: u64,
+    /// The first of those: the request, the place in the answer, and why.
+    pub unreadable: Vec<String>,
 }
 
 /// Whether the orders of the page come as the increment needs it.

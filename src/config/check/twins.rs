@@ -1,11 +1,15 @@
 //! Sources that go by another name than before, and sources that may be one and the same: an order that two of
 //! them list would count twice.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use super::Check;
 use super::source::is_name;
 use crate::config::diagnostic::Place;
 use crate::config::raw::{Entry, Node, Value};
-use crate::config::settings::source::{SourceKind, SourceSettings};
+use crate::config::settings::place::same_path;
+use crate::config::settings::source::{HttpSource, SourceKind, SourceSettings};
 use crate::model::SourceName;
 
 /// How much two sources have in common.
@@ -87,16 +91,18 @@ impl Check<'_> {
         };
         match (&one.1.kind, &other.1.kind) {
             (SourceKind::Sandbox(_), SourceKind::Sandbox(_)) => Likeness::Same,
-            (SourceKind::File(one), SourceKind::File(other)) if one == other => Likeness::Same,
+            (SourceKind::File(one), SourceKind::File(other)) if same_path(one) == same_path(other) => Likeness::Same,
             (SourceKind::Stripe(a), SourceKind::Stripe(b)) => {
                 let part = a.read.iter().any(|part| b.read.contains(part));
                 let there = a.base_url == b.base_url && a.account == b.account;
                 if there && part && same_key("key") { Likeness::Same } else { Likeness::None }
             }
-            (SourceKind::Http(a), SourceKind::Http(b)) if a.base_url == b.base_url && a.recorded == b.recorded => {
-                let list = a.list.path == b.list.path;
-                let kinds = same_key("kind");
-                if list && a.list.query == b.list.query && a.headers == b.headers && self.same_auth(one.0, other.0) {
+            (SourceKind::Http(a), SourceKind::Http(b)) if recorded(a) == recorded(b) => {
+                let list = a.list_url() == b.list_url();
+                // In whatever order it is written.
+                let asked = |source: &HttpSource| source.list.query.iter().cloned().collect::<BTreeSet<_>>();
+                let kinds = a.base_url == b.base_url && same_key("kind");
+                if list && asked(a) == asked(b) && a.headers == b.headers && self.same_auth(one.0, other.0) {
                     Likeness::Same
                 } else if list || kinds {
                     Likeness::SameAddress
@@ -125,6 +131,11 @@ impl Check<'_> {
         let kind = entry.node.get("kind")?.text()?.to_owned();
         self.preset(&kind)??.get("auth").cloned()
     }
+}
+
+/// The folder of a recording, however it is written.
+fn recorded(source: &HttpSource) -> Option<PathBuf> {
+    source.recorded.as_deref().map(same_path)
 }
 
 /// Where a source before this one says that it had the same name.

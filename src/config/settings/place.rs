@@ -1,21 +1,56 @@
 //! Where a source is read, so that it is known again under another name.
 
+use std::path::{Component, Path, PathBuf};
+
+use reqwest::Url;
 use sha2::{Digest as _, Sha256};
 
-use super::source::{SourceKind, SourceSettings};
+use super::source::{HttpSource, SourceKind, SourceSettings};
 
 impl SourceSettings {
     /// Names where it is read, without telling: an address may be a secret. The same place has the same name.
     pub fn address(&self) -> String {
         let place = match &self.kind {
             SourceKind::Sandbox(_) => "sandbox".to_owned(),
-            SourceKind::File(path) => format!("file {}", path.display()),
-            SourceKind::Http(http) => format!("http {}{}", http.base_url, http.list.path),
+            SourceKind::File(path) => format!("file {}", same_path(path).display()),
+            SourceKind::Http(http) => format!("http {}", http.list_url()),
             SourceKind::Stripe(stripe) => {
                 format!("stripe {} {:?} {:?}", stripe.base_url, stripe.account, stripe.mode)
             }
         };
         let hash = Sha256::digest(place.as_bytes());
         hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl HttpSource {
+    /// Where its list is, however base and path share it. Nothing tells two recordings apart here.
+    pub(in crate::config) fn list_url(&self) -> String {
+        let written = format!("{}{}", self.base_url, self.list.path);
+        Url::parse(&written).map_or(written, String::from)
+    }
+}
+
+/// A path as it is the same however it is written: without `.` and `..`, and by what links lead to where that can
+/// be seen.
+pub(in crate::config) fn same_path(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // What is there is asked first: behind a link, `..` is not where it seems to be.
+    if let Ok(found) = absolute.canonicalize() {
+        return found;
+    }
+    let mut plain = PathBuf::new();
+    for part in absolute.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => _ = plain.pop(),
+            part => plain.push(part),
+        }
+    }
+    // A file that is not there yet lies in a folder that may be.
+    match (plain.canonicalize(), plain.parent().map(Path::canonicalize), plain.file_name()) {
+        (Ok(found), ..) => found,
+        (_, Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => plain,
     }
 }

@@ -6,9 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Snapshot;
-use crate::model::{
-    OrderKey, ProductId, ProductIx, Purchase, Resolution, SourceName, Standing, TargetIx, UserId, UserIx, Verdict,
-};
+use crate::model::{OrderKey, ProductId, ProductIx, Purchase, Resolution, Standing, TargetIx, UserId, UserIx, Verdict};
 use crate::pass::{PassContext, PassError, PassScope};
 use crate::planner::desired::{Desired, Origin, State};
 use crate::planner::input::{Mover, Turn};
@@ -72,19 +70,9 @@ impl Snapshot {
         Ok(context.store.resolve_buyers(&nobody, context.now).await?)
     }
 
-    /// What rests on orders of sources that the file does not name, and on nothing else. A quick look, which knows
-    /// of some users only, does not count.
-    pub fn dropped_rests(&self, desired: &Desired) -> BTreeMap<&SourceName, u64> {
-        let mut rests = BTreeMap::new();
-        if self.scope != Scope::All {
-            return rests;
-        }
-        for ((target, user), source) in &self.dropped {
-            if is_open(desired, *target, *user) {
-                *rests.entry(source).or_default() += 1;
-            }
-        }
-        rests
+    /// Whether this knows of all users.
+    pub fn is_of_all(&self) -> bool {
+        self.scope == Scope::All
     }
 
     /// Counts what a commit gave by saying that a buyer is somebody else as that commit's doing, but for what the

@@ -1,8 +1,9 @@
 //! A walk over one overlay, page by page.
 //!
-//! An item that cannot be read is counted and named, and ends nothing.
+//! An item that cannot be read is counted and named, and ends nothing. One without an id of its own goes by its order
+//! and what it makes of that: of several, each standing counts once.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value;
 
@@ -11,10 +12,10 @@ use super::paging::{Next, PageFacts, Pager};
 use super::{Http, Page};
 use crate::config::settings::source::{OrderRef, Overlay, TotalCheck};
 use crate::model::{Adjustment, Odd, OddPart, Oddity, OrderId, Override, Standing};
-use crate::source::SourceError;
 use crate::source::client::response::listed;
 use crate::source::odd::{Nameless, Odds, odd};
 use crate::source::time::Possible;
+use crate::source::{OverlayRows, SourceError};
 
 /// How far a walk over one overlay is.
 #[derive(Debug)]
@@ -26,6 +27,10 @@ pub(super) struct OverlayWalk<'a> {
     filter: Option<(String, String)>,
     pager: Pager<'a>,
     seen: HashSet<String>,
+    /// Rows without an id of their own, which name an order.
+    unnamed_rows: u64,
+    /// By order: what such rows make of it.
+    unnamed: BTreeMap<OrderId, BTreeSet<Option<Standing>>>,
     before: Vec<String>,
     walked: u64,
     pages: u32,
@@ -42,6 +47,8 @@ impl<'a> OverlayWalk<'a> {
             filter,
             pager: Pager::new(&settings.list.paging),
             seen: HashSet::new(),
+            unnamed_rows: 0,
+            unnamed: BTreeMap::new(),
             before: Vec::new(),
             walked: 0,
             pages: 0,
@@ -65,23 +72,29 @@ impl<'a> OverlayWalk<'a> {
             self.claimed = total;
         }
         let (mut adjustments, mut ids) = (Vec::with_capacity(received), Vec::with_capacity(received));
+        let (known, unnamed, mut last_id) = (self.seen.len(), self.unnamed_rows, None);
         for (at, raw) in items.into_iter().enumerate() {
-            match self.adjustment(raw) {
-                Ok((item, adjustment)) => {
+            let list = alone(raw);
+            match self.adjustment(&list) {
+                Ok((Some(item), adjustment)) => {
+                    self.seen.insert(item.clone());
+                    last_id = Some(item.clone());
                     ids.push(item);
+                    adjustments.extend(adjustment);
+                }
+                Ok((None, adjustment)) => {
+                    self.unnamed_rows += 1;
+                    ids.push(list[0].to_string());
                     adjustments.extend(adjustment);
                 }
                 Err(odd) => self.nameless.note(&call, at + 1, &odd),
             }
         }
-        let known = self.seen.len();
-        self.seen.extend(ids.iter().cloned());
-        let nothing_new = self.seen.len() == known && received >= self.pager.size();
+        let nothing_new = self.seen.len() == known && self.unnamed_rows == unnamed && received >= self.pager.size();
         if !ids.is_empty() && (ids == self.before || nothing_new) {
             return Err(SourceError::PageRepeats { call });
         }
-        let last_id = ids.last().map(String::as_str);
-        let facts = PageFacts { received, walked: self.walked, total, last_id, next, more };
+        let facts = PageFacts { received, walked: self.walked, total, last_id: last_id.as_deref(), next, more };
         let follows = self.pager.advance(&facts, &call, &url, self.http.caller.base())?;
         self.before = ids;
         if follows == Next::End {
@@ -90,36 +103,71 @@ impl<'a> OverlayWalk<'a> {
         Ok((adjustments, follows))
     }
 
-    /// Items that name neither themselves nor an order.
+    /// Items that name no order, though they should, or are none.
     pub(super) fn nameless(&self) -> &Nameless {
         &self.nameless
+    }
+
+    /// After the last page: what items without an id say of their orders no more. What only changes were asked for
+    /// says nothing of the rest.
+    pub(super) fn settled(&self) -> Vec<Adjustment> {
+        if self.filter.is_some() {
+            return Vec::new();
+        }
+        let standings: BTreeSet<Standing> = self.settings.rules.iter().map(|rule| rule.standing).collect();
+        let of = |(order, said): (&OrderId, &BTreeSet<Option<Standing>>)| {
+            let gone: Vec<_> = standings.iter().filter(|standing| !said.contains(&Some(**standing))).copied().collect();
+            let order = order.clone();
+            gone.into_iter().map(move |standing| self.unnamed(order.clone(), Some(standing), None))
+        };
+        self.unnamed.iter().flat_map(of).collect()
+    }
+
+    /// How many rows there are and how many of them are odd, where not only changes were asked for.
+    pub(super) fn whole(&self) -> Option<OverlayRows> {
+        let path = self.settings.list.path.clone();
+        self.filter.is_none().then_some(OverlayRows { path, rows: self.walked, odd: self.nameless.rows })
     }
 
     /// A list that moved under the walk is read anew by the next poll.
     fn require_total(&self) -> Result<(), SourceError> {
         let required = self.filter.is_none() && self.http.settings.expect.total == TotalCheck::Required;
-        let collected = self.seen.len() as u64 + self.nameless.rows;
+        let collected = self.seen.len() as u64 + self.unnamed_rows + self.nameless.rows;
         match self.claimed.filter(|claimed| required && *claimed != collected) {
             Some(claimed) => Err(SourceError::Total { claimed, collected }),
             None => Ok(()),
         }
     }
 
-    /// The id of an item and what it says; nothing where it is about no order.
-    fn adjustment(&self, raw: Value) -> Result<(String, Option<Adjustment>), Odd> {
+    /// The id of an item, where it has one, and what it says; nothing where it is about no order, or where another
+    /// item without an id has said the same.
+    fn adjustment(&mut self, list: &Value) -> Result<(Option<String>, Option<Adjustment>), Odd> {
         let Overlay { id: ids, order_id, rules, ended_at, .. } = self.settings;
-        if !raw.is_object() {
-            return Err(odd(OddPart::Row, Oddity::NoObject, "$", &raw));
-        }
-        let list = alone(raw);
         let raw = &list[0];
-        let item = id(raw, ids)?;
-        let Some(order) = order_id.read(raw)? else { return Ok((item, None)) };
-        let standing = ruled(&list, rules).filter(|standing| *standing != Standing::Paid);
+        if !raw.is_object() {
+            return Err(odd(OddPart::Row, Oddity::NoObject, "$", raw));
+        }
+        let item = id(raw, ids);
+        let order = match (order_id.read(raw)?, &item) {
+            (Some(order), _) => order,
+            (None, Ok(item)) => return Ok((Some(item.clone()), None)),
+            (None, Err(nameless)) => return Err(nameless.clone()),
+        };
+        let standing = ruled(list, rules).filter(|standing| *standing != Standing::Paid);
         // An odd end is when the item was first read.
         let ended_at = latest(raw, ended_at, OddPart::EndedAt, Possible::Any, &mut Odds::default());
         let overrides = standing.map(|standing| Override { standing, ended_at });
-        Ok((item.clone(), Some(Adjustment { overlay: self.ix, item, order, overrides })))
+        let Ok(item) = item else {
+            let is_new = self.unnamed.entry(order.clone()).or_default().insert(standing);
+            return Ok((None, is_new.then(|| self.unnamed(order, standing, overrides))));
+        };
+        Ok((Some(item.clone()), Some(Adjustment { overlay: self.ix, item, order, overrides })))
+    }
+
+    /// What items of an order that have no ids say together, as far as they make that of it.
+    fn unnamed(&self, order: OrderId, standing: Option<Standing>, overrides: Option<Override>) -> Adjustment {
+        let word = standing.map_or("nothing", Standing::word);
+        Adjustment { overlay: self.ix, item: format!("order:{order}:{word}"), order, overrides }
     }
 }
 

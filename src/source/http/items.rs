@@ -19,9 +19,30 @@ pub(super) struct Bought {
     pub(super) productless: usize,
 }
 
+/// Whether an order, by its standing, must have sold something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sold {
+    /// Where no product is found, it is not where the mapping looks.
+    Something,
+    /// It may name no product at all, and harms nobody by that.
+    PerhapsNothing,
+}
+
+impl Sold {
+    /// What a standing says of it.
+    pub(super) fn by(standing: Standing) -> Self {
+        match standing {
+            Standing::Paid | Standing::PartiallyRefunded | Standing::Disputed | Standing::Subscribed => Sold::Something,
+            Standing::Pending | Standing::Refunded | Standing::Expired | Standing::Void | Standing::Unknown => {
+                Sold::PerhapsNothing
+            }
+        }
+    }
+}
+
 /// The products at the first path that has any, each as often as was bought. A path to the list itself is as
 /// good as one to its items.
-pub(super) fn products(raw: &Value, paths: &[JsonPath], quantity: &[JsonPath], odds: &mut Odds) -> Bought {
+pub(super) fn products(raw: &Value, paths: &[JsonPath], quantity: &[JsonPath], sold: Sold, odds: &mut Odds) -> Bought {
     for path in paths {
         let found = items_at(raw, path);
         let productless = found.iter().filter(|value| names_none(value)).count();
@@ -41,20 +62,25 @@ pub(super) fn products(raw: &Value, paths: &[JsonPath], quantity: &[JsonPath], o
         }
         return Bought { items, productless };
     }
+    // What each line of a list is asked for may be in none of them: shipping is no product.
+    let has_lines = |path: &JsonPath| path.to_string().contains('*') && !path.query(raw).is_empty();
+    if let Some(path) = paths.first().filter(|_| sold == Sold::Something && !paths.iter().any(has_lines)) {
+        odds.note(OddPart::Products, Oddity::NoProduct, path, path.query(raw).first().unwrap_or(&Value::Null));
+    }
     Bought::default()
 }
 
 /// The lines of an order, each with its own product, quantity and standing.
-pub(super) fn by_line(raw: &Value, lines: &Lines, odds: &mut Odds) -> Bought {
+pub(super) fn by_line(raw: &Value, lines: &Lines, sold: Sold, odds: &mut Odds) -> Bought {
     let found = |path| {
         let found = items_at(raw, path);
-        found.iter().any(|line| !line.is_null()).then_some((path, found))
+        found.iter().any(|line| !is_nothing(line)).then_some((path, found))
     };
     let Some((path, found)) = lines.each.iter().find_map(found) else {
-        // A list may be empty or not there at all. `null` is neither.
+        // The list of an order that sold nothing may be empty or not there at all. `null` is neither.
         let null = lines.each.iter().find(|path| path.query(raw).iter().any(|node| node.is_null()));
-        if let Some(path) = null {
-            odds.note(OddPart::Products, Oddity::NoList, path, &Value::Null);
+        if let Some(path) = null.or(lines.each.first().filter(|_| sold == Sold::Something)) {
+            odds.note(OddPart::Products, Oddity::NoList, path, path.query(raw).first().unwrap_or(&Value::Null));
         }
         return Bought::default();
     };
@@ -97,6 +123,11 @@ fn item(product: String, quantity: Option<u32>, standing: Option<Standing>) -> I
 fn items_at<'v>(raw: &'v Value, path: &JsonPath) -> Vec<&'v Value> {
     let nodes = path.query(raw).all().into_iter();
     nodes.flat_map(|node| node.as_array().map_or(std::slice::from_ref(node), Vec::as_slice)).collect()
+}
+
+/// What stands in a list in place of a line.
+fn is_nothing(line: &Value) -> bool {
+    line.is_null() || line.as_object().is_some_and(serde_json::Map::is_empty)
 }
 
 fn blank(value: &Value) -> bool {

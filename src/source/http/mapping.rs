@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::items;
+use super::items::{self, Sold};
 use crate::config::settings::source::{Map, StatusRule};
 use crate::model::{Buyer, Email, Odd, OddPart, Oddity, Order, OrderId, ReadOrder, Renewal, Standing, UserId};
 use crate::source::client::response::listed;
@@ -61,9 +61,11 @@ impl Mapper {
         let id = id(raw, &map.id)?;
         let mut odds = Odds::default();
         let past = Possible::Past(now);
+        let standing = ruled(list, &self.status).unwrap_or(Standing::Unknown);
+        let sold = Sold::by(standing);
         let bought = match &map.lines {
-            Some(lines) => items::by_line(raw, lines, &mut odds),
-            None => items::products(raw, &map.products, &map.quantity, &mut odds),
+            Some(lines) => items::by_line(raw, lines, sold, &mut odds),
+            None => items::products(raw, &map.products, &map.quantity, sold, &mut odds),
         };
         let order = Order {
             id: OrderId::from(id),
@@ -72,7 +74,7 @@ impl Mapper {
                 email: named(raw, &map.email, |value| Email::parse(value.as_str()?), &mut odds),
             },
             items: bought.items,
-            standing: ruled(list, &self.status).unwrap_or(Standing::Unknown),
+            standing,
             status: first(raw, &self.words, text),
             paid_at: latest(raw, &map.paid_at, OddPart::PaidAt, past, &mut odds),
             updated_at: latest(raw, &map.updated_at, OddPart::UpdatedAt, past, &mut odds),

@@ -27,7 +27,8 @@ impl Http {
         let mut adjustments: HashMap<OrderId, Vec<Override>> = HashMap::new();
         let mut overlays = Vec::new();
         for (ix, overlay) in self.settings.overlays.iter().enumerate() {
-            let (page, _) = OverlayWalk::new(self, overlay, ix, None).step().await?;
+            let mut walk = OverlayWalk::new(self, overlay, ix, None);
+            let (page, _) = walk.step().await?;
             let mut says: BTreeMap<Option<Standing>, usize> = BTreeMap::new();
             let mut about = Vec::new();
             for adjustment in page {
@@ -35,7 +36,7 @@ impl Http {
                 about.push(adjustment.order.clone());
                 adjustments.entry(adjustment.order).or_default().extend(adjustment.overrides);
             }
-            overlays.push((overlay.list.path.clone(), says, about));
+            overlays.push((overlay.list.path.clone(), says, about, walk.nameless().clone()));
         }
         let mut pager = Pager::new(&list.paging);
         let Page { call, url, items, total, next, more } = self.page(list, None, &pager).await?;
@@ -71,10 +72,12 @@ impl Http {
             apply_overrides(&mut order.order, said);
         }
         let on_page = |id: &OrderId| orders.iter().any(|order| order.id == *id);
-        let overlays = overlays.into_iter().map(|(path, says, about)| OverlayTrial {
+        let overlays = overlays.into_iter().map(|(path, says, about, odd)| OverlayTrial {
             path,
             says: says.into_iter().collect(),
             about_the_page: about.iter().filter(|id| on_page(id)).count(),
+            odd: odd.rows,
+            unreadable: odd.first,
         });
         Ok(Trial {
             overlays: overlays.collect(),

@@ -17,7 +17,7 @@ use super::{Http, Page, mapping};
 use crate::config::settings::source::{Incremental, TotalCheck};
 use crate::model::{OddPart, OrderId, ReadOrder, Standing};
 use crate::source::odd::Nameless;
-use crate::source::{Read, ReadReport, Scope, SourceError, Step, believable, present, time};
+use crate::source::{OverlayRows, Read, ReadReport, Scope, SourceError, Step, believable, present, time};
 
 /// What one walk over the pages found.
 #[derive(Debug, Default)]
@@ -73,6 +73,8 @@ pub(in crate::source) struct Reading<'a> {
     overlay_pages: u32,
     /// Items of overlays without a readable id or order.
     overlay_nameless: Nameless,
+    /// What the overlays that were read whole held.
+    overlay_rows: Vec<OverlayRows>,
     pager: Pager<'a>,
     walk: Walk,
     at: At,
@@ -153,10 +155,12 @@ impl Reading<'_> {
             self.overlay = Some(OverlayWalk::new(http, settings, self.overlays_read, filter));
         }
         let walk = self.overlay.as_mut().expect("it was just begun");
-        let (marks, next) = walk.step().await?;
+        let (mut marks, next) = walk.step().await?;
         self.overlay_pages += 1;
         if next == Next::End {
+            marks.extend(walk.settled());
             self.overlay_nameless.add(walk.nameless());
+            self.overlay_rows.extend(walk.whole());
             self.overlay = None;
             self.overlays_read += 1;
         }
@@ -232,6 +236,7 @@ impl Reading<'_> {
                 nameless.add(&self.walk.nameless);
                 nameless
             },
+            overlays: self.overlay_rows.clone(),
             test_orders: self.walk.test_orders,
             total_claimed: self.walk.claimed,
             watermark: seen.max(self.since),
@@ -285,6 +290,7 @@ impl Http {
             overlays_read: 0,
             overlay_pages: 0,
             overlay_nameless: Nameless::default(),
+            overlay_rows: Vec::new(),
             pager: Pager::new(&self.settings.list.paging),
             walk: Walk::default(),
             at: At::Overlays,

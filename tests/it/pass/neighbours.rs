@@ -1,5 +1,5 @@
 //! Neighbours of what was seen: a clock that was wrong once, a binding that a commit made
-//! explain something, a look at an order that contradicts its list.
+//! explain something, a look at an order that contradicts its list, a refund without an id of its own.
 
 use std::collections::BTreeMap;
 
@@ -92,4 +92,18 @@ async fn an_order_that_says_otherwise_when_it_is_read_again_confirms_nothing() {
     till.claim("o1", row("refunded", &(Timestamp::now() - SignedDuration::from_hours(1)).to_string()));
     assert_eq!(stage.pass().await.changes(), [], "by its id it is paid");
     assert_eq!(stage.holders("paid-tier"), set([&ann]));
+}
+
+#[tokio::test]
+async fn a_refund_without_an_id_of_its_own_is_a_refund_or_an_error() {
+    let till = Till::start(apart).await;
+    let over = "    overlays: [{path: /refunds, items: $, paging: {kind: none}, order_id: $.order, rules: [{when: \"@.order\", as: refunded}]}]\n";
+    let mut stage = Stage::of(&till_file(&till.url, over)).await;
+    stage.logto.add_user("ann@example.com");
+    till.claim("o1", row("paid", "2026-01-01T00:00:00Z"));
+    till.put("o1", row("paid", "2026-01-01T00:00:00Z"));
+    if stage.poll().await.is_ok() {
+        stage.full().await;
+        assert_eq!(stage.holders("paid-tier"), set([]), "the refund of the order is in the list of refunds");
+    }
 }

@@ -74,7 +74,7 @@ fn each_status_of_a_preset_has_its_standing() {
     let openbitum = [("created", Pending), ("pending", Pending), ("paid_partial", Pending), ("paid", Paid)];
     let openbitum = openbitum.into_iter().chain([("expired", Expired), ("refunded", Refunded), ("novel", Unknown)]);
     for (word, standing) in openbitum {
-        let order = mapped("openbitum", json!({"id": 1, "status": word}));
+        let order = mapped("openbitum", json!({"id": 1, "productId": "p", "status": word}));
         assert_eq!((order.standing, order.status.as_deref()), (standing, Some(word)));
     }
     let bitcart = [("pending", Pending), ("paid", Pending), ("confirmed", Pending), ("complete", Paid)];
@@ -85,7 +85,7 @@ fn each_status_of_a_preset_has_its_standing() {
         ("novel", Unknown),
     ]);
     for (word, standing) in bitcart {
-        let order = mapped("bitcart", json!({"id": 1, "status": word, "exception_status": "none"}));
+        let order = mapped("bitcart", json!({"id": 1, "products": ["p"], "status": word, "exception_status": "none"}));
         assert_eq!((order.standing, order.status.as_deref()), (standing, Some(word)));
     }
     let medusa = [("not_paid", Pending), ("awaiting", Pending), ("authorized", Pending), ("captured", Paid)];
@@ -97,15 +97,16 @@ fn each_status_of_a_preset_has_its_standing() {
         ("novel", Unknown),
     ]);
     for (word, standing) in medusa {
-        let order =
-            mapped("medusa", json!({"id": 1, "status": "pending", "payment_status": word, "canceled_at": null}));
+        let items = json!([{"title": "p"}]);
+        let order = json!({"id": 1, "items": items, "status": "pending", "payment_status": word, "canceled_at": null});
+        let order = mapped("medusa", order);
         assert_eq!((order.standing, order.status.as_deref()), (standing, Some(word)));
     }
 }
 
 #[test]
 fn an_answer_without_the_date_of_cancellation_is_not_cancelled() {
-    let captured = json!({"id": 1, "payment_status": "captured"});
+    let captured = json!({"id": 1, "items": [{"title": "p"}], "payment_status": "captured"});
     assert_eq!(mapped("medusa", captured).standing, Standing::Paid);
     let cancelled = json!({"id": 1, "payment_status": "captured", "canceled_at": "2024-05-06T07:08:09Z"});
     let order = mapped("medusa", cancelled);
@@ -177,6 +178,6 @@ status:
         standing(json!({"id": 1, "refunded": true, "kind": 1, "meta": {"state": "done"}})).0,
         Standing::Refunded
     );
-    assert_eq!(standing(json!({"id": 1, "kind": 0, "meta": {"state": "done"}})).0, Standing::Paid);
+    assert_eq!(standing(json!({"id": 1, "product": "p", "kind": 0, "meta": {"state": "done"}})).0, Standing::Paid);
     assert_eq!(standing(json!({"id": 1, "meta": {"state": "odd"}})), (Standing::Unknown, Some("odd".into())));
 }

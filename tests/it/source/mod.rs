@@ -10,11 +10,13 @@ mod increments;
 mod lines;
 mod lookups;
 mod mapping;
+mod nothing_sold;
 mod odd_rows;
 mod one_way_in;
 mod pages;
 mod rechecks;
 mod stripe;
+mod unnamed;
 mod webhooks;
 
 use std::error::Error;

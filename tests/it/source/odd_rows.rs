@@ -87,6 +87,8 @@ impl Shop {
 fn unusable() -> Vec<Value> {
     let mut all = vec![
         json!({"cart": null}),
+        json!({"cart": []}),
+        json!({"cart": {}}),
         json!({"cart": "x"}),
         json!({"cart": 7}),
         json!({"cart": ["x"]}),

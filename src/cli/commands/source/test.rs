@@ -137,6 +137,7 @@ fn text(trial: &Trial) -> String {
     part("odd orders", odd(trial));
     part("items that are no orders", unreadable(trial));
     part("overlays, their first pages", overlays(trial));
+    part("items of overlays that cannot be read", unreadable_marks(trial));
     out.push('\n');
     for line in [again(&trial.again), sorted(trial.sorted).to_owned()] {
         out.push_str(&line);
@@ -232,6 +233,16 @@ fn overlays(trial: &Trial) -> Vec<Vec<String>> {
         vec![format!("  {}", overlay.path), says, format!("{} about orders of this page", overlay.about_the_page)]
     };
     trial.overlays.iter().map(row).collect()
+}
+
+fn unreadable_marks(trial: &Trial) -> Vec<Vec<String>> {
+    let of = |overlay: &crate::source::probe::OverlayTrial| {
+        let named = overlay.unreadable.iter().map(|why| vec![format!("  {}", clean(why))]);
+        let further = overlay.odd.saturating_sub(overlay.unreadable.len() as u64);
+        let more = (further > 0).then(|| vec![format!("  and {further} more of {}", overlay.path)]);
+        named.chain(more).collect::<Vec<_>>()
+    };
+    trial.overlays.iter().flat_map(of).collect()
 }
 
 fn again(again: &Again) -> String {

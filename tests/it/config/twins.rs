@@ -1,0 +1,76 @@
+//! Two entries that read one and the same thing, however the file writes it.
+
+use entitled::config::{Presets, load, render};
+use entitled::text::Color;
+
+/// What is said of a file with these two sources, and whether they have one address.
+fn said(one: &str, other: &str) -> (String, Option<bool>) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("x")).unwrap();
+    std::fs::write(folder.path().join("o.yaml"), "[]").unwrap();
+    std::os::unix::fs::symlink(folder.path().join("o.yaml"), folder.path().join("link.yaml")).unwrap();
+    let text = format!(
+        "version: 1\nlogto: {{endpoint: sandbox}}\nsources:\n  one: {one}\n  two: {other}\nprune: owned\n\
+         products: {{a: {{entitlements: [role: r]}}}}\n"
+    );
+    let file = folder.path().join("entitlements.yaml");
+    std::fs::write(&file, &text).unwrap();
+    match load(&file, &Presets::default()) {
+        Ok(loaded) => {
+            let [one, two] = &loaded.config.sources[..] else { panic!("{text}") };
+            let shown = render(&loaded.warnings, &loaded.text, "f", Color::Plain);
+            (shown, Some(one.address() == two.address()))
+        }
+        Err(error) => (format!("{error:?}"), None),
+    }
+}
+
+fn http(url: &str, list: &str) -> String {
+    format!(
+        "{{kind: http, url: \"{url}\", auth: {{kind: none}}, list: {{{list}, items: $, paging: {{kind: none}}}}, \
+         map: {{id: $.id, products: $.product, email: $.email}}, status: [{{when: \"@.ok\", as: paid}}]}}"
+    )
+}
+
+#[test]
+fn a_file_is_the_same_however_its_path_is_written() {
+    let file = |path: &str| format!("{{kind: file, path: \"{path}\"}}");
+    for (one, other) in [
+        ("o.yaml", "./o.yaml"),
+        ("o.yaml", "x/../o.yaml"),
+        ("o.yaml", "x/.././/o.yaml"),
+        ("o.yaml", "link.yaml"),
+        ("gone.yaml", "./gone.yaml"),
+        ("gone.yaml", "nowhere/../gone.yaml"),
+        ("nowhere/./gone.yaml", "nowhere/gone.yaml"),
+    ] {
+        let (said, _) = said(&file(one), &file(other));
+        assert!(said.contains("`two` and `one` read the same API"), "{one} {other}: {said}");
+    }
+    for (one, other) in [("o.yaml", "x/o.yaml"), ("o.yaml", "p.yaml"), ("x/o.yaml", "y/o.yaml")] {
+        let (said, same) = said(&file(one), &file(other));
+        assert_eq!((said.as_str(), same), ("", Some(false)), "{one} {other}");
+    }
+}
+
+#[test]
+fn a_list_is_the_same_however_address_and_path_share_it() {
+    let whole = http("https://h.example.com", "path: /a/orders");
+    for other in [
+        http("https://h.example.com/a", "path: /orders"),
+        http("https://h.example.com/a/", "path: /orders"),
+        http("https://H.example.com:443/a", "path: /orders"),
+        http("https://h.example.com/b/../a", "path: /orders"),
+    ] {
+        let (said, _) = said(&whole, &other);
+        assert!(said.contains("`two` and `one` read the same API"), "{other}: {said}");
+    }
+    let asked = http("https://h.example.com", "path: /a/orders, query: {b: x, a: y}");
+    let turned = http("https://h.example.com/a", "path: /orders, query: {a: y, b: x}");
+    let (other, _) = said(&asked, &turned);
+    assert!(other.contains("`two` and `one` read the same API"), "{other}");
+    let (other, _) = said(&whole, &asked);
+    assert!(other.contains("`two` and `one` have the same address"), "{other}");
+    let (other, same) = said(&whole, &http("https://i.example.com/a", "path: /orders"));
+    assert!(!other.contains("same") && same == Some(false), "{other}");
+}
