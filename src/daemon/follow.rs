@@ -38,6 +38,8 @@ pub(super) struct Followed {
     pub(super) waiting: BTreeSet<OrderId>,
     /// How many were answered.
     pub(super) answered: usize,
+    /// Those that were read.
+    pub(super) read: Vec<OrderId>,
     /// Whether a poll is to tell more.
     pub(super) poll: Poll,
     /// What could not be read.
@@ -108,7 +110,10 @@ async fn read(source: &Source, store: &Store, followed: &mut Followed, begun: In
         followed.waiting.remove(&id);
         followed.answered += 1;
         match came {
-            Ok(Refreshed::Read(touched)) => followed.touched.extend(touched),
+            Ok(Refreshed::Read(touched)) => {
+                followed.touched.extend(touched);
+                followed.read.push(id);
+            }
             Ok(Refreshed::Unsupported) => followed.poll = Poll::Now,
             Err(error) => {
                 followed.poll = Poll::Now;

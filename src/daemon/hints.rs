@@ -10,12 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::follow::Followed;
 use super::trouble::{Trouble, trouble};
-use super::{Daemon, PendingWork, Rest, Targets};
+use super::{Daemon, MANY_AGAIN, Mode, PendingWork, Rest, Targets};
 use crate::clock;
 use crate::model::{OrderId, OrderKey, SourceName, UserId};
 use crate::pass::ingest::IngestError;
 use crate::pass::{PassError, PassScope, PlannedPass};
-use crate::report::run::{ActionOutcome, RunReport};
+use crate::planner::{Gap, Held, Hold};
+use crate::report::run::{ActionOutcome, ActionResult, RunReport};
 use crate::report::status::About;
 use crate::source::Source;
 use crate::store::StoreError;
@@ -50,10 +51,11 @@ impl Daemon {
         if asked.targets == Targets::All {
             // A busy tenant may send such hints all the time, and a full pass is many calls.
             let gap = (self.active.config.schedule.full_pass / 10).min(GAP);
-            self.schedule.hurry_full_pass(self.publisher.last_full_pass().map_or(now, |at| (at + gap).max(now)));
+            self.want_full_pass(self.publisher.last_full_pass().map_or(now, |at| (at + gap).max(now)));
         }
         if asked.all_sources == Targets::All {
             self.schedule.hurry(now);
+            self.want_full_pass(now);
         }
         tracing::debug!(orders = asked.orders.len(), users = asked.users.len(), targets = ?asked.targets, "hints");
         self.asked.join(asked);
@@ -65,9 +67,12 @@ impl Daemon {
     /// The orders that hints are about and that wait to be read, source by source.
     pub(super) fn hinted_orders(&mut self) -> BTreeMap<SourceName, BTreeSet<OrderId>> {
         let mut orders: BTreeMap<SourceName, BTreeSet<OrderId>> = BTreeMap::new();
+        let again = self.again.orders.due(self.patience(), clock::now());
         // Those of a source that is not read yet go on waiting.
-        let (waiting, due): (BTreeSet<_>, BTreeSet<_>) =
-            std::mem::take(&mut self.asked.orders).into_iter().partition(|(source, _)| self.stuck.contains(source));
+        let (waiting, due): (BTreeSet<_>, BTreeSet<_>) = std::mem::take(&mut self.asked.orders)
+            .into_iter()
+            .chain(again)
+            .partition(|(source, _)| self.stuck.contains(source));
         self.asked.orders = waiting;
         for (source, order) in due {
             orders.entry(source).or_default().insert(order);
@@ -78,9 +83,18 @@ impl Daemon {
     /// Says what came of hints, and keeps what waits for the next turn. `polled`: whether the source was polled
     /// well just after.
     pub(super) fn note_followed(&mut self, source: &Source, followed: Followed, polled: bool) -> Vec<OrderKey> {
-        let Followed { touched, waiting, answered, failed, .. } = followed;
-        let name = source.name();
+        let Followed { touched, waiting, answered, failed, read, .. } = followed;
+        let (name, longest, now) = (source.name(), self.patience(), clock::now());
+        let answered_by_poll = polled && source.polls_answer_hints();
+        for order in read {
+            self.again.orders.done(&(name.clone(), order));
+        }
         for (order, error) in failed {
+            if let Some(order) = &order
+                && !answered_by_poll
+            {
+                self.again.orders.failed((name.clone(), order.clone()), longest, now);
+            }
             match error {
                 // The poll says whether that is a trouble.
                 IngestError::Source { .. } => {
@@ -90,14 +104,20 @@ impl Daemon {
                 IngestError::Store(_) => Trouble::from(error).tell(&mut self.publisher, clock::now()),
             }
         }
-        if polled && source.polls_answer_hints() {
+        if answered_by_poll {
+            self.again.orders.forget(|(of, _)| of == name);
             return touched;
         }
-        // Where nothing got on, the next poll is soon enough to try again.
-        if answered > 0 && !waiting.is_empty() {
-            self.rest = Rest::Short;
+        // Where nothing got on, it is tried again a little later each time.
+        let waiting = waiting.into_iter().map(|order| (name.clone(), order));
+        if answered > 0 {
+            self.asked.orders.extend(waiting);
+            if !self.asked.orders.is_empty() {
+                self.rest = Rest::Short;
+            }
+        } else {
+            waiting.for_each(|order| self.again.orders.failed(order, longest, now));
         }
-        self.asked.orders.extend(waiting.into_iter().map(|order| (name.clone(), order)));
         touched
     }
 
@@ -108,10 +128,10 @@ impl Daemon {
         if !users.is_empty() {
             match self.orders_of(&users.into_iter().collect::<Vec<_>>()).await {
                 Ok(Some(orders)) => touched.extend(orders),
-                Ok(None) => self.schedule.hurry_full_pass(now),
+                Ok(None) => self.want_full_pass(now),
                 Err(error) => {
                     Trouble::from(error).tell(&mut self.publisher, now);
-                    self.schedule.hurry_full_pass(now);
+                    self.want_full_pass(now);
                 }
             }
         }
@@ -140,12 +160,22 @@ impl Daemon {
         self.sales.extend(sales.map(|one| one.key));
     }
 
-    /// Says what a pass saw and did. `report`: what came of its plan, where it carried it out.
-    pub(super) async fn passed(&mut self, span: &PassScope, planned: &PlannedPass, report: Option<&RunReport>) {
+    /// Says what a pass saw and did. `report`: what came of its plan, where it carried it out; `overtaken`: users
+    /// whom another pass was about meanwhile.
+    pub(super) async fn passed(
+        &mut self,
+        span: &PassScope,
+        planned: &PlannedPass,
+        report: Option<&RunReport>,
+        overtaken: &BTreeSet<UserId>,
+    ) {
         let now = clock::now();
         self.publisher.works(&About::Logto);
         self.publisher.works(&About::Store);
-        if *span == PassScope::Full {
+        let waited = !self.again.users.is_empty();
+        self.try_again(span, planned, report, overtaken, now);
+        let made_good = waited && self.again.users.is_empty() && planned.troubles.is_empty();
+        if *span == PassScope::Full || made_good {
             self.publisher.targets_work();
             for problem in &*self.active.unresolved {
                 let about = About::Target(format!("line {}, column {}", problem.line, problem.column));
@@ -156,23 +186,52 @@ impl Daemon {
         for (target, error) in &planned.troubles {
             self.publisher.trouble(trouble(About::Target(target.clone()), error, error.hint(), now));
         }
-        let failed = report.into_iter().flat_map(|report| &report.lines).find_map(|line| match &line.came {
-            ActionOutcome::Failed(why) => {
-                Some(format!("{} of {} for {}: {why}", line.change.action, line.change.target, line.change.user))
-            }
-            ActionOutcome::Done | ActionOutcome::AlreadySo | ActionOutcome::Gone(_) => None,
-        });
-        match failed {
-            Some(why) => {
-                let hint = "it is tried again with every full pass".to_owned();
-                self.publisher.trouble(trouble(About::Changes, &Refused(why), Some(hint), now));
-            }
-            None if *span == PassScope::Full => self.publisher.works(&About::Changes),
+        let failed = |line: &&ActionResult| matches!(line.came, ActionOutcome::Failed(_));
+        match report.and_then(|report| report.lines.iter().find(failed)) {
+            Some(first) => self.refused(first),
+            None if self.again.users.is_empty() => self.publisher.works(&About::Changes),
             None => {}
         }
         self.publisher.passed(span, planned, report, now);
         if let Some(report) = report {
             self.time_sales(planned, report, now).await;
+        }
+    }
+
+    /// Says that Logto has refused a change.
+    pub(super) fn refused(&mut self, first: &ActionResult) {
+        let ActionOutcome::Failed(why) = &first.came else { return };
+        let why = format!("{} of {} for {}: {why}", first.change.action, first.change.target, first.change.user);
+        let hint = "it is tried again soon, and less often the longer it fails".to_owned();
+        self.publisher.trouble(trouble(About::Changes, &Refused(why), Some(hint), clock::now()));
+    }
+
+    /// Remembers of whom a change failed, or could not be planned since a read failed, and forgets the others whom
+    /// this pass was about.
+    fn try_again(
+        &mut self,
+        span: &PassScope,
+        planned: &PlannedPass,
+        report: Option<&RunReport>,
+        overtaken: &BTreeSet<UserId>,
+        now: Timestamp,
+    ) {
+        let failed = |line: &&ActionResult| matches!(line.came, ActionOutcome::Failed(_) | ActionOutcome::Gone(_));
+        let lines = report.into_iter().flat_map(|report| &report.lines).filter(failed);
+        let unread = |held: &&Held| held.hold == Hold::Incomplete(Gap::Unread);
+        let unread = planned.plan.held.iter().filter(unread).map(|held| planned.user_index.id(held.action.user));
+        let failed: BTreeSet<UserId> =
+            lines.map(|line| &line.change.user).chain(unread).take(MANY_AGAIN + 1).cloned().collect();
+        match span {
+            PassScope::Full => self.again.users.forget(|user| !failed.contains(user) && !overtaken.contains(user)),
+            PassScope::Quick(_) => {
+                let here = |user: &UserId| planned.user_index.ix(user).is_some();
+                self.again.users.forget(|user| here(user) && !failed.contains(user) && !overtaken.contains(user));
+            }
+        }
+        if self.mode == Mode::Live {
+            let longest = self.patience();
+            failed.into_iter().for_each(|user| self.again.users.failed(user, longest, now));
         }
     }
 
@@ -206,6 +265,8 @@ impl Daemon {
         let now = clock::now();
         self.publisher.scheduled(&self.schedule);
         let told: Result<(), StoreError> = self.publisher.look_up(&self.store, now).await;
+        // What a freeze has held goes on when it ends.
+        self.schedule.foresee(self.publisher.frozen_until());
         match told {
             Ok(()) => self.publisher.publish(),
             Err(error) => Trouble::from(PassError::from(error)).tell(&mut self.publisher, now),

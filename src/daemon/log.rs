@@ -1,16 +1,26 @@
 //! What a pass did, for the log: one line for each change, with what a search would go by, and the figures.
 
-use crate::report::run::{ActionOutcome, RunReport};
-use crate::report::{self, Change, messages};
-use crate::text::Color;
+use crate::report::run::{ActionOutcome, ActionResult, RunReport};
+use crate::report::{self, Change, PlanDocument, messages};
+use crate::text::{Color, human};
 
 /// More changes that went well than these are only told at debug: a first pass may make a hundred thousand.
 const SHOWN: usize = 200;
 
-/// The run and the kind of pass are fields of the span around it.
-pub(super) fn pass(report: &RunReport) {
-    let mut well = 0;
-    for line in &report.lines {
+/// What of a pass was told already.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Changes that went well.
+    well: usize,
+    /// Changes that failed, and the first of them in words.
+    failed: usize,
+    first: Option<String>,
+}
+
+/// Changes as they come; those that failed are told together, with the [`figures`]. The run and the kind of pass are
+/// fields of the span around it.
+pub(super) fn changes(lines: &[ActionResult], told: &mut Told) {
+    for line in lines {
         let Change { action, user, target, order, source, product, because, .. } = &line.change;
         let (order, source, product) = (order.as_deref(), source.as_deref(), product.as_deref());
         let deed = messages::describe(&line.change, user.as_str());
@@ -21,16 +31,40 @@ pub(super) fn pass(report: &RunReport) {
         }
         match &line.came {
             ActionOutcome::Done | ActionOutcome::AlreadySo => {
-                well += 1;
+                told.well += 1;
                 let so = if line.came == ActionOutcome::Done { "" } else { " (already so)" };
-                if well <= SHOWN {
+                if told.well <= SHOWN {
                     told!(info, "{deed}{so}");
                 } else {
                     told!(debug, "{deed}{so}");
                 }
             }
-            ActionOutcome::Gone(what) => told!(warn, "{deed}: {what}"),
-            ActionOutcome::Failed(error) => told!(warn, error, "{deed} failed"),
+            ActionOutcome::Gone(what) => {
+                told!(debug, "{deed}: {what}");
+                told.fail(|| format!("{deed}: {what}"));
+            }
+            ActionOutcome::Failed(error) => {
+                told!(debug, error, "{deed} failed");
+                told.fail(|| format!("{deed}: {error}"));
+            }
+        }
+    }
+}
+
+impl Told {
+    fn fail(&mut self, words: impl FnOnce() -> String) {
+        self.failed += 1;
+        self.first.get_or_insert_with(words);
+    }
+}
+
+/// What failed, in one line, and how the pass went.
+pub(super) fn figures(report: &RunReport, told: &Told) {
+    if let Some(first) = &told.first {
+        let changes = human::count(told.failed as u64, "change");
+        match told.failed {
+            1 => tracing::warn!(failed = 1, "a change failed and is tried again soon: {first}"),
+            failed => tracing::warn!(failed, "{changes} failed and are tried again soon; the first: {first}"),
         }
     }
     let figures = report::report(report, Color::Plain);
@@ -39,5 +73,18 @@ pub(super) fn pass(report: &RunReport) {
         tracing::debug!("{figures}");
     } else {
         tracing::info!("{figures}");
+    }
+}
+
+/// What a plan leaves out, and what it holds.
+pub(super) fn planned(view: &PlanDocument) {
+    for dropped in &view.dropped {
+        tracing::warn!(source = dropped.source, hint = dropped.hint, "{}", dropped.sentence);
+    }
+    for held in &view.held {
+        tracing::warn!(
+            user = %held.change.user, on = held.change.target, hold = held.hold, hint = held.lift,
+            "{} held: {}", held.change.action, held.reason
+        );
     }
 }

@@ -8,14 +8,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::logto::{CallStats, Client};
-use crate::pass::PassScope;
+use crate::pass::{InFlight, PassScope};
 use crate::report::run::{ActionOutcome, RunReport};
 use crate::report::status::Pass;
 use crate::store::{Store, StoreError};
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Metrics(Mutex<Counted>);
+pub struct Metrics(Mutex<Counted>, InFlight);
 
 /// Everything that was counted.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -74,6 +74,11 @@ impl Histogram {
 }
 
 impl Metrics {
+    /// Changes that are being made at the moment.
+    pub fn in_flight(&self) -> &InFlight {
+        &self.1
+    }
+
     /// What was counted so far.
     pub fn counted(&self) -> Counted {
         self.lock().clone()

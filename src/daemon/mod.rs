@@ -9,16 +9,19 @@
 
 mod carried;
 mod follow;
+mod heard;
 mod hints;
 mod log;
 pub mod metrics;
 pub mod notify;
 mod publisher;
 mod reload;
+mod retry;
 mod schedule;
 pub mod systemd;
 mod trigger;
 mod trouble;
+mod under_way;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -32,16 +35,18 @@ use tokio::signal::unix::{self, Signal, SignalKind};
 use tracing::Instrument as _;
 
 use self::follow::{Poll, follow_hints};
+use self::heard::Heard;
 use self::reload::watched;
+use self::retry::Retries;
 use self::trouble::Trouble;
 use crate::config::Presets;
 use crate::config::presets::PRESETS;
 use crate::config::settings::Config;
 use crate::logging::{Panicked, caught};
-use crate::model::{OrderKey, SourceName};
+use crate::model::{OrderId, OrderKey, SourceName, UserId};
 use crate::pass::active::{ActiveConfig, Simulators};
 use crate::pass::ingest::{IngestError, Interrupted, ReadScope, ingest, recheck};
-use crate::pass::{PassError, PassScope, PlannedPass, execute_pass, plan_pass};
+use crate::pass::{PassScope, PlannedPass};
 use crate::report::status::{About, Duty};
 use crate::shutdown::Shutdown;
 use crate::store::Store;
@@ -50,7 +55,7 @@ use crate::{clock, report};
 
 pub use crate::report::status::Mode;
 pub use follow::{MANY, PER_TURN};
-pub use publisher::{HealthReporter, LiveState, StatusPublisher, StatusReader, frozen, odd, run_status};
+pub use publisher::{HealthReporter, LiveState, StatusPublisher, StatusReader, approvals, frozen, odd, run_status};
 pub use schedule::Schedule;
 pub use trigger::{Hint, LONGEST, PendingWork, SETTLE, Targets, Trigger, TriggerReceiver, triggers};
 pub(crate) use trouble::trouble;
@@ -81,6 +86,7 @@ pub struct Start {
 pub async fn run(start: Start, mut shutdown: Shutdown) {
     let Start { file, active, simulators, store, mode, pulse, publisher, triggers } = start;
     let now = clock::now();
+    let store_line = store.last_line().await.unwrap_or_default();
     // What is in force counts, and not what the file holds by now.
     let known = [(file.clone(), Content::Hash(active.origin.digest.clone()))].into();
     let mut daemon = Daemon {
@@ -101,6 +107,12 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         rest: Rest::Long,
         started: now,
         sales: BTreeSet::new(),
+        touched: BTreeSet::new(),
+        later: BTreeSet::new(),
+        again: Again::default(),
+        foreseen: None,
+        wanted_full: None,
+        heard: Heard { line: store_line, at: now },
         shown: None,
         reload: Reload::Settled,
         hangup: unix::signal(SignalKind::hangup()).inspect_err(|error| tracing::warn!(%error, "no SIGHUP here")).ok(),
@@ -146,6 +158,18 @@ struct Daemon {
     started: Timestamp,
     /// Orders that came in while this runs and whose grants are still to be made, for the time that takes.
     sales: BTreeSet<OrderKey>,
+    /// Orders that came in and that no pass was about yet,
+    touched: BTreeSet<OrderKey>,
+    /// and those of them that are no sales, and wait for the next turn.
+    later: BTreeSet<OrderKey>,
+    /// What failed and is tried again soon.
+    again: Again,
+    /// When something ends by itself that quick passes in between have granted.
+    foreseen: Option<Timestamp>,
+    /// When a full pass is wanted for something that came up while one may have been under way.
+    wanted_full: Option<Timestamp>,
+    /// How far the trail was heard.
+    heard: Heard,
     /// Sources whose last read failed, or that were not read yet.
     unread: BTreeSet<SourceName>,
     /// Of those, the ones that are still known under an old name only.
@@ -155,6 +179,18 @@ struct Daemon {
     reload: Reload,
     hangup: Option<Signal>,
 }
+
+/// What failed and is tried again soon.
+#[derive(Default)]
+struct Again {
+    /// Users of whom a change failed.
+    users: Retries<UserId>,
+    /// Orders that a hint was about and that could not be read.
+    orders: Retries<(SourceName, OrderId)>,
+}
+
+/// Of more users than these a full pass takes care.
+const MANY_AGAIN: usize = 1_000;
 
 /// How long the loop rests between two turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,18 +271,23 @@ impl Daemon {
             () = shutdown.wait() => return,
         };
         self.note_sales(&touched).await;
+        self.touched.extend(touched);
+        self.touched.append(&mut self.later);
         // Reads take their time, and what ended meanwhile has ended.
         let now = clock::now();
-        let span = if self.schedule.full_pass_due(now) {
+        let again = self.again.users.due(self.patience(), now);
+        let touched: Vec<OrderKey> = std::mem::take(&mut self.touched).into_iter().collect();
+        let span = if self.schedule.full_pass_due(now) || again.len() > MANY_AGAIN {
+            self.wanted_full = None;
             PassScope::Full
-        } else if touched.is_empty() {
+        } else if touched.is_empty() && again.is_empty() {
             return;
         } else {
             PassScope::Quick(touched)
         };
         let every = self.active.config.schedule.full_pass;
         let around = tracing::info_span!("pass", kind = span.word(), run = tracing::field::Empty);
-        let passed = match caught(self.pass(&span, now, shutdown).instrument(around)).await {
+        let passed = match caught(self.pass(&span, &again, now, shutdown).instrument(around)).await {
             Ok(passed) => passed,
             Err(fault) => return self.met(fault, "the next pass begins anew"),
         };
@@ -264,6 +305,16 @@ impl Daemon {
                 self.schedule.failed(every, now);
             }
         }
+        self.schedule.foresee(self.foreseen.take());
+        if let Some(at) = self.wanted_full.take() {
+            self.schedule.hurry_full_pass(at);
+        }
+        self.go_on();
+    }
+
+    /// The longest wait before something that failed is tried again.
+    fn patience(&self) -> SignedDuration {
+        self.active.config.sources.iter().map(|source| source.poll).min().unwrap_or(SignedDuration::from_secs(30))
     }
 
     /// Follows the hints about each source, and polls every one that is due. One that fails keeps nothing from the
@@ -341,57 +392,8 @@ impl Daemon {
         touched
     }
 
-    /// One pass. `Ok(None)`: the end was asked for meanwhile.
-    async fn pass(
-        &mut self,
-        span: &PassScope,
-        now: Timestamp,
-        shutdown: &mut Shutdown,
-    ) -> Result<Option<Option<Timestamp>>, PassError> {
-        let looking = async {
-            if *span == PassScope::Full {
-                let before = Arc::clone(&self.active.names);
-                self.active.refresh().await?;
-                if self.mode == Mode::Live && before != self.active.names {
-                    self.store.note_names(&self.active.names).await?;
-                }
-            }
-            plan_pass(self.active.context(&self.store, &self.unread, &|_, _, _| {}, now), span).await
-        };
-        let planned = tokio::select! {
-            planned = looking => planned?,
-            () = shutdown.wait() => return Ok(None),
-        };
-        for (target, error) in &planned.troubles {
-            tracing::warn!(on = target, %error, "could not be read");
-        }
-        let report = match self.mode {
-            Mode::DryRun => {
-                self.show(&planned);
-                None
-            }
-            Mode::Live => {
-                let writer = self.active.client.writer();
-                let report = execute_pass(&self.active, &self.store, &writer, &planned, span, now, shutdown).await?;
-                log::pass(&report);
-                Some(report)
-            }
-        };
-        for dropped in &planned.view.dropped {
-            tracing::warn!(source = dropped.source, hint = dropped.hint, "{}", dropped.sentence);
-        }
-        for held in &planned.view.held {
-            tracing::warn!(
-                user = %held.change.user, on = held.change.target, hold = held.hold, hint = held.lift,
-                "{} held: {}", held.change.action, held.reason
-            );
-        }
-        self.passed(span, &planned, report.as_ref()).await;
-        Ok(Some(planned.next_change))
-    }
-
     /// Prints a plan that differs from the one before.
-    fn show(&mut self, planned: &PlannedPass) {
+    pub(super) fn show(&mut self, planned: &PlannedPass) {
         let text = report::text(&planned.view, Color::Plain);
         if self.shown.as_ref() != Some(&text) {
             // Whoever reads the plans may have gone; that ends no daemon.
@@ -403,7 +405,10 @@ impl Daemon {
     /// Sleeps until something is due, or somebody wakes it.
     async fn sleep(&mut self, shutdown: &mut Shutdown) {
         let mut due = match self.rest {
-            Rest::Long => self.schedule.next(),
+            Rest::Long => {
+                let again = self.again.users.next().into_iter().chain(self.again.orders.next());
+                again.chain([self.schedule.next()]).min().unwrap_or_default()
+            }
             Rest::Short => clock::now(),
         };
         if matches!(self.reload, Reload::Wanted(_)) {
@@ -415,6 +420,10 @@ impl Daemon {
             () = tokio::time::sleep(wait) => return,
             () = shutdown.wait() => return,
             asked = self.triggers.settled() => return self.take(asked),
+            () = self.heard.word(&self.store) => {
+                tracing::info!("somebody has let something through, stopped it or taken it over: looking again");
+                return self.schedule.hurry_full_pass(clock::now());
+            }
             () = hung_up(&mut self.hangup) => None,
             change = self.watch.changed() => Some(change),
         };

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::Schedule;
@@ -15,16 +15,18 @@ use crate::pass::active::ActiveConfig;
 use crate::pass::{PassScope, PlannedPass};
 use crate::report::run::{ActionOutcome, RunReport};
 use crate::report::status::{
-    About, ConfigInForce, Duty, Figures, Frozen, Mode, Pass, Planned, RunEnded, RunStatus, SourceStatus, Status,
-    Trouble,
+    About, ApprovalStatus, ConfigInForce, Duty, Figures, Frozen, Mode, Pass, Planned, Progress, RunEnded, RunStatus,
+    SourceStatus, Status, Trouble,
 };
 use crate::report::{HeldChange, PlanDocument, TargetView};
-use crate::store::{Outcome, RunKind, RunRow, Store, StoreError};
+use crate::store::{ApprovalNow, Outcome, RunKind, RunRow, Store, StoreError};
 use crate::text::clean;
 use crate::{clock, store};
 
 /// So many passes are shown.
 const RUNS: u32 = 30;
+/// So far back approvals are shown.
+const APPROVALS: SignedDuration = SignedDuration::from_hours(48);
 /// So many odd orders of a source are named.
 const ODD: u32 = 5;
 
@@ -115,6 +117,22 @@ impl StatusPublisher {
     /// What was counted since the process started.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// How far the pass has come that is writing; `None`: none is.
+    pub(super) fn progress(&mut self, progress: Option<Progress>) {
+        if self.draft.progress != progress {
+            self.draft.progress = progress;
+            // The end is published with what came of it.
+            if progress.is_some() {
+                self.publish();
+            }
+        }
+    }
+
+    /// When the freeze in force ends by itself.
+    pub(super) fn frozen_until(&self) -> Option<Timestamp> {
+        self.draft.freeze.as_ref().map(|freeze| freeze.until)
     }
 
     /// Where others say what does not work.
@@ -265,6 +283,7 @@ impl StatusPublisher {
     pub(super) async fn look_up(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         self.draft.freeze = store.frozen(now).await?.map(frozen);
         self.draft.runs = store.runs(RUNS).await?.into_iter().map(run_status).collect();
+        self.draft.approvals = approvals(store, now).await?;
         if self.draft.last_full_pass.is_none() {
             self.draft.last_full_pass = store.last_full_pass().await?;
         }
@@ -332,6 +351,15 @@ fn unmade(view: &PlanDocument, report: Option<&RunReport>) -> u64 {
     wanted.saturating_sub(figures.done + figures.already_so)
 }
 
+impl From<&PassScope> for Pass {
+    fn from(span: &PassScope) -> Self {
+        match span {
+            PassScope::Full => Pass::Full,
+            PassScope::Quick(_) => Pass::Quick,
+        }
+    }
+}
+
 /// How many orders and rows of a source are odd, and some of them in words.
 pub async fn odd(store: &Store, source: &SourceName) -> Result<(u64, Vec<String>), StoreError> {
     let odd = store.odd_orders(source, ODD).await?;
@@ -340,6 +368,16 @@ pub async fn odd(store: &Store, source: &SourceName) -> Result<(u64, Vec<String>
         clean(&format!("{id}: {}", why.join("; "))).into_owned()
     });
     Ok((odd.orders + odd.nameless, said.collect()))
+}
+
+/// What became of the approvals of the last two days, as a status shows it.
+pub async fn approvals(store: &Store, now: Timestamp) -> Result<Vec<ApprovalStatus>, StoreError> {
+    let approvals = store.approvals_since(now - APPROVALS).await?;
+    let status = |one: ApprovalNow| {
+        let ApprovalNow { digest, who, created, expires, used, open } = one;
+        ApprovalStatus { digest, who, created, expires, used, open }
+    };
+    Ok(approvals.into_iter().map(status).collect())
 }
 
 /// A freeze as the store has it, as a status shows it.

@@ -6,8 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::SourceName;
 
-/// A failed pass or poll is tried again after this long at the latest.
+/// A failed pass is tried again after this long at the latest,
 const RETRY: SignedDuration = SignedDuration::from_secs(30);
+/// and after this long when it was the first to fail; each further one waits twice as long.
+const RETRY_FIRST: SignedDuration = SignedDuration::from_secs(1);
 
 /// The next time of everything that happens by the clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,12 +17,14 @@ pub struct Schedule {
     polls: BTreeMap<SourceName, Timestamp>,
     full_pass: Timestamp,
     change: Option<Timestamp>,
+    /// Passes in a row that failed.
+    failures: u32,
 }
 
 impl Schedule {
     /// Everything is due now.
     pub fn all_due(sources: impl IntoIterator<Item = SourceName>, now: Timestamp) -> Self {
-        Self { polls: sources.into_iter().map(|name| (name, now)).collect(), full_pass: now, change: None }
+        Self { polls: sources.into_iter().map(|name| (name, now)).collect(), full_pass: now, change: None, failures: 0 }
     }
 
     /// The earliest time at which anything is due.
@@ -42,6 +46,11 @@ impl Schedule {
     /// When a source is polled next.
     pub fn poll(&self, source: &SourceName) -> Option<Timestamp> {
         self.polls.get(source).copied()
+    }
+
+    /// When the next source is polled.
+    pub fn next_poll(&self) -> Option<Timestamp> {
+        self.polls.values().copied().min()
     }
 
     /// Whether a source is to be polled.
@@ -86,6 +95,7 @@ impl Schedule {
     pub fn passed(&mut self, every: SignedDuration, change: Option<Timestamp>, dice: f64, now: Timestamp) {
         self.full_pass = now + every.mul_f64(0.95 + dice.clamp(0.0, 1.0) / 10.0);
         self.change = change;
+        self.failures = 0;
     }
 
     /// A quick pass has seen that something ends by itself, maybe sooner than all that was known to.
@@ -95,7 +105,9 @@ impl Schedule {
 
     /// A full pass failed.
     pub fn failed(&mut self, every: SignedDuration, now: Timestamp) {
-        self.full_pass = now + every.min(RETRY);
+        let wait = RETRY_FIRST.saturating_mul(1 << self.failures.min(10)).min(RETRY);
+        self.failures += 1;
+        self.full_pass = now + every.min(wait);
         self.change = None;
     }
 }
@@ -150,11 +162,18 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_tried_again_soon_but_not_at_once() {
+    fn a_failure_is_tried_again_soon_and_then_less_often() {
         let mut schedule = Schedule::all_due([], at(0));
-        schedule.failed(SignedDuration::from_mins(10), at(0));
-        assert_eq!(schedule.next(), at(30));
+        let mut now = 0;
+        for wait in [1, 2, 4, 8, 16, 30, 30] {
+            schedule.failed(SignedDuration::from_mins(10), at(now));
+            now += wait;
+            assert_eq!(schedule.next(), at(now));
+        }
         schedule.failed(SignedDuration::from_secs(5), at(0));
         assert_eq!(schedule.next(), at(5));
+        schedule.passed(MINUTE, None, 0.5, at(0));
+        schedule.failed(MINUTE, at(0));
+        assert_eq!(schedule.next(), at(1));
     }
 }

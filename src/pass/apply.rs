@@ -1,24 +1,21 @@
-//! Plan -> RunReport: carries a plan out, and journals before and after every write.
+//! One batch of a plan: carried out, and journaled before and after its write. What comes in which order is
+//! `execution`'s: memberships, organization roles, roles, then revocations the other way round; each stage in
+//! batches, a few at a time; the next stage begins when the last one has ended.
 //!
-//! Flow: memberships, organization roles, roles, then revocations the other way round; each stage in batches,
-//! a few at a time; the next stage begins when the last one has ended. A grant is journaled before its call
-//! and a revocation after it, so that a crash can only make the ledger claim a grant that Logto lacks, which
-//! the next pass repairs.
+//! A grant is journaled before its call and a revocation after it, so that a crash can only make the ledger claim
+//! a grant that Logto lacks, which the next pass repairs.
 //!
-//! Guarantees: one user's failure never blocks another's; nothing is decided here that the plan has not
-//! decided; when the end is asked for, what is in flight is finished and journaled, and the rest is left.
+//! Guarantees: one user's failure never blocks another's; nothing is decided here that the plan has not decided.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 
 use super::PlannedPass;
 use crate::logto::{Outcome, Writer};
 use crate::model::{Grant, Ownership, RunId, Target, TargetIx, UserId, UserIx};
 use crate::planner::{Action, Cause, Verb};
-use crate::report::run::{ActionOutcome, ActionResult, RunReport};
-use crate::shutdown::Shutdown;
+use crate::report::run::ActionOutcome;
 use crate::store::{self, End, LedgerRow, Store, StoreError};
 
 /// What carrying out needs: this is the only place that can write to Logto.
@@ -38,71 +35,18 @@ pub struct Executor<'a> {
     pub now: Timestamp,
 }
 
-/// Carries out what `sight` has planned.
-pub async fn apply(
-    executor: Executor<'_>,
-    planned: &PlannedPass,
-    shutdown: &Shutdown,
-) -> Result<RunReport, StoreError> {
-    let mut report = RunReport { held: planned.view.summary.held, ..RunReport::default() };
-    let adopt: Vec<LedgerRow> = adoptions(planned, executor.run, executor.now);
-    executor.store.journal_adoptions(executor.run, &adopt).await?;
-    report.adopted = adopt.len() as u64;
-    let release: Vec<End> = released(planned);
-    executor.store.let_go(executor.run, &release, executor.now).await?;
-    report.released = release.len() as u64;
-    let forget: Vec<Grant> = forgotten(planned);
-    executor.store.forget(executor.run, &forget, "neither wanted nor held any more", executor.now).await?;
-
-    let numbered: Vec<(usize, &Action)> = planned.plan.actions.iter().enumerate().collect();
-    let stage = |action: &Action| (action.verb, planned.catalog.target(action.target).target.kind());
-    let mut kept = BTreeSet::new();
-    for of_stage in numbered.chunk_by(|(_, a), (_, b)| stage(a) == stage(b)) {
-        let batches: Vec<&[(usize, &Action)]> = of_stage
-            .chunk_by(|(_, a), (_, b)| a.target == b.target)
-            .flat_map(|of_target| {
-                of_target.chunks(if of_target[0].1.verb == Verb::Revoke { 1 } else { executor.batch })
-            })
-            .collect();
-        let kept_here = &kept;
-        let outcomes = stream::iter(batches).map(|batch| async move {
-            if shutdown.requested() {
-                return Ok((batch, None));
-            }
-            if would_take_along(planned, batch, kept_here) {
-                return Ok((batch, Some(vec![ActionOutcome::Failed(ROLE_KEPT.to_owned()); batch.len()])));
-            }
-            carry_out(executor, planned, batch).await.map(|outcomes| (batch, Some(outcomes)))
-        });
-        let outcomes: Vec<Result<_, StoreError>> = outcomes.buffered(executor.at_once.max(1)).collect().await;
-        for outcome in outcomes {
-            let (batch, outcomes) = outcome?;
-            let Some(outcomes) = outcomes else {
-                report.stopped += batch.len() as u64;
-                continue;
-            };
-            for ((number, action), outcome) in batch.iter().zip(outcomes) {
-                if let (Verb::Revoke, ActionOutcome::Failed(_)) = (action.verb, &outcome) {
-                    kept.insert((action.target, action.user));
-                }
-                if outcome == ActionOutcome::Gone(NO_USER) {
-                    report.gone.insert(planned.user_index.id(action.user).clone());
-                }
-                report.lines.push(ActionResult { change: planned.view.changes[*number].clone(), came: outcome });
-            }
-        }
-    }
-    Ok(report)
-}
-
-const NO_USER: &str = "the user is gone";
+pub(super) const NO_USER: &str = "the user is gone";
 /// No claim can rest on it: what is given without one could never be explained or taken back.
 const NO_ORDER: &str = "the store has lost the order behind it; the next pass looks again";
 const NO_TARGET: &str = "the target is gone";
-const ROLE_KEPT: &str = "a role in this organization could not be taken first";
+pub(super) const ROLE_KEPT: &str = "a role in this organization could not be taken first";
 
 /// Whether a batch ends a membership that would take along a role which was to be taken before it, and was not.
-fn would_take_along(planned: &PlannedPass, batch: &[(usize, &Action)], kept: &BTreeSet<(TargetIx, UserIx)>) -> bool {
+pub(super) fn would_take_along(
+    planned: &PlannedPass,
+    batch: &[(usize, &Action)],
+    kept: &BTreeSet<(TargetIx, UserIx)>,
+) -> bool {
     let target = |ix: TargetIx| &planned.catalog.target(ix).target;
     batch.iter().filter(|(_, action)| action.verb == Verb::Revoke).any(|(_, action)| match target(action.target) {
         Target::Membership { organization } => kept.iter().any(|(role, user)| {
@@ -114,7 +58,7 @@ fn would_take_along(planned: &PlannedPass, batch: &[(usize, &Action)], kept: &BT
 }
 
 /// One batch, on one target: journal, call, journal. Answers in the order of the batch.
-async fn carry_out(
+pub(super) async fn carry_out(
     executor: Executor<'_>,
     planned: &PlannedPass,
     batch: &[(usize, &Action)],
@@ -142,10 +86,12 @@ async fn grant(
     let claims: Vec<Option<LedgerRow>> =
         batch.iter().map(|(_, action)| row(planned, action, executor.run, executor.now)).collect();
     let rows: Vec<LedgerRow> = claims.iter().flatten().cloned().collect();
-    let Some(first) = rows.first() else { return Ok(vec![ActionOutcome::Failed(NO_ORDER.to_owned()); batch.len()]) };
+    if rows.is_empty() {
+        return Ok(vec![ActionOutcome::Failed(NO_ORDER.to_owned()); batch.len()]);
+    }
     executor.store.journal_grants(executor.run, &rows).await?;
     let users: Vec<UserId> = rows.iter().map(|row| row.grant.user.clone()).collect();
-    let outcomes = match &first.grant.target {
+    let outcomes = match &rows[0].grant.target {
         Target::Role { role } => executor.writer.grant_role(role, &users).await,
         Target::Membership { organization } => executor.writer.add_members(organization, &users).await,
         Target::OrganizationRole { organization, role } => {
@@ -212,15 +158,27 @@ async fn revoke(
     Ok(came)
 }
 
-/// What `sight` adopts, as the ledger writes it down.
+/// What a plan adopts, as the ledger writes it down.
 pub fn adoptions(planned: &PlannedPass, run: &RunId, now: Timestamp) -> Vec<LedgerRow> {
-    planned.plan.adopt.iter().filter_map(|action| row(planned, action, run, now)).collect()
+    adoptions_but(planned, &BTreeSet::new(), run, now)
 }
 
-/// What `sight` gives up without taking it from anybody, each for a reason.
-fn released(planned: &PlannedPass) -> Vec<End> {
+/// The same without some users.
+pub(super) fn adoptions_but(
+    planned: &PlannedPass,
+    left: &BTreeSet<UserIx>,
+    run: &RunId,
+    now: Timestamp,
+) -> Vec<LedgerRow> {
+    let adopt = planned.plan.adopt.iter().filter(|action| !left.contains(&action.user));
+    adopt.filter_map(|action| row(planned, action, run, now)).collect()
+}
+
+/// What a plan gives up without taking it from anybody, each for a reason; without some users.
+pub(super) fn released(planned: &PlannedPass, left: &BTreeSet<UserIx>) -> Vec<End> {
     let reasons = planned.view.releases.iter().map(|change| change.because.clone());
-    planned.plan.release.iter().zip(reasons).map(|(action, because)| end(planned, action, because)).collect()
+    let release = planned.plan.release.iter().zip(reasons).filter(|(action, _)| !left.contains(&action.user));
+    release.map(|(action, because)| end(planned, action, because)).collect()
 }
 
 /// What ends a grant, as the trail keeps it.
@@ -238,7 +196,13 @@ fn end(planned: &PlannedPass, action: &Action, because: String) -> End {
 
 /// What of the ledger nobody holds and nothing wants.
 pub fn forgotten(planned: &PlannedPass) -> Vec<Grant> {
-    planned.plan.forget.iter().map(|(target, user)| planned.grant(*target, *user)).collect()
+    forgotten_but(planned, &BTreeSet::new())
+}
+
+/// The same without some users.
+pub(super) fn forgotten_but(planned: &PlannedPass, left: &BTreeSet<UserIx>) -> Vec<Grant> {
+    let forget = planned.plan.forget.iter().filter(|(_, user)| !left.contains(user));
+    forget.map(|(target, user)| planned.grant(*target, *user)).collect()
 }
 
 /// The ledger's row for something that is given or adopted. `None` where the store has lost the order, which

@@ -44,8 +44,8 @@ pub async fn resolve(
     Ok(answers.filter(|(key, answer)| known[key].resolution.as_ref() != Some(answer)).collect())
 }
 
-/// The buyers for whom it is news that a binding decides on them, or decides no more. Of one who was looked up before,
-/// that is a commit's doing.
+/// The buyers for whom it is news that a binding decides on them, or decides no more. Of one who was nobody
+/// until then, what they get is a commit's doing; which of two users somebody is, a person only clears up.
 pub fn newly_bound(rules: &Buyers, buyers: &[StoredBuyer], answers: &[(BuyerKey, Resolution)]) -> Vec<Bound> {
     let bindings = bindings(rules);
     let answers: BTreeMap<BuyerKey, &Resolution> = answers.iter().map(|(key, answer)| (*key, answer)).collect();
@@ -61,7 +61,7 @@ pub fn newly_bound(rules: &Buyers, buyers: &[StoredBuyer], answers: &[(BuyerKey,
         (decides != one.bound.as_ref()).then(|| Bound {
             buyer: one.key,
             user: decides.cloned(),
-            by_commit: decides.is_some() && one.resolution.is_some(),
+            by_commit: decides.is_some() && one.resolution == Some(Resolution::NoAccount),
         })
     };
     buyers.iter().filter_map(news).collect()

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::approved::{Approved, Used};
 use super::observe::Observed;
 use super::skew;
 use super::snapshot::{Noted, Snapshot};
@@ -13,10 +14,10 @@ use super::{PassContext, PassError};
 use crate::logto::LogtoError;
 use crate::model::users::UserIndex;
 use crate::model::{Catalog, Grant, OrderKey, RunId, SourceName, TargetIx, UserId, UserIx};
-use crate::planner::approval::{Lifts, held_sets};
+use crate::planner::approval::held_sets;
 use crate::planner::desired::Desired;
 use crate::planner::input::{Actual, PlanConstraints};
-use crate::planner::{Hold, Plan, Verb, Whose};
+use crate::planner::{Action, Cause, Hold, Plan, Verb, Whose};
 use crate::report::{Dropped, Names, OrderName, PlanDocument, Waiting, view};
 use crate::source::Source;
 use crate::store::{KnownSource, Store, StoreError, StoredBuyer};
@@ -40,8 +41,8 @@ pub struct PlannedPass {
     pub next_change: Option<Timestamp>,
     /// What the next pass must know of grants that are not ours.
     pub noted: Noted,
-    /// Held sets that somebody let through and that are part of the plan now, by digest.
-    pub approvals: Vec<String>,
+    /// What somebody let through that is part of the plan now.
+    pub approvals: Used,
     /// When it looked.
     pub(super) at: Timestamp,
     /// The same by Logto's clock where ours is ahead of it: a grant must not seem younger than it is.
@@ -55,6 +56,26 @@ impl PlannedPass {
     pub fn grant(&self, target: TargetIx, user: UserIx) -> Grant {
         Grant { user: self.user_index.id(user).clone(), target: self.catalog.target(target).target.clone() }
     }
+
+    /// Leaves of the plan only what was sold: what takes something away, or what a commit gives, counts for limits
+    /// that another plan may be using up just now. Returns how many changes are not part of it any more.
+    pub fn keep_sales(&mut self) -> usize {
+        let is_sale =
+            |action: &Action| action.verb == Verb::Grant && !matches!(action.why.cause, Cause::Commit | Cause::Undone);
+        let actions = &self.plan.actions;
+        // A role needs the membership that goes before it.
+        let partly: BTreeSet<UserIx> =
+            actions.iter().filter(|one| one.verb == Verb::Grant && !is_sale(one)).map(|one| one.user).collect();
+        let keep: Vec<bool> = actions.iter().map(|one| is_sale(one) && !partly.contains(&one.user)).collect();
+        let before = keep.len();
+        let mut kept = keep.iter();
+        self.plan.actions.retain(|_| kept.next().is_some_and(|keep| *keep));
+        let mut kept = keep.iter();
+        self.view.changes.retain(|_| kept.next().is_some_and(|keep| *keep));
+        // What they let through is not part of it either.
+        self.approvals = Used::default();
+        before - self.plan.actions.len()
+    }
 }
 
 /// A plan, and what it was made from.
@@ -65,7 +86,7 @@ pub(crate) struct PassDraft {
     pub(crate) actual: Actual,
     pub(crate) observed: Observed,
     pub(crate) buyers: Vec<StoredBuyer>,
-    pub(crate) approvals: Vec<String>,
+    pub(crate) approvals: Used,
     pub(crate) calls_before: u64,
 }
 
@@ -143,7 +164,7 @@ fn twin<'a>(context: PassContext<'a>, known: &KnownSource) -> Option<&'a SourceN
 }
 
 /// Plans, and plans again with what only a plan tells: whom `protect` covers by an address that no order has,
-/// and which of the held sets somebody has let through. The digests of those come with the plan.
+/// and what somebody has let through. That comes with the plan.
 pub(crate) async fn gated(
     context: PassContext<'_>,
     snapshot: &Snapshot,
@@ -157,38 +178,15 @@ pub(crate) async fn gated(
         constraints.protect(shielded);
         planned = planner(constraints);
     }
-    let open: BTreeSet<String> =
-        context.store.open_approvals(context.now).await?.into_iter().map(|approval| approval.digest).collect();
-    let mut approved = Approved::new();
-    // What one approval lets through may be held for another reason, of which another approval speaks.
-    loop {
-        let sets = held_sets(&planned, &snapshot.catalog, snapshot.user_index.ids());
-        let known = approved.len();
-        for set in sets.into_iter().filter(|set| open.contains(&set.digest)) {
-            match set.lifts {
-                Lifts::Amount => constraints.approved.extend(&set.cells),
-                Lifts::Clock => {
-                    constraints.clock_approved.extend(set.cells.iter().map(|(_, target, user)| (*target, *user)))
-                }
-            }
-            approved.insert(set.digest, set.cells);
-        }
-        if approved.len() == known {
-            return Ok((planned, approved));
-        }
+    let mut approved = Approved::read(context, snapshot, constraints).await?;
+    if !approved.has_no_actions() {
         planned = planner(constraints);
     }
-}
-
-/// The held sets that somebody has let through, by digest.
-pub(crate) type Approved = BTreeMap<String, Vec<(Verb, TargetIx, UserIx)>>;
-
-/// Those of them that a plan makes use of. What is held for another reason as well leaves its approval open.
-pub(crate) fn used(approved: Approved, plan: &Plan) -> Vec<String> {
-    let acts: BTreeSet<(Verb, TargetIx, UserIx)> =
-        plan.actions.iter().map(|action| (action.verb, action.target, action.user)).collect();
-    let used = approved.into_iter().filter(|(_, cells)| cells.iter().any(|cell| acts.contains(cell)));
-    used.map(|(digest, _)| digest).collect()
+    // What one approval lets through may be held for another reason, of which another approval speaks.
+    while approved.take_sets(held_sets(&planned, &snapshot.catalog, snapshot.user_index.ids()), constraints) {
+        planned = planner(constraints);
+    }
+    Ok((planned, approved))
 }
 
 /// Those from whom something would be taken and who have a protected address in Logto: who bought with

@@ -137,7 +137,8 @@ async fn who(context: PassContext<'_>, email: &Email) -> Result<Option<UserId>, 
         let found = context.reader.users_by_email(emails).await?.into_iter().flat_map(|(_, users)| users);
         return only(email, found.collect());
     }
-    let buyers = buyers(context, &PassScope::Quick(context.store.orders_of_buyers(&keys).await?)).await?;
+    let span = PassScope::Quick(context.store.orders_of_buyers(&keys).await?);
+    let buyers = buyers(context, &span, &BTreeSet::new()).await?;
     let theirs = buyers.iter().filter(|one| keys.contains(&one.key));
     only(email, theirs.filter_map(StoredBuyer::user).cloned().collect())
 }

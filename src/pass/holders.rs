@@ -39,7 +39,7 @@ pub async fn who_has(context: PassContext<'_>, target: &Target) -> Result<Option
     }
     let seen = &observed.targets[0];
 
-    let buyers = buyers(context, &PassScope::Full).await?;
+    let buyers = buyers(context, &PassScope::Full, &BTreeSet::new()).await?;
     let mut emails: BTreeMap<&UserId, BTreeSet<String>> = BTreeMap::new();
     for (user, email) in buyers.iter().filter_map(|one| Some((one.user()?, one.buyer.email.as_ref()?))) {
         emails.entry(user).or_default().insert(clean(email.as_str()).into_owned());

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::snapshot::{Snapshot, widen};
-use super::{PassContext, PassDraft, PassError, PassScope, PlannedPass, buyers, gated, observe, used};
+use super::{PassContext, PassDraft, PassError, PassScope, PlannedPass, buyers, gated, observe};
 use crate::logto::name_forgotten;
 use crate::model::users::UserIndex;
 use crate::model::{Catalog, Grant, Ownership, ProductIx, RunId, TargetIx, UserId, Verb};
@@ -31,7 +31,7 @@ pub struct UndoPlan {
 pub async fn plan_undo(context: PassContext<'_>, run: &RunId) -> Result<UndoPlan, PassError> {
     let calls_before = context.reader.calls();
     let turned = turned(&context.store.audit_of_run(run).await?);
-    let buyers = buyers(context, &PassScope::Full).await?;
+    let buyers = buyers(context, &PassScope::Full, &BTreeSet::new()).await?;
     let ledger = context.store.ledger(None).await?;
     // Targets and products that the run named and neither the file nor the ledger knows any more.
     let named: Vec<LedgerRow> =
@@ -63,7 +63,7 @@ pub async fn plan_undo(context: PassContext<'_>, run: &RunId) -> Result<UndoPlan
     }
     let planner = |constraints: &PlanConstraints| undo(snapshot.input(&wanted, &actual, constraints), &inverses);
     let (plan, approvals) = gated(context, &snapshot, &mut constraints, planner).await?;
-    let approvals = used(approvals, &plan);
+    let approvals = approvals.used(&plan);
     let seen = PassDraft { snapshot, plan, wanted, actual, observed, buyers, approvals, calls_before };
     Ok(UndoPlan { planned: seen.planned(context, Vec::new(), Some(run.clone())).await?, lost, changed: turned.len() })
 }

@@ -1,7 +1,7 @@
 //! Held sets: what `entitled approve <digest>` lets through, and how a set gets its digest.
 //!
 //! Pure. A digest names exactly the actions of a set, by ids: one more or one less is another set with
-//! another digest, so an approval can never let through what nobody has looked at.
+//! another digest. An approval covers the actions of the set that somebody has looked at, and no others.
 
 use std::collections::BTreeMap;
 
@@ -29,6 +29,16 @@ pub enum Lifts {
     Amount,
     /// That the clock is off.
     Clock,
+}
+
+impl Lifts {
+    /// The word in the store.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Amount => "amount",
+            Self::Clock => "clock",
+        }
+    }
 }
 
 /// What makes a set: the same verb and the same reason, and for a limit of one target that target.

@@ -270,6 +270,8 @@ fn evict(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {
     let why = Why { cause: Cause::Exclusive, order: None, product: None, line: 0, at: 0 };
     let holding = &input.actual.targets[target.at()];
     match revocation_hold(input, target, row.user) {
+        // Exempt, and counted among what is kept: no person has to do anything about it, ever.
+        Some(Hold::Protected) => Decision::Keep,
         Some(because) => Decision::Hold(Verb::Revoke, why, because),
         None if !input.constraints.blind.is_empty() => Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Source)),
         None if !input.catalog.nameless.is_empty() => Decision::Hold(Verb::Revoke, why, Hold::Incomplete(Gap::Name)),

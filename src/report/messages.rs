@@ -147,10 +147,17 @@ pub fn hold_name(hold: &Hold) -> &'static str {
         Hold::Frozen => "Frozen",
         Hold::Flapping => "Flapping",
         Hold::Protected => "Protected",
-        Hold::ClockDoubtful(_) => "ClockDoubtful",
+        Hold::ClockDoubtful(_) => CLOCK_DOUBTFUL,
         Hold::Unverified(_) => "Unverified",
     }
 }
+
+/// The name of the hold that doubts a clock.
+pub fn hold_word_of_clock() -> &'static str {
+    CLOCK_DOUBTFUL
+}
+
+const CLOCK_DOUBTFUL: &str = "ClockDoubtful";
 
 /// What a hold is told with.
 #[derive(Clone, Copy, Debug, Default)]
@@ -287,8 +294,16 @@ fn over_limit(bound: Bound, over: &Over, change: &Change, causes: &str, approve:
         format!(
             "{wanted} {what} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned a day ago); {causes}"
         ),
-        format!("check that this is meant; then {approve}raise `{key}` in the file, or wait until the day has passed"),
+        format!("check that this is meant; then {approve}raise `{key}` in the file{}", waits(over)),
     )
+}
+
+/// Whether what is over a limit goes on by itself, and when.
+fn waits(over: &Over) -> String {
+    if over.wanted <= over.allowed {
+        return ", or wait: it lifts within 24 hours, as those made before leave the day".to_owned();
+    }
+    format!("; waiting does not lift it, since more are wanted than the {} of a whole day", over.allowed)
 }
 
 /// Why a buyer waits, and what would end it. `None` for one who is resolved.

@@ -245,7 +245,7 @@ pub struct Summary {
     pub waiting: u64,
     /// Purchases whose standing is unknown.
     pub unknown: u64,
-    /// Grants kept for a grace, an unknown standing, or `prune: never`.
+    /// Grants kept for a grace, an unknown standing, `prune: never`, or `protect` under `prune: exclusive`.
     pub kept: u64,
     /// Grants that are neither ours nor bought.
     pub foreign: u64,

@@ -15,8 +15,12 @@ pub struct RunReport {
     pub lines: Vec<ActionResult>,
     /// Actions that were withheld.
     pub held: u64,
-    /// Actions that were not started, since the end was asked for.
+    /// Actions that were not started, since they had become obsolete.
     pub stopped: u64,
+    /// What made them so.
+    pub obsolete: Option<Obsolete>,
+    /// Actions that were left to another pass, which ran meanwhile and was about the same users.
+    pub overtaken: u64,
     /// Grants that were there and are ours now.
     pub adopted: u64,
     /// Grants that are ours no more, and that whoever holds them keeps.
@@ -27,6 +31,31 @@ pub struct RunReport {
     pub elapsed: Duration,
     /// HTTP calls to Logto in the pass.
     pub calls: u64,
+}
+
+/// What makes the rest of a plan obsolete while it is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Obsolete {
+    /// The end was asked for.
+    End,
+    /// Somebody has frozen what is left of it.
+    Frozen,
+    /// The file holds something else.
+    File,
+    /// What came in meanwhile could not be looked at.
+    News,
+}
+
+impl Obsolete {
+    /// In words, after "not started".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::End => "the end was asked for",
+            Self::Frozen => "somebody has frozen it",
+            Self::File => "the file has changed",
+            Self::News => "what came in meanwhile could not be looked at",
+        }
+    }
 }
 
 /// What came of one action.
@@ -78,6 +107,6 @@ impl RunReport {
 
     /// Whether nothing happened that a person would want to read.
     pub fn is_quiet(&self) -> bool {
-        self.lines.is_empty() && self.adopted == 0 && self.released == 0 && self.stopped == 0
+        self.lines.is_empty() && self.overtaken == 0 && self.adopted == 0 && self.released == 0 && self.stopped == 0
     }
 }

@@ -53,6 +53,12 @@ pub struct Status {
     /// Sources that the file no longer has and whose orders are all that something rests on.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub dropped: Vec<Dropped>,
+    /// The pass that is writing just now; absent while none is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub progress: Option<Progress>,
+    /// What became of the approvals of the last two days, the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub approvals: Vec<ApprovalStatus>,
     /// What waits for a person, each with the command that lets it through.
     #[serde(serialize_with = "shared", deserialize_with = "unshared")]
     pub held: Arc<Vec<HeldChange>>,
@@ -251,6 +257,38 @@ pub enum Pass {
     Full,
 }
 
+/// What became of an approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalStatus {
+    /// Names the set that was held.
+    pub digest: String,
+    /// Who let it through.
+    pub who: String,
+    /// When.
+    pub created: Timestamp,
+    /// From then on it lets nothing through.
+    pub expires: Timestamp,
+    /// Changes of it that were carried out.
+    pub used: u64,
+    /// Changes of it that were not.
+    pub open: u64,
+}
+
+/// How far a pass has come that is writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What it looked at.
+    pub pass: Pass,
+    /// Changes that were made, have failed or were left.
+    pub done: u64,
+    /// Changes in all.
+    pub of: u64,
+    /// When it began to write.
+    pub since: Timestamp,
+    /// Changes that are being made at the moment.
+    pub in_flight: u64,
+}
+
 /// A plan and when it was made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
@@ -280,6 +318,8 @@ impl Status {
             targets: Vec::new(),
             figures: Figures::default(),
             dropped: Vec::new(),
+            progress: None,
+            approvals: Vec::new(),
             held: Arc::default(),
             runs: Vec::new(),
             last_full_pass: None,
@@ -298,7 +338,7 @@ impl Status {
             State::Degraded
         } else if self.figures.held > 0 {
             State::Held
-        } else if self.figures.pending > 0 || self.plan.is_none() {
+        } else if self.figures.pending > 0 || self.progress.is_some() || self.plan.is_none() {
             State::Pending
         } else {
             State::InSync

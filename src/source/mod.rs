@@ -232,7 +232,7 @@ impl Source {
     pub fn read_at(&self, plan: Read, now: Timestamp) -> Reading<'_> {
         Reading(match &self.kind {
             Kind::Http(http) => Under::Http(Box::new(http.read(plan, Reach::All, now))),
-            Kind::File(file) => Under::File(file.read(now)),
+            Kind::File(file) => Under::File(file.read(plan, now)),
             Kind::Stripe(stripe) => Under::Stripe(Box::new(stripe.read(plan, now))),
         })
     }

@@ -63,7 +63,7 @@ impl Store {
     }
 }
 
-async fn approve(connection: &mut SqliteConnection, approval: &Approval) -> Sql<()> {
+pub(super) async fn approve(connection: &mut SqliteConnection, approval: &Approval) -> Sql<()> {
     sqlx::query(
         "INSERT INTO approvals (digest, created, expires, who, note) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (digest) DO UPDATE SET created = excluded.created, expires = excluded.expires,

@@ -175,6 +175,24 @@ impl Store {
         self.lines(rows)
     }
 
+    /// The number of the last line of the trail; zero where there is none.
+    pub async fn last_line(&self) -> Result<i64, StoreError> {
+        let last: Sql<i64> =
+            sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM audit").fetch_one(self.readers()).await;
+        last.map_err(|error| self.fault(error))
+    }
+
+    /// The number of the last line after line `after`, and whether a person's word is among those: an approval, a
+    /// freeze or its end, what was adopted or released by hand. Costs next to nothing while nothing was written.
+    pub async fn word_since(&self, after: i64) -> Result<(i64, bool), StoreError> {
+        let row: Sql<(i64, bool)> =
+            sqlx::query_as("SELECT coalesce(max(id), ?1), coalesce(max(who IS NOT NULL), 0) FROM audit WHERE id > ?1")
+                .bind(after)
+                .fetch_one(self.readers())
+                .await;
+        row.map_err(|error| self.fault(error))
+    }
+
     fn lines(&self, rows: Sql<Vec<SqliteRow>>) -> Result<Vec<AuditRow>, StoreError> {
         rows.and_then(|rows| rows.iter().map(audit_row).collect()).map_err(|error| self.fault(error))
     }

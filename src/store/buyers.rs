@@ -43,7 +43,7 @@ pub struct Bound {
     pub buyer: BuyerKey,
     /// To whom; nobody where no binding decides any more.
     pub user: Option<UserId>,
-    /// Whether the buyer was looked up before: what they get by it is a commit's doing.
+    /// Whether the buyer was nobody until then: what they get by it is a commit's doing.
     pub by_commit: bool,
 }
 

@@ -11,6 +11,7 @@
 
 mod adjustments;
 mod approvals;
+mod approved;
 mod audit;
 mod backup;
 mod buyers;
@@ -44,6 +45,7 @@ mod verify;
 mod webhook_keys;
 
 pub use approvals::Approval;
+pub use approved::{ApprovalNow, ApprovedAction};
 pub use audit::{AuditRow, Verb};
 pub use buyers::{Bound, StoredBuyer};
 pub use cursors::Cursor;

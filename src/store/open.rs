@@ -29,7 +29,7 @@ pub struct Store {
 }
 
 /// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 14] = [
+const STEPS: [(i64, &str, &str); 15] = [
     (1, "orders", include_str!("migrations/0001_orders.sql")),
     (2, "ledger", include_str!("migrations/0002_ledger.sql")),
     (3, "runs", include_str!("migrations/0003_runs.sql")),
@@ -44,6 +44,7 @@ const STEPS: [(i64, &str, &str); 14] = [
     (12, "renewals", include_str!("migrations/0012_renewals.sql")),
     (13, "valid_file", include_str!("migrations/0013_valid_file.sql")),
     (14, "names", include_str!("migrations/0014_names.sql")),
+    (15, "approvals", include_str!("migrations/0015_approvals.sql")),
 ];
 
 /// Takes the place of the one writer at once, and not with the first write.

@@ -11,6 +11,7 @@ use super::App;
 use super::error::Fault;
 use crate::config;
 use crate::daemon::{Hint, LiveState};
+use crate::pass::approved;
 use crate::report::status::Mode;
 use crate::store::{Approval, Freeze, FreezeScope};
 use crate::text::clean;
@@ -47,13 +48,15 @@ pub(super) async fn approve(
     through: Through,
 ) -> Result<Approval, Fault> {
     let open = writable(app)?;
-    if !app.status().held.iter().any(|held| held.set.as_deref() == Some(digest)) {
+    let status = app.status();
+    let set: Vec<_> = status.held.iter().filter(|held| held.set.as_deref() == Some(digest)).collect();
+    if set.is_empty() {
         return Err(Fault::NotHeld(clean(digest).chars().take(64).collect()));
     }
     let now = app.now();
     let note = note.map(|note| line(&note)).filter(|note| !note.is_empty());
     let approval = Approval { digest: digest.to_owned(), who: through.who(), created: now, expires: now + VALID, note };
-    open.store.approve(&approval).await?;
+    approved::approve(&open.store, &approval, &set).await?;
     app.trigger().trigger(Hint::Targets);
     Ok(approval)
 }

@@ -48,7 +48,7 @@ impl Did {
     pub(super) fn sentence(self) -> &'static str {
         match self {
             Self::Approve => "Approved: the next pass carries exactly this set out, once.",
-            Self::Freeze => "Frozen, from the next pass on.",
+            Self::Freeze => "Frozen, also for a pass that is under way.",
             Self::Unfreeze => "Every freeze has ended.",
             Self::Reconcile => "A pass over everything was asked for.",
             Self::Buy => "Bought and paid: the shop has told the daemon.",

@@ -48,7 +48,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::clock;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::{LiveState, StatusReader, Trigger};
-use crate::report::status::Status;
+use crate::report::status::{Progress, Status};
 use crate::secret::Secret;
 
 pub use guard::{Access, Refused};
@@ -87,7 +87,20 @@ impl App {
 
     /// What the daemon says of itself now.
     pub fn status(&self) -> Arc<Status> {
-        Arc::clone(&self.0.reading.status.borrow())
+        let told = Arc::clone(&self.0.reading.status.borrow());
+        match told.progress {
+            None => told,
+            // Told between two steps, at which nothing is in flight.
+            Some(progress) => {
+                let progress = Some(Progress { in_flight: self.in_flight(), ..progress });
+                Arc::new(Status { progress, ..(*told).clone() })
+            }
+        }
+    }
+
+    /// Changes that are being made at the moment.
+    pub fn in_flight(&self) -> u64 {
+        self.0.reading.metrics.in_flight().count()
     }
 
     /// The status and every change of it, for whoever follows.

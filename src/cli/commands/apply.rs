@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::cli::bootstrap::{Keep, Opened, open};
 use crate::cli::{Context, Exit, Failure, say};
-use crate::pass::{PassScope, PlannedPass, execute_pass};
+use crate::pass::{Lookout, PassScope, PlannedPass, execute_while};
 use crate::report::PlanDocument;
 use crate::shutdown::Shutdown;
 use crate::store::lease::{self, Lease};
@@ -74,7 +74,8 @@ pub(crate) async fn carry_out_over(
     opened.store.keep_valid_file(text, commit, clock::now()).await?;
     opened.store.note_names(&opened.active.names).await?;
     let writer = opened.active.client.writer();
-    let report = execute_pass(&opened.active, &opened.store, &writer, planned, span, clock::now(), shutdown).await?;
+    let lookout = Lookout::new(shutdown).with_file(&context.file);
+    let report = execute_while(&opened.active, &opened.store, &writer, planned, span, clock::now(), lookout).await?;
     say(&report::report(&report, context.color))?;
     let ended = if report.figures().failed > 0 || report.stopped > 0 {
         Exit::Failed

@@ -14,6 +14,7 @@ use super::undo;
 use crate::cli::bootstrap::{Keep, open_with, standing};
 use crate::cli::{Context, Exit, Failure, lookup, say};
 use crate::clock;
+use crate::pass::approved;
 use crate::report::{HeldChange, PlanDocument, messages};
 use crate::store::{Approval, Store};
 use crate::text::{clean, human};
@@ -43,7 +44,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         Some(run) => undo::plan_pass(&opened, run, now).await?.planned,
         None => opened.plan_pass(now).await?,
     };
-    if planned.approvals.contains(&args.digest) {
+    if planned.approvals.names(&args.digest) {
         say(&format!("`{}` is let through already; the next pass carries it out\n", clean(&args.digest)))?;
         return Ok(Exit::Done);
     }
@@ -58,7 +59,11 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         expires: now + VALID,
         note: args.note,
     };
-    store.approve(&approval).await?;
+    match args.undo {
+        // What an undo holds is that undo's, and no pass may use it up.
+        Some(_) => store.approve(&approval).await?,
+        None => approved::approve(&store, &approval, &set).await?,
+    }
     store.close().await;
 
     let mut out = String::new();

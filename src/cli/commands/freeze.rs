@@ -1,14 +1,17 @@
 //! `entitled freeze` and `entitled unfreeze`: nothing is taken away, or nothing is written at all, for a time.
 //!
 //! Flow: looks where the store lies, which a broken file hides from nobody; writes the freeze down or ends it, says what is in force.
-//! Asks neither Logto nor a payment API, so it works when they do not. A daemon heeds it from its next pass on.
+//! Asks neither Logto nor a payment API, so it works when they do not. A daemon heeds it before the
+//! next write, and the end of it within two seconds; where one listens, `freeze` says what it has in flight.
 //!
 //! Exit codes: 0 done, 1 the store cannot be used, 64 no duration.
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cli::bootstrap::place;
+use super::status;
+use crate::cli::bootstrap::{load, place};
 use crate::cli::{Context, Exit, Failure, lookup, say};
+use crate::config::settings::Config;
 use crate::pass::snapshot::freeze_view;
 use crate::report::messages;
 use crate::store::{Freeze, FreezeScope, Store};
@@ -38,12 +41,13 @@ fn length(text: &str) -> Result<SignedDuration, String> {
 
 /// Begins one.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
-    let store = store(context).await?;
+    let (config, ..) = load(context)?;
+    let store = Store::open(&config.store).await?;
     let now = clock::now();
     let scope = if args.all { FreezeScope::All } else { FreezeScope::Revocations };
     let freeze = Freeze { scope, since: now, until: now + args.length, reason: args.reason, who: lookup::who() };
     store.freeze(&freeze).await?;
-    say(&active(&store, now).await?)?;
+    say(&format!("{}{}", active(&store, now).await?, under_way(&config, scope).await))?;
     store.close().await;
     Ok(Exit::Done)
 }
@@ -59,6 +63,20 @@ pub(crate) async fn end(context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// What a daemon is still writing, where one listens and says so.
+async fn under_way(config: &Config, scope: FreezeScope) -> String {
+    let Some(progress) = status::ask(config).await.ok().and_then(|status| status.progress) else {
+        return String::new();
+    };
+    let left = human::count(progress.of.saturating_sub(progress.done), "change");
+    let heeds = match scope {
+        FreezeScope::All => "it begins none of the others",
+        FreezeScope::Revocations => "it takes nothing more away",
+    };
+    let in_flight = progress.in_flight;
+    format!("A pass is writing, with {left} to go: {in_flight} of them are in flight and are finished, {heeds}.\n")
+}
+
 async fn store(context: &Context) -> Result<Store, Failure> {
     Ok(Store::open(&place(context)).await?)
 }
@@ -67,7 +85,7 @@ async fn active(store: &Store, now: Timestamp) -> Result<String, Failure> {
     Ok(match store.frozen(now).await? {
         Some(freeze) => {
             let told = messages::frozen(&freeze_view(freeze));
-            format!("Frozen: {told}.\nFrom the next pass on. `entitled unfreeze` ends it.\n")
+            format!("Frozen: {told}.\nFrom now on, also for a pass that is under way. `entitled unfreeze` ends it.\n")
         }
         None => "Nothing is frozen.\n".to_owned(),
     })

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use crate::cli::bootstrap::{Standing, place, standing};
 use crate::cli::{Context, Exit, Failure, Output, say};
 use crate::config::settings::{Config, Listen};
-use crate::daemon::{frozen, odd, run_status};
+use crate::daemon::{approvals, frozen, odd, run_status};
 use crate::model::{SourceName, State};
 use crate::report::Dropped;
 use crate::report::status::{About, ConfigInForce, Duty, Figures, Mode, Pass, RunStatus, SourceStatus, Status};
@@ -87,7 +87,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 }
 
 /// What the daemon that listens says. `Err`: why none did.
-async fn ask(config: &Config) -> Result<Status, String> {
+pub(super) async fn ask(config: &Config) -> Result<Status, String> {
     let Listen::At(address) = config.listen else { return Err("`listen` is off".to_owned()) };
     let address = reachable(address);
     let mut request = http::client(PATIENCE).get(format!("http://{address}/api/v1/status"));
@@ -123,6 +123,7 @@ async fn remembered(path: &Path, standing: Option<Standing>, now: Timestamp) -> 
     status.duty = Duty::Stopping;
     status.freeze = store.frozen(now).await?.map(frozen);
     status.runs = store.runs(RUNS).await?.into_iter().map(run_status).collect();
+    status.approvals = approvals(&store, now).await?;
     status.last_full_pass = store.last_full_pass().await?;
     if let Some(Standing { config, origin, .. }) = &standing {
         by_file(&mut status, &store, config, origin, now).await?;

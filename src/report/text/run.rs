@@ -35,8 +35,14 @@ pub fn report(report: &RunReport, color: Color) -> String {
         format!("{} failed", figures.failed),
         format!("{} held", report.held),
     ];
-    for (number, what) in [(report.adopted, "adopted"), (report.released, "released"), (report.stopped, "not started")]
-    {
+    let stopped =
+        report.obsolete.map_or_else(|| "not started".to_owned(), |why| format!("not started ({})", why.words()));
+    for (number, what) in [
+        (report.adopted, "adopted"),
+        (report.released, "released"),
+        (report.overtaken, "left to a pass in between"),
+        (report.stopped, stopped.as_str()),
+    ] {
         if number > 0 {
             parts.push(format!("{number} {what}"));
         }

@@ -19,6 +19,15 @@ pub fn status(status: &Status, now: Timestamp, color: Color) -> String {
     let mut out = String::new();
     let word = color.paint(code(status.state), status.state.word());
     let _ = writeln!(out, "{word} since {}", at(status.since, now));
+    if let Some(progress) = &status.progress {
+        let (done, of) = (progress.done, human::count(progress.of, "change"));
+        let _ = writeln!(
+            out,
+            "a {} pass is writing: {done} of {of}, since {}",
+            progress.pass.word(),
+            at(progress.since, now)
+        );
+    }
     config(&mut out, status, now);
     troubles(&mut out, status, now, color);
     if let Some(freeze) = &status.freeze {
@@ -43,6 +52,7 @@ pub fn status(status: &Status, now: Timestamp, color: Color) -> String {
     sources(&mut out, status, now, color);
     targets(&mut out, status, color);
     held(&mut out, status, color);
+    approvals(&mut out, status, now, color);
     runs(&mut out, status, now, color);
     out
 }
@@ -152,6 +162,22 @@ fn held(out: &mut String, status: &Status, color: Color) {
         }
         let _ = writeln!(out, "    {}: {}", color.paint("33", &alike[0].hold), alike[0].reason);
         let _ = writeln!(out, "    {}: {}", color.paint("36", "hint"), alike[0].lift);
+    }
+}
+
+fn approvals(out: &mut String, status: &Status, now: Timestamp, color: Color) {
+    if status.approvals.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{}", color.paint("1", "approvals"));
+    for one in &status.approvals {
+        let (all, used, when) = (human::count(one.used + one.open, "change"), one.used, human::ago(one.created, now));
+        let rest = match one.open {
+            0 => String::new(),
+            open if one.expires > now => format!(", {open} let through until {:.0} if still wanted", one.expires),
+            open => format!(", {open} let through no more: not wanted in time"),
+        };
+        let _ = writeln!(out, "  {}  by {} {when}: {used} of {all} carried out{rest}", one.digest, clean(&one.who));
     }
 }
 

@@ -194,7 +194,7 @@ async fn freeze(State(app): State<App>, headers: HeaderMap, body: Result<Json<Fr
     let Freeze { length, reason, all } = read(body)?;
     let scope = if all { FreezeScope::All } else { FreezeScope::Revocations };
     let freeze = actions::freeze(&app, &length, &reason, scope, Through::Api).await?;
-    Ok(Json(responses::freeze(&freeze)))
+    Ok(Json(responses::freeze(&freeze, app.in_flight())))
 }
 
 async fn unfreeze(State(app): State<App>, headers: HeaderMap) -> Answer {

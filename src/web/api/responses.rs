@@ -60,10 +60,11 @@ pub(super) fn holders(mut all: Holders, rows: usize) -> Value {
     answer
 }
 
-/// What was stopped.
-pub(super) fn freeze(freeze: &Freeze) -> Value {
+/// What was stopped, and how many changes were being made when it was.
+pub(super) fn freeze(freeze: &Freeze, in_flight: u64) -> Value {
     let Freeze { scope, since, until, reason, who } = freeze;
-    json!({ "scope": scope.word(), "since": since, "until": until, "reason": reason, "who": who })
+    let scope = scope.word();
+    json!({ "scope": scope, "since": since, "until": until, "reason": reason, "who": who, "in_flight": in_flight })
 }
 
 fn cut<T>(list: &[T], rows: usize) -> &[T] {

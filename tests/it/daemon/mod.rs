@@ -4,10 +4,12 @@ mod broken;
 mod files;
 mod hints;
 mod kept_going;
+mod lifted;
 mod notices;
 mod outages;
 mod process;
 mod service_manager;
+mod under_way;
 
 use std::collections::BTreeSet;
 use std::path::Path;

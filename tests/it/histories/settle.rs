@@ -132,7 +132,7 @@ impl World {
                             Prune::Owned if ours && !self.is_protected(user) => {
                                 return wrong("ours, over, and still held");
                             }
-                            Prune::Exclusive if self.rules.sells(thing) => {
+                            Prune::Exclusive if self.rules.sells(thing) && !self.is_protected(user) => {
                                 return wrong("not paid for, and still held");
                             }
                             Prune::Never | Prune::Owned | Prune::Exclusive => {}

@@ -378,10 +378,11 @@ fn exclusive_leaves_exactly_the_buyers() {
     scene.actual.targets[0].holders.extend([UserIx(4), UserIx(8)]);
     let plan = scene.plan();
     assert_eq!(actions(&plan), [(Verb::Revoke, 0, 4)]);
-    assert_eq!(holds(&plan), [(Verb::Revoke, 0, 8, Hold::Protected)]);
+    assert_eq!(holds(&plan), [], "who is protected is exempt");
+    assert_eq!(plan.tallies[0].kept, 1, "and counted");
     scene.actual.targets[0].coverage = Coverage::Partial { seen: 3, total: 4 };
     let partial = Hold::Incomplete(Gap::Partial);
-    assert_eq!(holds(&scene.plan()), [(Verb::Revoke, 0, 4, partial), (Verb::Revoke, 0, 8, Hold::Protected)]);
+    assert_eq!(holds(&scene.plan()), [(Verb::Revoke, 0, 4, partial)]);
 }
 
 #[test]

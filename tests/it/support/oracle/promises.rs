@@ -231,7 +231,10 @@ fn calls_for(world: PlanInput<'_>, cell: Cell) -> Option<Verb> {
         (_, Prune::Never) | (None, Prune::Owned) => false,
         (Some(_), Prune::Owned | Prune::Exclusive) => held(world, cell) != Some(false) && !vanished(world, cell),
         // A target that no product gives is looked at for what is ours on it only: it is nobody's to empty.
-        (None, Prune::Exclusive) => held(world, cell) == Some(true) && world.catalog.gives(cell.0),
+        // Who is protected is exempt.
+        (None, Prune::Exclusive) => {
+            held(world, cell) == Some(true) && world.catalog.gives(cell.0) && !protected(world, cell)
+        }
     };
     goes.then_some(Verb::Revoke)
 }
@@ -407,7 +410,8 @@ fn counts(world: PlanInput<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
             let by_order = kept(world, cell) && !wanted(world, cell) && held(world, cell) == Some(true);
             let gone = held(world, cell) == Some(false) || vanished(world, cell);
             let by_file = never && !kept(world, cell) && owned(world, cell).is_some() && !gone;
-            (by_order || by_file) && !given_up(world, cell)
+            let exempt = exclusive && foreign(cell) && world.catalog.gives(cell.0) && protected(world, cell);
+            (by_order || by_file || exempt) && !given_up(world, cell)
         };
         assert_eq!(tally.kept, count(&only_kept));
     }

@@ -1,0 +1,125 @@
+//! What makes the rest of a plan obsolete while it is carried out: the wish to end, a freeze, another file, a store
+//! that is not there any more.
+//!
+//! Looks, and decides nothing: the next pass makes a plan of what has come about. Costs a question to the store and
+//! two to the file system, so it is asked before every batch and every revocation.
+
+#![expect(clippy::disallowed_methods, reason = "an edge: looks whether the file is still the one")]
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use crate::planner::Verb;
+use crate::report::run::Obsolete;
+use crate::shutdown::Shutdown;
+use crate::store::{FreezeScope, Store, StoreError};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Lookout<'a> {
+    shutdown: &'a Shutdown,
+    file: Option<Mark>,
+}
+
+/// A file as it was when the plan was made.
+#[derive(Debug)]
+struct Mark {
+    path: PathBuf,
+    content: Option<String>,
+    /// By which it was found unchanged the last time, so that it need not be read again.
+    place: Option<Place>,
+}
+
+/// Device, inode, size, and when it was changed in seconds and nanoseconds: content, and anything else.
+type Place = (u64, u64, u64, (i64, i64), (i64, i64));
+
+impl<'a> Lookout<'a> {
+    /// Looks for the wish to end, for a freeze, and whether the store is still there.
+    pub fn new(shutdown: &'a Shutdown) -> Self {
+        Self { shutdown, file: None }
+    }
+
+    /// Also for the file, which is to hold what it holds now.
+    #[must_use]
+    pub fn with_file(self, path: &Path) -> Self {
+        let content = digest(path);
+        self.with_content(path, content)
+    }
+
+    /// Also for the file, which is to hold what has this SHA-256 in hex; `None`: it is to be gone.
+    #[must_use]
+    pub fn with_content(self, path: &Path, content: Option<String>) -> Self {
+        Self { file: Some(Mark { path: path.to_owned(), content, place: None }), ..self }
+    }
+
+    /// Why the rest is not to be done, if it is not: by what holds at `now`, for something of this kind.
+    pub async fn obsolete(
+        &mut self,
+        store: &Store,
+        verb: Verb,
+        now: Timestamp,
+    ) -> Result<Option<Obsolete>, StoreError> {
+        if self.shutdown.requested() {
+            return Ok(Some(Obsolete::End));
+        }
+        let frozen = match store.freeze_ahead(now).await? {
+            Some(FreezeScope::All) => true,
+            Some(FreezeScope::Revocations) => verb == Verb::Revoke,
+            None => false,
+        };
+        if frozen {
+            return Ok(Some(Obsolete::Frozen));
+        }
+        Ok(self.file.as_mut().is_some_and(Mark::has_changed).then_some(Obsolete::File))
+    }
+}
+
+impl Mark {
+    fn has_changed(&mut self) -> bool {
+        let place = place(&self.path);
+        if place.is_some() && place == self.place {
+            return false;
+        }
+        let changed = digest(&self.path) != self.content;
+        self.place = if changed { None } else { place };
+        changed
+    }
+}
+
+fn place(path: &Path) -> Option<Place> {
+    let file = std::fs::metadata(path).ok()?;
+    let (changed, touched) = ((file.mtime(), file.mtime_nsec()), (file.ctime(), file.ctime_nsec()));
+    Some((file.dev(), file.ino(), file.size(), changed, touched))
+}
+
+fn digest(path: &Path) -> Option<String> {
+    let bytes = std::fs::read(path).ok()?;
+    Some(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_the_same_while_it_holds_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("entitlements.yaml");
+        std::fs::write(&path, "one").unwrap();
+        let mut mark = Mark { path: path.clone(), content: digest(&path), place: None };
+        assert!(!mark.has_changed());
+        for (content, changed) in [("two", true), ("one", false), ("ane", true), ("one", false)] {
+            std::fs::write(&path, content).unwrap();
+            assert_eq!(mark.has_changed(), changed, "{content}");
+        }
+        let other = folder.path().join("other");
+        std::fs::write(&other, "one").unwrap();
+        std::fs::rename(&other, &path).unwrap();
+        assert!(!mark.has_changed(), "another file of the same content is the same");
+        std::fs::remove_file(&path).unwrap();
+        assert!(mark.has_changed());
+    }
+}

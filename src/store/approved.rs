@@ -1,0 +1,157 @@
+//! What approvals let through, action by action: each once, until its approval expires.
+//!
+//! Never decides what stands for what is held: that is the planner's.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
+
+use super::approvals::{Approval, approve};
+use super::audit::{self, Actor, Verb};
+use super::codec::{Sql, count, list, millis, text, time};
+use super::error::StoreError;
+use super::open::Store;
+use crate::model::RunId;
+
+/// One change that a person let through, and which kind of hold that lifts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ApprovedAction {
+    /// The approval that it is part of.
+    pub digest: String,
+    /// The kind of hold, in a word.
+    pub lifts: String,
+    /// `grant` or `revoke`.
+    pub verb: String,
+    /// The key of the target.
+    pub target: String,
+    /// The id of the user.
+    pub user: String,
+}
+
+/// What became of an approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalNow {
+    /// Names the set that was held.
+    pub digest: String,
+    /// Who let it through.
+    pub who: String,
+    /// When.
+    pub created: Timestamp,
+    /// From then on it lets nothing through.
+    pub expires: Timestamp,
+    /// Changes of it that were carried out.
+    pub used: u64,
+    /// Changes of it that are still let through until then.
+    pub open: u64,
+}
+
+impl Store {
+    /// Lets a held set through, action by action. One that was let through before, used or not, is let through anew.
+    pub async fn approve_actions(&self, approval: &Approval, actions: &[ApprovedAction]) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let outcome = write_down(&mut transaction, approval, actions).await;
+        self.end(transaction, outcome).await
+    }
+
+    /// What is let through at `now`: neither used nor expired.
+    pub async fn open_actions(&self, now: Timestamp) -> Result<Vec<ApprovedAction>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT a.digest, a.lifts, a.verb, a.target, a.user FROM approvals p JOIN approved_actions a USING (digest)
+             WHERE p.expires > ?1 AND a.used_at IS NULL ORDER BY a.digest, a.lifts, a.verb, a.target, a.user",
+        )
+        .bind(millis(now))
+        .fetch_all(self.readers())
+        .await;
+        rows.and_then(|rows| rows.iter().map(action).collect()).map_err(|error| self.fault(error))
+    }
+
+    /// Uses actions up; an approval of which none is left is used up with the last of them. To be called **before**
+    /// they are carried out: else a crash would let them through twice.
+    pub async fn use_actions(&self, run: &RunId, actions: &[ApprovedAction], now: Timestamp) -> Result<(), StoreError> {
+        if actions.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        let outcome = use_up(&mut transaction, run, actions, now).await;
+        self.end(transaction, outcome).await
+    }
+
+    /// What became of the approvals given since `since`, the newest first.
+    pub async fn approvals_since(&self, since: Timestamp) -> Result<Vec<ApprovalNow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT p.digest, p.who, p.created, p.expires, coalesce(sum(a.used_at IS NOT NULL), 0),
+                    coalesce(sum(a.used_at IS NULL), 0)
+             FROM approvals p JOIN approved_actions a USING (digest) WHERE p.created >= ?1
+             GROUP BY p.digest ORDER BY p.created DESC, p.digest",
+        )
+        .bind(millis(since))
+        .fetch_all(self.readers())
+        .await;
+        rows.and_then(|rows| rows.iter().map(now).collect()).map_err(|error| self.fault(error))
+    }
+}
+
+async fn write_down(connection: &mut SqliteConnection, approval: &Approval, actions: &[ApprovedAction]) -> Sql<()> {
+    approve(connection, approval).await?;
+    sqlx::query("DELETE FROM approved_actions WHERE digest = ?1")
+        .bind(approval.digest.clone())
+        .execute(&mut *connection)
+        .await?;
+    let rows: Vec<_> = actions.iter().map(|one| [&one.lifts, &one.verb, &one.target, &one.user]).collect();
+    sqlx::query(
+        "INSERT OR IGNORE INTO approved_actions (digest, lifts, verb, target, user)
+         SELECT ?2, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?1)",
+    )
+    .bind(list(&rows))
+    .bind(approval.digest.clone())
+    .execute(&mut *connection)
+    .await
+    .map(drop)
+}
+
+async fn use_up(connection: &mut SqliteConnection, run: &RunId, actions: &[ApprovedAction], now: Timestamp) -> Sql<()> {
+    let rows: Vec<_> = actions.iter().map(|one| [&one.digest, &one.lifts, &one.verb, &one.target, &one.user]).collect();
+    sqlx::query(
+        "UPDATE approved_actions SET used_at = ?2, run = ?3
+         WHERE used_at IS NULL AND (digest, lifts, verb, target, user) IN
+            (SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1))",
+    )
+    .bind(list(&rows))
+    .bind(millis(now))
+    .bind(run.as_str().to_owned())
+    .execute(&mut *connection)
+    .await?;
+    let mut by_approval: BTreeMap<&str, usize> = BTreeMap::new();
+    actions.iter().for_each(|one| *by_approval.entry(&one.digest).or_default() += 1);
+    let digests: Vec<&str> = by_approval.keys().copied().collect();
+    sqlx::query(
+        "UPDATE approvals SET used_at = ?2, run = ?3 WHERE digest IN (SELECT value FROM json_each(?1)) AND used_at IS NULL
+         AND NOT EXISTS (SELECT 1 FROM approved_actions a WHERE a.digest = approvals.digest AND a.used_at IS NULL)",
+    )
+    .bind(list(&digests))
+    .bind(millis(now))
+    .bind(run.as_str().to_owned())
+    .execute(&mut *connection)
+    .await?;
+    let lines: Vec<(&str, Option<&str>)> = digests.iter().map(|digest| (*digest, None)).collect();
+    audit::append(connection, Verb::ApprovalUsed, Actor::Pass(run), &lines, now).await
+}
+
+fn action(row: &SqliteRow) -> Sql<ApprovedAction> {
+    let [digest, lifts, verb, target, user] = [0, 1, 2, 3, 4].map(|at| text(row, at).map(str::to_owned));
+    Ok(ApprovedAction { digest: digest?, lifts: lifts?, verb: verb?, target: target?, user: user? })
+}
+
+fn now(row: &SqliteRow) -> Sql<ApprovalNow> {
+    Ok(ApprovalNow {
+        digest: text(row, 0)?.to_owned(),
+        who: text(row, 1)?.to_owned(),
+        created: time(row, 2)?,
+        expires: time(row, 3)?,
+        used: count(row.try_get(4)?),
+        open: count(row.try_get(5)?),
+    })
+}
