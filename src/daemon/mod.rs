@@ -253,15 +253,16 @@ impl Daemon {
         };
         if let Some(when) = when {
             tokio::select! {
-                () = self.reload(when) => {}
+                () = Box::pin(self.reload(when)) => {}
                 () = shutdown.wait() => return,
             }
         }
         self.follow_head();
         self.carry_over().await;
         let reading = async {
-            let mut touched = self.look_into(clock::now()).await;
-            touched.extend(self.read().await);
+            // On the heap: what a turn waits for is more than a thread may have to spare.
+            let mut touched = Box::pin(self.look_into(clock::now())).await;
+            touched.extend(Box::pin(self.read()).await);
             touched.sort_unstable();
             touched.dedup();
             touched
@@ -287,7 +288,7 @@ impl Daemon {
         };
         let every = self.active.config.schedule.full_pass;
         let around = tracing::info_span!("pass", kind = span.word(), run = tracing::field::Empty);
-        let passed = match caught(self.pass(&span, &again, now, shutdown).instrument(around)).await {
+        let passed = match caught(Box::pin(self.pass(&span, &again, now, shutdown)).instrument(around)).await {
             Ok(passed) => passed,
             Err(fault) => return self.met(fault, "the next pass begins anew"),
         };
@@ -433,7 +434,7 @@ impl Daemon {
                 None => {
                     tracing::info!("SIGHUP: reading the file again");
                     self.schedule.hurry(clock::now());
-                    self.reload(If::Anyway).await;
+                    Box::pin(self.reload(If::Anyway)).await;
                 }
             }
         };

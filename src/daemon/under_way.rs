@@ -55,7 +55,7 @@ impl Daemon {
         let planned = {
             let nobody = |_: &str, _, _| {};
             let looking = plan_pass_about(active.context(&store, &unread, &nobody, now), span, also);
-            tokio::pin!(looking);
+            let mut looking = Box::pin(looking);
             loop {
                 tokio::select! {
                     planned = &mut looking => break planned?,
@@ -63,8 +63,7 @@ impl Daemon {
                     () = self.news(), if self.mode == Mode::Live => {}
                 }
                 // Both go on; neither is cut short for the other.
-                let quick = self.overtake();
-                tokio::pin!(quick);
+                let mut quick = Box::pin(self.overtake());
                 let (users, looked) = tokio::select! {
                     users = &mut quick => (users, None),
                     planned = &mut looking => (quick.await, Some(planned)),
@@ -127,7 +126,7 @@ impl Daemon {
                 break;
             }
             if self.news().now_or_never().is_some() {
-                match self.overtake().await {
+                match Box::pin(self.overtake()).await {
                     Ok(users) => {
                         execution.leave(&users);
                         overtaken.extend(users);
@@ -182,8 +181,8 @@ impl Daemon {
 
     /// Reads what is due, and grants what was sold.
     async fn overtake(&mut self) -> Overtaken {
-        let mut touched = self.look_into(clock::now()).await;
-        touched.extend(self.read().await);
+        let mut touched = Box::pin(self.look_into(clock::now())).await;
+        touched.extend(Box::pin(self.read()).await);
         touched.sort_unstable();
         touched.dedup();
         self.note_sales(&touched).await;

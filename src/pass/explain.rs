@@ -101,14 +101,14 @@ pub async fn why(context: PassContext<'_>, whom: &Whom) -> Result<Explanation, W
     let keys: Vec<BuyerKey> = named.iter().copied().collect();
     let span = PassScope::Quick(context.store.orders_of_buyers(&keys).await?);
     let also = users.iter().cloned().collect();
-    let mut seen = observe_and_plan(context, &span, &also).await?;
+    let mut seen = Box::pin(observe_and_plan(context, &span, &also)).await?;
     let mut buyers = seen.buyers.clone();
     buyers.retain(|one| match one.user() {
         Some(of) => user.as_ref() == Some(of),
         None => named.contains(&one.key),
     });
     if user.as_ref().is_some_and(|user| is_limited(&seen, user)) {
-        seen = observe_and_plan(context, &PassScope::Full, &also).await?;
+        seen = Box::pin(observe_and_plan(context, &PassScope::Full, &also)).await?;
     }
     let account = match &user {
         Some(user) => match context.reader.users_by_id(std::slice::from_ref(user)).await?.contains(user) {

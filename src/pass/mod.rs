@@ -62,7 +62,8 @@ pub async fn plan_pass_about(
     span: &PassScope,
     also: &BTreeSet<UserId>,
 ) -> Result<PlannedPass, PassError> {
-    let seen = observe_and_plan(context, span, also).await?;
+    // On the heap, as what a pass knows is large and whoever calls may wait for more besides.
+    let seen = Box::pin(observe_and_plan(context, span, also)).await?;
     let waiting = waiting(context, &seen.snapshot, &seen.buyers).await?;
     seen.planned(context, waiting, None).await
 }
