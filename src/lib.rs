@@ -38,11 +38,14 @@
 //!
 //! # Where is ...?
 //! - A limit: the count in `planner::limits`, what is done about it in `planner::gates`.
-//! - The way of a webhook: `web::hooks` verifies it, `daemon::trigger` wakes the loop, `daemon::hints` has the order
-//!   read again, `pass` grants.
-//! - The only code that may write to Logto: `pass::apply`, by the [`logto::Writer`].
+//! - The way of a webhook to a grant: `web::hooks` verifies it, `daemon::trigger` wakes the loop, `daemon::hints` and
+//!   `daemon::follow` have the order read again (`pass::ingest`), and the pass that follows grants (`pass::apply`).
+//! - The only code that may give or take a grant in Logto: `pass::apply`, by the [`logto::Writer`]. Besides, `entitled
+//!   hooks logto` sets up a webhook there.
 //! - A new payment API: one YAML file in `config/presets/`.
-//! - A sentence that a user reads: `report::messages` for plans and reports; the `hint()` beside an error for its mend.
+//! - A sentence that a user reads: `report::messages` and the rest of `report` for plans, runs and explanations;
+//!   `model::odd` for what is wrong with an order; `config::check` and `config::diagnostic` for the file; `doctor` for a
+//!   checkup; elsewhere beside its error, and in `hint()` what would mend it.
 //!
 //! # The invariants
 //! - Observe, plan and apply are three things. The plan is a plain value; no choice is left for apply.

@@ -54,9 +54,10 @@ impl Daemon {
     /// settled is left to the watch, which hands it out when it has.
     pub(super) async fn reload(&mut self, when: If) {
         self.reload = Reload::Settled;
-        let tried = caught(self.try_reload(when)).await.unwrap_or_else(|fault| {
-            Err(Trouble::Program { fault, about: About::File, then: "what was in force stays in force" })
-        });
+        let tried = match caught(self.try_reload(when)).await {
+            Ok(tried) => tried,
+            Err(fault) => Err(Trouble::Program { fault, about: About::File, then: "what was in force stays in force" }),
+        };
         let trouble = match tried {
             Ok(Reloaded::Entered) => {
                 self.keep_file().await;

@@ -1,6 +1,6 @@
 //! How somebody outside the loop asks for a pass: a webhook, `POST /api/v1/reconcile`, a button.
 //!
-//! A trigger only says "look, and here first". It carries no fact: whatever it names is read again. TriggerReceiver that
+//! A trigger only says "look, and here first". It carries no fact: whatever it names is read again. Triggers that
 //! come close together are answered by one pass: the loop waits until none has come for [`SETTLE`], and
 //! never longer than [`LONGEST`] after the first. What waits is bounded, however many come: beyond
 //! [`MOST`] orders or users it is "the whole source" or "everything".

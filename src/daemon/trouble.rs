@@ -77,7 +77,7 @@ impl Trouble {
         (!detail.is_empty()).then_some(detail)
     }
 
-    /// Says it in the log, in one line, and on the board.
+    /// Says it in the log, in one line, and in the status.
     pub(super) fn tell(&self, publisher: &mut StatusPublisher, now: Timestamp) {
         let hint = self.hint().unwrap_or_default();
         tracing::error!(because = causes(self).join(": "), hint, "{self}");

@@ -52,7 +52,7 @@ pub struct PlannedPass {
 }
 
 impl PlannedPass {
-    /// The grant that an index into the catalog and one into the roster name.
+    /// The grant that an index into the catalog and one into the users name.
     pub fn grant(&self, target: TargetIx, user: UserIx) -> Grant {
         Grant { user: self.user_index.id(user).clone(), target: self.catalog.target(target).target.clone() }
     }

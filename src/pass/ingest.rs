@@ -4,8 +4,8 @@
 //! succeeded. Never removes an order: what an API does not mention has not ended.
 //!
 //! There is one way in: whatever brings an order (a poll, a full read, a hint, a recheck, the look before a
-//! revocation, a file, a recording) ends in [`take_in`], and the store puts on it what overlays say of it. So the
-//! same state of a shop gives the same stored order; `source::overlay` tells how marks come and go.
+//! revocation, a file, a recording) ends in `take_in`, and the store puts on it what overlays say of it. So the
+//! same state of a shop gives the same stored order; `model::adjustments` tells how those come and go.
 
 use jiff::{SignedDuration, Timestamp};
 

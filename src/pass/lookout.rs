@@ -1,5 +1,4 @@
-//! What makes the rest of a plan obsolete while it is carried out: the wish to end, a freeze, another file, a store
-//! that is not there any more.
+//! What makes the rest of a plan obsolete while it is carried out: the wish to end, a freeze, another file.
 //!
 //! Looks, and decides nothing: the next pass makes a plan of what has come about. Costs a question to the store and
 //! two to the file system, so it is asked before every batch and every revocation.

@@ -7,7 +7,7 @@
 //!    made once more from what they say now
 //! 5. `execution`, which has no choice left but to stop where the plan has become obsolete
 //!
-//! [`plan_pass`] is 1 to 4 and holds a [`Reader`] only: a dry run ends there and has no way to write to Logto.
+//! [`plan_pass`] is 1 to 4 and holds a [`Reader`](crate::logto::Reader) only: a dry run ends there and has no way to write to Logto.
 //! What it keeps in the store is what it learned (orders, who buyers are), never what is ours.
 
 pub mod active;

@@ -33,7 +33,7 @@ pub struct ObservedTarget {
 }
 
 impl ObservedTarget {
-    /// The same in ranks. A user who is not in the roster is left out: nobody speaks of them.
+    /// The same in ranks. A user who is not in the index is left out: nobody speaks of them.
     pub fn holding(&self, user_index: &UserIndex) -> Holding {
         let ranks = |users: &BTreeSet<UserId>| users.iter().filter_map(|user| user_index.ix(user)).collect();
         Holding {

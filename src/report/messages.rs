@@ -164,7 +164,7 @@ const CLOCK_DOUBTFUL: &str = "ClockDoubtful";
 pub struct Held<'a> {
     /// The command that lets the set through to which it belongs, where one can.
     pub approve: Option<&'a str>,
-    /// What causes that set, as [`causes`] has it.
+    /// What causes that set, as [`causes()`] has it.
     pub causes: &'a str,
     /// What is frozen.
     pub freeze: Option<&'a FreezeView>,

@@ -351,6 +351,8 @@ fn standing(word: &str) -> Standing {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "the tests write the files that are read")]
+
     use super::*;
 
     fn text(count: usize, status: &str) -> String {

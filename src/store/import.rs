@@ -47,7 +47,7 @@ impl Store {
     /// Records what `source` read. Orders that are not in `orders` stay as they are.
     ///
     /// All that overlays say of an order is put on it in the same transaction, and what could not be read of it
-    /// stays as it was: see [`incoming`](super::incoming).
+    /// stays as it was: see `store::incoming`.
     ///
     /// The last reading of an order counts, except that one which changed (`updated_at`) before what is
     /// known is passed over. A long slice is several transactions of whole orders.

@@ -81,7 +81,7 @@ impl ByHand {
 }
 
 impl Snapshot {
-    /// Tells the guard which grants no order takes over, by the orders that the store has now.
+    /// Tells the planner which grants no order takes over, by the orders that the store has now.
     pub async fn mind_foreign(
         &self,
         context: PassContext<'_>,

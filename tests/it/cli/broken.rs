@@ -6,8 +6,11 @@ use crate::support::home::{Home, Town};
 
 const BROKEN: &str = "prune: owend   # “never”\u{a0}😀\nstore: entitled.db\nproducts: [\n";
 
+/// What a state makes of a file that was valid; nothing where it is gone.
+type Spoil = fn(&str) -> Option<String>;
+
 /// What a file may have become, each from the whole one.
-const STATES: [(&str, fn(&str) -> Option<String>); 6] = [
+const STATES: [(&str, Spoil); 6] = [
     ("no YAML", |_| Some(BROKEN.to_owned())),
     ("a word that nobody knows", |whole| Some(whole.replace("prune: owned", "prune: owend # “never”"))),
     ("empty", |_| Some(String::new())),

@@ -303,7 +303,7 @@ async fn a_dry_run_leaves_every_byte_of_the_store_alone() {
     assert!(bytes() == before, "the store has changed");
 }
 
-/// StatusReader a file is an event of that file; a watch that heard itself would never sleep again.
+/// Reading a file is an event of that file; a watch that heard itself would never sleep again.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_with_nothing_to_do_does_nothing() {
