@@ -297,7 +297,7 @@ impl<'a> Execution<'a> {
             self.report.lines.push(ActionResult { change: planned.view.changes[number].clone(), came });
         }
         let mut report = self.report;
-        lose_sight_of(store, &report, now).await?;
+        lose_sight_of(store, &self.run, &report, now).await?;
         let Noted { seen, lost, .. } = &planned.noted;
         let stays = |grant: &&Grant| planned.user_index.ix(&grant.user).is_none_or(|user| !self.left.contains(&user));
         let but = |grants: &[Grant]| -> Vec<Grant> { grants.iter().filter(stays).cloned().collect() };
@@ -396,9 +396,15 @@ fn mappings(catalog: &Catalog, wanted: impl Fn(TargetIx) -> bool) -> Vec<(String
     all.into_iter().collect()
 }
 
-/// A user whom Logto does not know any more is nobody again: their buyers wait for an account.
-async fn lose_sight_of(store: &Store, report: &RunReport, now: Timestamp) -> Result<(), StoreError> {
+/// A user whom Logto does not know any more is nobody again: what was ours of theirs is closed, and their buyers wait
+/// for an account.
+async fn lose_sight_of(store: &Store, run: &RunId, report: &RunReport, now: Timestamp) -> Result<(), StoreError> {
     let gone: Vec<UserId> = report.gone.iter().cloned().collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let theirs: Vec<Grant> = store.ledger(Some(&gone)).await?.into_iter().map(|row| row.grant).collect();
+    store.forget(run, &theirs, "Logto does not know the user any more", now).await?;
     let buyers = store.buyers_of_users(&gone).await?;
     let nobody: Vec<_> = buyers.into_iter().map(|key| (key, Resolution::NoAccount)).collect();
     store.resolve_buyers(&nobody, now).await
