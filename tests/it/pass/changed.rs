@@ -226,6 +226,20 @@ async fn an_order_that_no_row_of_the_ledger_names_keeps_its_buyer_too() {
 }
 
 #[tokio::test]
+async fn who_is_gone_from_logto_is_given_nothing_again_and_again() {
+    for nobody in [Customer::default(), "deleted@site.invalid".into()] {
+        let (mut stage, ann, order, _) = sold(&usual()).await;
+        stage.shop.set_buyer(&order, nobody);
+        stage.pass().await;
+        stage.logto.delete_user(&ann);
+        stage.pass().await;
+        assert_eq!(stage.pass().await.changes(), []);
+        assert_eq!(stage.store.ledger(None).await.unwrap(), []);
+        stage.is_settled().await;
+    }
+}
+
+#[tokio::test]
 async fn who_was_made_anonymous_keeps_it_until_it_expires() {
     let products = "products: {prd_pro: {entitlements: [role: paid-tier], valid_for: 30d}}";
     let (mut stage, ann, order, _) = sold(&file("owned", NO_LIMITS, products)).await;
