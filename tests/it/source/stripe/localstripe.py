@@ -29,5 +29,7 @@ server.app.middlewares.insert(0, ask_what_it_knows)
 server.app.router.add_get("/v1/disputes", no_disputes)
 sock = socket.socket()
 sock.bind(("127.0.0.1", 0))
+# Whoever reads the port may call at once.
+sock.listen(128)
 print(sock.getsockname()[1], flush=True)
 web.run_app(server.app, sock=sock, print=None, access_log=None)
