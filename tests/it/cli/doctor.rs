@@ -134,8 +134,8 @@ async fn a_wrong_token_of_the_shop() {
 async fn dead_ports_on_both_sides_are_told_in_one_run() {
     let town = quiet().await;
     let (logto, shop) = (town.running.logto_url().to_owned(), town.running.shop_url().to_owned());
-    // Bound and let go: nobody listens there.
-    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // The simulators are at 127.0.0.1, so nobody listens there, whatever port they have.
+    let dead = "127.0.0.77:9";
     town.edit(&logto, &format!("http://{dead}"));
     town.edit(&shop, &format!("http://{dead}"));
     let checkup = Checkup::of(&town.home, 1);
