@@ -216,7 +216,7 @@ async fn run_command() -> Exit {
 }
 
 /// Prints data. Whoever reads it may have seen enough and gone (`| head`): that is no failure.
-fn say(text: &str) -> std::io::Result<()> {
+fn print(text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -302,7 +302,9 @@ impl<'a> Execution<'a> {
         let stays = |grant: &&Grant| planned.user_index.ix(&grant.user).is_none_or(|user| !self.left.contains(&user));
         let but = |grants: &[Grant]| -> Vec<Grant> { grants.iter().filter(stays).cloned().collect() };
         // Once more for what was ours until now and was given up.
-        store.note_foreign(&but(seen), &[], planned.seen_at).await?;
+        if !planned.plan.release.is_empty() {
+            store.note_foreign(&but(seen), &[], planned.seen_at).await?;
+        }
         store.note_lost(&but(lost), planned.at).await?;
 
         let whole = planned.troubles.is_empty() && report.stopped == 0;

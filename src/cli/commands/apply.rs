@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use crate::cli::bootstrap::{Keep, Opened, open};
-use crate::cli::{Context, Exit, Failure, say};
+use crate::cli::{Context, Exit, Failure, print};
 use crate::pass::{Lookout, PassScope, PlannedPass, execute_while};
 use crate::report::PlanDocument;
 use crate::shutdown::Shutdown;
@@ -33,7 +33,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     if let Some(saved) = saved {
         same(&saved, &planned.view)?;
     }
-    say(&report::text(&planned.view, context.color))?;
+    print(&report::text(&planned.view, context.color))?;
     if !planned.view.in_sync() && !agreed && !asked()? {
         return Ok(opened.ended(context, Exit::Pending));
     }
@@ -76,7 +76,7 @@ pub(crate) async fn carry_out_over(
     let writer = opened.active.client.writer();
     let lookout = Lookout::new(shutdown).with_file(&context.file);
     let report = execute_while(&opened.active, &opened.store, &writer, planned, span, clock::now(), lookout).await?;
-    say(&report::report(&report, context.color))?;
+    print(&report::report(&report, context.color))?;
     let ended = if report.figures().failed > 0 || report.stopped > 0 {
         Exit::Failed
     } else if report.held > 0 {

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 
 use super::undo;
 use crate::cli::bootstrap::{Keep, open_with, standing};
-use crate::cli::{Context, Exit, Failure, lookup, say};
+use crate::cli::{Context, Exit, Failure, lookup, print};
 use crate::clock;
 use crate::pass::approved;
 use crate::report::{HeldChange, PlanDocument, messages};
@@ -45,7 +45,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         None => opened.plan_pass(now).await?,
     };
     if planned.approvals.names(&args.digest) {
-        say(&format!("`{}` is let through already; the next pass carries it out\n", clean(&args.digest)))?;
+        print(&format!("`{}` is let through already; the next pass carries it out\n", clean(&args.digest)))?;
         return Ok(Exit::Done);
     }
     let set: Vec<&HeldChange> = sets(&planned.view).remove(args.digest.as_str()).unwrap_or_default();
@@ -82,7 +82,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         if args.undo.is_some() { "undo of that run" } else { "pass" },
         human::datetime(approval.expires)
     );
-    say(&out)?;
+    print(&out)?;
     Ok(Exit::Done)
 }
 

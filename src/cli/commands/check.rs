@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::bootstrap::{file_name, invalid};
-use crate::cli::{Context, Exit, Failure, say};
+use crate::cli::{Context, Exit, Failure, print};
 use crate::config;
 use crate::config::settings::Config;
 use crate::daemon::presets;
@@ -33,7 +33,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         let (warning, hint) = (context.notes.paint("1;33", "warning"), context.notes.paint("1;36", "hint"));
         crate::logging::noteln!("{warning}: {}\n{hint}: {}", one.sentence, one.hint);
     }
-    say(&format!(
+    print(&format!(
         "{} is valid: {}, {}\n",
         file_name(&context.file),
         human::count(loaded.config.products.len() as u64, "product"),

@@ -7,7 +7,7 @@
 //! Exit codes: 0 nothing is wrong, 1 something is.
 
 use crate::cli::bootstrap::{load, simulate};
-use crate::cli::{Context, Exit, Failure, Output, say};
+use crate::cli::{Context, Exit, Failure, Output, print};
 use crate::config::ConfigError;
 use crate::daemon::presets;
 use crate::doctor::{CONFIGURATION, Patient};
@@ -45,7 +45,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
             invalid(&error)
         }
     };
-    say(&match args.output {
+    print(&match args.output {
         Output::Text => report::checkup(&checks, context.color),
         Output::Json => report::checkup_json(&checks),
     })?;

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::status;
 use crate::cli::bootstrap::{load, place};
-use crate::cli::{Context, Exit, Failure, lookup, say};
+use crate::cli::{Context, Exit, Failure, lookup, print};
 use crate::config::settings::Config;
 use crate::pass::snapshot::freeze_view;
 use crate::report::messages;
@@ -51,7 +51,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         Ok((config, ..)) => under_way(&config, scope).await,
         Err(_) => String::new(),
     };
-    say(&format!("{}{under_way}", active(&store, now).await?))?;
+    print(&format!("{}{under_way}", active(&store, now).await?))?;
     store.close().await;
     Ok(Exit::Done)
 }
@@ -62,7 +62,7 @@ pub(crate) async fn end(context: &Context) -> Result<Exit, Failure> {
     let now = clock::now();
     let ended = store.unfreeze(&lookup::who(), now).await?;
     let ended = if ended == 0 { String::new() } else { format!("{} ended.\n", human::count(ended as u64, "freeze")) };
-    say(&format!("{ended}{}", active(&store, now).await?))?;
+    print(&format!("{ended}{}", active(&store, now).await?))?;
     store.close().await;
     Ok(Exit::Done)
 }

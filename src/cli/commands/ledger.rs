@@ -14,7 +14,7 @@ use human::count;
 
 use super::apply;
 use crate::cli::bootstrap::{Keep, open, place};
-use crate::cli::{Context, Exit, Failure, lookup, say};
+use crate::cli::{Context, Exit, Failure, lookup, print};
 use crate::model::Grant;
 use crate::pass::PlannedPass;
 use crate::pass::ingest::ReadScope;
@@ -60,7 +60,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 async fn verify(context: &Context) -> Result<Exit, Failure> {
     let path = there(&place(context))?;
     let verified = Store::verify(&path).await?;
-    say(&format!("{} is whole: {}.\n", path.display(), figures(&verified)))?;
+    print(&format!("{} is whole: {}.\n", path.display(), figures(&verified)))?;
     Ok(Exit::Done)
 }
 
@@ -70,7 +70,7 @@ async fn backup(context: &Context, to: &Path) -> Result<Exit, Failure> {
     store.backup(to).await?;
     store.close().await;
     let verified = Store::verify(to).await?;
-    say(&format!("{} is copied to {}: {}.\n", path.display(), to.display(), figures(&verified)))?;
+    print(&format!("{} is copied to {}: {}.\n", path.display(), to.display(), figures(&verified)))?;
     Ok(Exit::Done)
 }
 
@@ -108,7 +108,7 @@ async fn rebuild(context: &Context, yes: bool) -> Result<Exit, Failure> {
     }
     let planned = opened.plan_pass(now).await?;
     let rebuild = Rebuild::of(&planned, now);
-    say(&shown(&rebuild, &planned, context.color))?;
+    print(&shown(&rebuild, &planned, context.color))?;
     if rebuild.is_empty() {
         return Ok(opened.ended(context, Exit::Done));
     }
@@ -116,7 +116,7 @@ async fn rebuild(context: &Context, yes: bool) -> Result<Exit, Failure> {
         return Ok(Exit::Pending);
     }
     rebuild.write(&opened.store, &lookup::who(), now).await?;
-    say(&format!("{} adopted, {} closed.\n", rebuild.adopt.len(), rebuild.close.len()))?;
+    print(&format!("{} adopted, {} closed.\n", rebuild.adopt.len(), rebuild.close.len()))?;
     opened.store.close().await;
     Ok(opened.ended(context, Exit::Done))
 }

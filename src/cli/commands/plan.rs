@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use crate::cli::bootstrap::{Keep, Opened, open};
-use crate::cli::{Context, Exit, Failure, say};
+use crate::cli::{Context, Exit, Failure, print};
 use crate::report::PlanDocument;
 use crate::text::Color;
 use crate::{clock, report};
@@ -47,7 +47,7 @@ impl Output {
 /// Shows the plan. Neither Logto nor the store is changed.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let (opened, view) = observe(context).await?;
-    say(&args.output.of(&view, context.color))?;
+    print(&args.output.of(&view, context.color))?;
     Ok(opened.ended(
         context,
         match args.exit_code {
@@ -61,7 +61,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 /// What `run --dry-run --once` does: the plan, without an opinion on it.
 pub(crate) async fn show(context: &Context, output: Output) -> Result<Exit, Failure> {
     let (opened, view) = observe(context).await?;
-    say(&output.of(&view, context.color))?;
+    print(&output.of(&view, context.color))?;
     Ok(opened.ended(context, Exit::Done))
 }
 

@@ -6,7 +6,7 @@
 //! Exit codes: 0 released, 1 the target is not known.
 
 use crate::cli::bootstrap::{Opened, open_ledger};
-use crate::cli::{Context, Exit, Failure, lookup, say};
+use crate::cli::{Context, Exit, Failure, lookup, print};
 use crate::clock;
 use crate::model::Grant;
 use crate::pass::snapshot::widen;
@@ -36,7 +36,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let was_ours = ours.iter().any(|row| row.grant == grant);
     store.release(&lookup::who(), &[grant], &args.reason, clock::now()).await?;
     let before = if was_ours { "is released: it is ours no more" } else { "was not ours, and stays so" };
-    say(&format!(
+    print(&format!(
         "{name} of {shown} {before}.\nWhoever holds it keeps it; no pass takes it away or adopts it, \
          until `entitled adopt` says otherwise.\n"
     ))?;

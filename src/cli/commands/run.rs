@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::{apply, plan};
 use crate::cli::background::Followers;
 use crate::cli::bootstrap::{Keep, Opened, Standing, open, open_with, standing};
-use crate::cli::{Context, Exit, Failure, say};
+use crate::cli::{Context, Exit, Failure, print};
 use crate::config::settings::source::{SourceKind, SourceSettings};
 use crate::config::settings::{Config, Listen};
 use crate::daemon::{Mode, Pulse, Start, StatusPublisher, StatusReader, Trigger};
@@ -65,7 +65,7 @@ async fn once(context: &Context, mut shutdown: Shutdown) -> Result<Exit, Failure
         planned = opened.plan_pass(clock::now()) => planned?,
         () = shutdown.wait() => return Ok(Exit::Failed),
     };
-    say(&report::text(&planned.view, context.color))?;
+    print(&report::text(&planned.view, context.color))?;
     let ended = apply::carry_out(context, &opened, &planned, &shutdown).await;
     opened.store.close().await;
     ended

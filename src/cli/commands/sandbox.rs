@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::bootstrap::state_beside;
-use crate::cli::{Context, Exit, Failure, say};
+use crate::cli::{Context, Exit, Failure, print};
 use crate::daemon::presets;
 use crate::sandbox::{Options, Seed};
 use crate::{config, sandbox};
@@ -51,7 +51,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     }
     // Heard from now on: whoever reads the addresses may end this at once.
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    say(&format!(
+    print(&format!(
         "Logto  {}  application {}, secret {}\nshop   {}  bearer {}\n",
         running.logto_url(),
         sandbox::APP_ID,

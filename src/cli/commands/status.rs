@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cli::bootstrap::{Standing, place, standing};
-use crate::cli::{Context, Exit, Failure, Output, say};
+use crate::cli::{Context, Exit, Failure, Output, print};
 use crate::config::settings::{Config, Listen};
 use crate::daemon::{approvals, frozen, odd, run_status};
 use crate::model::{SourceName, State};
@@ -75,7 +75,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
             status
         }
     };
-    say(&match args.output {
+    print(&match args.output {
         Output::Text => report::status(&status, now, context.color),
         Output::Json => report::json(&status),
     })?;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::apply;
 use crate::cli::bootstrap::{Keep, Opened, open};
-use crate::cli::{Context, Exit, Failure, say};
+use crate::cli::{Context, Exit, Failure, print};
 use crate::model::RunId;
 use crate::pass::PassScope;
 use crate::pass::ingest::ReadScope;
@@ -47,9 +47,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         );
     }
     let planned = back.planned;
-    say(&report::text(&planned.view, context.color))?;
+    print(&report::text(&planned.view, context.color))?;
     if !planned.view.in_sync() {
-        say(&format!("{AGAIN}\n"))?;
+        print(&format!("{AGAIN}\n"))?;
         if !args.yes && !apply::asked()? {
             return Ok(Exit::Pending);
         }

@@ -7,7 +7,7 @@
 
 use crate::cli::bootstrap::{Keep, open_with, standing};
 use crate::cli::progress::Bars;
-use crate::cli::{Context, Exit, Failure, Output, lookup, say};
+use crate::cli::{Context, Exit, Failure, Output, lookup, print};
 use crate::pass::holders::who_has;
 use crate::pass::ingest::ReadScope;
 use crate::pass::snapshot::widen;
@@ -37,7 +37,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let report = |target: &str, done, total| bars.report(target, done, total);
     let holders = who_has(opened.active.context(&opened.store, &unread, &report, now), &target).await?;
     let holders = holders.expect("it was found in the same catalog");
-    say(&match args.output {
+    print(&match args.output {
         Output::Text => report::holders_text(&holders, context.color),
         Output::Json => report::json(&holders),
     })?;

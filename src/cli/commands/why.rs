@@ -6,7 +6,7 @@
 //! Exit codes: 0 explained, 1 nobody is known by that name, or something could not be read.
 
 use crate::cli::bootstrap::{Keep, open_with, standing};
-use crate::cli::{Context, Exit, Failure, Output, lookup, say};
+use crate::cli::{Context, Exit, Failure, Output, lookup, print};
 use crate::pass::explain::{Whom, why};
 use crate::pass::ingest::ReadScope;
 use crate::report::Explanation;
@@ -44,7 +44,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     if !args.target.is_empty() {
         only(&mut explained, &args.target)?;
     }
-    say(&match args.output {
+    print(&match args.output {
         Output::Text => report::why_text(&explained, !args.target.is_empty(), context.color),
         Output::Json => report::json(&explained),
     })?;

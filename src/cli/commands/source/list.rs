@@ -1,6 +1,6 @@
 //! `entitled source list`: the presets, one line each, and the sources of the file. Asks nobody.
 
-use super::{Context, Exit, Failure, say};
+use super::{Context, Exit, Failure, print};
 use crate::cli::bootstrap::{file_name, load};
 use crate::config::presets::{Heading, PRESETS};
 use crate::config::settings::source::{SourceKind, SourceSettings};
@@ -9,7 +9,7 @@ use crate::report::table;
 /// Prints the presets first: whoever has no file yet needs them most.
 pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
     let presets = PRESETS.map(|(name, text)| vec![format!("  {name}"), Heading::of(text).title.to_owned()]);
-    say(&format!("presets\n{}", table(&presets)))?;
+    print(&format!("presets\n{}", table(&presets)))?;
     let file = file_name(&context.file);
     if !context.file.exists() {
         crate::logging::noteln!("there is no `{file}` here, so these are all");
@@ -17,7 +17,7 @@ pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
     }
     let (config, ..) = load(context)?;
     let sources: Vec<Vec<String>> = config.sources.iter().map(row).collect();
-    say(&format!("\nsources of {file}\n{}", table(&sources)))?;
+    print(&format!("\nsources of {file}\n{}", table(&sources)))?;
     Ok(Exit::Done)
 }
 

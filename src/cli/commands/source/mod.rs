@@ -6,7 +6,7 @@ mod test;
 
 use clap::Subcommand;
 
-use crate::cli::{Context, Exit, Failure, Output, say};
+use crate::cli::{Context, Exit, Failure, Output, print};
 
 /// `entitled source`
 #[derive(Debug, clap::Args)]

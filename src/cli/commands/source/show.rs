@@ -1,6 +1,6 @@
 //! `entitled source show`: a preset as a block to paste under `sources:`.
 
-use super::{Exit, Failure, say};
+use super::{Exit, Failure, print};
 use crate::config::presets::{self, Heading, PRESETS};
 
 /// `entitled source show`
@@ -20,7 +20,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             format!("there are {names}; any other API is described by the keys of `kind: http`"),
         ));
     };
-    say(&block(&args.preset, text))?;
+    print(&block(&args.preset, text))?;
     Ok(Exit::Done)
 }
 

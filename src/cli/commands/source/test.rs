@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use human::count;
 
-use super::{Context, Exit, Failure, Output, say};
+use super::{Context, Exit, Failure, Output, print};
 use crate::cli::bootstrap::{load, simulate, state_beside};
 use crate::config::settings::Config;
 use crate::config::settings::source::{SourceKind, SourceSettings};
@@ -71,7 +71,7 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         let hint = error.hint();
         Failure::new(error, hint)
     })?;
-    say(&match args.output {
+    print(&match args.output {
         Output::Json => json(&trial),
         Output::Text => text(&trial),
     })?;
