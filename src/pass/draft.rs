@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::approved::{Approved, Used};
+use super::approved::Approved;
 use super::observe::Observed;
 use super::skew;
 use super::snapshot::{Noted, Snapshot};
@@ -14,13 +14,12 @@ use super::{PassContext, PassError};
 use crate::logto::LogtoError;
 use crate::model::users::UserIndex;
 use crate::model::{Catalog, Grant, OrderKey, RunId, SourceName, TargetIx, UserId, UserIx};
-use crate::planner::approval::held_sets;
 use crate::planner::desired::Desired;
 use crate::planner::input::{Actual, PlanConstraints};
 use crate::planner::{Action, Cause, Hold, Plan, Verb, Whose};
 use crate::report::{Dropped, Names, OrderName, PlanDocument, Waiting, view};
 use crate::source::Source;
-use crate::store::{KnownSource, Store, StoreError, StoredBuyer};
+use crate::store::{ApprovedAction, KnownSource, Store, StoreError, StoredBuyer};
 
 /// What a pass saw and wants.
 #[derive(Debug)]
@@ -42,7 +41,7 @@ pub struct PlannedPass {
     /// What the next pass must know of grants that are not ours.
     pub noted: Noted,
     /// What somebody let through that is part of the plan now.
-    pub approvals: Used,
+    pub approvals: Vec<ApprovedAction>,
     /// When it looked.
     pub(super) at: Timestamp,
     /// The same by Logto's clock where ours is ahead of it: a grant must not seem younger than it is.
@@ -73,7 +72,7 @@ impl PlannedPass {
         let mut kept = keep.iter();
         self.view.changes.retain(|_| kept.next().is_some_and(|keep| *keep));
         // What they let through is not part of it either.
-        self.approvals = Used::default();
+        self.approvals.clear();
         before - self.plan.actions.len()
     }
 }
@@ -86,7 +85,7 @@ pub(crate) struct PassDraft {
     pub(crate) actual: Actual,
     pub(crate) observed: Observed,
     pub(crate) buyers: Vec<StoredBuyer>,
-    pub(crate) approvals: Used,
+    pub(crate) approvals: Vec<ApprovedAction>,
     pub(crate) calls_before: u64,
 }
 
@@ -168,6 +167,7 @@ fn twin<'a>(context: PassContext<'a>, known: &KnownSource) -> Option<&'a SourceN
 pub(crate) async fn gated(
     context: PassContext<'_>,
     snapshot: &Snapshot,
+    undoes: Option<&RunId>,
     constraints: &mut PlanConstraints,
     planner: impl Fn(&PlanConstraints) -> Plan,
 ) -> Result<(Plan, Approved), PassError> {
@@ -178,12 +178,8 @@ pub(crate) async fn gated(
         constraints.protect(shielded);
         planned = planner(constraints);
     }
-    let mut approved = Approved::read(context, snapshot, constraints).await?;
-    if !approved.has_no_actions() {
-        planned = planner(constraints);
-    }
-    // What one approval lets through may be held for another reason, of which another approval speaks.
-    while approved.take_sets(held_sets(&planned, &snapshot.catalog, snapshot.user_index.ids()), constraints) {
+    let approved = Approved::read(context, snapshot, undoes, constraints).await?;
+    if !approved.is_empty() {
         planned = planner(constraints);
     }
     Ok((planned, approved))

@@ -108,8 +108,7 @@ impl<'a> Execution<'a> {
             store.note_target_names(&names.collect::<Vec<_>>()).await?;
         }
         // Used up before anything is done: an approval is good for once, also for a pass that is killed.
-        store.use_approvals(&run, &planned.approvals.sets, now).await?;
-        store.use_actions(&run, &planned.approvals.actions, now).await?;
+        store.use_actions(&run, &planned.approvals, now).await?;
 
         // What the look saw of others' grants, before anything is done: a sale that comes while this pass is under
         // way, or after it was killed, must not take over what was there before.

@@ -32,7 +32,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::logto::name_forgotten;
 use crate::model::{OrderId, OrderKey, Recheck, Resolution, SourceName, UserId};
-use crate::planner::input::PlanConstraints;
+use crate::planner::desired::Desired;
+use crate::planner::input::{Actual, PlanConstraints};
 use crate::planner::{Verify, plan};
 use crate::store::{BuyerKey, Scope, Store, StoreError, StoredBuyer};
 use snapshot::{Snapshot, owners, widen};
@@ -99,12 +100,10 @@ pub(crate) async fn observe_and_plan(
     let doubtful = snapshot.doubtful(&wanted, &observed);
     observe::confirm(context.reader, &snapshot.catalog, &mut observed, doubtful).await?;
     let mut constraints = snapshot.constraints(context, &buyers).await?;
-    constraints.turned = snapshot.turned(context, &wanted).await?;
     let mut actual = snapshot.actual(&observed);
-    snapshot.mind_foreign(context, &wanted, &actual, &mut constraints).await?;
-    constraints.clock = skew::judge(context, &wanted, began).await?;
+    weigh(context, &snapshot, &wanted, &actual, began, &mut constraints).await?;
     let planner = |constraints: &PlanConstraints| plan(snapshot.input(&wanted, &actual, constraints));
-    let (mut planned, mut approvals) = gated(context, &snapshot, &mut constraints, planner).await?;
+    let (mut planned, mut approved) = gated(context, &snapshot, None, &mut constraints, planner).await?;
     if matches!(span, PassScope::Quick(_)) && planned.takes() && has_found(context).await? {
         // Whoever was found may be one from whom something would be taken, and their order may entitle to it.
         return Box::pin(observe_and_plan(context, span, also)).await;
@@ -115,18 +114,30 @@ pub(crate) async fn observe_and_plan(
         observe::confirm(context.reader, &snapshot.catalog, &mut observed, holders).await?;
         snapshot.lose_sight_of_owners(context, &wanted).await?;
         wanted = snapshot.desired(context).await?;
-        constraints.turned = snapshot.turned(context, &wanted).await?;
         actual = snapshot.actual(&observed);
-        snapshot.mind_foreign(context, &wanted, &actual, &mut constraints).await?;
-        constraints.clock = skew::judge(context, &wanted, began).await?;
+        weigh(context, &snapshot, &wanted, &actual, began, &mut constraints).await?;
         // Through all gates once more: what was read again may take something from somebody else than before.
         let planner = |constraints: &PlanConstraints| plan(snapshot.input(&wanted, &actual, constraints));
-        let (again, more) = gated(context, &snapshot, &mut constraints, planner).await?;
-        planned = again;
-        approvals = approvals.and(more);
+        (planned, approved) = gated(context, &snapshot, None, &mut constraints, planner).await?;
     }
-    let approvals = approvals.used(&planned);
+    let approvals = approved.used(&planned);
     Ok(PassDraft { snapshot, plan: planned, wanted, actual, observed, buyers, approvals, calls_before })
+}
+
+/// Tells the planner what the orders behind our grants say by now, what was held before anybody paid for it, and
+/// whether the clock is to be believed.
+async fn weigh(
+    context: PassContext<'_>,
+    snapshot: &Snapshot,
+    wanted: &Desired,
+    actual: &Actual,
+    began: skew::Start,
+    constraints: &mut PlanConstraints,
+) -> Result<(), PassError> {
+    constraints.turned = snapshot.turned(context, wanted).await?;
+    snapshot.mind_foreign(context, wanted, actual, constraints).await?;
+    constraints.clock = skew::judge(context, wanted, began).await?;
+    Ok(())
 }
 
 /// The buyers of a pass, each looked up in Logto if nobody has yet. `also`: users whose buyers a quick pass is

@@ -62,8 +62,8 @@ pub async fn plan_undo(context: PassContext<'_>, run: &RunId) -> Result<UndoPlan
         }
     }
     let planner = |constraints: &PlanConstraints| undo(snapshot.input(&wanted, &actual, constraints), &inverses);
-    let (plan, approvals) = gated(context, &snapshot, &mut constraints, planner).await?;
-    let approvals = approvals.used(&plan);
+    let (plan, approved) = gated(context, &snapshot, Some(run), &mut constraints, planner).await?;
+    let approvals = approved.used(&plan);
     let seen = PassDraft { snapshot, plan, wanted, actual, observed, buyers, approvals, calls_before };
     Ok(UndoPlan { planned: seen.planned(context, Vec::new(), Some(run.clone())).await?, lost, changed: turned.len() })
 }

@@ -1,20 +1,21 @@
 //! Held sets: what `entitled approve <digest>` lets through, and how a set gets its digest.
 //!
 //! Pure. A digest names exactly the actions of a set, by ids: one more or one less is another set with
-//! another digest. An approval covers the actions of the set that somebody has looked at, and no others.
+//! another digest. An approval covers the actions of the set that somebody has looked at, and no others; and of
+//! those only the kind of hold that the set was held for.
 
 use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Bound, Hold, Plan};
-use crate::model::{Catalog, TargetIx, UserId, UserIx, Verb};
+use super::{Author, Bound, Doubt, Held, Hold, Plan};
+use crate::model::{Catalog, Target, TargetIx, UserId, UserIx, Verb};
 
 /// Actions that are held together and can be let through together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldSet {
-    /// The first 12 hex digits of the SHA-256 over verb, target key and user id of each action, and over
-    /// what it lifts where that is no amount.
+    /// The first 12 hex digits of the SHA-256 over what it lifts, and over verb, target key and user id of each
+    /// action.
     pub digest: String,
     /// The actions.
     pub cells: Vec<(Verb, TargetIx, UserIx)>,
@@ -25,46 +26,79 @@ pub struct HeldSet {
 /// What an approval lifts. It lifts nothing else: whoever lets a number through has said nothing of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lifts {
-    /// A limit, or that the ledger is fresh.
-    Amount,
+    /// A limit.
+    Limit,
+    /// That the ledger is fresh.
+    FreshLedger,
     /// That the clock is off.
     Clock,
+    /// That the proof is missing: a person's word stands in its place.
+    Proof,
+    /// That somebody else takes it away again and again.
+    Flapping,
 }
 
 impl Lifts {
-    /// The word in the store.
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Limit, Self::FreshLedger, Self::Clock, Self::Proof, Self::Flapping];
+
+    /// The name of the hold that it lifts. It is also the word in the store.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Amount => "amount",
-            Self::Clock => "clock",
+            Self::Limit => "OverLimit",
+            Self::FreshLedger => "FreshLedger",
+            Self::Clock => "ClockDoubtful",
+            Self::Proof => "Unverified",
+            Self::Flapping => "Flapping",
         }
     }
 }
 
-/// What makes a set: the same verb and the same reason, and for a limit of one target that target.
-type Kind = (Lifts, Verb, u8, Option<TargetIx>);
+impl Hold {
+    /// What an approval of it lifts. `None` where no person's word can: each of these has a mend of its own.
+    pub fn lifts(&self) -> Option<Lifts> {
+        match self {
+            Self::OverLimit(..) => Some(Lifts::Limit),
+            Self::FreshLedger => Some(Lifts::FreshLedger),
+            Self::ClockDoubtful(_) => Some(Lifts::Clock),
+            Self::Unverified(Doubt::OrderUnconfirmed | Doubt::NoEvidence) => Some(Lifts::Proof),
+            Self::Flapping => Some(Lifts::Flapping),
+            // A pass asks by itself.
+            Self::Unverified(Doubt::NotAsked) => None,
+            Self::Foreign | Self::Incomplete(_) | Self::Protected | Self::Frozen => None,
+        }
+    }
+}
+
+/// What makes a set: one kind of hold, one verb, one author; and, where each part is a question of its own, one part.
+type Kind<'a> = (Lifts, Verb, Author, Option<Part<'a>>);
+
+/// What is looked at together: a role, or an organization with all the roles in it, since neither comes or goes
+/// without the other.
+type Part<'a> = &'a str;
+
+fn part(target: &Target) -> Part<'_> {
+    match target {
+        Target::Role { role } => role.as_str(),
+        Target::Membership { organization } | Target::OrganizationRole { organization, .. } => organization.as_str(),
+    }
+}
 
 /// The sets of a plan, in a fixed order. `users` is by [`UserIx`].
 pub fn held_sets(plan: &Plan, catalog: &Catalog, users: &[UserId]) -> Vec<HeldSet> {
-    let mut sets: BTreeMap<Kind, Vec<(Verb, TargetIx, UserIx)>> = BTreeMap::new();
-    for held in &plan.held {
-        let action = &held.action;
-        let kind = match held.hold {
-            Hold::FreshLedger => (Lifts::Amount, action.verb, 0, None),
-            Hold::OverLimit(Bound::Target, _) => (Lifts::Amount, action.verb, 1, Some(action.target)),
-            Hold::OverLimit(Bound::Total, _) => (Lifts::Amount, action.verb, 2, None),
-            Hold::ClockDoubtful(_) => (Lifts::Clock, action.verb, 0, None),
-            // Not a question of how much: each of these has a mend of its own.
-            Hold::Foreign
-            | Hold::Incomplete(_)
-            | Hold::Protected
-            | Hold::Frozen
-            | Hold::Flapping
-            | Hold::Unverified(_) => continue,
+    let mut sets: BTreeMap<Kind<'_>, Vec<(Verb, TargetIx, UserIx)>> = BTreeMap::new();
+    for Held { action, hold } in &plan.held {
+        let Some(lifts) = hold.lifts() else { continue };
+        let by_part = match hold {
+            Hold::OverLimit(bound, _) => *bound == Bound::Target,
+            Hold::Unverified(_) | Hold::Flapping => true,
+            _ => false,
         };
+        let part = by_part.then(|| part(&catalog.target(action.target).target));
+        let kind = (lifts, action.verb, action.why.cause.author(), part);
         sets.entry(kind).or_default().push((action.verb, action.target, action.user));
     }
-    let named = |((lifts, ..), cells): (Kind, Vec<(Verb, TargetIx, UserIx)>)| HeldSet {
+    let named = |((lifts, ..), cells): (Kind<'_>, Vec<(Verb, TargetIx, UserIx)>)| HeldSet {
         digest: digest(lifts, &cells, catalog, users),
         cells,
         lifts,
@@ -78,9 +112,7 @@ fn digest(lifts: Lifts, cells: &[(Verb, TargetIx, UserIx)], catalog: &Catalog, u
         .map(|(verb, target, user)| format!("{verb:?} {} {}\n", catalog.target(*target).target.key(), users[user.at()]))
         .collect();
     lines.sort_unstable();
-    if lifts == Lifts::Clock {
-        lines.push("clock\n".to_owned());
-    }
+    lines.push(format!("{}\n", lifts.word()));
     let hash = Sha256::digest(lines.concat());
     hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::approval::Lifts;
 use super::desired::{Ending, Past};
 use super::input::{LedgerTrust, LimitUsage, Presence};
 use super::limits::Over;
@@ -52,6 +53,11 @@ pub(super) fn limit_revocations(input: PlanInput<'_>, revocations: Vec<Action>, 
     bounded(input, revocations, input.constraints.limits.revocations, |tally| tally.revoked, held)
 }
 
+/// Whether somebody let this through although it is held for that.
+fn is_approved(input: PlanInput<'_>, lifts: Lifts, action: &Action) -> bool {
+    input.constraints.is_approved(lifts, action.verb, (action.target, action.user))
+}
+
 /// Lets through what somebody approved, each target that stays within its limit, then all of them if the
 /// sum does. What was approved is not counted against the limit that it was approved to pass.
 fn bounded(
@@ -61,7 +67,7 @@ fn bounded(
     spent: impl Fn(&LimitUsage) -> u64,
     held: &mut Vec<Held>,
 ) -> Vec<Action> {
-    let is_approved = |action: &Action| input.constraints.approved.contains(&(action.verb, action.target, action.user));
+    let is_approved = |action: &Action| is_approved(input, Lifts::Limit, action);
     let (approved, actions): (Vec<_>, Vec<_>) = actions.into_iter().partition(is_approved);
     let tallies = &input.ledger.tally;
     let mut passed = Vec::with_capacity(actions.len());
@@ -115,7 +121,7 @@ pub(super) fn prove(input: PlanInput<'_>, revocations: Vec<Action>, plan: &mut P
         for order in told(input, &action) {
             match input.constraints.rechecks.get(&order) {
                 Some(Recheck::Confirmed | Recheck::Unsupported) => {}
-                Some(Recheck::Failed) => failed = true,
+                Some(Recheck::Failed) => failed |= !is_approved(input, Lifts::Proof, &action),
                 None => _ = unread.insert(order),
             }
         }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::approval::Lifts;
 use crate::model::{Adopt, Limits, OrderKey, Ownership, ProductIx, Prune, Recheck, TargetIx, UserIx, Verb};
 
 /// Every grant on a managed target that Logto holds, by target, in the order of the catalog's targets.
@@ -145,8 +146,8 @@ pub struct PlanConstraints {
     pub unclear: BTreeSet<ProductIx>,
     /// What somebody stopped.
     pub freeze: Freeze,
-    /// Held actions that somebody let through, past the limits and a fresh ledger.
-    pub approved: BTreeSet<(Verb, TargetIx, UserIx)>,
+    /// What somebody let through, by the kind of hold that this lifts.
+    pub approved: BTreeSet<(Lifts, Verb, TargetIx, UserIx)>,
     /// Grants of ours that somebody else has taken away again and again.
     pub flapping: BTreeSet<(TargetIx, UserIx)>,
     /// Grants that somebody has taken out of our hands: never adopted again.
@@ -168,8 +169,6 @@ pub struct PlanConstraints {
     pub rules: Rules,
     /// Whether the time of the pass is to be believed.
     pub clock: Clock,
-    /// Revocations that somebody let through although the clock is not to be believed.
-    pub clock_approved: BTreeSet<(TargetIx, UserIx)>,
 }
 
 /// How far the clock of the pass is off those of the servers, where that is too far to take anything by it.
@@ -213,8 +212,12 @@ impl PlanConstraints {
             turned: BTreeMap::new(),
             rules: Rules::Settled,
             clock: Clock::default(),
-            clock_approved: BTreeSet::new(),
         }
+    }
+
+    /// Whether somebody let an action through that is held for this.
+    pub fn is_approved(&self, lifts: Lifts, verb: Verb, (target, user): (TargetIx, UserIx)) -> bool {
+        self.approved.contains(&(lifts, verb, target, user))
     }
 
     /// Protects some more users.

@@ -20,6 +20,7 @@ mod plan;
 mod undo;
 
 use crate::model::{Adopt, Catalog, ProductIx, Prune, TargetIx, UserIx};
+use approval::Lifts;
 use desired::{Claim, Desired, Ending, Origin, State};
 use gates::{keep_ties, limit_grants, limit_revocations, need_membership, prove};
 use input::{
@@ -28,7 +29,7 @@ use input::{
 };
 
 pub use crate::model::Verb;
-pub use plan::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Off, Plan, TargetTally, Verify, Whose, Why};
+pub use plan::{Action, Author, Bound, Cause, Doubt, Gap, Held, Hold, Off, Plan, TargetTally, Verify, Whose, Why};
 pub use undo::{Inverse, undo};
 
 /// Everything the planner looks at.
@@ -237,15 +238,18 @@ fn take_back(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &Owned
                 hold(Hold::Incomplete(Gap::Name))
             }
             Ok(_) if by_clock_alone(input, row.claim) => hold(Hold::Incomplete(Gap::Source)),
+            Err(_) if !input.constraints.is_approved(Lifts::Proof, Verb::Revoke, (target, row.user)) => {
+                hold(Hold::Unverified(Doubt::NoEvidence))
+            }
             // Whatever entitles instead may be among what was not read, or could not be.
-            Ok(Why { cause: Cause::Dropped | Cause::Upgrade, .. }) if !input.constraints.blind.is_empty() => {
+            Ok(Why { cause: Cause::Dropped | Cause::Upgrade, .. }) | Err(_) if !input.constraints.blind.is_empty() => {
                 hold(Hold::Incomplete(Gap::Elsewhere))
             }
-            Ok(Why { cause: Cause::Dropped | Cause::Upgrade, .. }) if is_unclear(input, target) => {
+            Ok(Why { cause: Cause::Dropped | Cause::Upgrade, .. }) | Err(_) if is_unclear(input, target) => {
                 hold(Hold::Incomplete(Gap::Odd))
             }
-            Ok(why) => Decision::Revoke(why),
-            Err(_) => hold(Hold::Unverified(Doubt::NoEvidence)),
+            // Proved, or a person has given their word for it.
+            Ok(why) | Err(why) => Decision::Revoke(why),
         },
     }
 }
@@ -292,7 +296,8 @@ fn grant_hold(input: PlanInput<'_>, cell: (TargetIx, UserIx)) -> Option<Hold> {
     if input.constraints.freeze == Freeze::Everything {
         return Some(Hold::Frozen);
     }
-    input.constraints.flapping.contains(&cell).then_some(Hold::Flapping)
+    let flapping = input.constraints.flapping.contains(&cell);
+    (flapping && !input.constraints.is_approved(Lifts::Flapping, Verb::Grant, cell)).then_some(Hold::Flapping)
 }
 
 /// Holds on a revocation that do not depend on the proof: who is protected, a freeze, and a ledger that
@@ -304,7 +309,7 @@ fn standing_hold(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Option
     if input.constraints.freeze != Freeze::Nothing {
         return Some(Hold::Frozen);
     }
-    let approved = input.constraints.approved.contains(&(Verb::Revoke, target, user));
+    let approved = input.constraints.is_approved(Lifts::FreshLedger, Verb::Revoke, (target, user));
     (input.constraints.ledger == LedgerTrust::Fresh && !approved).then_some(Hold::FreshLedger)
 }
 
@@ -318,8 +323,8 @@ fn revocation_hold(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Opti
 /// off, since nobody can say which of the two clocks is right.
 fn clock_doubt(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Option<Off> {
     let clock = &input.constraints.clock;
-    if (clock.logto.is_none() && clock.orders.is_empty()) || input.constraints.clock_approved.contains(&(target, user))
-    {
+    let approved = || input.constraints.is_approved(Lifts::Clock, Verb::Revoke, (target, user));
+    if (clock.logto.is_none() && clock.orders.is_empty()) || approved() {
         return None;
     }
     let mut by_clock = input.desired.ended_of(user).iter().filter(|past| {

@@ -89,6 +89,39 @@ pub enum Cause {
     Exclusive,
 }
 
+/// Who or what is behind a cause. All of a held set has one: whoever looks at it has one question to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Author {
+    /// What an order says.
+    Shop,
+    /// What the file says.
+    File,
+    /// What Logto holds.
+    Logto,
+    /// This version of the program.
+    Program,
+    /// A person, at the command line or on the page.
+    Person,
+    /// Nobody knows.
+    Nobody,
+}
+
+impl Cause {
+    /// Who or what is behind it.
+    pub fn author(self) -> Author {
+        match self {
+            Self::Sale | Self::Ended(_) | Self::Exchanged | Self::Moved(Mover::Shop) => Author::Shop,
+            Self::Commit | Self::Unmapped | Self::Moved(Mover::Commit) | Self::Dropped | Self::Exclusive => {
+                Author::File
+            }
+            Self::Drift | Self::GivenAgain => Author::Logto,
+            Self::Upgrade => Author::Program,
+            Self::Undone => Author::Person,
+            Self::Unexplained => Author::Nobody,
+        }
+    }
+}
+
 /// A wanted action that is withheld.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Held {

@@ -12,6 +12,7 @@ use super::OrderName;
 use super::plan::{Change, FreezeView, PlanDocument, TargetView};
 use super::status::{Duty, Status};
 use crate::model::{Buyer, Catalog, EDITED, Resolution, Rule, RunId};
+use crate::planner::approval::Lifts;
 use crate::planner::desired::{Ending, FOREVER};
 use crate::planner::input::{Coverage, Freeze, Mover};
 use crate::planner::limits::Over;
@@ -142,22 +143,15 @@ pub fn hold_name(hold: &Hold) -> &'static str {
     match hold {
         Hold::Foreign => "Foreign",
         Hold::Incomplete(_) => "Incomplete",
-        Hold::OverLimit(..) => "OverLimit",
-        Hold::FreshLedger => "FreshLedger",
+        Hold::OverLimit(..) => Lifts::Limit.word(),
+        Hold::FreshLedger => Lifts::FreshLedger.word(),
         Hold::Frozen => "Frozen",
-        Hold::Flapping => "Flapping",
+        Hold::Flapping => Lifts::Flapping.word(),
         Hold::Protected => "Protected",
-        Hold::ClockDoubtful(_) => CLOCK_DOUBTFUL,
-        Hold::Unverified(_) => "Unverified",
+        Hold::ClockDoubtful(_) => Lifts::Clock.word(),
+        Hold::Unverified(_) => Lifts::Proof.word(),
     }
 }
-
-/// The name of the hold that doubts a clock.
-pub fn hold_word_of_clock() -> &'static str {
-    CLOCK_DOUBTFUL
-}
-
-const CLOCK_DOUBTFUL: &str = "ClockDoubtful";
 
 /// What a hold is told with.
 #[derive(Clone, Copy, Debug, Default)]
@@ -248,7 +242,7 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
         ),
         Hold::Flapping => (
             "it was given and taken away by somebody else more than once".into(),
-            "find out who takes it; `entitled release USER TARGET` gives up on it, `entitled adopt` begins anew".into(),
+            format!("find out who takes it away; then {approve}`entitled release USER TARGET` gives up on it"),
         ),
         Hold::Protected if change.action == "grant" => (
             format!("`protect.roles` names {}, so no product gives it", change.target),
@@ -265,15 +259,16 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
         ),
         Hold::Unverified(Doubt::OrderUnconfirmed) => (
             "the payment API did not confirm the order when it was read again by id".into(),
-            "look the order up in the shop; the next pass asks again".into(),
+            format!("{approve}nothing to do if the payment API answers again: the next pass asks it anew"),
         ),
         Hold::Unverified(Doubt::NoEvidence) => (
             "nothing entitles to it, and nothing says that it ended: no refund, no expiry, no commit, and no other \
              product or buyer"
                 .into(),
-            "look the order up in the shop: it is unpaid, names no product, or was never read; \
-             `entitled release USER TARGET` leaves the grant to whoever holds it"
-                .into(),
+            format!(
+                "look the order up in the shop: it is unpaid, names no product, or was never read; then {approve}\
+                 `entitled release USER TARGET` leaves the grant to whoever holds it"
+            ),
         ),
     };
     (reason, lift)

@@ -56,13 +56,19 @@ impl Store {
         self.end(transaction, outcome).await
     }
 
-    /// What is let through at `now`: neither used nor expired.
-    pub async fn open_actions(&self, now: Timestamp) -> Result<Vec<ApprovedAction>, StoreError> {
+    /// What is let through at `now`, neither used nor expired: of a pass, or of taking a run back.
+    pub async fn open_actions(
+        &self,
+        now: Timestamp,
+        undoes: Option<&RunId>,
+    ) -> Result<Vec<ApprovedAction>, StoreError> {
         let rows = sqlx::query(
             "SELECT a.digest, a.lifts, a.verb, a.target, a.user FROM approvals p JOIN approved_actions a USING (digest)
-             WHERE p.expires > ?1 AND a.used_at IS NULL ORDER BY a.digest, a.lifts, a.verb, a.target, a.user",
+             WHERE p.expires > ?1 AND p.undoes IS ?2 AND a.used_at IS NULL
+             ORDER BY a.digest, a.lifts, a.verb, a.target, a.user",
         )
         .bind(millis(now))
+        .bind(undoes.map(|run| run.as_str().to_owned()))
         .fetch_all(self.readers())
         .await;
         rows.and_then(|rows| rows.iter().map(action).collect()).map_err(|error| self.fault(error))

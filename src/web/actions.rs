@@ -55,7 +55,14 @@ pub(super) async fn approve(
     }
     let now = app.now();
     let note = note.map(|note| line(&note)).filter(|note| !note.is_empty());
-    let approval = Approval { digest: digest.to_owned(), who: through.who(), created: now, expires: now + VALID, note };
+    let approval = Approval {
+        digest: digest.to_owned(),
+        who: through.who(),
+        created: now,
+        expires: now + VALID,
+        note,
+        undoes: None,
+    };
     approved::approve(&open.store, &approval, &set).await?;
     app.trigger().trigger(Hint::Targets);
     Ok(approval)

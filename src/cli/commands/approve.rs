@@ -14,6 +14,7 @@ use super::undo;
 use crate::cli::bootstrap::{Keep, open_with, standing};
 use crate::cli::{Context, Exit, Failure, lookup, print};
 use crate::clock;
+use crate::model::RunId;
 use crate::pass::approved;
 use crate::report::{HeldChange, PlanDocument, messages};
 use crate::store::{Approval, Store};
@@ -44,7 +45,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         Some(run) => undo::plan_pass(&opened, run, now).await?.planned,
         None => opened.plan_pass(now).await?,
     };
-    if planned.approvals.names(&args.digest) {
+    if planned.approvals.iter().any(|action| action.digest == args.digest) {
         print(&format!("`{}` is let through already; the next pass carries it out\n", clean(&args.digest)))?;
         return Ok(Exit::Done);
     }
@@ -58,12 +59,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         created: now,
         expires: now + VALID,
         note: args.note,
+        undoes: args.undo.as_deref().map(RunId::from),
     };
-    match args.undo {
-        // What an undo holds is that undo's, and no pass may use it up.
-        Some(_) => store.approve(&approval).await?,
-        None => approved::approve(&store, &approval, &set).await?,
-    }
+    approved::approve(&store, &approval, &set).await?;
     store.close().await;
 
     let mut out = String::new();

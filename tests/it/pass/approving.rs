@@ -13,13 +13,14 @@ use crate::support::stage::{PRODUCTS, Passed, Stage, file};
 const NOTHING_A_DAY: &str =
     "limits: {revocations: {per_day: 0%, floor: 0}, config_grants: {per_day: 100%, floor: 5000}}";
 
-async fn let_through(stage: &Stage, passed: &Passed) -> String {
+pub(crate) async fn let_through(stage: &Stage, passed: &Passed) -> String {
     let held: Vec<&HeldChange> = passed.planned.view.held.iter().collect();
     let digest = held[0].set.clone().unwrap();
     assert!(held.iter().all(|one| one.set.as_ref() == Some(&digest)), "one set: {held:?}");
     let created = stage.now();
     let expires = created + SignedDuration::from_hours(24);
-    let approval = Approval { digest: digest.clone(), who: "ann".to_owned(), created, expires, note: None };
+    let approval =
+        Approval { digest: digest.clone(), who: "ann".to_owned(), created, expires, note: None, undoes: None };
     approve(&stage.store, &approval, &held).await.unwrap();
     digest
 }
@@ -67,7 +68,7 @@ async fn an_approval_covers_its_actions_whatever_joins_or_leaves_the_set() {
     assert_eq!(revoked(&passed), [sold[0].0.clone()].into());
     assert_eq!(passed.held().len(), 2, "{:?}", passed.held());
     assert_eq!(became(&stage).await, (4, 0));
-    assert_eq!(stage.store.open_approvals(stage.now()).await.unwrap(), []);
+    assert_eq!(stage.store.open_actions(stage.now(), None).await.unwrap(), []);
 }
 
 #[tokio::test]

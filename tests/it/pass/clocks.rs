@@ -1,5 +1,6 @@
 //! What the clock takes, it takes only while it agrees with the servers.
 
+use super::approving::let_through;
 use entitled::model::UserId;
 use entitled::pass::PassScope;
 use jiff::{SignedDuration, Timestamp};
@@ -153,27 +154,15 @@ async fn an_approval_of_the_clock_lifts_the_clock_and_no_limit() {
     stage.pass().await;
     stage.ahead = SignedDuration::from_hours(25);
     stage.logto.faults().date_skew(-4_000);
-    let approve = async |stage: &Stage, digest: &str| {
-        let approval = entitled::store::Approval {
-            digest: digest.to_owned(),
-            who: "ada".to_owned(),
-            created: stage.now(),
-            expires: stage.now() + SignedDuration::from_hours(24),
-            note: None,
-        };
-        stage.store.approve(&approval).await.unwrap();
-    };
     let passed = stage.pass().await;
     assert_eq!(passed.held(), [("ClockDoubtful", "revoke", "role paid-tier", &ann)]);
-    let clock = passed.planned.view.held[0].set.clone().unwrap();
-    approve(&stage, &clock).await;
+    let clock = let_through(&stage, &passed).await;
     let passed = stage.pass().await;
     assert_eq!(passed.held(), [("OverLimit", "revoke", "role paid-tier", &ann)], "nobody has spoken of the limit");
-    let limit = passed.planned.view.held[0].set.clone().unwrap();
+    let limit = let_through(&stage, &passed).await;
     assert_ne!(clock, limit);
-    approve(&stage, &limit).await;
     assert_eq!(stage.pass().await.changes(), [("revoke", "role paid-tier", &ann)], "both are open until used");
-    assert_eq!(stage.store.open_approvals(stage.now()).await.unwrap(), []);
+    assert_eq!(stage.store.open_actions(stage.now(), None).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Single plans worth reading: what each hold waits for, from orders to plan.
 
+mod approvals;
 pub(crate) mod desired;
 pub(crate) mod exhaustive;
 pub(crate) mod limits;
@@ -15,6 +16,7 @@ use entitled::model::Recheck;
 use entitled::model::{
     Catalog, Limit, Limits, OrderKey, Ownership, ProductIx, Prune, Purchase, Standing, Target, TargetIx, UserIx,
 };
+use entitled::planner::approval::Lifts;
 use entitled::planner::desired::{Ending, desired};
 use entitled::planner::input::{
     Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints,
@@ -448,10 +450,11 @@ fn what_somebody_approved_passes_the_limit_and_a_fresh_ledger_and_nothing_else()
         scene
     };
     assert!(matches!(holds(&over().plan())[..], [(Verb::Revoke, 0, 0, Hold::OverLimit(Bound::Target, _))]));
-    let approve = |mut scene: Scene| {
-        scene.constraints.approved.insert((Verb::Revoke, TargetIx(0), BUYER));
+    let approve_of = |lifts, mut scene: Scene| {
+        scene.constraints.approved.insert((lifts, Verb::Revoke, TargetIx(0), BUYER));
         scene
     };
+    let approve = |scene| approve_of(Lifts::FreshLedger, approve_of(Lifts::Limit, scene));
     assert_eq!(actions(&approve(over()).plan()), [(Verb::Revoke, 0, 0)]);
 
     let mut fresh = over();

@@ -9,6 +9,7 @@ use entitled::model::{
     Adopt, Catalog, Limit, Limits, OrderKey, Ownership, Policy, ProductIx, Prune, Purchase, Rule, Standing, TargetIx,
     UserIx, Verdict,
 };
+use entitled::planner::approval::Lifts;
 use entitled::planner::desired::{Desired, desired};
 use entitled::planner::input::{
     Actual, Clock, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, Mover, OwnedGrant, PlanConstraints,
@@ -272,7 +273,11 @@ prop_compose! {
             (0..).zip(rechecks).filter_map(|(order, rechecks)| Some((OrderKey(order), rechecks?))).collect();
         let blind = blind.map(ProductIx).into_iter().collect();
         let of = |kind: u8| minded.iter().filter(move |one| one.2 == kind).map(|one| (TargetIx(one.0), UserIx(one.1)));
-        let approved = of(0).flat_map(|(target, user)| [(Verb::Revoke, target, user), (Verb::Grant, target, user)]);
+        let lifts = [(0, Lifts::Limit), (0, Lifts::FreshLedger), (6, Lifts::Clock), (6, Lifts::Proof), (1, Lifts::Flapping)];
+        let approved = lifts.into_iter().flat_map(|(kind, lifts)| {
+            let both = move |(target, user)| [Verb::Revoke, Verb::Grant].map(|verb| (lifts, verb, target, user));
+            of(kind).step_by(if kind == 1 { 2 } else { 1 }).flat_map(both)
+        });
         PlanConstraints {
             protected: users(protected),
             blind,
@@ -287,7 +292,6 @@ prop_compose! {
             adopted_by_commit: of(4).collect(),
             // Where an order explains it, what was given again may be ours again.
             given_again: of(5).filter(|_| adopt == Adopt::Never).collect(),
-            clock_approved: of(6).collect(),
             adopt,
             clock,
             ..PlanConstraints::new(prune, limits, ledger)

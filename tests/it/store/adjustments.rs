@@ -1,6 +1,6 @@
 //! What a person says: approvals and freezes.
 
-use entitled::store::{Approval, AuditRow, Freeze, FreezeScope, Verb};
+use entitled::store::{Approval, ApprovedAction, AuditRow, Freeze, FreezeScope, Verb};
 
 use super::{Home, at};
 
@@ -11,6 +11,7 @@ fn approval(digest: &str, created: i64) -> Approval {
         created: at(created),
         expires: at(created + 100),
         note: Some("a typo in the shop".to_owned()),
+        undoes: None,
     }
 }
 
@@ -31,29 +32,50 @@ fn told(trail: &[AuditRow]) -> Vec<(Verb, &str, &str)> {
         .collect()
 }
 
+fn one(digest: &str, user: &str) -> ApprovedAction {
+    let [digest, user] = [digest, user].map(str::to_owned);
+    ApprovedAction {
+        digest,
+        lifts: "OverLimit".to_owned(),
+        verb: "revoke".to_owned(),
+        target: "role/r".to_owned(),
+        user,
+    }
+}
+
 #[tokio::test]
-async fn an_approval_lets_through_once_and_not_after_it_expired() {
+async fn an_approval_lets_each_action_through_once_and_not_after_it_expired() {
     let home = Home::new();
     let store = home.store().await;
-    let (one, other) = (approval("d1", 100), approval("d2", 150));
-    store.approve(&one).await.unwrap();
-    store.approve(&other).await.unwrap();
-    assert_eq!(store.open_approvals(at(199)).await.unwrap(), [one.clone(), other.clone()]);
-    assert_eq!(store.open_approvals(at(200)).await.unwrap(), std::slice::from_ref(&other), "one has expired");
+    let (first, second, third) = (one("d1", "ann"), one("d2", "bob"), one("d2", "cid"));
+    let both = [second.clone(), third.clone()];
+    store.approve_actions(&approval("d1", 100), std::slice::from_ref(&first)).await.unwrap();
+    store.approve_actions(&approval("d2", 150), &both).await.unwrap();
+    let open = async |now| store.open_actions(at(now), None).await.unwrap();
+    assert_eq!(open(199).await, [first.clone(), second.clone(), third.clone()]);
+    assert_eq!(open(200).await, both, "one has expired");
 
-    let digests = ["d2", "d1", "d3"].map(str::to_owned);
-    assert_eq!(store.use_approvals(&"r1".into(), &digests, at(200)).await.unwrap(), ["d2"]);
-    assert!(store.use_approvals(&"r2".into(), &digests, at(201)).await.unwrap().is_empty(), "it was used");
-    assert!(store.open_approvals(at(201)).await.unwrap().is_empty());
+    store.use_actions(&"r1".into(), std::slice::from_ref(&second), at(200)).await.unwrap();
+    assert_eq!(open(201).await, std::slice::from_ref(&third), "each once");
     let trail = store.audit_trail(10).await.unwrap();
     let expected = [(Verb::ApprovalUsed, "d2", "r1"), (Verb::Approved, "d2", "ada"), (Verb::Approved, "d1", "ada")];
     assert_eq!(told(&trail), expected);
     assert_eq!((trail[1].at, trail[1].note.as_deref()), (at(150), Some("a typo in the shop")));
     assert_eq!(store.audit_of_run(&"r1".into()).await.unwrap(), trail[..1]);
 
-    let again = approval("d2", 210);
-    store.approve(&again).await.unwrap();
-    assert_eq!(store.open_approvals(at(300)).await.unwrap(), [again], "a person may say it anew");
+    store.approve_actions(&approval("d2", 210), &both).await.unwrap();
+    assert_eq!(open(300).await, both, "a person may say it anew");
+}
+
+#[tokio::test]
+async fn what_is_approved_of_taking_a_run_back_is_that_undo_s_and_no_other_pass_s() {
+    let home = Home::new();
+    let store = home.store().await;
+    let of_undo = Approval { undoes: Some("r1".into()), ..approval("d1", 100) };
+    store.approve_actions(&of_undo, &[one("d1", "ann")]).await.unwrap();
+    assert_eq!(store.open_actions(at(150), None).await.unwrap(), []);
+    assert_eq!(store.open_actions(at(150), Some(&"r2".into())).await.unwrap(), []);
+    assert_eq!(store.open_actions(at(150), Some(&"r1".into())).await.unwrap(), [one("d1", "ann")]);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use entitled::model::Recheck;
 use entitled::model::{Adopt, Prune, Target, TargetIx, UserIx};
+use entitled::planner::approval::Lifts;
 use entitled::planner::desired::{Claim, Ending, Past, State};
 use entitled::planner::input::{Coverage, OwnedGrant, Turn};
 use entitled::planner::{Action, Plan, PlanInput, Verb};
@@ -131,7 +132,8 @@ pub(crate) fn ended_by_a_wrong_clock(world: PlanInput<'_>, cell: Cell) -> bool {
         let timed = matches!(past.ending, Ending::Expired | Ending::Lapsed) || !rule.grace.is_zero();
         past.user == cell.1 && gives && timed && (clock.logto.is_some() || clock.orders.contains_key(&past.order))
     };
-    !world.constraints.clock_approved.contains(&cell) && world.desired.ended.iter().any(|past| by_clock(&past))
+    let let_through = world.constraints.approved.contains(&(Lifts::Clock, Verb::Revoke, cell.0, cell.1));
+    !let_through && world.desired.ended.iter().any(|past| by_clock(&past))
 }
 
 /// What proves that a grant of ours may go.

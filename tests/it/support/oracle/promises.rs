@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use entitled::model::Recheck;
 use entitled::model::{Limit, ProductIx, Prune, TargetIx};
+use entitled::planner::approval::Lifts;
 use entitled::planner::desired::{Ending, Origin, State};
 use entitled::planner::input::{Coverage, Freeze, LedgerTrust, Rules, Turn};
 use entitled::planner::limits::Over;
@@ -64,8 +65,13 @@ fn takes_nothing_without_proof(world: PlanInput<'_>, plan: &Plan) {
         assert!(world.actual.targets[cell.0.at()].holders.contains(&cell.1), "3: takes what nobody saw: {action:?}");
         assert!(!ended_by_a_wrong_clock(world, cell), "3: takes by a clock that is off: {action:?}");
         if owned(world, cell).is_some() {
-            assert!(evidence(world, cell) != Evidence::Nothing, "3: takes without evidence: {action:?}");
-            let confirmed = |rechecks| matches!(rechecks, Some(Recheck::Confirmed | Recheck::Unsupported));
+            let vouched = let_through(world, Lifts::Proof, action);
+            assert!(vouched || evidence(world, cell) != Evidence::Nothing, "3: takes without evidence: {action:?}");
+            let confirmed = |reread| match reread {
+                Some(Recheck::Confirmed | Recheck::Unsupported) => true,
+                Some(Recheck::Failed) => vouched,
+                None => false,
+            };
             let all = rereads(world, cell).into_iter().all(confirmed);
             assert!(all, "3: takes without the orders read again: {action:?}");
             assert!(!by_clock_alone(world, action), "3: takes what a renewal may have extended: {action:?}");
@@ -86,9 +92,14 @@ fn by_clock_alone(world: PlanInput<'_>, action: &Action) -> bool {
     })
 }
 
-/// Whether it ends only because the file does not name a source, while another one was not read.
+/// Whether it ends only because the file does not name a source, or because a person says so, while another
+/// source was not read.
 fn replaced_unread(world: PlanInput<'_>, action: &Action) -> bool {
-    matches!(action.why.cause, Cause::Dropped | Cause::Upgrade) && !world.constraints.blind.is_empty()
+    no_order_says_so(action) && !world.constraints.blind.is_empty()
+}
+
+fn no_order_says_so(action: &Action) -> bool {
+    matches!(action.why.cause, Cause::Dropped | Cause::Upgrade | Cause::Unexplained)
 }
 
 fn share(limit: Limit, base: u64) -> u64 {
@@ -118,7 +129,7 @@ fn stays_within_the_limits(world: PlanInput<'_>, plan: &Plan) {
         // What somebody let through is not counted against the limit that it was let through to pass.
         let limited = |action: &Action| {
             let counts = verb == Verb::Revoke || action.why.cause == Cause::Commit;
-            action.verb == verb && counts && !approved(world, action)
+            action.verb == verb && counts && !let_through(world, Lifts::Limit, action)
         };
         let made = |target: Option<TargetIx>| {
             let on = |action: &&Action| limited(action) && target.is_none_or(|target| action.target == target);
@@ -161,14 +172,14 @@ fn stays_within_the_limits(world: PlanInput<'_>, plan: &Plan) {
 
 fn only_adds_to_a_fresh_ledger(world: PlanInput<'_>, plan: &Plan) {
     if world.constraints.ledger == LedgerTrust::Fresh {
-        let unasked = of(plan, Verb::Revoke).find(|action| !approved(world, action));
+        let unasked = of(plan, Verb::Revoke).find(|action| !let_through(world, Lifts::FreshLedger, action));
         assert_eq!(unasked, None, "9: a fresh ledger takes");
     }
 }
 
-/// Whether somebody let this very action through.
-fn approved(world: PlanInput<'_>, action: &Action) -> bool {
-    world.constraints.approved.contains(&(action.verb, action.target, action.user))
+/// Whether somebody let this very action through, past this kind of hold.
+fn let_through(world: PlanInput<'_>, lifts: Lifts, action: &Action) -> bool {
+    world.constraints.approved.contains(&(lifts, action.verb, action.target, action.user))
 }
 
 /// Whether a role in an organization is held only because its membership is, for the same reason.
@@ -188,7 +199,8 @@ fn does_nothing_that_is_frozen(world: PlanInput<'_>, plan: &Plan) {
     if world.constraints.freeze == Freeze::Everything {
         assert_eq!(of(plan, Verb::Grant).next(), None, "gives in spite of a freeze of everything");
     }
-    let again = of(plan, Verb::Grant).find(|action| world.constraints.flapping.contains(&cell(action)));
+    let fought_over = |action: &&Action| world.constraints.flapping.contains(&cell(action));
+    let again = of(plan, Verb::Grant).filter(fought_over).find(|action| !let_through(world, Lifts::Flapping, action));
     assert_eq!(again, None, "fights over a grant");
 }
 
@@ -273,8 +285,7 @@ fn holds_with_reason(world: PlanInput<'_>, plan: &Plan) {
                 let sells = |product: &ProductIx| {
                     world.catalog.rule(*product).entitlements.iter().any(|entitlement| entitlement.target == cell.0)
                 };
-                let dropped = matches!(one.action.why.cause, Cause::Dropped | Cause::Upgrade);
-                !grant && (exclusive || dropped) && world.constraints.unclear.iter().any(sells)
+                !grant && (exclusive || no_order_says_so(&one.action)) && world.constraints.unclear.iter().any(sells)
             }
             Hold::Incomplete(gap) => {
                 let expected = match coverage {
@@ -292,8 +303,9 @@ fn holds_with_reason(world: PlanInput<'_>, plan: &Plan) {
             Hold::Unverified(Doubt::NoEvidence) => !grant && !exclusive && evidence == Evidence::Nothing,
             Hold::Unverified(Doubt::OrderUnconfirmed) => !grant && rereads.contains(&Some(Recheck::Failed)),
             Hold::Unverified(Doubt::NotAsked) => {
+                let vouched = let_through(world, Lifts::Proof, &one.action);
                 !grant
-                    && (exclusive || evidence != Evidence::Nothing)
+                    && (exclusive || vouched || evidence != Evidence::Nothing)
                     && (!is_asked(world, cell) || rereads.contains(&None))
             }
         };
@@ -336,10 +348,7 @@ fn explains_itself(world: PlanInput<'_>, plan: &Plan) {
             (Verb::Revoke, Cause::Upgrade) => {
                 by_ledger && turned == Some(Turn::Dropped) && world.constraints.rules == Rules::New
             }
-            // Never carried out.
-            (Verb::Revoke, Cause::Unexplained) => {
-                by_ledger && evidence(world, cell) == Evidence::Nothing && !acts(plan, Verb::Revoke, cell)
-            }
+            (Verb::Revoke, Cause::Unexplained) => by_ledger && evidence(world, cell) == Evidence::Nothing,
             (Verb::Revoke, Cause::Exclusive) => owned(world, cell).is_none() && (why.order, why.line) == (None, 0),
             _ => false,
         };
