@@ -8,9 +8,9 @@ use jiff::Timestamp;
 
 use super::approved::Approved;
 use super::observe::Observed;
-use super::skew;
 use super::snapshot::{Noted, Snapshot};
 use super::{PassContext, PassError};
+use super::{day, skew};
 use crate::logto::LogtoError;
 use crate::model::users::UserIndex;
 use crate::model::{Catalog, Grant, OrderKey, RunId, SourceName, TargetIx, UserId, UserIx};
@@ -147,6 +147,7 @@ impl PassDraft {
             orders: order_names(context.store, &self.plan).await?,
             freeze: self.snapshot.freeze.clone(),
             dropped: self.dropped(context).await?,
+            fits_from: day::fits_from(context, &self.plan, &self.snapshot.catalog).await?,
             undoes,
         })
     }

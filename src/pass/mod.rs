@@ -14,6 +14,7 @@ pub mod active;
 pub mod apply;
 pub mod approved;
 mod context;
+mod day;
 pub mod directory;
 mod draft;
 pub mod execution;

@@ -162,6 +162,8 @@ pub struct Held<'a> {
     pub causes: &'a str,
     /// What is frozen.
     pub freeze: Option<&'a FreezeView>,
+    /// From when on it fits into the day of a limit, where it ever does by itself.
+    pub fits_from: Option<Timestamp>,
     /// The source whose clock disagrees, where it is not Logto's.
     pub clock: Option<&'a str>,
 }
@@ -231,7 +233,7 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
             format!("a product has a name that Logto does not know, and it may be {}", change.target),
             "mend the name in the file, or in Logto: `entitled plan` shows its line".into(),
         ),
-        Hold::OverLimit(bound, over) => over_limit(*bound, over, change, held.causes, &approve),
+        Hold::OverLimit(bound, over) => over_limit(*bound, over, change, held, &approve),
         Hold::FreshLedger => (
             "the ledger is new or was lost, and has not seen a whole pass yet".into(),
             format!("{approve}let one full pass finish (`entitled run --once`): it takes nothing away"),
@@ -242,7 +244,9 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
         ),
         Hold::Flapping => (
             "it was given and taken away by somebody else more than once".into(),
-            format!("find out who takes it away; then {approve}`entitled release USER TARGET` gives up on it"),
+            format!(
+                "find out who takes it away; then {approve}wait: a week after it was granted last, it is granted again"
+            ),
         ),
         Hold::Protected if change.action == "grant" => (
             format!("`protect.roles` names {}, so no product gives it", change.target),
@@ -274,7 +278,7 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
     (reason, lift)
 }
 
-fn over_limit(bound: Bound, over: &Over, change: &Change, causes: &str, approve: &str) -> (String, String) {
+fn over_limit(bound: Bound, over: &Over, change: &Change, held: &Held<'_>, approve: &str) -> (String, String) {
     let of = match bound {
         Bound::Target => format!("of {}", change.target),
         Bound::Total => "in total".to_owned(),
@@ -287,18 +291,19 @@ fn over_limit(bound: Bound, over: &Over, change: &Change, causes: &str, approve:
     let Over { wanted, spent, allowed, owned } = over;
     (
         format!(
-            "{wanted} {what} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned a day ago); {causes}"
+            "{wanted} {what} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned a day ago); {}",
+            held.causes
         ),
-        format!("check that this is meant; then {approve}raise `{key}` in the file{}", waits(over)),
+        format!("check that this is meant; then {approve}raise `{key}` in the file{}", waits(held.fits_from)),
     )
 }
 
 /// Whether what is over a limit goes on by itself, and when.
-fn waits(over: &Over) -> String {
-    if over.wanted <= over.allowed {
-        return ", or wait: it lifts within 24 hours, as those made before leave the day".to_owned();
+fn waits(fits_from: Option<Timestamp>) -> String {
+    match fits_from {
+        Some(at) => format!(", or wait: it fits from {} on, if nothing else is done until then", human::datetime(at)),
+        None => "; waiting does not lift it, since more are wanted than a whole day allows".to_owned(),
     }
-    format!("; waiting does not lift it, since more are wanted than the {} of a whole day", over.allowed)
 }
 
 /// Why a buyer waits, and what would end it. `None` for one who is resolved.

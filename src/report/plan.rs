@@ -10,7 +10,7 @@ use super::messages;
 use crate::model::{Buyer, Catalog, Email, OrderId, OrderKey, Resolution, RunId, SourceName, TargetIx, UserId, UserIx};
 use crate::planner::approval::held_sets;
 use crate::planner::input::{Actual, Freeze};
-use crate::planner::{Action, Held, Hold, Plan, Verb, Whose, Why};
+use crate::planner::{Action, Bound, Held, Hold, Plan, Verb, Whose, Why};
 use crate::text::clean;
 
 /// What turns the numbers of a pass back into names.
@@ -26,6 +26,9 @@ pub struct Names {
     pub freeze: Option<FreezeView>,
     /// Sources that the file no longer has and that something rests on.
     pub dropped: Vec<Dropped>,
+    /// From when on what a limit holds fits into its day: of one target or of all together. Where nothing stands,
+    /// waiting does not lift it.
+    pub fits_from: BTreeMap<(Verb, Option<TargetIx>), Timestamp>,
     /// The run that the plan takes back. An approval of what it holds is given for that run.
     pub undoes: Option<RunId>,
 }
@@ -376,6 +379,13 @@ pub(super) fn held(plan: &Plan, catalog: &Catalog, names: &Names, config: &Origi
             approve: approve.as_deref(),
             causes: place.map_or("", |at| causes[at].as_str()),
             freeze: names.freeze.as_ref(),
+            fits_from: match held.hold {
+                Hold::OverLimit(bound, _) => {
+                    let target = (bound == Bound::Target).then_some(held.action.target);
+                    names.fits_from.get(&(held.action.verb, target)).copied()
+                }
+                _ => None,
+            },
             clock: match held.hold {
                 Hold::ClockDoubtful(off) => match off.whose {
                     Whose::SourceOf(order) => names.orders.get(&order).map(|order| order.source.as_str()),

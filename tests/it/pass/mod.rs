@@ -22,6 +22,7 @@ mod taken_along;
 mod targets;
 mod turning;
 mod two_shops;
+mod ways_out;
 mod why;
 mod wrong_clock;
 

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use entitled::config::Config;
 use entitled::config::check::{Env, check_text};
 use entitled::daemon::presets;
 use entitled::model::{OrderId, OrderKey, OrganizationId, Resolution, SourceName, Target, UserId};
-use entitled::pass::active::{ActivateError, ActiveConfig, Simulators, activate};
+use entitled::pass::active::{ActivateError, ActiveConfig, Simulators, activate, activate_knowing};
 use entitled::pass::ingest::{IngestError, ReadScope, ingest};
 use entitled::pass::{PassError, PassScope, PlannedPass, execute_pass, plan_pass};
 use entitled::report::Origin;
@@ -99,6 +100,17 @@ impl Stage {
     pub(crate) async fn commit(&mut self, yaml: &str) -> Result<(), ActivateError> {
         self.active = active(&self.running, &self.folder, yaml).await?;
         Ok(())
+    }
+
+    /// The same as a daemon does it: a name that does not resolve is the trouble of its targets alone, and each is
+    /// remembered with what it stands for.
+    pub(crate) async fn enter(&mut self, yaml: &str) {
+        let known = self.store.known_names().await.unwrap();
+        let config = config(&self.running, &self.folder, yaml);
+        let origin = origin(&config);
+        let simulators = simulators(&self.running);
+        self.active = activate_knowing(config, origin, Some(&simulators), &known).await.unwrap();
+        self.store.note_names(&self.active.names).await.unwrap();
     }
 
     /// Deletes the store and opens a new one.
@@ -306,9 +318,17 @@ fn simulators(running: &Running) -> Simulators {
 }
 
 async fn active(running: &Running, folder: &TempDir, yaml: &str) -> Result<ActiveConfig, ActivateError> {
+    let config = config(running, folder, yaml);
+    let origin = origin(&config);
+    activate(config, origin, Some(&simulators(running))).await
+}
+
+fn origin(config: &Config) -> Origin {
+    Origin { file: "entitlements.yaml".to_owned(), digest: config.digest.clone(), commit: None }
+}
+
+fn config(running: &Running, folder: &TempDir, yaml: &str) -> Config {
     let text = yaml.replace("$SHOP", running.shop_url()).replace("$FOLDER", folder.path().to_str().unwrap());
     let checked = check_text(&text, "entitlements.yaml".as_ref(), &Secrets, &presets());
-    let (config, _) = checked.unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
-    let origin = Origin { file: "entitlements.yaml".to_owned(), digest: config.digest.clone(), commit: None };
-    activate(config, origin, Some(&simulators(running))).await
+    checked.unwrap_or_else(|problems| panic!("{problems:#?}\n{text}")).0
 }
