@@ -210,10 +210,13 @@ pub(super) fn forgotten_but(planned: &PlannedPass, left: &BTreeSet<UserIx>) -> V
 fn row(planned: &PlannedPass, action: &Action, run: &RunId, now: Timestamp) -> Option<LedgerRow> {
     let order = planned.orders.get(&action.why.order?)?;
     let product = planned.catalog.rule(action.why.product?).product.clone();
+    let ownership = if action.verb == Verb::Adopt { Ownership::Adopted } else { Ownership::Granted };
+    let by_commit = action.why.cause == Cause::Commit
+        || (ownership == Ownership::Adopted && planned.new_sources.contains(&order.source));
     Some(LedgerRow {
         grant: planned.grant(action.target, action.user),
-        ownership: if action.verb == Verb::Adopt { Ownership::Adopted } else { Ownership::Granted },
-        cause: if action.why.cause == Cause::Commit { store::Cause::Commit } else { store::Cause::Order },
+        ownership,
+        cause: if by_commit { store::Cause::Commit } else { store::Cause::Order },
         source: order.source.clone(),
         order: order.id.clone(),
         order_key: action.why.order,

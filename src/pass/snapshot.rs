@@ -77,6 +77,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether the ledger has seen a whole pass.
+    pub(crate) fn trust(&self) -> LedgerTrust {
+        self.age
+    }
+
     /// Puts together what a pass knows before it plans.
     pub async fn new(
         context: PassContext<'_>,

@@ -211,13 +211,16 @@ fn stays(input: PlanInput<'_>, target: TargetIx, state: Option<State>) -> bool {
     !(ended && input.constraints.prune == Prune::Exclusive && input.catalog.gives(target))
 }
 
-/// How the commit that made a grant ours was taken back: it mapped the product, or it bound the buyer.
+/// How the commit that made a grant ours was taken back: it mapped the product, bound the buyer, or named the source.
 fn taken_back(input: PlanInput<'_>, target: TargetIx, user: UserIx, owned: &OwnedGrant) -> Option<Cause> {
     if line(input, owned.product, target) == 0 {
         return Some(Cause::Unmapped);
     }
-    let rebound = turned(input, target, user, owned) == Some(Turn::Moved(Mover::Commit));
-    rebound.then_some(Cause::Moved(Mover::Commit))
+    match turned(input, target, user, owned)? {
+        Turn::Moved(Mover::Commit) => Some(Cause::Moved(Mover::Commit)),
+        Turn::Dropped => Some(Cause::Dropped),
+        Turn::Moved(Mover::Shop) | Turn::Exchanged => None,
+    }
 }
 
 /// Why something of ours is given up.

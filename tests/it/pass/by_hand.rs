@@ -195,3 +195,37 @@ async fn a_table_of_what_is_adopted() {
         }
     }
 }
+
+/// The file of orders of a till, beside the shop or without it.
+fn with_till(till: bool) -> String {
+    let till = if till { ", till: {kind: file, path: \"$FOLDER/till.yaml\"}" } else { "" };
+    crate::support::stage::usual().replace("{kind: sandbox}}", &format!("{{kind: sandbox}}{till}}}"))
+}
+
+#[tokio::test]
+async fn what_a_commit_that_adds_a_source_made_ours_outlives_that_source() {
+    let mut stage = Stage::of(&with_till(false)).await;
+    let (ann, cid) = (stage.logto.add_user("ann@example.com"), stage.logto.add_user("cid@example.com"));
+    stage.pass().await;
+    stage.logto.grant(&cid, &stage.logto.role("paid-tier").unwrap());
+    stage.pass().await;
+    let order = |id: &str, who: &str| {
+        format!(
+            "{{id: {id}, productId: prd_pro, user: {{email: {who}@example.com}}, status: paid, paidAt: 2024-05-06}}"
+        )
+    };
+    std::fs::write(stage.folder.path().join("till.yaml"), format!("[{}, {}]", order("o1", "ann"), order("o2", "cid")))
+        .unwrap();
+    stage.commit(&with_till(true)).await.unwrap();
+    let passed = stage.pass().await;
+    assert_eq!((passed.changes(), passed.report.adopted), (vec![("grant", "role paid-tier", &ann)], 1));
+    // What only an order made ours later on goes with its order.
+    stage.pass().await;
+    stage.commit(&with_till(false)).await.unwrap();
+    let passed = stage.pass().await;
+    assert_eq!(passed.changes(), [("revoke", "role paid-tier", &ann)]);
+    assert_eq!(passed.report.released, 1, "it was there before that commit: {:?}", passed.planned.view);
+    assert_eq!(stage.holders("paid-tier"), [cid].into());
+    stage.pass().await;
+    stage.is_settled().await;
+}

@@ -289,7 +289,7 @@ prop_compose! {
             rules: if ample { Rules::Settled } else { Rules::New },
             rechecks,
             foreign: of(3).collect(),
-            adopted_by_commit: of(4).collect(),
+            adopted_by_commit: of(4).chain(of(9)).collect(),
             // Where an order explains it, what was given again may be ours again.
             given_again: of(5).filter(|_| adopt == Adopt::Never).collect(),
             adopt,

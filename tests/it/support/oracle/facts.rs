@@ -7,7 +7,7 @@ use entitled::model::Recheck;
 use entitled::model::{Adopt, Prune, Target, TargetIx, UserIx};
 use entitled::planner::approval::Lifts;
 use entitled::planner::desired::{Claim, Ending, Past, State};
-use entitled::planner::input::{Coverage, OwnedGrant, Turn};
+use entitled::planner::input::{Coverage, Mover, OwnedGrant, Turn};
 use entitled::planner::{Action, Plan, PlanInput, Verb};
 
 pub(crate) type Cell = (TargetIx, UserIx);
@@ -109,8 +109,13 @@ fn maps(world: PlanInput<'_>, owned: OwnedGrant, target: TargetIx) -> bool {
 pub(crate) fn given_up(world: PlanInput<'_>, cell: Cell) -> bool {
     let Some(owned) = owned(world, cell).filter(|_| held(world, cell) == Some(true)) else { return false };
     let evicted = !kept(world, cell) && world.constraints.prune == Prune::Exclusive && world.catalog.gives(cell.0);
+    let taken_back = match world.constraints.turned.get(&cell) {
+        Some(Turn::Dropped) => true,
+        Some(Turn::Moved(Mover::Commit)) => owned.order.is_some(),
+        _ => false,
+    };
     let reverted = world.constraints.adopted_by_commit.contains(&cell)
-        && !maps(world, owned, cell.0)
+        && (taken_back || !maps(world, owned, cell.0))
         && !kept(world, cell)
         && world.constraints.prune != Prune::Never;
     !evicted && (world.constraints.given_again.contains(&cell) || reverted)
