@@ -36,7 +36,12 @@ fn catalog() -> Catalog {
         source: None,
         name: format!("Product {at}"),
         line: 10 + 2 * u32::from(at),
-        entitlements: vec![Entitlement { target: TargetIx(at), line: 11 + 2 * u32::from(at), new_since: None }],
+        entitlements: vec![Entitlement {
+            target: TargetIx(at),
+            line: 11 + 2 * u32::from(at),
+            new_since: None,
+            replaces: None,
+        }],
         valid_for: Some(SignedDuration::from_secs(365 * DAY)),
         grace: SignedDuration::from_secs(3 * DAY),
         on_refund: Policy::Revoke,

@@ -142,7 +142,7 @@ pub async fn resolve_knowing(
         let ix = |target: &Target| -> TargetIx { catalog.find(target).expect("every wanted target was named above") };
         let entitlements: Vec<Entitlement> = targets
             .iter()
-            .map(|(target, line)| Entitlement { target: ix(target), line: *line, new_since: None })
+            .map(|(target, line)| Entitlement { target: ix(target), line: *line, new_since: None, replaces: None })
             .collect();
         catalog.products.extend(product.ids.iter().map(|sold| Rule {
             product: sold.id.clone(),

@@ -175,7 +175,7 @@ impl Rule {
 }
 
 /// One target that a product entitles to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entitlement {
     /// The target.
     pub target: TargetIx,
@@ -185,6 +185,8 @@ pub struct Entitlement {
     /// full pass has made or passed over every grant that it caused. Grants for orders that are older
     /// than a new mapping count against `limits.config_grants`.
     pub new_since: Option<u32>,
+    /// The target that the same line led to until a name in it came to stand for another id in Logto.
+    pub replaces: Option<Target>,
 }
 
 /// What a change of standing does to what was bought.

@@ -211,8 +211,12 @@ fn row(planned: &PlannedPass, action: &Action, run: &RunId, now: Timestamp) -> O
     let order = planned.orders.get(&action.why.order?)?;
     let product = planned.catalog.rule(action.why.product?).product.clone();
     let ownership = if action.verb == Verb::Adopt { Ownership::Adopted } else { Ownership::Granted };
-    let by_commit = action.why.cause == Cause::Commit
-        || (ownership == Ownership::Adopted && planned.new_sources.contains(&order.source));
+    let by_commit = match ownership {
+        // It counts for the limit.
+        Ownership::Granted => action.why.cause.is_limited(),
+        // It is given up when the commit is taken back.
+        Ownership::Adopted => action.why.cause == Cause::Commit || planned.new_sources.contains(&order.source),
+    };
     Some(LedgerRow {
         grant: planned.grant(action.target, action.user),
         ownership,

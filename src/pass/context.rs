@@ -8,7 +8,7 @@ use super::active::ActiveConfig;
 use super::observe::Progress;
 use crate::config::settings::Config;
 use crate::logto::{LogtoError, Reader};
-use crate::model::{Catalog, OrderKey, SourceName};
+use crate::model::{Catalog, KnownNames, OrderKey, SourceName};
 use crate::report::Origin;
 use crate::source::Source;
 use crate::store::{Store, StoreError};
@@ -41,6 +41,8 @@ pub struct PassContext<'a> {
     pub origin: &'a Origin,
     /// Its catalog, resolved against Logto.
     pub catalog: &'a Catalog,
+    /// What its names stand for by Logto's last word.
+    pub names: &'a KnownNames,
     /// Asks Logto.
     pub reader: &'a Reader,
     /// Asks the payment APIs.
@@ -64,8 +66,8 @@ impl ActiveConfig {
         progress: Progress<'a>,
         now: Timestamp,
     ) -> PassContext<'a> {
-        let Self { config, origin, catalog, sources, reader, .. } = self;
-        PassContext { config, origin, catalog, reader, sources, unread, store, progress, now }
+        let Self { config, origin, catalog, names, sources, reader, .. } = self;
+        PassContext { config, origin, catalog, names, reader, sources, unread, store, progress, now }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::model::users::UserIndex;
 use crate::model::{Catalog, Grant, OrderKey, RunId, SourceName, TargetIx, UserId, UserIx};
 use crate::planner::desired::Desired;
 use crate::planner::input::{Actual, LedgerTrust, PlanConstraints};
-use crate::planner::{Action, Cause, Hold, Plan, Verb, Whose};
+use crate::planner::{Action, Hold, Plan, Verb, Whose};
 use crate::report::{Dropped, Names, OrderName, PlanDocument, Waiting, view};
 use crate::source::Source;
 use crate::store::{ApprovedAction, KnownSource, Store, StoreError, StoredBuyer};
@@ -61,8 +61,7 @@ impl PlannedPass {
     /// Leaves of the plan only what was sold: what takes something away, or what a commit gives, counts for limits
     /// that another plan may be using up just now. Returns how many changes are not part of it any more.
     pub fn keep_sales(&mut self) -> usize {
-        let is_sale =
-            |action: &Action| action.verb == Verb::Grant && !matches!(action.why.cause, Cause::Commit | Cause::Undone);
+        let is_sale = |action: &Action| action.verb == Verb::Grant && !action.why.cause.is_limited();
         let actions = &self.plan.actions;
         // A role needs the membership that goes before it.
         let partly: BTreeSet<UserIx> =

@@ -24,7 +24,7 @@ use super::{PassScope, PlannedPass};
 use crate::clock;
 use crate::config::settings::Logto;
 use crate::logto::Writer;
-use crate::model::{Catalog, Grant, Resolution, Rule, RunId, TargetIx, UserId, UserIx, Verb};
+use crate::model::{Catalog, Entitlement, Grant, Resolution, Rule, RunId, Target, TargetIx, UserId, UserIx, Verb};
 use crate::planner::input::Rules;
 use crate::planner::{Action, Cause, Held, Hold};
 use crate::report::run::{ActionOutcome, ActionResult, Obsolete, RunReport};
@@ -102,7 +102,8 @@ impl<'a> Execution<'a> {
             Run { id: run.clone(), kind, config: origin.digest.clone(), commit: origin.commit.clone(), started: now };
         store.begin_run(&begin).await?;
         // As of the look, which may be a while ago: an order that it saw is not older than a mapping that it saw.
-        store.note_mappings(&mappings(&planned.catalog, |_| true), planned.at).await?;
+        let noted: Vec<_> = replacing(&planned.catalog).into_iter().collect();
+        store.note_mappings(&noted, planned.at).await?;
         if kind == RunKind::Full {
             let names = planned.catalog.targets.iter().map(|entry| (entry.target.key(), entry.name.as_str()));
             store.note_target_names(&names.collect::<Vec<_>>()).await?;
@@ -384,6 +385,18 @@ fn batches(planned: &PlannedPass, batch: usize) -> VecDeque<Vec<usize>> {
 /// Memberships, organization roles, roles: what must have ended before the next begins.
 fn stage_of(planned: &PlannedPass, action: &Action) -> u8 {
     planned.catalog.target(action.target).target.kind() as u8
+}
+
+/// Product and target key of every mapping, and the key of the target that it replaces.
+fn replacing(catalog: &Catalog) -> BTreeSet<(String, String, Option<String>)> {
+    let of_rule = |rule: &Rule| {
+        let one = |entitlement: &Entitlement| {
+            let key = catalog.target(entitlement.target).target.key();
+            (rule.key(), key, entitlement.replaces.as_ref().map(Target::key))
+        };
+        rule.entitlements.iter().map(one).collect::<Vec<_>>()
+    };
+    catalog.products.iter().flat_map(of_rule).collect()
 }
 
 /// Product and target key of every mapping whose target is `wanted`.

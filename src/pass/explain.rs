@@ -12,7 +12,7 @@ use super::{PassContext, PassDraft, PassError, PassScope, buyers, observe_and_pl
 use crate::model::{Email, OrderKey, ProductIx, TargetIx, UserId, UserIx, Verb};
 use crate::planner::desired::{desired, statements};
 use crate::planner::input::{Actual, Holding, Presence};
-use crate::planner::{Action, Cause, Hold, Plan};
+use crate::planner::{Action, Hold, Plan};
 use crate::report::{Explanation, Facts, Idle, Mine, Names, Paid, Waiting, explain};
 use crate::store::{BuyerKey, LedgerRow, Scope, StoreError, StoredBuyer, StoredOrder};
 use crate::text::clean;
@@ -154,9 +154,8 @@ fn only(email: &Email, users: BTreeSet<UserId>) -> Result<Option<UserId>, WhyErr
 /// Whether what would become of this user depends on what would become of others.
 fn is_limited(seen: &PassDraft, user: &UserId) -> bool {
     let Some(user) = seen.snapshot.user_index.ix(user) else { return false };
-    let counts = |action: &Action| {
-        action.user == user && (action.verb == Verb::Revoke || matches!(action.why.cause, Cause::Commit))
-    };
+    let counts =
+        |action: &Action| action.user == user && (action.verb == Verb::Revoke || action.why.cause.is_limited());
     let held = seen.plan.held.iter().filter(|held| !matches!(held.hold, Hold::Protected | Hold::Frozen));
     seen.plan.actions.iter().chain(held.map(|held| &held.action)).any(counts)
 }

@@ -3,11 +3,12 @@
 //! Reads the store; asks neither Logto nor a payment API, and writes nothing.
 
 mod foreign;
+mod mapped;
 mod turned;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::observe::Observed;
 use super::{PassContext, PassScope};
@@ -101,7 +102,7 @@ impl Snapshot {
         };
         // A ledger that has seen no full pass has seen no commit either.
         if age == LedgerTrust::Seasoned {
-            note_new_mappings(context, &mut catalog).await?;
+            mapped::note_new_mappings(context, &mut catalog).await?;
         }
         let by_name = products_by_name(&catalog);
         let find = |product: &str, source: &str| find(&by_name, product, source);
@@ -282,34 +283,6 @@ fn products_by_name(catalog: &Catalog) -> ByName<'_> {
 /// A rule for one source goes before one for any.
 fn find(by_name: &ByName<'_>, product: &str, source: &str) -> Option<ProductIx> {
     by_name.get(&(product, Some(source))).or_else(|| by_name.get(&(product, None))).copied()
-}
-
-/// Marks the mappings that no full pass has settled yet, so that what they cause counts as a commit's doing.
-async fn note_new_mappings(context: PassContext<'_>, catalog: &mut Catalog) -> Result<(), StoreError> {
-    let known: HashMap<(String, String), Option<u32>> = context
-        .store
-        .mappings()
-        .await?
-        .into_iter()
-        .map(|mapping| {
-            let since = (!mapping.settled).then(|| seconds(mapping.since));
-            ((mapping.product, mapping.target), since)
-        })
-        .collect();
-    let keys: Vec<String> = catalog.targets.iter().map(|entry| entry.target.key()).collect();
-    for rule in &mut catalog.products {
-        let product = rule.key();
-        for entitlement in &mut rule.entitlements {
-            let key = (product.clone(), keys[entitlement.target.at()].clone());
-            entitlement.new_since = known.get(&key).copied().unwrap_or(Some(seconds(context.now)));
-        }
-    }
-    Ok(())
-}
-
-/// Whole seconds since 1970, as the core counts them.
-fn seconds(at: Timestamp) -> u32 {
-    u32::try_from(at.as_second().max(0)).unwrap_or(u32::MAX)
 }
 
 /// What is ours because of orders of sources that the file does not name.

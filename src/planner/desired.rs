@@ -66,6 +66,8 @@ pub enum Origin {
     Sale,
     /// The order was known before the mapping was written: limited by `limits.config_grants`.
     Commit,
+    /// The same, where the mapping is an old one whose name stands for another id in Logto.
+    Resolution,
 }
 
 /// Every claim, by target.
@@ -123,6 +125,7 @@ pub fn desired(purchases: &mut [Purchase], catalog: &Catalog, now: i64) -> Desir
             let Some(said) = weigh(of_product, rule, now) else { continue };
             for entitlement in &rule.entitlements {
                 let origin = match entitlement.new_since {
+                    Some(since) if said.seen < since && entitlement.replaces.is_some() => Origin::Resolution,
                     Some(since) if said.seen < since => Origin::Commit,
                     _ => Origin::Sale,
                 };

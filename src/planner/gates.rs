@@ -17,8 +17,7 @@ pub(super) fn limit_grants(input: PlanInput<'_>, grants: Vec<Action>, held: &mut
     if input.constraints.ledger == LedgerTrust::Fresh {
         return grants;
     }
-    let (limited, mut free): (Vec<_>, Vec<_>) =
-        grants.into_iter().partition(|grant| matches!(grant.why.cause, Cause::Commit | Cause::Undone));
+    let (limited, mut free): (Vec<_>, Vec<_>) = grants.into_iter().partition(|grant| grant.why.cause.is_limited());
     let passed = bounded(input, limited, input.constraints.limits.config_grants, |tally| tally.config_granted, held);
     free.extend(passed);
     free.sort_unstable_by_key(|action| (action.target, action.user));
@@ -152,6 +151,7 @@ fn told(input: PlanInput<'_>, action: &Action) -> impl Iterator<Item = OrderKey>
         Cause::Ended(_) | Cause::Dropped | Cause::Upgrade => (None, input.desired.ended_of(action.user)),
         // A person says so, or the file does; the others are no reason to take anything.
         Cause::Unmapped
+        | Cause::Resolution
         | Cause::Undone
         | Cause::Exclusive
         | Cause::Unexplained

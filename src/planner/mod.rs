@@ -359,6 +359,7 @@ fn given(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Why {
         (Some(_), _) => Cause::Drift,
         (None, Origin::Sale) => Cause::Sale,
         (None, Origin::Commit) => Cause::Commit,
+        (None, Origin::Resolution) => Cause::Resolution,
     };
     Why {
         cause,
@@ -390,6 +391,7 @@ fn taken(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &OwnedGran
             let line = line(input, product, target);
             Ok(Why { cause: Cause::Ended(how), order: Some(order), product: Some(product), line, at })
         }
+        (_, _) if mapped == 0 && is_replaced(input, owned.product, target) => Ok(by_row(Cause::Resolution)),
         (_, _) if mapped == 0 => Ok(by_row(Cause::Unmapped)),
         (_, Some(Turn::Exchanged)) => Ok(by_row(Cause::Exchanged)),
         (_, Some(Turn::Moved(mover))) => Ok(by_row(Cause::Moved(mover))),
@@ -402,6 +404,12 @@ fn taken(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &OwnedGran
 fn turned(input: PlanInput<'_>, target: TargetIx, user: UserIx, owned: &OwnedGrant) -> Option<Turn> {
     let turned = input.constraints.turned.get(&(target, user)).copied();
     turned.filter(|turn| *turn == Turn::Dropped || owned.order.is_some())
+}
+
+/// Whether the product leads to another target now only because a name stands for another id in Logto.
+fn is_replaced(input: PlanInput<'_>, product: ProductIx, target: TargetIx) -> bool {
+    let old = &input.catalog.target(target).target;
+    input.catalog.rule(product).entitlements.iter().any(|entitlement| entitlement.replaces.as_ref() == Some(old))
 }
 
 /// The line that maps a product to a target; zero where none does.

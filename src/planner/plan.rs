@@ -71,6 +71,8 @@ pub enum Cause {
     Ended(Ending),
     /// The file maps the product to this target no more.
     Unmapped,
+    /// A name in the file stands for another id in Logto than it did.
+    Resolution,
     /// The order names other products now.
     Exchanged,
     /// The order belongs to another user now.
@@ -107,6 +109,11 @@ pub enum Author {
 }
 
 impl Cause {
+    /// Whether a grant for it counts against `limits.config_grants`: no order asks for it that was not there before.
+    pub fn is_limited(self) -> bool {
+        matches!(self, Self::Commit | Self::Resolution | Self::Undone)
+    }
+
     /// Who or what is behind it.
     pub fn author(self) -> Author {
         match self {
@@ -114,7 +121,7 @@ impl Cause {
             Self::Commit | Self::Unmapped | Self::Moved(Mover::Commit) | Self::Dropped | Self::Exclusive => {
                 Author::File
             }
-            Self::Drift | Self::GivenAgain => Author::Logto,
+            Self::Drift | Self::GivenAgain | Self::Resolution => Author::Logto,
             Self::Upgrade => Author::Program,
             Self::Undone => Author::Person,
             Self::Unexplained => Author::Nobody,

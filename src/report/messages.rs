@@ -89,6 +89,12 @@ pub fn because(verb: Verb, why: &Why, name: Option<&OrderName>, rule: Option<&Ru
     let reason = match why.cause {
         Cause::Sale => format!("{order} paid for {product}{line}{until}"),
         Cause::Commit => format!("{product} now gives this{line}; {order} was paid before{until}"),
+        Cause::Resolution if verb == Verb::Grant || verb == Verb::Adopt => {
+            format!("the name{line} stands for another id in Logto now; {order} was paid for {product} before{until}")
+        }
+        Cause::Resolution => {
+            format!("the name that {product} gives stands for another id in Logto now; {order} was the reason")
+        }
         Cause::Drift => format!("{order} paid for {product}{line}{until}, and somebody took it away"),
         Cause::Ended(how) => {
             format!("{order} {} on {}: {product}{line}", ended(how), human::day(why.at))
@@ -285,6 +291,8 @@ fn over_limit(bound: Bound, over: &Over, change: &Change, held: &Held<'_>, appro
     };
     let (what, key) = if change.action == "revoke" {
         ("revocations", "limits.revocations")
+    } else if change.cause == cause_word(Cause::Resolution) {
+        ("grants caused by a name that stands for another id", "limits.config_grants")
     } else {
         ("grants caused by a commit", "limits.config_grants")
     };

@@ -130,7 +130,7 @@ pub struct Change {
     /// One sentence.
     pub because: String,
     /// What happened, in one word: `sale`, `commit`, `drift`, `ended`, `changed`, `moved`, `rebound`, `unmapped`,
-    /// `source_gone`, `upgrade`, `undone`, `exclusive` or `unexplained`.
+    /// `source_gone`, `resolution`, `upgrade`, `undone`, `exclusive` or `unexplained`.
     #[serde(default)]
     pub cause: String,
     /// The order behind it.

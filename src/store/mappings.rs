@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
-use super::codec::{Sql, list, millis, text, time};
+use super::codec::{Sql, list, millis, text, text_or_null, time};
 use super::error::StoreError;
 use super::open::Store;
 
@@ -20,29 +20,37 @@ pub struct Mapping {
     pub since: Timestamp,
     /// Whether a full pass has made or passed over every grant that it caused.
     pub settled: bool,
+    /// The key of the target that it led to before a name stood for another id.
+    pub replaces: Option<String>,
 }
 
 impl Store {
     /// Every mapping that the file had when it was last noted, by product and target.
     pub async fn mappings(&self) -> Result<Vec<Mapping>, StoreError> {
-        let rows =
-            sqlx::query("SELECT product, target, since, settled_at IS NOT NULL FROM mappings ORDER BY product, target")
-                .fetch_all(self.readers())
-                .await;
+        let rows = sqlx::query(
+            "SELECT product, target, since, settled_at IS NOT NULL, replaces FROM mappings ORDER BY product, target",
+        )
+        .fetch_all(self.readers())
+        .await;
         let mapping = |row: &SqliteRow| -> Sql<Mapping> {
             Ok(Mapping {
                 product: text(row, 0)?.to_owned(),
                 target: text(row, 1)?.to_owned(),
                 since: time(row, 2)?,
                 settled: sqlx::Row::try_get(row, 3)?,
+                replaces: text_or_null(row, 4)?.map(str::to_owned),
             })
         };
         rows.and_then(|rows| rows.iter().map(mapping).collect()).map_err(|error| self.fault(error))
     }
 
-    /// Notes what the file says now, as product and target key. What it did not say before is new at `now`;
-    /// what it no longer says is dropped, and is new again if it comes back.
-    pub async fn note_mappings(&self, mappings: &[(String, String)], now: Timestamp) -> Result<(), StoreError> {
+    /// Notes what the file says now, as product, target key and the key of the target that this one replaces. What it
+    /// did not say before is new at `now`; what it no longer says is dropped, and is new again if it comes back.
+    pub async fn note_mappings(
+        &self,
+        mappings: &[(String, String, Option<String>)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mappings = list(mappings);
         let mut transaction = self.begin().await?;
         let outcome: Sql<()> = async {
@@ -54,8 +62,8 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
             sqlx::query(
-                "INSERT INTO mappings (product, target, since)
-                 SELECT value ->> 0, value ->> 1, ?2 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING",
+                "INSERT INTO mappings (product, target, since, replaces)
+                 SELECT value ->> 0, value ->> 1, ?2, value ->> 2 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING",
             )
             .bind(mappings)
             .bind(millis(now))

@@ -13,10 +13,14 @@ impl Store {
     /// Every name that was ever resolved, with its last id.
     pub async fn known_names(&self) -> Result<KnownNames, StoreError> {
         let rows = sqlx::query("SELECT kind, name, id FROM names").fetch_all(self.readers()).await;
-        let one = |row: &SqliteRow| -> Sql<_> {
-            Ok(((text(row, 0)?.to_owned(), text(row, 1)?.to_owned()), text(row, 2)?.to_owned()))
-        };
-        rows.and_then(|rows| rows.iter().map(one).collect()).map_err(|error| self.fault(error))
+        rows.and_then(|rows| rows.iter().map(name).collect()).map_err(|error| self.fault(error))
+    }
+
+    /// What names stood for before, where they have ever stood for something else.
+    pub async fn former_names(&self) -> Result<KnownNames, StoreError> {
+        let rows = sqlx::query("SELECT kind, name, before FROM names WHERE before IS NOT NULL");
+        let rows = rows.fetch_all(self.readers()).await;
+        rows.and_then(|rows| rows.iter().map(name).collect()).map_err(|error| self.fault(error))
     }
 
     /// Remembers what names stand for now.
@@ -29,11 +33,15 @@ impl Store {
         let outcome = sqlx::query(
             "INSERT INTO names (kind, name, id)
              SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) WHERE true
-             ON CONFLICT (kind, name) DO UPDATE SET id = excluded.id WHERE id <> excluded.id",
+             ON CONFLICT (kind, name) DO UPDATE SET before = id, id = excluded.id WHERE id <> excluded.id",
         )
         .bind(list(&rows))
         .execute(&mut *transaction)
         .await;
         self.end(transaction, outcome.map(drop)).await
     }
+}
+
+fn name(row: &SqliteRow) -> Sql<((String, String), String)> {
+    Ok(((text(row, 0)?.to_owned(), text(row, 1)?.to_owned()), text(row, 2)?.to_owned()))
 }

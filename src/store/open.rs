@@ -29,7 +29,7 @@ pub struct Store {
 }
 
 /// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 16] = [
+const STEPS: [(i64, &str, &str); 17] = [
     (1, "orders", include_str!("migrations/0001_orders.sql")),
     (2, "ledger", include_str!("migrations/0002_ledger.sql")),
     (3, "runs", include_str!("migrations/0003_runs.sql")),
@@ -46,6 +46,7 @@ const STEPS: [(i64, &str, &str); 16] = [
     (14, "names", include_str!("migrations/0014_names.sql")),
     (15, "approvals", include_str!("migrations/0015_approvals.sql")),
     (16, "undo_approvals", include_str!("migrations/0016_undo_approvals.sql")),
+    (18, "resolved_anew", include_str!("migrations/0018_resolved_anew.sql")),
 ];
 
 /// Takes the place of the one writer at once, and not with the first write.

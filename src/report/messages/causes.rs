@@ -8,6 +8,7 @@ pub fn cause_word(cause: Cause) -> &'static str {
     match cause {
         Cause::Sale => "sale",
         Cause::Commit => "commit",
+        Cause::Resolution => "resolution",
         Cause::Drift => "drift",
         Cause::Ended(_) => "ended",
         Cause::Unmapped => "unmapped",

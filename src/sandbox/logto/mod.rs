@@ -151,6 +151,11 @@ impl LogtoSim {
         self.tenant().roles().values().find(|role| role.name == name).map(|role| role.id.clone())
     }
 
+    /// Gives a role another name. Unknown: nothing.
+    pub fn rename_role(&self, role: &RoleId, name: &str) {
+        self.change(|tenant| tenant.rename_role(role.as_str(), name));
+    }
+
     /// Deletes a role. Unknown: nothing.
     pub fn delete_role(&self, role: &RoleId) {
         self.change(|tenant| tenant.delete_role(role.as_str()));

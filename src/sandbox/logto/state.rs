@@ -306,6 +306,12 @@ impl Tenant {
         id
     }
 
+    pub(super) fn rename_role(&mut self, id: &str, name: &str) {
+        if let Some(role) = self.roles.get_mut(id) {
+            name.clone_into(&mut role.name);
+        }
+    }
+
     pub(super) fn delete_role(&mut self, id: &str) -> bool {
         let Some(role) = self.roles.remove(id) else { return false };
         self.events.push(Event { name: "Role.Deleted", more: json!({ "params": { "id": id } }) });

@@ -15,6 +15,7 @@ mod odd;
 mod people;
 mod rebuild;
 mod renamed;
+mod resolved_anew;
 mod scoped;
 mod sequences;
 mod shop;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use entitled::model::Recheck;
 use entitled::model::{
-    Adopt, Catalog, Limit, Limits, OrderKey, Ownership, Policy, ProductIx, Prune, Purchase, Rule, Standing, TargetIx,
-    UserIx, Verdict,
+    Adopt, Catalog, Limit, Limits, OrderKey, Ownership, Policy, ProductIx, Prune, Purchase, Rule, Standing, Target,
+    TargetIx, UserIx, Verdict,
 };
 use entitled::planner::approval::Lifts;
 use entitled::planner::desired::{Desired, desired};
@@ -102,6 +102,10 @@ fn policy() -> impl Strategy<Value = Policy> {
 /// What an order behind a grant may say now.
 const TURNS: [Turn; 4] = [Turn::Exchanged, Turn::Moved(Mover::Shop), Turn::Moved(Mover::Commit), Turn::Dropped];
 
+fn every_target() -> [Target; TARGETS] {
+    [membership("acme"), organization_role("acme", "editor"), role("beta"), role("paid")]
+}
+
 prop_compose! {
     fn any_rule()(
         gives in prop::array::uniform4(any::<bool>()),
@@ -109,6 +113,7 @@ prop_compose! {
         grace in select(&[0, 3][..]),
         policies in prop::array::uniform3(policy()),
         new_since in select(&[None, Some(50)][..]),
+        replaces in prop::option::weighted(0.3, 0..4_u16),
     ) -> Rule {
         let given = |at: &u16| {
             let at = usize::from(*at);
@@ -122,6 +127,7 @@ prop_compose! {
         [rule.on_refund, rule.on_partial_refund, rule.on_dispute] = policies;
         for gives in &mut rule.entitlements {
             gives.new_since = new_since;
+            gives.replaces = replaces.map(|at| every_target()[usize::from(at)].clone());
         }
         rule
     }
@@ -134,8 +140,7 @@ prop_compose! {
         protected in prop::option::weighted(0.2, 0..TARGETS),
     ) -> Catalog {
         rules.push(rule("gone", &[]));
-        let targets = [membership("acme"), organization_role("acme", "editor"), role("beta"), role("paid")];
-        let mut catalog = catalog(&targets, rules);
+        let mut catalog = catalog(&every_target(), rules);
         if let Some(at) = protected {
             catalog.targets[at].protected = true;
         }

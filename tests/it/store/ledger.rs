@@ -135,15 +135,16 @@ async fn nobody_can_change_or_delete_a_line_of_the_trail() {
 async fn a_mapping_is_new_until_it_is_settled_and_again_when_it_comes_back() {
     let home = Home::new();
     let store = home.store().await;
-    let pair = |product: &str, target: &str| (product.to_owned(), target.to_owned());
+    let pair = |product: &str, target: &str| (product.to_owned(), target.to_owned(), None);
     let mapping = |product: &str, target: &str, second, settled| Mapping {
         product: product.to_owned(),
         target: target.to_owned(),
         since: at(second),
         settled,
+        replaces: None,
     };
     store.note_mappings(&[pair("pro", "role/a"), pair("lite", "role/b")], at(10)).await.unwrap();
-    store.settle_mappings(&[pair("pro", "role/a")], at(11)).await.unwrap();
+    store.settle_mappings(&[("pro".to_owned(), "role/a".to_owned())], at(11)).await.unwrap();
     store.note_mappings(&[pair("pro", "role/a"), pair("pro", "role/b")], at(12)).await.unwrap();
     let expected = [mapping("pro", "role/a", 10, true), mapping("pro", "role/b", 12, false)];
     assert_eq!(store.mappings().await.unwrap(), expected);

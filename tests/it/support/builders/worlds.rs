@@ -38,7 +38,12 @@ pub(crate) fn rule(product: &str, targets: &[u16]) -> Rule {
         line: if targets.is_empty() { 0 } else { 9 },
         entitlements: targets
             .iter()
-            .map(|&target| Entitlement { target: TargetIx(target), line: 10 + u32::from(target), new_since: None })
+            .map(|&target| Entitlement {
+                target: TargetIx(target),
+                line: 10 + u32::from(target),
+                new_since: None,
+                replaces: None,
+            })
             .collect(),
         valid_for: None,
         grace: SignedDuration::ZERO,

@@ -33,7 +33,7 @@ pub(crate) fn carried_out(world: PlanInput<'_>, plan: &Plan) -> (Actual, LedgerV
             Verb::Grant => {
                 insert(&mut holding.holders, action.user);
                 insert(&mut holding.asked, action.user);
-                tally.config_granted += u64::from(action.why.cause == Cause::Commit);
+                tally.config_granted += u64::from(matches!(action.why.cause, Cause::Commit | Cause::Resolution));
                 write(rows, row(action, Ownership::Granted));
             }
             Verb::Release => rows.retain(|row| row.user != action.user),

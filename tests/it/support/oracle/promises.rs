@@ -102,6 +102,11 @@ fn no_order_says_so(action: &Action) -> bool {
     matches!(action.why.cause, Cause::Dropped | Cause::Upgrade | Cause::Unexplained)
 }
 
+/// What no new order asks for.
+fn by_no_order(cause: Cause) -> bool {
+    matches!(cause, Cause::Commit | Cause::Resolution)
+}
+
 fn share(limit: Limit, base: u64) -> u64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "tests use whole percentages")]
     let percent = limit.percent as u64;
@@ -128,7 +133,7 @@ fn stays_within_the_limits(world: PlanInput<'_>, plan: &Plan) {
         let free = verb == Verb::Grant && world.constraints.ledger == LedgerTrust::Fresh;
         // What somebody let through is not counted against the limit that it was let through to pass.
         let limited = |action: &Action| {
-            let counts = verb == Verb::Revoke || action.why.cause == Cause::Commit;
+            let counts = verb == Verb::Revoke || by_no_order(action.why.cause);
             action.verb == verb && counts && !let_through(world, Lifts::Limit, action)
         };
         let made = |target: Option<TargetIx>| {
@@ -298,7 +303,7 @@ fn holds_with_reason(world: PlanInput<'_>, plan: &Plan) {
             }
             Hold::ClockDoubtful(_) => !grant && ended_by_a_wrong_clock(world, cell),
             // The figures are checked with the limits.
-            Hold::OverLimit(..) => !grant || one.action.why.cause == Cause::Commit,
+            Hold::OverLimit(..) => !grant || by_no_order(one.action.why.cause),
             Hold::Foreign => !grant && takes_along(world, plan, cell),
             Hold::Unverified(Doubt::NoEvidence) => !grant && !exclusive && evidence == Evidence::Nothing,
             Hold::Unverified(Doubt::OrderUnconfirmed) => !grant && rereads.contains(&Some(Recheck::Failed)),
@@ -323,6 +328,11 @@ fn explains_itself(world: PlanInput<'_>, plan: &Plan) {
             let gives = &world.catalog.products[product.at()].entitlements;
             gives.iter().find(|gives| gives.target == cell.0).map_or(0, |gives| gives.line)
         };
+        let replaced = |product: Option<ProductIx>| {
+            let old = Some(&world.catalog.targets[cell.0.at()].target);
+            let gives = product.map(|product| &world.catalog.products[product.at()].entitlements);
+            gives.is_some_and(|gives| gives.iter().any(|gives| gives.replaces.as_ref() == old))
+        };
         let by_claim = claim.is_some_and(|claim| {
             (why.order, why.product, why.at, why.line)
                 == (Some(claim.order), Some(claim.product), claim.at, line(claim.product))
@@ -338,8 +348,14 @@ fn explains_itself(world: PlanInput<'_>, plan: &Plan) {
             (Verb::Grant | Verb::Adopt, Cause::Commit) => {
                 by_claim && owned(world, cell).is_none() && claim.is_some_and(|claim| claim.origin == Origin::Commit)
             }
+            (Verb::Grant | Verb::Adopt, Cause::Resolution) => {
+                by_claim
+                    && owned(world, cell).is_none()
+                    && claim.is_some_and(|claim| claim.origin == Origin::Resolution)
+            }
+            (Verb::Revoke, Cause::Resolution) => by_ledger && why.line == 0 && replaced(why.product),
             (Verb::Revoke, Cause::Ended(how)) => by_claim && claim.map(|claim| claim.state) == Some(State::Ended(how)),
-            (Verb::Revoke, Cause::Unmapped) => by_ledger && why.line == 0,
+            (Verb::Revoke, Cause::Unmapped) => by_ledger && why.line == 0 && !replaced(why.product),
             (Verb::Revoke, Cause::Exchanged) => by_ledger && turned == Some(Turn::Exchanged),
             (Verb::Revoke, Cause::Moved(mover)) => by_ledger && turned == Some(Turn::Moved(mover)),
             (Verb::Revoke, Cause::Dropped) => {

@@ -1,0 +1,78 @@
+//! What is new about the mappings of the file: which no full pass has settled yet, and which lead to another target
+//! only because a name stands for another id in Logto.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+
+use super::super::PassContext;
+use crate::model::{Catalog, KnownNames, Target};
+use crate::store::{Mapping, StoreError};
+
+/// Marks the mappings that no full pass has settled yet, so that what they cause counts as a commit's doing, and
+/// those that replace another one, which is Logto's.
+pub(super) async fn note_new_mappings(context: PassContext<'_>, catalog: &mut Catalog) -> Result<(), StoreError> {
+    let known: HashMap<(String, String), Mapping> = context
+        .store
+        .mappings()
+        .await?
+        .into_iter()
+        .map(|mapping| ((mapping.product.clone(), mapping.target.clone()), mapping))
+        .collect();
+    let before = before(context).await?;
+    let targets: Vec<Target> = catalog.targets.iter().map(|entry| entry.target.clone()).collect();
+    for rule in &mut catalog.products {
+        let product = rule.key();
+        for entitlement in &mut rule.entitlements {
+            let target = &targets[entitlement.target.at()];
+            let mapping = known.get(&(product.clone(), target.key()));
+            entitlement.new_since = match mapping {
+                Some(mapping) => (!mapping.settled).then(|| seconds(mapping.since)),
+                None => Some(seconds(context.now)),
+            };
+            let replaced = match mapping {
+                Some(mapping) => mapping.replaces.as_deref().and_then(Target::from_key),
+                None => replaced(target, &before).filter(|old| known.contains_key(&(product.clone(), old.key()))),
+            };
+            entitlement.replaces = replaced;
+        }
+    }
+    Ok(())
+}
+
+/// What names stood for before, by kind and the id that they stand for now.
+type Before = BTreeMap<(String, String), String>;
+
+async fn before(context: PassContext<'_>) -> Result<Before, StoreError> {
+    let mut former: KnownNames = context.store.former_names().await?;
+    // What this pass was told is remembered with it.
+    let known = context.store.known_names().await?;
+    former.extend(known.into_iter().filter(|(key, id)| context.names.get(key).is_some_and(|now| now != id)));
+    let one = |((kind, name), id): ((String, String), String)| {
+        let now = context.names.get(&(kind.clone(), name))?;
+        Some(((kind, now.clone()), id))
+    };
+    Ok(former.into_iter().filter_map(one).collect())
+}
+
+/// The target of the same names before, where that is another one.
+fn replaced(target: &Target, before: &Before) -> Option<Target> {
+    let id =
+        |kind: &str, now: &str| before.get(&(kind.to_owned(), now.to_owned())).map_or(now, String::as_str).to_owned();
+    let old = match target {
+        Target::Role { role } => Target::Role { role: id("role", role.as_str()).into() },
+        Target::Membership { organization } => {
+            Target::Membership { organization: id("organization", organization.as_str()).into() }
+        }
+        Target::OrganizationRole { organization, role } => Target::OrganizationRole {
+            organization: id("organization", organization.as_str()).into(),
+            role: id("organization role", role.as_str()).into(),
+        },
+    };
+    (old != *target).then_some(old)
+}
+
+/// Whole seconds since 1970, as the core counts them.
+fn seconds(at: Timestamp) -> u32 {
+    u32::try_from(at.as_second().max(0)).unwrap_or(u32::MAX)
+}
