@@ -71,6 +71,14 @@ pub(super) struct Standing {
     pub(super) broken: Option<Failure>,
 }
 
+impl Standing {
+    /// How one pass of the daemon ends that would end so: failed where it went by another file than the one at hand,
+    /// which was said when it began.
+    pub(super) fn ended(broken: Option<&Failure>, exit: Exit) -> Exit {
+        if broken.is_some() { Exit::Failed } else { exit }
+    }
+}
+
 /// The file, checked; where it is broken or not there, the one that was in force last, by the store. Its problems are
 /// printed either way.
 pub(super) async fn standing(context: &Context) -> Result<Standing, Failure> {
@@ -115,12 +123,27 @@ pub(super) async fn open(context: &Context, keep: Keep) -> Result<Opened, Failur
 
 /// The same with a configuration that may be the one that was in force last.
 pub(super) async fn open_with(context: &Context, keep: Keep, standing: Standing) -> Result<Opened, Failure> {
+    let store = open_store(context, keep, &standing.config).await?;
+    open_on(context, keep, standing, store).await
+}
+
+/// The store that a configuration names, or a copy of it.
+pub(super) async fn open_store(context: &Context, keep: Keep, config: &Config) -> Result<Store, Failure> {
+    match keep {
+        Keep::Real => real_store(context, &config.store).await,
+        Keep::Scratch => Ok(Store::scratch(&config.store).await?),
+    }
+}
+
+/// All the rest, on a store that is open.
+pub(super) async fn open_on(
+    context: &Context,
+    keep: Keep,
+    standing: Standing,
+    store: Store,
+) -> Result<Opened, Failure> {
     let Standing { config, origin, text, .. } = standing;
     let (running, simulators) = simulate(&config, Some(state_beside(&config.store))).await?;
-    let store = match keep {
-        Keep::Real => real_store(context, &config.store).await?,
-        Keep::Scratch => Store::scratch(&config.store).await?,
-    };
     let known = store.known_names().await?;
     let active = active::activate_knowing(config, origin, simulators.as_ref(), &known).await;
     let active = active.map_err(|error| names(context, &text, error))?;

@@ -4,16 +4,18 @@
 //! over the buyers it concerns; a full pass looks at every target, on its schedule. What fails is logged
 //! with its mend and tried again: the loop is the retry.
 //!
-//! The configuration in force is the last one that was valid and whose names all resolved. A broken file,
-//! a missing one, or one that Logto does not bear out changes nothing but what is reported.
+//! The configuration in force is the last one that was valid. A broken file, a missing one, or one for which Logto
+//! cannot be asked changes nothing but what is reported. A name that Logto does not know is its targets' trouble alone.
 
 mod carried;
+mod displaced;
 mod follow;
 mod heard;
 mod hints;
 mod log;
 pub mod metrics;
 pub mod notify;
+pub mod peer;
 mod poll;
 mod publisher;
 mod reload;
@@ -34,20 +36,20 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{self, Signal, SignalKind};
 use tracing::Instrument as _;
 
+use self::displaced::moved;
 use self::heard::Heard;
 use self::reload::watched;
 use self::retry::Retries;
 use self::trouble::Trouble;
 use crate::config::Presets;
 use crate::config::presets::PRESETS;
-use crate::config::settings::Config;
 use crate::logging::{Panicked, caught};
 use crate::model::{OrderId, OrderKey, SourceName, UserId};
 use crate::pass::active::{ActiveConfig, Simulators};
 use crate::pass::{PassScope, PlannedPass};
 use crate::report::status::{About, Duty};
 use crate::shutdown::Shutdown;
-use crate::store::Store;
+use crate::store::{Displaced, Store};
 use crate::text::Color;
 use crate::{clock, report};
 
@@ -113,6 +115,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         heard: Heard { line: store_line, at: now },
         shown: None,
         reload: Reload::Settled,
+        displaced: None,
         hangup: unix::signal(SignalKind::hangup()).inspect_err(|error| tracing::warn!(%error, "no SIGHUP here")).ok(),
     };
     daemon.announce();
@@ -175,6 +178,8 @@ struct Daemon {
     /// The last plan that a dry run printed.
     shown: Option<String>,
     reload: Reload,
+    /// What became of the store, as far as was said.
+    displaced: Option<Displaced>,
     hangup: Option<Signal>,
 }
 
@@ -234,16 +239,15 @@ impl Daemon {
     /// A fault of the program itself: told, and everything that is due is put off, so that a fault that stays is no
     /// endless turn.
     fn met(&mut self, fault: Panicked, then: &'static str) {
-        let now = clock::now();
-        Trouble::Program { fault, about: About::Program, then }.tell(&mut self.publisher, now);
-        let Config { schedule, sources, .. } = &*self.active.config;
-        self.schedule.failed(schedule.full_pass, now);
-        sources.iter().for_each(|source| self.schedule.polled(&source.name, source.poll, now));
-        self.rest = Rest::Long;
+        Trouble::Program { fault, about: About::Program, then }.tell(&mut self.publisher, clock::now());
+        self.put_off();
     }
 
     /// Polls what is due, then passes over what that brought, or over everything when that is due.
     async fn turn(&mut self, shutdown: &mut Shutdown) {
+        if !self.is_in_place().await {
+            return;
+        }
         let when = match self.reload {
             Reload::Wanted(when) => Some(when),
             // What could not enter into force may now, and if it still cannot, that is said again.
@@ -299,7 +303,9 @@ impl Daemon {
             Ok(Some(next_change)) => self.schedule.foresee(next_change),
             Ok(None) => {}
             Err(error) => {
-                Trouble::from(error).tell(&mut self.publisher, now);
+                if self.is_in_place().await {
+                    Trouble::from(error).tell(&mut self.publisher, now);
+                }
                 // A quick pass that failed is made good by a full one: what it was about is not lost.
                 self.schedule.failed(every, now);
             }
@@ -349,6 +355,7 @@ impl Daemon {
                 return self.schedule.hurry_full_pass(clock::now());
             }
             () = hung_up(&mut self.hangup) => None,
+            () = moved(&self.store, self.displaced) => return,
             change = self.watch.changed() => Some(change),
         };
         let woken = async {

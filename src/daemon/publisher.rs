@@ -146,6 +146,12 @@ impl StatusPublisher {
         self.publish();
     }
 
+    /// Says which store it works on.
+    pub fn store(&mut self, store: &Store) {
+        self.draft.store = Some(store.id().to_string());
+        self.publish();
+    }
+
     /// Something does not work. The same trouble as before keeps its beginning.
     pub fn trouble(&mut self, trouble: Trouble) {
         let troubles = &mut self.draft.troubles;
@@ -178,6 +184,7 @@ impl StatusPublisher {
         {
             self.metrics.retire(before);
         }
+        self.draft.store = Some(store.id().to_string());
         let known = self.draft.config.as_ref().filter(|known| known.origin == *origin);
         self.draft.config = Some(ConfigInForce {
             origin: origin.clone(),
@@ -281,7 +288,14 @@ impl StatusPublisher {
 
     /// What the store says besides: the freeze in force, the passes that are written down.
     pub(super) async fn look_up(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
-        self.draft.freeze = store.frozen(now).await?.map(frozen);
+        let freeze = store.frozen(now).await?.map(frozen);
+        if freeze != self.draft.freeze {
+            match &freeze {
+                Some(Frozen { scope, until, who, reason, .. }) => tracing::info!(scope, %until, who, reason, "frozen"),
+                None => tracing::info!("frozen no more"),
+            }
+            self.draft.freeze = freeze;
+        }
         self.draft.runs = store.runs(RUNS).await?.into_iter().map(run_status).collect();
         self.draft.approvals = approvals(store, now).await?;
         if self.draft.last_full_pass.is_none() {

@@ -1,4 +1,4 @@
-//! The file changes: read again, checked, and put into force if Logto bears it out. What does not enter
+//! The file changes: read again, checked, and put into force if Logto can be asked for its names. What does not enter
 //! leaves what was in force alone, and everything that reports says so.
 
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ impl Daemon {
         }
     }
 
-    /// Reads the file again and puts it into force if it is valid and Logto knows its names. What has not
+    /// Reads the file again and puts it into force if it is valid and Logto can be asked for its names. What has not
     /// settled is left to the watch, which hands it out when it has.
     pub(super) async fn reload(&mut self, when: If) {
         self.reload = Reload::Settled;
@@ -76,6 +76,7 @@ impl Daemon {
             | Trouble::Pass(_)
             | Trouble::Poll(_)
             | Trouble::CarryOver { .. }
+            | Trouble::Displaced(_)
             | Trouble::Program { .. } => {}
         }
         trouble.tell(&mut self.publisher, clock::now());
@@ -100,11 +101,6 @@ impl Daemon {
         };
         self.head = config::head_of(&self.file);
         let active = activate_knowing(loaded.config, origin, self.simulators.as_ref(), &self.active.names).await?;
-        // A new file with a name that never stood for anything is a slip, and what is in force is better than half of it.
-        if !active.catalog.nameless.is_empty() {
-            let (file, problems) = (active.origin.file, active.unresolved.to_vec());
-            return Err(ActivateError::Names { file, problems }.into());
-        }
         self.active = active;
         self.active.warn_of_names();
         let now = clock::now();
@@ -118,7 +114,7 @@ impl Daemon {
 
     /// What is in force is what a daemon goes on with that is started on a broken file.
     pub(super) async fn keep_file(&mut self) {
-        if self.mode == Mode::DryRun {
+        if self.mode == Mode::DryRun || self.displaced.is_some() {
             return;
         }
         let (text, commit) = (&self.active.config.text, self.active.origin.commit.as_deref());

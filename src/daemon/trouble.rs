@@ -28,6 +28,8 @@ pub(super) enum Trouble {
         #[source]
         source: StoreError,
     },
+    #[error("nothing is written to Logto any more")]
+    Displaced(#[source] StoreError),
     /// Whatever was under way is begun anew.
     #[error("{fault}; {then}")]
     Program { fault: Panicked, about: About, then: &'static str },
@@ -42,7 +44,7 @@ impl Trouble {
         match self {
             Trouble::Pass(error) => error.hint(),
             Trouble::Poll(error) => error.hint(),
-            Trouble::CarryOver { source, .. } => source.hint(),
+            Trouble::CarryOver { source, .. } | Trouble::Displaced(source) => source.hint(),
             Trouble::File(error) => error.hint(),
             Trouble::Enter(error) => error.hint(),
             Trouble::Program { fault, .. } => Some(fault.hint()),
@@ -52,7 +54,9 @@ impl Trouble {
     fn about(&self) -> About {
         match self {
             Trouble::Pass(PassError::Logto(_)) => About::Logto,
-            Trouble::Pass(PassError::Store(_)) | Trouble::Poll(IngestError::Store(_)) => About::Store,
+            Trouble::Pass(PassError::Store(_)) | Trouble::Poll(IngestError::Store(_)) | Trouble::Displaced(_) => {
+                About::Store
+            }
             Trouble::Poll(IngestError::Source { name, .. }) => About::Source(name.as_str().into()),
             Trouble::CarryOver { name, .. } => About::Source(name.clone()),
             Trouble::File(_) | Trouble::Enter(_) => About::File,
@@ -62,19 +66,15 @@ impl Trouble {
 
     /// The problems of the file with their lines; nothing of any secret that stands in it.
     fn detail(&self) -> Option<String> {
-        let detail = match self {
-            Trouble::File(error) => error.render(Color::Plain),
-            Trouble::Enter(ActivateError::Names { problems, .. }) => {
-                let lines = problems.iter().map(|problem| format!("line {}: {}\n", problem.line, problem.message));
-                lines.collect()
-            }
+        match self {
+            Trouble::File(error) => Some(error.render(Color::Plain)),
             Trouble::Enter(_)
             | Trouble::Pass(_)
             | Trouble::Poll(_)
             | Trouble::CarryOver { .. }
-            | Trouble::Program { .. } => String::new(),
-        };
-        (!detail.is_empty()).then_some(detail)
+            | Trouble::Displaced(_)
+            | Trouble::Program { .. } => None,
+        }
     }
 
     /// Says it in the log, in one line, and in the status.

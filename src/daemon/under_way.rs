@@ -141,7 +141,8 @@ impl Daemon {
         let report = execution.finish().await?;
         log::figures(&report, &told);
         match report.obsolete {
-            None | Some(Obsolete::End) => {}
+            // The next turn says what became of the store.
+            None | Some(Obsolete::End | Obsolete::Store) => {}
             Some(Obsolete::Frozen | Obsolete::News) => self.want_full_pass(clock::now()),
             // The watch hands it out when it has settled; if it is what it was, this goes on soon.
             Some(Obsolete::File) => self.want_full_pass(clock::now() + SignedDuration::from_secs(1)),

@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "an edge: looks at a file")]
 
 use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -20,6 +21,8 @@ const SIZE: &str = "size";
 const MODE: &str = "mode";
 const WRITER: &str = "writer";
 const FROZEN: &str = "frozen";
+/// The least that SQLite writes.
+const PAGE: usize = 4096;
 
 /// What of the store the other checks speak of.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,7 +59,7 @@ pub(super) async fn examine(path: &Path, now: Timestamp) -> (Vec<Check>, Known) 
 }
 
 async fn contents(path: &Path, now: Timestamp) -> Result<(Vec<Check>, u64), StoreError> {
-    let copy = Store::scratch(path).await?;
+    let copy = Store::for_reading(path).await?;
     let grants = copy.ledger(None).await?.len() as u64;
     let passed = match copy.last_full_pass().await? {
         Some(at) => format!("the last full pass ended {at:.0}"),
@@ -95,8 +98,21 @@ fn folder(store: &Path) -> Check {
         _ => Path::new("."),
     };
     let probe = folder.join(format!(".entitled-doctor-{:08x}", fastrand::u32(..)));
-    let made = OpenOptions::new().write(true).create_new(true).open(&probe).and_then(|_| fs::remove_file(&probe));
-    match made {
+    let made = OpenOptions::new().write(true).create_new(true).open(&probe);
+    // A file without content fits on every disk.
+    let filled = made.and_then(|mut file| file.write_all(&[0; PAGE]));
+    let _not_there_or_said_already = fs::remove_file(&probe);
+    match filled {
+        Err(error)
+            if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::FileTooLarge | ErrorKind::QuotaExceeded) =>
+        {
+            Check::wrong(
+                SECTION,
+                WRITABLE,
+                format!("there is no room in `{}`: {error}", folder.display()),
+                Some("free some space: nothing can be written down until then, and so nothing is done".to_owned()),
+            )
+        }
         Ok(()) => Check::ok(SECTION, WRITABLE, format!("`{}`, and the folder it lies in", store.display())),
         Err(error) => Check::wrong(
             SECTION,

@@ -17,7 +17,7 @@ pub mod users;
 pub use adjustments::{Adjustment, Override, apply_overrides};
 pub use buyer::{Buyer, Email, Resolution};
 pub use catalog::{Adopt, Catalog, Entitlement, KnownNames, Policy, Rule, TargetEntry, Verdict};
-pub use health::State;
+pub use health::{Occasion, State};
 pub use ids::{
     EDITED, OrderId, OrderKey, OrganizationId, OrganizationRoleId, ProductId, ProductIx, RoleId, RunId, SourceName,
     TargetIx, UserId, UserIx,

@@ -1,7 +1,8 @@
-//! What makes the rest of a plan obsolete while it is carried out: the wish to end, a freeze, another file.
+//! What makes the rest of a plan obsolete while it is carried out: the wish to end, a freeze, another file, a store
+//! that is not the file any more that lies at its path.
 //!
 //! Looks, and decides nothing: the next pass makes a plan of what has come about. Costs a question to the store and
-//! two to the file system, so it is asked before every batch and every revocation.
+//! three to the file system, so it is asked before every batch and every revocation.
 
 #![expect(clippy::disallowed_methods, reason = "an edge: looks whether the file is still the one")]
 
@@ -63,6 +64,9 @@ impl<'a> Lookout<'a> {
     ) -> Result<Option<Obsolete>, StoreError> {
         if self.shutdown.requested() {
             return Ok(Some(Obsolete::End));
+        }
+        if store.displaced().is_some() {
+            return Ok(Some(Obsolete::Store));
         }
         let frozen = match store.freeze_ahead(now).await? {
             Some(FreezeScope::All) => true,

@@ -24,7 +24,7 @@ pub use explanation::{
 };
 pub use holders::{Holder, Holders, holders_text};
 pub use markdown::markdown;
-pub use notice::Notice;
+pub use notice::{News, Notice};
 pub use plan::{
     Block, Change, FreezeView, HeldChange, Names, OrderName, Origin, PlanDocument, Summary, TargetView, Waiting, view,
 };

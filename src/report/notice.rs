@@ -1,4 +1,5 @@
-//! A change of state, as a notification tells it: what it was, what it is, since when, and what to do.
+//! A change of state, or the begin or the end of a freeze, as a notification tells it: what it was, what it is, since
+//! when, and what to do.
 
 use std::fmt::Write as _;
 
@@ -17,9 +18,9 @@ const TOLD: usize = 5;
 /// What a notification says. Its JSON is what a receiver of the format `json` gets.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Notice {
-    /// Always `state`: a receiver can tell these from others that may come.
-    pub event: &'static str,
-    /// The state before; absent in the first notice of a process.
+    /// `state` for a change of state, `freeze` for the begin or the end of a freeze.
+    pub event: News,
+    /// The state before; absent in the first notice of a process, and where the state is not what changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<State>,
     /// The state now.
@@ -42,6 +43,16 @@ pub struct Notice {
     pub text: String,
 }
 
+/// What a notice is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum News {
+    /// The state is another one.
+    State,
+    /// A freeze has begun or ended.
+    Freeze,
+}
+
 /// Changes that are held for one and the same reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Held {
@@ -60,8 +71,17 @@ pub struct Held {
 impl Notice {
     /// What is to be said of a status that has another state than before.
     pub fn new(before: Option<State>, status: &Status) -> Self {
+        Self::about(News::State, before, status)
+    }
+
+    /// What is to be said of a status that somebody has frozen, or that is frozen no more.
+    pub fn freeze(status: &Status) -> Self {
+        Self::about(News::Freeze, None, status)
+    }
+
+    fn about(event: News, before: Option<State>, status: &Status) -> Self {
         let mut notice = Self {
-            event: "state",
+            event,
             before,
             state: status.state,
             since: status.since,
@@ -89,13 +109,13 @@ impl Notice {
     }
 
     fn text(&self) -> String {
-        let mut text = format!("entitled is {}", self.state.word());
-        match self.before {
-            Some(before) => {
-                let _ = write!(text, " (was {})", before.word());
-            }
-            None => text.push_str(" (just started)"),
-        }
+        let word = self.state.word();
+        let mut text = match (self.event, self.before, &self.freeze) {
+            (News::State, Some(before), _) => format!("entitled is {word} (was {})", before.word()),
+            (News::State, None, _) => format!("entitled is {word} (just started)"),
+            (News::Freeze, _, Some(_)) => format!("entitled is frozen; it is {word}"),
+            (News::Freeze, _, None) => format!("entitled is frozen no more; it is {word}"),
+        };
         let _ = write!(text, ", since {:.0}", self.since);
         if let Some(config) = &self.config {
             let _ = write!(text, ", by {}", clean(config));

@@ -42,6 +42,8 @@ pub enum Obsolete {
     Frozen,
     /// The file holds something else.
     File,
+    /// The store is not the file any more that lies at its path.
+    Store,
     /// What came in meanwhile could not be looked at.
     News,
 }
@@ -53,6 +55,7 @@ impl Obsolete {
             Self::End => "the end was asked for",
             Self::Frozen => "somebody has frozen it",
             Self::File => "the file has changed",
+            Self::Store => "the store was moved away, deleted or replaced",
             Self::News => "what came in meanwhile could not be looked at",
         }
     }

@@ -7,11 +7,12 @@
 //!
 //! # The state in one word
 //! The first of these that applies, so that the worst news goes first:
-//! 1. `Frozen`: a person has stopped revocations or every write
-//! 2. `Degraded`: something does not work; each [`Trouble`] says what, since when and what would mend it
-//! 3. `Held`: everything works, and some changes wait for a person
-//! 4. `Pending`: changes are planned that are not made yet, or nothing was looked at so far
-//! 5. `InSync`: Logto holds what was paid for
+//! 1. `Degraded`: something does not work; each [`Trouble`] says what, since when and what would mend it
+//! 2. `Held`: everything works, and some changes wait for a person
+//! 3. `Pending`: changes are planned that are not made yet, or nothing was looked at so far
+//! 4. `InSync`: Logto holds what was paid for
+//!
+//! A freeze ([`Frozen`]) stands beside the word and hides none of it: who has stopped what, until when, and why.
 //!
 //! Pure: `now` is an argument. Holds no secret: a message is as it stands in the log.
 
@@ -38,10 +39,13 @@ pub struct Status {
     pub duty: Duty,
     /// What it may do.
     pub mode: Mode,
-    /// Why it is degraded, worst first; empty unless it is (or is frozen besides).
+    /// Why it is degraded, worst first; empty unless it is.
     pub troubles: Vec<Trouble>,
-    /// What somebody stopped.
+    /// What somebody stopped; beside every state.
     pub freeze: Option<Frozen>,
+    /// Which store it works on; absent until it has opened one.
+    #[serde(default)]
+    pub store: Option<String>,
     /// What it works by; absent until the first configuration has entered into force.
     pub config: Option<ConfigInForce>,
     /// One for each source of that, in the order of the file.
@@ -313,6 +317,7 @@ impl Status {
             mode,
             troubles: Vec::new(),
             freeze: None,
+            store: None,
             config: None,
             sources: Vec::new(),
             targets: Vec::new(),
@@ -332,9 +337,7 @@ impl Status {
 
     /// The state that follows from all the rest.
     pub fn judged(&self) -> State {
-        if self.freeze.is_some() {
-            State::Frozen
-        } else if !self.troubles.is_empty() {
+        if !self.troubles.is_empty() {
             State::Degraded
         } else if self.figures.held > 0 {
             State::Held

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::identity::Displaced;
+
 /// Why the store did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -62,6 +64,14 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// The file that is open does not lie at its path any more.
+    #[error("{}", displaced(path, *how))]
+    Displaced {
+        /// Where it lay.
+        path: PathBuf,
+        /// What lies there now.
+        how: Displaced,
+    },
     /// The schema could not be brought up to date.
     #[error("cannot bring the store `{}` up to date", path.display())]
     Migrate {
@@ -95,10 +105,16 @@ impl StoreError {
                 path = path.display()
             ),
             Self::Exists { .. } => "give a name that is free; nothing is overwritten".to_owned(),
-            Self::Busy { .. } => "another process is writing to it: wait for it to end, or stop it".to_owned(),
+            Self::Busy { .. } => "another process is writing to it: wait for it to end, or stop it; one that is paused \
+                                  lets go of it only when it goes on (`kill -CONT`) or is killed"
+                .to_owned(),
             Self::Full { .. } => "free some space; nothing was half written".to_owned(),
             Self::Sql { source, .. } if primary_code(source) == Some(IO) => {
                 "look at the disk, and at how much of it this user may use; nothing was half written".to_owned()
+            }
+            Self::Displaced { .. } => {
+                "start it again to go on with what lies at that path now, or put the file back: it goes on by itself then"
+                    .to_owned()
             }
             Self::Migrate { .. } | Self::Sql { .. } => return None,
         })
@@ -118,11 +134,19 @@ impl StoreError {
     }
 }
 
+fn displaced(path: &Path, how: Displaced) -> String {
+    let path = path.display();
+    match how {
+        Displaced::Gone => format!("the store `{path}` was moved away or deleted while it is in use"),
+        Displaced::Replaced => format!("another file was put in the place of the store `{path}` while it is in use"),
+    }
+}
+
 const BUSY: u32 = 5;
 const LOCKED: u32 = 6;
-const IO: u32 = 10;
+pub(super) const IO: u32 = 10;
 const CORRUPT: u32 = 11;
-const FULL: u32 = 13;
+pub(super) const FULL: u32 = 13;
 pub(super) const CANNOT_OPEN: u32 = 14;
 const NOT_A_DATABASE: u32 = 26;
 

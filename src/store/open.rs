@@ -15,12 +15,16 @@ use sqlx::{ConnectOptions as _, Connection as _, SqlStr, Sqlite, SqliteConnectio
 
 use super::codec::Sql;
 use super::error::StoreError;
+use super::identity::{self, FileId, StoreId};
 use super::snapshot::ScratchDir;
 
 /// The store. Cheap to share by reference; readers never wait for the writer.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
+    /// The file that lay there.
+    pub(super) file: FileId,
+    pub(super) id: StoreId,
     /// One connection, so that writers of this process queue instead of meeting `SQLITE_BUSY`.
     writer: SqlitePool,
     readers: SqlitePool,
@@ -29,7 +33,7 @@ pub struct Store {
 }
 
 /// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 17] = [
+const STEPS: [(i64, &str, &str); 18] = [
     (1, "orders", include_str!("migrations/0001_orders.sql")),
     (2, "ledger", include_str!("migrations/0002_ledger.sql")),
     (3, "runs", include_str!("migrations/0003_runs.sql")),
@@ -46,6 +50,7 @@ const STEPS: [(i64, &str, &str); 17] = [
     (14, "names", include_str!("migrations/0014_names.sql")),
     (15, "approvals", include_str!("migrations/0015_approvals.sql")),
     (16, "undo_approvals", include_str!("migrations/0016_undo_approvals.sql")),
+    (17, "identity", include_str!("migrations/0017_identity.sql")),
     (18, "resolved_anew", include_str!("migrations/0018_resolved_anew.sql")),
 ];
 
@@ -82,21 +87,38 @@ impl Store {
         // Order ids come in no order, so an import touches index pages all over the file: with SQLite's own
         // 2 MiB it would write each of them many times a transaction. Taken only when needed.
         let writing = options.clone().pragma("cache_size", "-65536").pragma("wal_autocheckpoint", "8192");
-        let writer: PoolOptions<Sqlite> = PoolOptions::new().max_connections(1);
-        let writer = writer
-            .test_before_acquire(false)
-            .connect_with(writing)
-            .await
-            .map_err(|error| StoreError::of(path, error))?;
-        if let Err(error) = migrate(path, &writer).await {
-            // Whoever closes it last deletes the log under its name: not after the file was moved away.
-            writer.close().await;
-            return Err(error);
-        }
+        let file = FileId::of(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        let fault = |error| StoreError::of(path, error);
+        let writer = pool(path, file).max_connections(1).connect_with(writing).await.map_err(fault)?;
+        let id = match migrate(path, &writer).await {
+            Ok(()) => identified(path, &writer).await,
+            Err(error) => Err(error),
+        };
+        let id = match id {
+            Ok(id) => id,
+            Err(error) => {
+                // Whoever closes it last deletes the log under its name: not after the file was moved away.
+                writer.close().await;
+                return Err(error);
+            }
+        };
         // `query_only` makes a write by a reader an error instead of a second writer.
         let options = options.pragma("query_only", "ON").row_buffer_size(1024);
-        let readers = PoolOptions::new().max_connections(4).test_before_acquire(false).connect_lazy_with(options);
-        Ok(Self { path: path.to_owned(), writer, readers, _scratch: scratch })
+        let readers = pool(path, file).max_connections(4).connect_lazy_with(options);
+        Ok(Self { path: path.to_owned(), file, id, writer, readers, _scratch: scratch })
+    }
+
+    /// A store of which nothing can be changed, by options that see to it.
+    pub(super) fn reading(path: &Path, options: SqliteConnectOptions, id: StoreId) -> Result<Self, StoreError> {
+        let file = FileId::of(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        let writer = pool(path, file).max_connections(1).connect_lazy_with(options.clone());
+        let readers = pool(path, file).max_connections(4).connect_lazy_with(options);
+        Ok(Self { path: path.to_owned(), file, id, writer, readers, _scratch: None })
+    }
+
+    /// A copy goes by the name of what it was copied from.
+    pub(super) fn known_as(self, id: StoreId) -> Self {
+        Self { id, ..self }
     }
 
     /// Where it lies.
@@ -117,6 +139,9 @@ impl Store {
 
     /// A transaction that may write, from its first statement on.
     pub(super) async fn begin(&self) -> Result<SqliteTransaction<'static>, StoreError> {
+        if let Some(how) = self.displaced() {
+            return Err(StoreError::Displaced { path: self.path.clone(), how });
+        }
         let begun = match self.writer.begin_with(BEGIN).await {
             // On a full disk SQLite takes a transaction back by itself, and sqlx believes that it is still in it:
             // that connection never writes again.
@@ -150,6 +175,25 @@ impl Store {
     pub(super) fn fault(&self, error: sqlx::Error) -> StoreError {
         StoreError::of(&self.path, error)
     }
+}
+
+/// Connections to this file and to no other that comes to lie at its path; none is ever made anew without need.
+fn pool(path: &Path, file: FileId) -> PoolOptions<Sqlite> {
+    let path = path.to_owned();
+    PoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None).after_connect(move |_, _| {
+        let displaced = file.displaced(&path);
+        Box::pin(async move {
+            match displaced {
+                None => Ok(()),
+                Some(_) => Err(io::Error::other("the store is not the file any more that was opened").into()),
+            }
+        })
+    })
+}
+
+async fn identified(path: &Path, writer: &SqlitePool) -> Result<StoreId, StoreError> {
+    let mut connection = writer.acquire().await.map_err(|error| StoreError::of(path, error))?;
+    identity::of_file(path, &mut connection).await
 }
 
 /// What every connection has in common. Sets nothing that would change the file.
@@ -216,10 +260,7 @@ pub(super) async fn judge(path: &Path, connection: &mut SqliteConnection, whole:
     if ours == 0 {
         return Err(StoreError::Foreign { path: path.to_owned() });
     }
-    let found: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(fault)?;
+    let found = schema(connection).await.map_err(fault)?;
     let known = STEPS[STEPS.len() - 1].0;
     if found > known {
         return Err(StoreError::Newer { path: path.to_owned(), found, known });
@@ -232,6 +273,16 @@ pub(super) async fn judge(path: &Path, connection: &mut SqliteConnection, whole:
         }
     }
     Ok(())
+}
+
+/// The schema of a store.
+async fn schema(connection: &mut SqliteConnection) -> Sql<i64> {
+    sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations").fetch_one(&mut *connection).await
+}
+
+/// Whether a store has the schema of this version.
+pub(super) async fn is_current(connection: &mut SqliteConnection) -> Sql<bool> {
+    Ok(schema(connection).await? == STEPS[STEPS.len() - 1].0)
 }
 
 async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), StoreError> {

@@ -7,11 +7,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sqlx::sqlite::SqliteSynchronous;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::codec::Sql;
-use super::error::{CANNOT_OPEN, StoreError, primary_code};
+use super::error::{CANNOT_OPEN, FULL, IO, StoreError, primary_code};
+use super::identity;
 use super::open::{self, Store};
 
 impl Store {
@@ -28,8 +29,48 @@ impl Store {
         } else {
             open::create(&copy).map_err(fault)?;
         }
+        let id = Self::id_at(path).await?;
         // Nobody needs the copy after a crash, so it is never waited for on its way to the disk.
-        Self::connect(&copy, SqliteSynchronous::Off, Some(directory)).await
+        Ok(Self::connect(&copy, SqliteSynchronous::Off, Some(directory)).await?.known_as(id))
+    }
+}
+
+impl Store {
+    /// The store at `path` for whoever only reads: a copy of it, or where there is no room for one the file itself,
+    /// which stays as it is.
+    ///
+    /// # Errors
+    /// As for [`open`](Store::open).
+    pub async fn for_reading(path: &Path) -> Result<Self, StoreError> {
+        let refused = match Self::scratch(path).await {
+            Err(
+                error @ (StoreError::Open { .. }
+                | StoreError::Full { .. }
+                | StoreError::Sql { .. }
+                | StoreError::Migrate { .. }),
+            ) => error,
+            outcome => return outcome,
+        };
+        match Self::in_place(path).await {
+            Ok(Some(store)) => Ok(store),
+            // Why there is no copy says more.
+            Ok(None) | Err(_) => Err(refused),
+        }
+    }
+
+    /// The file itself, which cannot be written to; nothing where its schema is not that of this version.
+    async fn in_place(path: &Path) -> Result<Option<Self>, StoreError> {
+        let fault = |error| StoreError::of(path, error);
+        let (options, mut connection) = opened(path).await.map_err(fault)?;
+        let judged = open::judge(path, &mut connection, false).await;
+        let current = open::is_current(&mut connection).await;
+        let id = identity::of_file(path, &mut connection).await;
+        connection.close().await.map_err(fault)?;
+        judged?;
+        if !current.map_err(fault)? {
+            return Ok(None);
+        }
+        Self::reading(path, options.pragma("query_only", "ON"), id?).map(Some)
     }
 }
 
@@ -53,20 +94,34 @@ async fn copy_into(path: &Path, copy: &Path) -> Result<(), StoreError> {
 ///
 /// The last connection that can write folds a write-ahead log into the file when it closes, so where there
 /// is a log, this one cannot write. Where there is none, it can: one that cannot would leave the log and
-/// the index that it needs behind it. In a directory where nobody can make them, nobody else writes either.
+/// the index that it needs behind it. Where nobody can make them, or there is no room, nobody else writes either.
 pub(super) async fn connect(path: &Path) -> Sql<SqliteConnection> {
+    opened(path).await.map(|(_, connection)| connection)
+}
+
+/// The same, and by which options.
+async fn opened(path: &Path) -> Sql<(SqliteConnectOptions, SqliteConnection)> {
     let options = open::options(path);
     if open::wal_size(path) > 0 {
-        return options.read_only(true).connect().await;
+        let options = options.read_only(true);
+        let connection = options.connect().await?;
+        return Ok((options, connection));
     }
-    let mut connection = match options.clone().connect().await {
-        Err(error) if primary_code(&error) == Some(CANNOT_OPEN) => return options.immutable(true).connect().await,
-        outcome => outcome?,
-    };
-    match sqlx::query("SELECT 1 FROM sqlite_schema").fetch_optional(&mut connection).await {
-        Err(error) if primary_code(&error) == Some(CANNOT_OPEN) => options.immutable(true).connect().await,
-        outcome => outcome.map(|_| connection),
+    match looked(&options).await {
+        Err(error) if matches!(primary_code(&error), Some(CANNOT_OPEN | FULL | IO)) => {
+            let options = options.immutable(true);
+            let connection = options.connect().await?;
+            Ok((options, connection))
+        }
+        outcome => outcome.map(|connection| (options, connection)),
     }
+}
+
+/// A connection that has read something, which is when the log is made.
+async fn looked(options: &SqliteConnectOptions) -> Sql<SqliteConnection> {
+    let mut connection = options.connect().await?;
+    sqlx::query("SELECT 1 FROM sqlite_schema").fetch_optional(&mut connection).await?;
+    Ok(connection)
 }
 
 /// A directory of mode 0700 that vanishes when dropped.

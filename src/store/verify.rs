@@ -44,7 +44,7 @@ impl Store {
             return Err(damaged(what));
         }
         // The rest is asked of a copy, since an older schema must be brought up to date first.
-        let copy = Self::scratch(path).await?;
+        let copy = Self::for_reading(path).await?;
         let outcome = copy.contents(path).await;
         copy.close().await;
         outcome

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::Refused;
+use crate::logging::Panicked;
 use crate::pass::PassError;
 use crate::pass::explain::WhyError;
 use crate::store::StoreError;
@@ -40,6 +41,9 @@ pub(super) enum Fault {
     /// Nobody can be explained.
     #[error(transparent)]
     Why(#[from] WhyError),
+    /// The program itself is at fault.
+    #[error(transparent)]
+    Program(#[from] Panicked),
     /// Logto or the store could not be asked.
     #[error(transparent)]
     Pass(#[from] PassError),
@@ -69,6 +73,7 @@ impl Fault {
                 (StatusCode::BAD_GATEWAY, "cannot_ask")
             }
             Fault::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "store"),
+            Fault::Program(_) => (StatusCode::INTERNAL_SERVER_ERROR, "program"),
         }
     }
 
@@ -98,6 +103,7 @@ impl Fault {
             Fault::Store(error) => error.hint(),
             Fault::Why(error) => error.hint(),
             Fault::Pass(error) => error.hint(),
+            Fault::Program(fault) => Some(fault.hint()),
             Fault::Wrong(_) | Fault::Missing(_) => None,
         }
     }

@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use super::{App, Bucket};
 use crate::clock;
 use crate::daemon::{HealthReporter, trouble};
-use crate::logging::caught;
+use crate::logging::{Panicked, caught};
 use crate::report::status::About;
 use crate::secret::Secret;
 
@@ -192,7 +192,7 @@ pub(super) fn contained(routes: Router, reporter: HealthReporter) -> Router {
         let reporter = reporter.clone();
         async move {
             caught(next.run(request)).await.unwrap_or_else(|fault| {
-                reporter.trouble(trouble(About::Program, &fault, Some(fault.hint()), clock::now()));
+                tell(&reporter, &fault);
                 let said = "a fault of the program; its log has the place\n";
                 let mut response = (StatusCode::INTERNAL_SERVER_ERROR, said).into_response();
                 secure(response.headers_mut());
@@ -200,6 +200,11 @@ pub(super) fn contained(routes: Router, reporter: HealthReporter) -> Router {
             })
         }
     }))
+}
+
+/// A fault of the program is shown with the loop's own.
+pub(super) fn tell(reporter: &HealthReporter, fault: &Panicked) {
+    reporter.trouble(trouble(About::Program, fault, Some(fault.hint()), clock::now()));
 }
 
 #[cfg(test)]

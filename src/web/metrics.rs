@@ -48,6 +48,11 @@ fn state(page: &mut Page, status: &Status, now: Timestamp) {
     for state in Word::ALL {
         page.line("entitled_state", &[("state", state.word())], flag(state == status.state));
     }
+    page.metric("entitled_frozen", Kind::Gauge, "1 while somebody has stopped revocations, or every write.");
+    for scope in ["revocations", "all"] {
+        let frozen = status.freeze.as_ref().is_some_and(|freeze| freeze.scope == scope);
+        page.line("entitled_frozen", &[("scope", scope)], flag(frozen));
+    }
     page.single("entitled_state_since_timestamp_seconds", "Since when it is in that state.", unix(status.since));
     page.single("entitled_ready", "1 while it does its work, as /readyz says.", flag(status.not_ready(now).is_empty()));
     page.single("entitled_leader", "1 while it works, 0 while it stands by.", flag(status.duty == Duty::Leader));

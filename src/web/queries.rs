@@ -8,7 +8,8 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::error::Fault;
-use super::{App, Refused};
+use super::{App, Refused, guard};
+use crate::logging::caught_at_once;
 use crate::model::{SourceName, Target};
 use crate::pass::PassContext;
 use crate::pass::explain::{Whom, why};
@@ -58,9 +59,11 @@ async fn reporter<T: Send + 'static>(
     let looking = tokio::task::spawn_blocking(move || {
         let _permit = permit;
         let quiet = |_: &str, _, _| {};
-        runtime.block_on(question(open.active.context(&open.store, &unread, &quiet, now)))
+        let context = open.active.context(&open.store, &unread, &quiet, now);
+        caught_at_once(|| runtime.block_on(question(context)))
     });
-    looking.await.map_err(|_| Fault::Closed)
+    let looked = looking.await.map_err(|_| Fault::Closed)?;
+    Ok(looked.inspect_err(|fault| guard::tell(&app.0.reading.reporter, fault))?)
 }
 
 /// Sources of which nobody can say what they hold now.

@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 
 use super::undo;
 use crate::cli::bootstrap::{Keep, open_with, standing};
+use crate::cli::heeded::heeded;
 use crate::cli::{Context, Exit, Failure, lookup, print};
 use crate::clock;
 use crate::model::RunId;
@@ -63,6 +64,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     };
     approved::approve(&store, &approval, &set).await?;
     store.close().await;
+    heeded(context, &opened.active.config, &opened.active.config.store).await;
 
     let mut out = String::new();
     for held in &set {

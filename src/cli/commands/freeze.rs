@@ -2,14 +2,15 @@
 //!
 //! Flow: looks where the store lies, which a broken file hides from nobody; writes the freeze down or ends it, says what is in force.
 //! Asks neither Logto nor a payment API, so it works when they do not. A daemon heeds it before the
-//! next write, and the end of it within two seconds; where one listens, `freeze` says what it has in flight.
+//! next write, and the end of it within two seconds; where one listens, `freeze` says what it has in flight. One that
+//! works on another store heeds nothing, and that is said.
 //!
 //! Exit codes: 0 done, 1 the store cannot be used, 64 no duration.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::status;
 use crate::cli::bootstrap::{load, place};
+use crate::cli::heeded::heeded;
 use crate::cli::{Context, Exit, Failure, lookup, print};
 use crate::config::settings::Config;
 use crate::pass::snapshot::freeze_view;
@@ -48,7 +49,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     store.freeze(&freeze).await?;
     // A broken file hides where a daemon listens, and stops no freeze.
     let under_way = match load(context) {
-        Ok((config, ..)) => under_way(&config, scope).await,
+        Ok((config, ..)) => under_way(context, &config, &store, scope).await,
         Err(_) => String::new(),
     };
     print(&format!("{}{under_way}", active(&store, now).await?))?;
@@ -62,14 +63,17 @@ pub(crate) async fn end(context: &Context) -> Result<Exit, Failure> {
     let now = clock::now();
     let ended = store.unfreeze(&lookup::who(), now).await?;
     let ended = if ended == 0 { String::new() } else { format!("{} ended.\n", human::count(ended as u64, "freeze")) };
+    if let Ok((config, ..)) = load(context) {
+        heeded(context, &config, store.path()).await;
+    }
     print(&format!("{ended}{}", active(&store, now).await?))?;
     store.close().await;
     Ok(Exit::Done)
 }
 
 /// What a daemon is still writing, where one listens and says so.
-async fn under_way(config: &Config, scope: FreezeScope) -> String {
-    let Some(progress) = status::ask(config).await.ok().and_then(|status| status.progress) else {
+async fn under_way(context: &Context, config: &Config, store: &Store, scope: FreezeScope) -> String {
+    let Some(progress) = heeded(context, config, store.path()).await.and_then(|status| status.progress) else {
         return String::new();
     };
     let left = human::count(progress.of.saturating_sub(progress.done), "change");

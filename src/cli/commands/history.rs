@@ -1,7 +1,7 @@
 //! `entitled history`: everything that ever happened to one user's grants.
 //!
 //! Flow: finds the user by id or by the address of an order, prints the audit trail of that user from a copy
-//! of the store. Asks neither Logto nor a payment API.
+//! of the store, or from the store itself where there is no room for one. Asks neither Logto nor a payment API.
 //!
 //! Exit codes: 0 printed, 1 nobody is known by that address, or the store cannot be used.
 
@@ -24,7 +24,7 @@ pub(crate) struct Args {
 
 /// Prints the trail, oldest first.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
-    let store = Store::scratch(&place(context)).await?;
+    let store = Store::for_reading(&place(context)).await?;
     let user = lookup::user(&store, &args.user).await?;
     let rows = store.history(&user).await?;
     print(&match args.output {

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::cli::bootstrap::{Keep, Opened, open};
+use crate::cli::bootstrap::{Keep, Opened, Standing, open, open_with, standing};
 use crate::cli::{Context, Exit, Failure, print};
 use crate::report::PlanDocument;
 use crate::text::Color;
@@ -46,7 +46,7 @@ impl Output {
 
 /// Shows the plan. Neither Logto nor the store is changed.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
-    let (opened, view) = observe(context).await?;
+    let (opened, view) = observe(open(context, Keep::Scratch).await?).await?;
     print(&args.output.of(&view, context.color))?;
     Ok(opened.ended(
         context,
@@ -58,15 +58,16 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     ))
 }
 
-/// What `run --dry-run --once` does: the plan, without an opinion on it.
+/// What `run --dry-run --once` does: the plan of a pass of the daemon, without an opinion on it.
 pub(crate) async fn show(context: &Context, output: Output) -> Result<Exit, Failure> {
-    let (opened, view) = observe(context).await?;
+    let mut standing = standing(context).await?;
+    let broken = standing.broken.take();
+    let (opened, view) = observe(open_with(context, Keep::Scratch, standing).await?).await?;
     print(&output.of(&view, context.color))?;
-    Ok(opened.ended(context, Exit::Done))
+    Ok(Standing::ended(broken.as_ref(), opened.ended(context, Exit::Done)))
 }
 
-async fn observe(context: &Context) -> Result<(Opened, PlanDocument), Failure> {
-    let opened = open(context, Keep::Scratch).await?;
+async fn observe(opened: Opened) -> Result<(Opened, PlanDocument), Failure> {
     let view = opened.plan_pass(clock::now()).await?.view;
     Ok((opened, view))
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::{apply, plan};
 use crate::cli::background::Followers;
-use crate::cli::bootstrap::{Keep, Opened, Standing, open, open_with, standing};
+use crate::cli::bootstrap::{Keep, Opened, Standing, open_on, open_store, open_with, standing};
 use crate::cli::{Context, Exit, Failure, print};
 use crate::config::settings::source::{SourceKind, SourceSettings};
 use crate::config::settings::{Config, Listen};
@@ -56,8 +56,14 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 }
 
 async fn once(context: &Context, mut shutdown: Shutdown) -> Result<Exit, Failure> {
-    let opened = tokio::select! {
-        opened = open(context, Keep::Real) => opened?,
+    // One pass of the daemon, which goes on by the last valid file.
+    let opening = async {
+        let mut standing = standing(context).await?;
+        let broken = standing.broken.take();
+        Ok::<_, Failure>((open_with(context, Keep::Real, standing).await?, broken))
+    };
+    let (opened, broken) = tokio::select! {
+        opened = opening => opened?,
         () = shutdown.wait() => return Ok(Exit::Failed),
     };
     let _lease = apply::take(&opened)?;
@@ -68,7 +74,7 @@ async fn once(context: &Context, mut shutdown: Shutdown) -> Result<Exit, Failure
     print(&report::text(&planned.view, context.color))?;
     let ended = apply::carry_out(context, &opened, &planned, &shutdown).await;
     opened.store.close().await;
-    ended
+    Ok(Standing::ended(broken.as_ref(), ended?))
 }
 
 async fn keep_watch(
@@ -88,7 +94,9 @@ async fn keep_watch(
         let opening = async {
             let mut standing = standing(context).await?;
             let broken = standing.broken.take();
-            Ok::<_, Failure>((open_with(context, keep, standing).await?, broken))
+            let store = open_store(context, keep, &standing.config).await?;
+            publisher.store(&store);
+            Ok::<_, Failure>((open_on(context, keep, standing, store).await?, broken))
         };
         let opened = tokio::select! {
             opened = opening => opened,

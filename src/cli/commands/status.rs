@@ -1,27 +1,25 @@
 //! `entitled status`: how it stands in one word and since when, each source, each target, the last passes, what
 //! is frozen, what is held with the command that lets it through.
 //!
-//! Flow: asks the daemon where one listens; else reads what the store remembers, and says so. Asks neither Logto
+//! Flow: asks the daemon where one of this store listens; else reads what the store remembers, and says so. Asks neither Logto
 //! nor a payment API, and writes nothing.
 //!
 //! Exit codes: 0 in sync or pending, 1 something does not work or the status cannot be had, 3 something is held.
 
-use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::cli::bootstrap::{Standing, place, standing};
 use crate::cli::{Context, Exit, Failure, Output, print};
-use crate::config::settings::{Config, Listen};
-use crate::daemon::{approvals, frozen, odd, run_status};
+use crate::config::settings::Config;
+use crate::daemon::{approvals, frozen, odd, peer, run_status};
 use crate::model::{SourceName, State};
 use crate::report::Dropped;
 use crate::report::status::{About, ConfigInForce, Duty, Figures, Mode, Pass, RunStatus, SourceStatus, Status};
-use crate::secret::Secret;
 use crate::store::{Store, lease};
-use crate::{clock, http, report};
+use crate::text::error_chain;
+use crate::{clock, report};
 
 /// `entitled status`
 #[derive(Debug, clap::Args)]
@@ -31,9 +29,6 @@ pub(crate) struct Args {
     output: Output,
 }
 
-/// For the daemon's answer: it is on this machine, or near.
-const PATIENCE: Duration = Duration::from_secs(3);
-
 /// So many passes are looked at.
 const RUNS: u32 = 30;
 
@@ -42,7 +37,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let now = clock::now();
     let (store, standing) = (place(context), standing(context).await);
     let answer = match &standing {
-        Ok(standing) => ask(&standing.config).await,
+        Ok(standing) => peer::status(&standing.config, &store).await.map_err(|why| error_chain(&why)),
         Err(_) => Err("the file does not say where a daemon listens".to_owned()),
     };
     let status = match answer {
@@ -52,8 +47,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
             let writes =
                 holder.map_or_else(|| "nobody writes to it".to_owned(), |holder| format!("{holder} writes to it"));
             crate::logging::noteln!(
-                "{}: {why}; this is what the store remembers, and {writes}",
-                context.notes.paint("1;33", "note")
+                "{}: {why}; this is what the store at `{}` says, and {writes}",
+                context.notes.paint("1;33", "note"),
+                store.display(),
             );
             let (standing, broken) = match standing {
                 Ok(mut standing) => {
@@ -68,9 +64,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
             let mut status = remembered(&store, standing, now).await?;
             if let Some(failure) = broken {
                 status.troubles.push(failure.trouble(About::File, now));
-                if status.state != State::Frozen {
-                    status.state = State::Degraded;
-                }
+                status.state = State::Degraded;
             }
             status
         }
@@ -81,44 +75,15 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     })?;
     Ok(match status.state {
         State::InSync | State::Pending => Exit::Done,
-        State::Held | State::Frozen => Exit::Held,
+        State::Held => Exit::Held,
         State::Degraded => Exit::Failed,
     })
-}
-
-/// What the daemon that listens says. `Err`: why none did.
-pub(super) async fn ask(config: &Config) -> Result<Status, String> {
-    let Listen::At(address) = config.listen else { return Err("`listen` is off".to_owned()) };
-    let address = reachable(address);
-    let mut request = http::client(PATIENCE).get(format!("http://{address}/api/v1/status"));
-    if let Some(token) = &config.api_token {
-        request = request.bearer_auth(Secret::expose(token));
-    }
-    let answer = request.send().await.map_err(|_| format!("no daemon answers at {address}"))?;
-    if !answer.status().is_success() {
-        return Err(format!("what answers at {address} says {}", answer.status()));
-    }
-    let body = http::body(answer).await.map_err(|error| error.to_string())?;
-    let status: Status =
-        serde_json::from_slice(&body).map_err(|_| format!("what answers at {address} is no daemon of this version"))?;
-    Ok(status)
-}
-
-/// Where one that listens on every address is found from here.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(match address {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
 }
 
 /// What the store says: the freeze, the passes, how far each source was read. What is planned and held only a
 /// pass knows.
 async fn remembered(path: &Path, standing: Option<Standing>, now: Timestamp) -> Result<Status, Failure> {
-    let store = Store::scratch(path).await?;
+    let store = Store::for_reading(path).await?;
     let mut status = Status::starting(Mode::Live, now);
     status.duty = Duty::Stopping;
     status.freeze = store.frozen(now).await?.map(frozen);
@@ -173,9 +138,6 @@ async fn by_file(
 
 /// The state that the passes on record tell, and since when they tell it.
 fn judged(status: &Status, now: Timestamp) -> (State, Timestamp) {
-    if let Some(freeze) = &status.freeze {
-        return (State::Frozen, freeze.since);
-    }
     let mut told = status.runs.iter().filter_map(|run| state_of(run).map(|state| (state, run.started)));
     let Some((state, mut since)) = told.next() else { return (State::Pending, now) };
     for (earlier, started) in told {

@@ -5,10 +5,11 @@ use super::value::{Address, BadAddress};
 use super::{Check, shapes};
 use crate::config::raw::{Entry, Node};
 use crate::config::settings::{Notify, NotifyFormat};
-use crate::model::State;
+use crate::model::{Occasion, State};
 
 /// `Pending` comes and goes with every sale.
-const MOST: [State; 4] = [State::InSync, State::Held, State::Degraded, State::Frozen];
+const MOST: [Occasion; 4] =
+    [Occasion::State(State::InSync), Occasion::State(State::Held), Occasion::State(State::Degraded), Occasion::Frozen];
 
 impl Check<'_> {
     pub(super) fn notify(&mut self, fields: Fields<'_>) -> Vec<Notify> {
@@ -28,14 +29,14 @@ impl Check<'_> {
         };
         let on = match fields.node("on") {
             None => Some(MOST.to_vec()),
-            Some(node) => self.states(node),
+            Some(node) => self.occasions(node),
         };
         let (url, host) = url?;
         Some(Notify { url, host, format: format?, on: on? })
     }
 
-    fn states(&mut self, node: &Node) -> Option<Vec<State>> {
-        let words = State::ALL.map(|state| (state.word(), state));
+    fn occasions(&mut self, node: &Node) -> Option<Vec<Occasion>> {
+        let words = Occasion::ALL.map(|occasion| (occasion.word(), occasion));
         let nodes = self.one_or_more(node, "a list of states")?;
         nodes.into_iter().map(|node| self.word(node, &words)).collect()
     }

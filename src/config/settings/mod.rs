@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 
 use super::blob::Blob;
 use super::settings::source::SourceSettings;
-use crate::model::{Adopt, Email, Limits, Policy, ProductId, Protect, Prune, SourceName, State, UserId};
+use crate::model::{Adopt, Email, Limits, Occasion, Policy, ProductId, Protect, Prune, SourceName, UserId};
 use crate::secret::Secret;
 
 /// `entitlements.yaml` after all checks.
@@ -70,7 +70,7 @@ pub struct Notify {
     /// In which language.
     pub format: NotifyFormat,
     /// Of which states.
-    pub on: Vec<State>,
+    pub on: Vec<Occasion>,
 }
 
 impl PartialEq for Notify {

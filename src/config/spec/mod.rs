@@ -258,7 +258,7 @@ pub enum NotifyFormat {
     Slack,
 }
 
-/// The state in one word.
+/// What is told: a state, in one word, or a freeze.
 #[derive(JsonSchema, Serialize)]
 pub enum State {
     /// Logto holds what was paid for.
@@ -269,7 +269,7 @@ pub enum State {
     Held,
     /// Something does not work.
     Degraded,
-    /// A person has stopped revocations or every write.
+    /// A person has stopped revocations or every write, or that has ended.
     Frozen,
 }
 

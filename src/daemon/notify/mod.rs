@@ -1,4 +1,4 @@
-//! Tells people of every change of state, once: a JSON webhook, or text as Slack takes it.
+//! Tells people of every change of state, and of every freeze, once: a JSON webhook, or text as Slack takes it.
 //!
 //! Flow: follows the [`Status`] that the loop publishes, one task for each receiver, and never asks the loop
 //! anything nor keeps it waiting. [`Subscriber`] decides what is told.

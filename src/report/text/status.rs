@@ -63,7 +63,6 @@ fn code(state: State) -> &'static str {
         State::Pending => "1;36",
         State::Held => "1;33",
         State::Degraded => "1;31",
-        State::Frozen => "1;34",
     }
 }
 

@@ -79,6 +79,7 @@ pub fn overview(frame: Frame<'_>, sandbox: Option<&Sandbox>) -> String {
     let status = frame.status;
     let body = html! {
         (status::state(frame))
+        (status::freeze(frame))
         (status::troubles(frame))
         @if let Some(sandbox) = sandbox { (crate::web::sandbox::page::panel(frame, sandbox)) }
         (plan::held(frame))

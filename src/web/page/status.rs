@@ -42,7 +42,6 @@ fn class(state: State) -> &'static str {
         State::Pending => "is-pending",
         State::Held => "is-held",
         State::Degraded => "is-degraded",
-        State::Frozen => "is-frozen",
     }
 }
 
@@ -68,11 +67,6 @@ fn says(status: &Status) -> String {
             format!("Everything works, and {changes} {wait} for a person.")
         }
         (_, State::Degraded) => "Something does not work. Nothing is taken away for lack of an answer.".to_owned(),
-        (_, State::Frozen) => status.freeze.as_ref().map_or_else(String::new, |freeze| {
-            let what = if freeze.scope == "all" { "Nothing is written to Logto" } else { "Nothing is taken away" };
-            let (until, who, reason) = (human::datetime(freeze.until), &freeze.who, &freeze.reason);
-            format!("{what} until {until}, says {who}: {reason}")
-        }),
     }
 }
 
@@ -83,11 +77,6 @@ fn glyph(state: State) -> Markup {
         State::Pending => r#"<circle cx="24" cy="24" r="20"/><path d="M24 13v11l7 5"/>"#,
         State::Held => r#"<circle cx="24" cy="24" r="20"/><path d="M19 16v16M29 16v16"/>"#,
         State::Degraded => r#"<path d="M24 5L45 42H3z"/><path d="M24 19v10M24 35v.5"/>"#,
-        State::Frozen => {
-            r#"<path d="M24 4v40M6.7 14l34.6 20M41.3 14L6.7 34"/>
-               <path d="M19 7l5 5 5-5M19 41l5-5 5 5M5.5 20l6.8-1.8-1.8-6.8M42.5 28l-6.8 1.8 1.8 6.8"/>
-               <path d="M42.5 20l-6.8-1.8 1.8-6.8M5.5 28l6.8 1.8-1.8 6.8"/>"#
-        }
     };
     html! {
         svg.glyph viewBox="0 0 48 48" width="48" height="48" aria-hidden="true" focusable="false" {
@@ -116,6 +105,23 @@ fn figures(status: &Status) -> Markup {
                     dd data-figure=(word) { (number(n)) }
                 }
             }
+        }
+    }
+}
+
+/// What somebody has stopped, whatever the state.
+pub(super) fn freeze(frame: Frame<'_>) -> Markup {
+    let said = frame.status.freeze.as_ref().map(|freeze| {
+        let what = if freeze.scope == "all" { "Nothing is written to Logto" } else { "Nothing is taken away" };
+        let (until, who, reason) = (human::datetime(freeze.until), &freeze.who, &freeze.reason);
+        format!("{what} until {until}, says {who}: {reason}")
+    });
+    html! {
+        section #freeze data-live aria-label="Freeze" hidden[said.is_none()] {
+            @if let Some(said) = said { article.card.is-frozen {
+                header.card-head { (parts::tag("is-frozen", "frozen")) }
+                p.strong { (said) }
+            } }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod asking;
 mod broken;
 mod doctor;
+mod helps;
 mod hooks;
 mod names;
 mod network;
@@ -13,6 +14,7 @@ mod sandbox;
 mod sources;
 mod status;
 mod stepping_in;
+mod strangers;
 
 use std::io::Read as _;
 use std::process::Stdio;

@@ -2,6 +2,7 @@
 
 use entitled::model::State;
 use entitled::report::status::{About, Duty, Mode, Status, Trouble};
+use entitled::store::Store;
 use serde_json::Value;
 
 use crate::support::home::{Home, Town};
@@ -28,15 +29,17 @@ fn after_a_pass_it_is_in_sync_and_shows_the_pass() {
 }
 
 #[test]
-fn a_freeze_goes_before_everything_and_says_how_it_ends() {
+fn a_freeze_stands_beside_the_state_and_says_how_it_ends() {
     let home = quiet_home();
     home.entitled(&["run", "--once"]).exits(0);
     home.entitled(&["freeze", "--for", "2h", "--reason", "counting the till"]).exits(0);
-    let ran = home.entitled(&["status"]).exits(3);
-    assert!(ran.out.starts_with("Frozen since "), "{}", ran.out);
-    for part in ["nothing is taken away until ", ": counting the till", "`entitled unfreeze` ends it"] {
+    let ran = home.entitled(&["status"]).exits(0);
+    assert!(ran.out.starts_with("InSync since "), "{}", ran.out);
+    for part in ["frozen: nothing is taken away until ", ": counting the till", "`entitled unfreeze` ends it"] {
         assert!(ran.out.contains(part), "`{part}` is missing in\n{}", ran.out);
     }
+    let status: Value = serde_json::from_str(&home.entitled(&["status", "-o", "json"]).exits(0).out).unwrap();
+    assert_eq!((&status["state"], &status["freeze"]["scope"]), (&"InSync".into(), &"revocations".into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,7 +49,7 @@ async fn whoever_answers_and_is_no_daemon_is_not_believed() {
     town.edit("prune: owned", &format!("prune: owned\nlisten: {logto}"));
     let ran = town.home.entitled(&["status"]).exits(0);
     assert!(ran.out.starts_with("Pending since "), "{}", ran.out);
-    ran.complains(&["what answers at ", "401"]);
+    ran.complains(&["what answers at ", "404"]);
 }
 
 /// The daemon's own word goes before what the store remembers, and an `entitled approve` line is passed on.
@@ -55,6 +58,10 @@ async fn a_daemon_that_listens_is_asked() {
     let now = jiff::Timestamp::now();
     let mut said = Status::starting(Mode::Live, now);
     (said.state, said.duty) = (State::Degraded, Duty::Leader);
+    let home = Home::demo();
+    // No store lies there yet; which one that would be is known all the same.
+    let store = Store::id_at(&home.path("entitled.db")).await.unwrap().to_string();
+    said.store = Some(store.clone());
     said.troubles.push(Trouble {
         about: About::Source("shop".into()),
         message: "the poll failed".to_owned(),
@@ -64,11 +71,12 @@ async fn a_daemon_that_listens_is_asked() {
         since: now,
     });
     let body = serde_json::to_string(&said).unwrap();
+    let healthy = async move || ([("entitled-store", store)], "alive");
     let app = axum::Router::new().route("/api/v1/status", axum::routing::get(async move || body));
+    let app = app.route("/healthz", axum::routing::get(healthy));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
-    let home = Home::demo();
     let text = crate::support::home::demo_file();
     home.write("entitlements.yaml", &text.replace("prune: owned", &format!("listen: {address}\nprune: owned")));
     let ran = home.entitled(&["status"]).exits(1);

@@ -2,7 +2,7 @@
 
 use entitled::config::settings::source::{Auth, Incremental, PagedBy, Paging, SourceKind, TotalCheck};
 use entitled::config::settings::{LogtoEndpoint, Matching, NotifyFormat, WantedTarget};
-use entitled::model::{Policy, Prune, State};
+use entitled::model::{Occasion, Policy, Prune, State};
 use jiff::SignedDuration;
 
 use super::check;
@@ -28,8 +28,15 @@ fn receivers_of_notices_are_secret_and_hear_of_all_but_pending() {
     assert_eq!(warnings, []);
     let [first, second] = &config.notify[..] else { panic!("{:?}", config.notify) };
     assert_eq!((first.host.as_str(), first.format), ("hooks.example.com", NotifyFormat::Json));
-    assert!(first.url.expose().ends_with("?key=s3cr3t") && !first.on.contains(&State::Pending) && first.on.len() == 4);
-    assert_eq!((second.format, &second.on[..]), (NotifyFormat::Slack, &[State::Held, State::Pending][..]));
+    assert!(
+        first.url.expose().ends_with("?key=s3cr3t")
+            && !first.on.contains(&Occasion::State(State::Pending))
+            && first.on.len() == 4
+    );
+    assert_eq!(
+        (second.format, &second.on[..]),
+        (NotifyFormat::Slack, &[State::Held, State::Pending].map(Occasion::State)[..])
+    );
     assert!(!format!("{config:?}").contains("s3cr3t-of-a-hook"));
 }
 

@@ -1,10 +1,13 @@
 //! The real loop: short timers, real files, real signals; every wait is for something that can be seen.
 
 mod broken;
+mod displaced;
+mod faults;
 mod files;
 mod hints;
 mod kept_going;
 mod lifted;
+mod names;
 mod notices;
 mod outages;
 mod process;

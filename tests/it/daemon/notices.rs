@@ -3,12 +3,15 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::State;
+use axum::{Router, extract};
 use entitled::config::settings::{Notify, NotifyFormat};
 use entitled::daemon::notify::{Delivery, tell};
+use entitled::model::{Occasion, State};
 use entitled::sandbox::Rule;
 use entitled::secret::Secret;
+use entitled::store::{Freeze, FreezeScope, Store};
+use entitled::web::exposition;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{ALWAYS, Live};
@@ -26,7 +29,7 @@ impl Receiver {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/T0/s3cr3t-of-the-hook", listener.local_addr().unwrap());
         let taken = Arc::<Mutex<Vec<Value>>>::default();
-        let keep = |State(taken): State<Arc<Mutex<Vec<Value>>>>, body: String| async move {
+        let keep = |extract::State(taken): extract::State<Arc<Mutex<Vec<Value>>>>, body: String| async move {
             taken.lock().unwrap().push(serde_json::from_str(&body).unwrap());
         };
         let app = Router::new().fallback(keep).with_state(taken.clone());
@@ -35,9 +38,10 @@ impl Receiver {
     }
 
     fn notice(&self, format: NotifyFormat) -> Notify {
-        use entitled::model::State::{Degraded, Frozen, Held, InSync};
+        let mut on = [State::InSync, State::Held, State::Degraded].map(Occasion::State).to_vec();
+        on.push(Occasion::Frozen);
         let url = Secret::new(self.url.clone());
-        Notify { url, host: "127.0.0.1".to_owned(), format, on: vec![InSync, Held, Degraded, Frozen] }
+        Notify { url, host: "127.0.0.1".to_owned(), format, on }
     }
 
     fn taken(&self) -> Vec<Value> {
@@ -68,7 +72,7 @@ async fn many_passes_in_one_state_are_one_notice() {
         until("it goes on polling", || polls() > before + number).await;
     };
     let state = || live.reading.status.borrow().state;
-    until("it is in sync", || state() == entitled::model::State::InSync).await;
+    until("it is in sync", || state() == State::InSync).await;
     more_polls(5).await;
     assert_eq!(receiver.taken(), Vec::<Value>::new(), "that it started well is no news");
 
@@ -90,6 +94,44 @@ async fn many_passes_in_one_state_are_one_notice() {
     assert_eq!(*counted.lock().unwrap(), [Delivery::Delivered, Delivery::Delivered]);
     shutdown_trigger.request();
     telling.await.unwrap();
+}
+
+/// A freeze is told when it begins and when it ends, and the state that it stands beside is the one that it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_freeze_is_told_when_it_begins_and_when_it_ends_and_is_no_state() {
+    for scope in [FreezeScope::Revocations, FreezeScope::All] {
+        let live = Live::with(ALWAYS, PRODUCTS).await;
+        let receiver = Receiver::start().await;
+        let (shutdown_trigger, stop) = entitled::shutdown::shutdown();
+        let notice = receiver.notice(NotifyFormat::Json);
+        let telling = tokio::spawn(tell(notice, live.reading.status.clone(), stop, Duration::ZERO, |_| {}));
+        until("it is in sync", || live.reading.status.borrow().state == State::InSync).await;
+        let store = Store::open(&live.program.store()).await.unwrap();
+        let since = Timestamp::now();
+        let (reason, who) = ("we move".to_owned(), "ann".to_owned());
+        let freeze = Freeze { scope, since, until: since + SignedDuration::from_hours(1), reason, who };
+        store.freeze(&freeze).await.unwrap();
+        until("the begin is told", || receiver.taken().len() == 1).await;
+        {
+            let status = live.reading.status.borrow();
+            assert!(status.freeze.is_some() && status.state == State::InSync, "{:?}", status.state);
+        }
+        let metrics = exposition(&live.reading.status.borrow(), &live.reading.metrics.counted(), Timestamp::now());
+        assert!(metrics.contains(&format!("entitled_frozen{{scope=\"{}\"}} 1\n", scope.word())), "{metrics}");
+        assert!(metrics.contains("entitled_state{state=\"InSync\"} 1\n") && !metrics.contains("Frozen"), "{metrics}");
+        store.unfreeze("ann", Timestamp::now()).await.unwrap();
+        until("the end is told", || receiver.taken().len() == 2).await;
+        let told = receiver.taken();
+        let said = |number: usize, key: &str| told[number][key].clone();
+        assert_eq!((said(0, "event"), said(0, "state")), ("freeze".into(), "InSync".into()), "{told:#?}");
+        assert_eq!((said(0, "freeze")["scope"].clone(), said(1, "freeze")), (scope.word().into(), Value::Null));
+        assert!(said(0, "text").as_str().unwrap().contains("by ann: we move"), "{told:#?}");
+        assert!(said(1, "text").as_str().unwrap().starts_with("entitled is frozen no more"), "{told:#?}");
+        store.close().await;
+        shutdown_trigger.request();
+        telling.await.unwrap();
+        live.stop().await;
+    }
 }
 
 /// The program itself: it reads the receivers from the file, one that is dead holds up nothing, and the address

@@ -10,14 +10,14 @@ use crate::support::program::{Program, Started, addresses, until, until_async};
 use crate::support::stage::{NO_LIMITS, furnish};
 
 /// One look at every place that tells how the daemon is.
-struct Said {
-    ready: Value,
+pub(super) struct Said {
+    pub(super) ready: Value,
     page: String,
     metrics: String,
     log: String,
 }
 
-async fn said(daemon: &Started, address: &str) -> Said {
+pub(super) async fn said(daemon: &Started, address: &str) -> Said {
     let client = entitled::http::client(Duration::from_secs(10));
     let text = async |path: &str| client.get(format!("{address}{path}")).send().await.unwrap().text().await.unwrap();
     let ready = serde_json::from_str(&text("/readyz").await).unwrap();
@@ -25,7 +25,7 @@ async fn said(daemon: &Started, address: &str) -> Said {
 }
 
 impl Said {
-    fn is_well(&self) -> bool {
+    pub(super) fn is_well(&self) -> bool {
         let ready = self.ready["troubles"].as_array().is_some_and(Vec::is_empty);
         ready
             && self.page.contains(r#"data-state="InSync""#)
@@ -33,7 +33,7 @@ impl Said {
     }
 
     /// Whether every place says that this is what does not work, and why.
-    fn blames(&self, about: &str) -> bool {
+    pub(super) fn blames(&self, about: &str) -> bool {
         let Some(trouble) =
             self.ready["troubles"].as_array().and_then(|all| all.iter().find(|one| one["about"]["kind"] == about))
         else {

@@ -14,11 +14,11 @@ use crate::support::program::until;
 use crate::support::stage::PRODUCTS;
 
 /// Long enough to be in the midst of, at so slow a server.
-const MANY: usize = 250;
+pub(super) const MANY: usize = 250;
 const SLOW: Duration = Duration::from_millis(25);
 
 /// A daemon in which many hold what they paid for, and their orders.
-async fn crowd() -> (Live, Vec<(UserId, OrderId)>) {
+pub(super) async fn crowd() -> (Live, Vec<(UserId, OrderId)>) {
     let live = Live::with(RARELY, PRODUCTS).await;
     let sold: Vec<(UserId, OrderId)> = (0..MANY)
         .map(|number| {
@@ -32,7 +32,7 @@ async fn crowd() -> (Live, Vec<(UserId, OrderId)>) {
 }
 
 /// Refunds all of them at once, and waits until the first was taken from.
-async fn taking(live: &Live, sold: &[(UserId, OrderId)]) {
+pub(super) async fn taking(live: &Live, sold: &[(UserId, OrderId)]) {
     live.logto.faults().latency(SLOW);
     sold.iter().for_each(|(_, order)| live.shop.set_status(order, "refunded"));
     until("the first is taken from", || live.holders("paid-tier").len() < MANY).await;

@@ -3,6 +3,7 @@
 mod adjustments;
 mod care;
 mod file;
+mod identity;
 mod killed;
 mod ledger;
 mod manual;

@@ -20,7 +20,7 @@ const ONE_ROLE: &str = "products:
 ";
 
 /// A daemon whose shop is polled so rarely that only webhooks tell it anything.
-async fn hooked(poll: &str) -> (Live, Web) {
+pub(crate) async fn hooked(poll: &str) -> (Live, Web) {
     let prepared = Live::prepare(RARELY, ONE_ROLE).await;
     let env = std::fs::read_to_string(prepared.program.folder.path().join(".env")).unwrap();
     let env = format!("{env}GLUE_OUTBOUND_WEBHOOK_SECRET={HOOK_SECRET}\n");

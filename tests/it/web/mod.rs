@@ -3,7 +3,7 @@
 pub(crate) mod browser;
 mod deliveries;
 mod guard;
-mod hooks;
+pub(crate) mod hooks;
 mod metrics;
 pub(crate) mod page;
 

@@ -29,7 +29,11 @@ fn every_state_is_drawn_with_its_word_and_what_follows_from_it() {
         ("pending", State::Pending, &["1 change planned", "Dry run", "Nothing of it is carried out"]),
         ("held", State::Held, &["12 changes wait for a person", "entitled approve 4be2d11c90a7", "OverLimit"]),
         ("degraded", State::Degraded, &["did you mean", "entitlements.yaml:47:5", "answered 503", "partial: 11 of 12"]),
-        ("frozen", State::Frozen, &["Nothing is taken away until", "alice", "the shop moves to another server"]),
+        (
+            "frozen",
+            State::Held,
+            &["Nothing is taken away until", "alice", "the shop moves to another server", "2 changes wait"],
+        ),
         ("standby", State::Pending, &["Another daemon writes (process 4711 on host-a)"]),
     ];
     let all = samples::all();

@@ -1,0 +1,29 @@
+//! Whether a daemon heeds what a command has written into a store.
+
+use std::path::Path;
+
+use super::Context;
+use crate::config::settings::Config;
+use crate::daemon::peer::{self, Unasked};
+use crate::report::status::Status;
+
+/// What the daemon of the store says, where one answers. Where a daemon of another store does, which does not heed
+/// what was written here, that is noted.
+pub(super) async fn heeded(context: &Context, config: &Config, store: &Path) -> Option<Status> {
+    match peer::status(config, store).await {
+        Ok(status) => Some(status),
+        Err(why @ Unasked::OtherStore(_)) => {
+            let note = context.notes.paint("1;33", "note");
+            let store = store.display();
+            crate::logging::noteln!(
+                "{note}: {why}: it does not use `{store}`, and does not heed what was written there"
+            );
+            let hint = context.notes.paint("1;36", "hint");
+            crate::logging::noteln!(
+                "{hint}: if it was started on that path, the file there was replaced meanwhile: start it again"
+            );
+            None
+        }
+        Err(_) => None,
+    }
+}

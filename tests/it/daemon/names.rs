@@ -1,0 +1,73 @@
+//! A name that Logto has never known: the trouble of its targets alone, when a daemon starts and when the file changes.
+
+use std::collections::BTreeSet;
+
+use entitled::model::State;
+use entitled::report::status::About;
+use entitled::sandbox::{Handles, Options, start};
+
+use super::{ALWAYS, Live};
+use crate::support::program::{Program, addresses, until};
+use crate::support::stage::{NO_LIMITS, furnish};
+
+const WHOLE: &str = "products:
+  prd_pro: {entitlements: [role: paid-tier]}
+  prd_team: {entitlements: [{organization: acme, roles: [member]}]}
+";
+
+/// Another role for Pro, and for Team something that nobody knows.
+fn with(unknown: &str) -> String {
+    WHOLE.replace("paid-tier", "beta").replace("{organization: acme, roles: [member]}", unknown)
+}
+
+const UNKNOWN: [&str; 4] =
+    ["role: nowhere", "organization: nowhere", "{organization: acme, roles: [nowhere]}", "{roles: [admin, nowhere]}"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_with_such_a_name_enters_into_force_but_for_that() {
+    for unknown in UNKNOWN {
+        let live = Live::with(ALWAYS, WHOLE).await;
+        let (ann, ben) = (live.buyer("ann@example.com", "prd_pro"), live.buyer("ben@example.com", "prd_team"));
+        let acme = live.logto.organization("acme").unwrap();
+        live.hold("paid-tier", &[&ann]).await;
+        until("he is a member", || live.logto.members(&acme).contains_key(&ben)).await;
+        let version = || live.reading.status.borrow().config.as_ref().map(|config| config.origin.digest.clone());
+        let before = version();
+        std::fs::write(live.program.file(), live.text(&with(unknown))).unwrap();
+        live.hold("beta", &[&ann]).await;
+        live.hold("paid-tier", &[]).await;
+        until(&format!("{unknown}: it is in force"), || version() != before).await;
+        until(&format!("{unknown}: it is said"), || {
+            let status = live.reading.status.borrow();
+            let said = |one: &entitled::report::status::Trouble| {
+                matches!(one.about, About::Target(_)) && one.line().contains("`nowhere`")
+            };
+            status.state == State::Degraded && status.troubles.iter().any(said)
+        })
+        .await;
+        assert!(live.reading.status.borrow().trouble(&About::File).is_none(), "{unknown}: the file is not at fault");
+        live.passes().await;
+        // A slip takes nothing from anybody: what the product gave before may be what it means.
+        assert!(live.logto.members(&acme).contains_key(&ben), "{unknown}");
+        live.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_starts_with_such_a_name_and_heeds_it_when_logto_knows_it() {
+    let running = start(Options::default()).await.unwrap();
+    let Handles { logto, shop } = running.handles().unwrap().clone();
+    furnish(&logto);
+    let block = addresses(running.logto_url(), running.shop_url(), "");
+    let schedule = "schedule: {full_pass: 100ms}\nprune: owned\nlisten: off\n";
+    let program = Program::new(&format!("{block}{schedule}{NO_LIMITS}\n{}", with("role: nowhere")));
+    let daemon = program.start(&["run"]);
+    let (ann, ben) = (logto.add_user("ann@example.com"), logto.add_user("ben@example.com"));
+    shop.buy(&"prd_pro".into(), &ann);
+    shop.buy(&"prd_team".into(), &ben);
+    let beta = logto.role("beta").unwrap();
+    until("all else goes on", || logto.holders(&beta) == BTreeSet::from([ann.clone()])).await;
+    until("it is said", || daemon.stderr().contains("Logto has no role `nowhere`")).await;
+    let nowhere = logto.add_role("nowhere");
+    until("it is heeded", || logto.holders(&nowhere) == BTreeSet::from([ben.clone()])).await;
+}
