@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::PlannedPass;
 use crate::logto::{Outcome, Writer};
 use crate::model::{Grant, Ownership, RunId, Target, TargetIx, UserId, UserIx};
-use crate::planner::{Action, Cause, Verb};
+use crate::planner::{Action, Verb};
 use crate::report::run::ActionOutcome;
 use crate::store::{self, End, LedgerRow, Store, StoreError};
 
@@ -215,7 +215,7 @@ fn row(planned: &PlannedPass, action: &Action, run: &RunId, now: Timestamp) -> O
         // It counts for the limit.
         Ownership::Granted => action.why.cause.is_limited(),
         // It is given up when the commit is taken back.
-        Ownership::Adopted => action.why.cause == Cause::Commit || planned.new_sources.contains(&order.source),
+        Ownership::Adopted => action.why.cause.is_limited() || planned.new_sources.contains(&order.source),
     };
     Some(LedgerRow {
         grant: planned.grant(action.target, action.user),

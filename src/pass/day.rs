@@ -1,82 +1,56 @@
 //! When what a limit holds fits into the day by itself.
 //!
-//! The day of a limit is the last 24 hours. As it moves on, what was done leaves it, and what is owned grows into
-//! what the percentage is of. Reads the store; decides nothing.
+//! Reads the store; the counting is `planner::limits`'.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::PassContext;
-use crate::model::{Catalog, TargetIx, Verb};
-use crate::planner::limits::{Over, allowed};
+use crate::model::{Catalog, Verb};
+use crate::planner::limits::{Day, fits_from};
 use crate::planner::{Bound, Hold, Plan};
 use crate::store::StoreError;
 
-/// What a limit counts: what is done, and on which target; `None` for all of them.
-pub(crate) type Counted = (Verb, Option<TargetIx>);
-
-const DAY: SignedDuration = SignedDuration::from_hours(24);
-
 /// For each limit that the plan runs into, from when on what it holds fits, if nothing else happens until then. What
 /// never does is not among them.
-pub(super) async fn fits_from(
+pub(super) async fn lifts_at(
     context: PassContext<'_>,
     plan: &Plan,
     catalog: &Catalog,
-) -> Result<BTreeMap<Counted, Timestamp>, StoreError> {
-    let over = plan.held.iter().filter_map(|held| match held.hold {
-        Hold::OverLimit(Bound::Target, over) => Some(((held.action.verb, Some(held.action.target)), over)),
-        Hold::OverLimit(Bound::Total, over) => Some(((held.action.verb, None), over)),
-        _ => None,
-    });
-    let over: BTreeMap<Counted, Over> = over.collect();
-    let mut fits = BTreeMap::new();
-    for ((verb, target), over) in over {
-        let day = Day { context, verb, target: target.map(|ix| catalog.target(ix).target.key()), wanted: over.wanted };
-        if let Some(at) = day.fits_from().await? {
-            fits.insert((verb, target), at);
+) -> Result<BTreeMap<(Verb, Bound), Timestamp>, StoreError> {
+    let over: BTreeSet<(Verb, Bound, u64)> = plan
+        .held
+        .iter()
+        .filter_map(|held| match held.hold {
+            Hold::OverLimit(bound, over) => Some((held.action.verb, bound, over.wanted)),
+            _ => None,
+        })
+        .collect();
+    let mut lifts = BTreeMap::new();
+    for verb in [Verb::Grant, Verb::Revoke] {
+        if !over.iter().any(|(of, ..)| *of == verb) {
+            continue;
+        }
+        let limit = match verb {
+            Verb::Grant => context.config.limits.config_grants,
+            _ => context.config.limits.revocations,
+        };
+        let days = context.store.day(verb, context.now - SignedDuration::from_hours(24)).await?;
+        let mut all = days.values().fold(Day::default(), |all, one| all.and(one));
+        all.sort();
+        let none = Day::default();
+        for (_, bound, wanted) in over.iter().filter(|(of, ..)| *of == verb) {
+            // What fits into the day of its target must fit into that of all.
+            let target = match bound {
+                Bound::Target(target) => days.get(&catalog.target(*target).target.key()).unwrap_or(&none),
+                Bound::Total => &all,
+            };
+            let from = fits_from(limit, &[target, &all], *wanted, context.now.as_millisecond());
+            if let Some(at) = from.and_then(|at| Timestamp::from_millisecond(at).ok()) {
+                lifts.insert((verb, *bound), at);
+            }
         }
     }
-    Ok(fits)
-}
-
-struct Day<'a> {
-    context: PassContext<'a>,
-    verb: Verb,
-    target: Option<String>,
-    wanted: u64,
-}
-
-impl Day<'_> {
-    /// By halves: each thing that leaves the day makes room for one, and takes at most one from what is allowed.
-    async fn fits_from(&self) -> Result<Option<Timestamp>, StoreError> {
-        let now = self.context.now;
-        let done = self.context.store.counted_times(self.verb, self.target.as_deref(), now - DAY).await?;
-        // A thing is of the day until the second in which it was done is over; people read whole seconds.
-        let over =
-            |at: Timestamp| at + DAY + SignedDuration::from_millis(1_000 - at.as_millisecond().rem_euclid(1_000));
-        let leave: BTreeSet<Timestamp> = done.into_iter().map(over).chain([over(now)]).collect();
-        let leave: Vec<Timestamp> = leave.into_iter().collect();
-        let (mut too_soon, mut fits) = (0, leave.len());
-        while too_soon < fits {
-            let middle = usize::midpoint(too_soon, fits);
-            if self.fits(leave[middle]).await? { fits = middle } else { too_soon = middle + 1 }
-        }
-        Ok(leave.get(fits).copied())
-    }
-
-    async fn fits(&self, at: Timestamp) -> Result<bool, StoreError> {
-        let (store, since) = (self.context.store, at - DAY);
-        let of = |counts: BTreeMap<String, u64>| -> u64 {
-            let mine = counts.iter().filter(|(key, _)| self.target.as_ref().is_none_or(|target| target == *key));
-            mine.map(|(_, count)| count).sum()
-        };
-        let limits = &self.context.config.limits;
-        let (limit, spent) = match self.verb {
-            Verb::Grant => (limits.config_grants, store.config_grants_since(since).await?),
-            _ => (limits.revocations, store.revoked_since(since).await?),
-        };
-        Ok(of(spent) + self.wanted <= allowed(limit, of(store.owned_at(since).await?)))
-    }
+    Ok(lifts)
 }

@@ -72,8 +72,14 @@ impl PlannedPass {
         self.plan.actions.retain(|_| kept.next().is_some_and(|keep| *keep));
         let mut kept = keep.iter();
         self.view.changes.retain(|_| kept.next().is_some_and(|keep| *keep));
-        // What they let through is not part of it either.
-        self.approvals.clear();
+        // What let the others through is not used.
+        let acts: BTreeSet<(&str, &str, &str)> = self
+            .view
+            .changes
+            .iter()
+            .map(|change| (change.action.as_str(), change.target_key.as_str(), change.user.as_str()))
+            .collect();
+        self.approvals.retain(|one| acts.contains(&(one.verb.as_str(), one.target.as_str(), one.user.as_str())));
         before - self.plan.actions.len()
     }
 }
@@ -150,7 +156,7 @@ impl PassDraft {
             orders: order_names(context.store, &self.plan).await?,
             freeze: self.snapshot.freeze.clone(),
             dropped: self.dropped(context).await?,
-            fits_from: day::fits_from(context, &self.plan, &self.snapshot.catalog).await?,
+            lifts_at: day::lifts_at(context, &self.plan, &self.snapshot.catalog).await?,
             undoes,
         })
     }

@@ -29,7 +29,7 @@ use crate::planner::input::Rules;
 use crate::planner::{Action, Cause, Held, Hold};
 use crate::report::run::{ActionOutcome, ActionResult, Obsolete, RunReport};
 use crate::shutdown::Shutdown;
-use crate::store::{Outcome, Run, RunEnd, RunKind, Store, StoreError};
+use crate::store::{Mapped, Outcome, Run, RunEnd, RunKind, Store, StoreError};
 
 /// After so long a step begins nothing more.
 const SLICE: Duration = Duration::from_millis(250);
@@ -102,8 +102,9 @@ impl<'a> Execution<'a> {
             Run { id: run.clone(), kind, config: origin.digest.clone(), commit: origin.commit.clone(), started: now };
         store.begin_run(&begin).await?;
         // As of the look, which may be a while ago: an order that it saw is not older than a mapping that it saw.
-        let noted: Vec<_> = replacing(&planned.catalog).into_iter().collect();
-        store.note_mappings(&noted, planned.at).await?;
+        let nameless: Vec<String> =
+            planned.catalog.nameless.iter().map(|product| planned.catalog.rule(*product).key()).collect();
+        store.note_mappings(&mappings(&planned.catalog, |_| true), &nameless, planned.at).await?;
         if kind == RunKind::Full {
             let names = planned.catalog.targets.iter().map(|entry| (entry.target.key(), entry.name.as_str()));
             store.note_target_names(&names.collect::<Vec<_>>()).await?;
@@ -387,26 +388,17 @@ fn stage_of(planned: &PlannedPass, action: &Action) -> u8 {
     planned.catalog.target(action.target).target.kind() as u8
 }
 
-/// Product and target key of every mapping, and the key of the target that it replaces.
-fn replacing(catalog: &Catalog) -> BTreeSet<(String, String, Option<String>)> {
-    let of_rule = |rule: &Rule| {
-        let one = |entitlement: &Entitlement| {
-            let key = catalog.target(entitlement.target).target.key();
-            (rule.key(), key, entitlement.replaces.as_ref().map(Target::key))
-        };
-        rule.entitlements.iter().map(one).collect::<Vec<_>>()
-    };
-    catalog.products.iter().flat_map(of_rule).collect()
-}
-
-/// Product and target key of every mapping whose target is `wanted`.
-fn mappings(catalog: &Catalog, wanted: impl Fn(TargetIx) -> bool) -> Vec<(String, String)> {
+/// Every mapping whose target is `wanted`.
+fn mappings(catalog: &Catalog, wanted: impl Fn(TargetIx) -> bool) -> Vec<Mapped> {
     let of_rule = |rule: &Rule| {
         let wanted = rule.entitlements.iter().filter(|entitlement| wanted(entitlement.target));
-        wanted.map(|entitlement| (rule.key(), catalog.target(entitlement.target).target.key())).collect()
+        let one = |entitlement: &Entitlement| {
+            let target = catalog.target(entitlement.target).target.key();
+            (rule.key(), target, entitlement.replaces.as_ref().map(Target::key))
+        };
+        wanted.map(one).collect()
     };
-    let all: BTreeSet<(String, String)> =
-        catalog.products.iter().flat_map(|rule| -> Vec<_> { of_rule(rule) }).collect();
+    let all: BTreeSet<Mapped> = catalog.products.iter().flat_map(|rule| -> Vec<_> { of_rule(rule) }).collect();
     all.into_iter().collect()
 }
 

@@ -90,7 +90,7 @@ pub fn held_sets(plan: &Plan, catalog: &Catalog, users: &[UserId]) -> Vec<HeldSe
     for Held { action, hold } in &plan.held {
         let Some(lifts) = hold.lifts() else { continue };
         let by_part = match hold {
-            Hold::OverLimit(bound, _) => *bound == Bound::Target,
+            Hold::OverLimit(bound, _) => *bound != Bound::Total,
             Hold::Unverified(_) | Hold::Flapping => true,
             _ => false,
         };

@@ -76,7 +76,7 @@ fn bounded(
     for of_target in actions.chunk_by(|a, b| a.target == b.target) {
         let tally = &tallies[of_target[0].target.at()];
         match limits::over(limit, tally.base, spent(tally), of_target.len() as u64) {
-            Some(over) => refuse(of_target, Bound::Target, over),
+            Some(over) => refuse(of_target, Bound::Target(of_target[0].target), over),
             None => passed.extend_from_slice(of_target),
         }
     }

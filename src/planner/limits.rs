@@ -35,3 +35,59 @@ pub fn over(limit: Limit, base: u64, spent: u64, wanted: u64) -> Option<Over> {
     let allowed = allowed(limit, base);
     (wanted > 0 && spent + wanted > allowed).then_some(Over { wanted, spent, allowed, owned: base })
 }
+
+/// The last 24 hours of one target, or of all of them. Times in milliseconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Day {
+    /// How much is ours now.
+    pub owned: u64,
+    /// Since when, of what has been ours for less than the day.
+    pub came: Vec<i64>,
+    /// Since when and until when, of what has ceased to be ours.
+    pub went: Vec<(i64, i64)>,
+    /// When each thing was done that the limit counts.
+    pub done: Vec<i64>,
+}
+
+/// Milliseconds.
+const DAY: i64 = 86_400_000;
+
+impl Day {
+    /// To be called once all is in it, and before anything is asked.
+    pub fn sort(&mut self) {
+        self.came.sort_unstable();
+        self.done.sort_unstable();
+    }
+
+    /// This and another one, together; to be sorted again.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.owned += other.owned;
+        self.came.extend(&other.came);
+        self.went.extend(&other.went);
+        self.done.extend(&other.done);
+        self
+    }
+
+    /// Whether `wanted` more fit in at an instant, if nothing else happens until then.
+    fn fits(&self, limit: Limit, wanted: u64, at: i64) -> bool {
+        let since = at - DAY;
+        let later = |times: &[i64]| (times.len() - times.partition_point(|time| *time < since)) as u64;
+        let gone = self.went.iter().filter(|(began, ended)| *began < since && since <= *ended).count() as u64;
+        over(limit, self.owned + gone - later(&self.came), later(&self.done), wanted).is_none()
+    }
+
+    /// The second at the start of which one more thing has left the day, or become part of what a share is of.
+    fn turns(&self) -> impl Iterator<Item = i64> + '_ {
+        self.done.iter().chain(&self.came).map(|time| (time.div_euclid(1_000) + 1) * 1_000 + DAY)
+    }
+}
+
+/// From which second on, later than `now`, `wanted` more fit into each of these days, if nothing else happens. `None`:
+/// they never do. Times in milliseconds since 1970.
+pub fn fits_from(limit: Limit, days: &[&Day], wanted: u64, now: i64) -> Option<i64> {
+    let mut turns: Vec<i64> = days.iter().flat_map(|day| day.turns()).filter(|at| *at > now).collect();
+    turns.sort_unstable();
+    turns.dedup();
+    turns.into_iter().find(|at| days.iter().all(|day| day.fits(limit, wanted, *at)))
+}

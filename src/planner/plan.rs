@@ -201,8 +201,8 @@ pub enum Gap {
 /// What a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bound {
-    /// One target.
-    Target,
+    /// One target: its own, or for a role that waits for its membership that of the membership.
+    Target(TargetIx),
     /// All targets together.
     Total,
 }

@@ -16,7 +16,7 @@ use crate::planner::approval::Lifts;
 use crate::planner::desired::{Ending, FOREVER};
 use crate::planner::input::{Coverage, Freeze, Mover};
 use crate::planner::limits::Over;
-use crate::planner::{Bound, Cause, Doubt, Gap, Hold, Verb, Why};
+use crate::planner::{Cause, Doubt, Gap, Hold, Verb, Why};
 use crate::text::{clean, human};
 use clock::clock_doubtful;
 
@@ -169,7 +169,9 @@ pub struct Held<'a> {
     /// What is frozen.
     pub freeze: Option<&'a FreezeView>,
     /// From when on it fits into the day of a limit, where it ever does by itself.
-    pub fits_from: Option<Timestamp>,
+    pub lifts_at: Option<Timestamp>,
+    /// The target that a limit is of; `None` where it is of all together.
+    pub bound: Option<&'a str>,
     /// The source whose clock disagrees, where it is not Logto's.
     pub clock: Option<&'a str>,
 }
@@ -239,7 +241,7 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
             format!("a product has a name that Logto does not know, and it may be {}", change.target),
             "mend the name in the file, or in Logto: `entitled plan` shows its line".into(),
         ),
-        Hold::OverLimit(bound, over) => over_limit(*bound, over, change, held, &approve),
+        Hold::OverLimit(_, over) => over_limit(over, change, held, &approve),
         Hold::FreshLedger => (
             "the ledger is new or was lost, and has not seen a whole pass yet".into(),
             format!("{approve}let one full pass finish (`entitled run --once`): it takes nothing away"),
@@ -269,7 +271,13 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
         ),
         Hold::Unverified(Doubt::OrderUnconfirmed) => (
             "the payment API did not confirm the order when it was read again by id".into(),
-            format!("{approve}nothing to do if the payment API answers again: the next pass asks it anew"),
+            format!(
+                "nothing to do if the payment API answers again: the next pass asks it anew; where it does not, {}",
+                held.approve.map_or_else(
+                    || "look the order up in the shop".to_owned(),
+                    |command| format!("`{command}` takes your word for exactly this set, once, within 24 hours")
+                )
+            ),
         ),
         Hold::Unverified(Doubt::NoEvidence) => (
             "nothing entitles to it, and nothing says that it ended: no refund, no expiry, no commit, and no other \
@@ -284,15 +292,14 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
     (reason, lift)
 }
 
-fn over_limit(bound: Bound, over: &Over, change: &Change, held: &Held<'_>, approve: &str) -> (String, String) {
-    let of = match bound {
-        Bound::Target => format!("of {}", change.target),
-        Bound::Total => "in total".to_owned(),
-    };
+fn over_limit(over: &Over, change: &Change, held: &Held<'_>, approve: &str) -> (String, String) {
+    let of = held.bound.map_or_else(|| "in total".to_owned(), |target| format!("of {target}"));
     let (what, key) = if change.action == "revoke" {
         ("revocations", "limits.revocations")
     } else if change.cause == cause_word(Cause::Resolution) {
-        ("grants caused by a name that stands for another id", "limits.config_grants")
+        ("grants caused by a commit or by a name that stands for another id", "limits.config_grants")
+    } else if change.cause == cause_word(Cause::Undone) {
+        ("grants by an undo", "limits.config_grants")
     } else {
         ("grants caused by a commit", "limits.config_grants")
     };
@@ -302,13 +309,13 @@ fn over_limit(bound: Bound, over: &Over, change: &Change, held: &Held<'_>, appro
             "{wanted} {what} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned a day ago); {}",
             held.causes
         ),
-        format!("check that this is meant; then {approve}raise `{key}` in the file{}", waits(held.fits_from)),
+        format!("check that this is meant; then {approve}raise `{key}` in the file{}", waits(held.lifts_at)),
     )
 }
 
 /// Whether what is over a limit goes on by itself, and when.
-fn waits(fits_from: Option<Timestamp>) -> String {
-    match fits_from {
+fn waits(lifts_at: Option<Timestamp>) -> String {
+    match lifts_at {
         Some(at) => format!(", or wait: it fits from {} on, if nothing else is done until then", human::datetime(at)),
         None => "; waiting does not lift it, since more are wanted than a whole day allows".to_owned(),
     }

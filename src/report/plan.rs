@@ -28,7 +28,7 @@ pub struct Names {
     pub dropped: Vec<Dropped>,
     /// From when on what a limit holds fits into its day: of one target or of all together. Where nothing stands,
     /// waiting does not lift it.
-    pub fits_from: BTreeMap<(Verb, Option<TargetIx>), Timestamp>,
+    pub lifts_at: BTreeMap<(Verb, Bound), Timestamp>,
     /// The run that the plan takes back. An approval of what it holds is given for that run.
     pub undoes: Option<RunId>,
 }
@@ -379,11 +379,12 @@ pub(super) fn held(plan: &Plan, catalog: &Catalog, names: &Names, config: &Origi
             approve: approve.as_deref(),
             causes: place.map_or("", |at| causes[at].as_str()),
             freeze: names.freeze.as_ref(),
-            fits_from: match held.hold {
-                Hold::OverLimit(bound, _) => {
-                    let target = (bound == Bound::Target).then_some(held.action.target);
-                    names.fits_from.get(&(held.action.verb, target)).copied()
-                }
+            lifts_at: match held.hold {
+                Hold::OverLimit(bound, _) => names.lifts_at.get(&(held.action.verb, bound)).copied(),
+                _ => None,
+            },
+            bound: match held.hold {
+                Hold::OverLimit(Bound::Target(target), _) => Some(catalog.target(target).name.as_str()),
                 _ => None,
             },
             clock: match held.hold {

@@ -207,31 +207,6 @@ impl Store {
         rows.and_then(counts).map_err(|error| self.fault(error))
     }
 
-    /// When what a limit counts was done at `since` or later, ascending: grants that a commit caused, or revocations.
-    /// `target`: of this one only, by its key.
-    pub async fn counted_times(
-        &self,
-        verb: crate::model::Verb,
-        target: Option<&str>,
-        since: Timestamp,
-    ) -> Result<Vec<Timestamp>, StoreError> {
-        let (word, cause) = match verb {
-            crate::model::Verb::Grant => (Verb::Granted, Some("commit")),
-            _ => (Verb::Revoked, None),
-        };
-        let rows = sqlx::query(
-            "SELECT DISTINCT at FROM audit
-             WHERE verb = ?1 AND at >= ?2 AND (?3 IS NULL OR cause = ?3) AND (?4 IS NULL OR target = ?4) ORDER BY at",
-        )
-        .bind(word.word())
-        .bind(millis(since))
-        .bind(cause)
-        .bind(target.map(str::to_owned))
-        .fetch_all(self.readers())
-        .await;
-        rows.and_then(|rows| rows.iter().map(|row| time(row, 0)).collect()).map_err(|error| self.fault(error))
-    }
-
     /// How many users were granted each target because of a commit at `since` or later, by target key. Those
     /// that Logto refused do not count, and one that was made again counts once.
     pub async fn config_grants_since(&self, since: Timestamp) -> Result<BTreeMap<String, u64>, StoreError> {

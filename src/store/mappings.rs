@@ -9,6 +9,9 @@ use super::codec::{Sql, list, millis, text, text_or_null, time};
 use super::error::StoreError;
 use super::open::Store;
 
+/// A mapping as the file has it: product, target key, and the key of the target that this one replaces.
+pub type Mapped = (String, String, Option<String>);
+
 /// A product of `entitlements.yaml` and a target that it leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
@@ -44,11 +47,12 @@ impl Store {
         rows.and_then(|rows| rows.iter().map(mapping).collect()).map_err(|error| self.fault(error))
     }
 
-    /// Notes what the file says now, as product, target key and the key of the target that this one replaces. What it
-    /// did not say before is new at `now`; what it no longer says is dropped, and is new again if it comes back.
+    /// Notes what the file says now. What it did not say before is new at `now`; what it no longer says is dropped, and
+    /// is new again if it comes back. Of a product with a name that nobody knows, in `nameless`, nothing is dropped.
     pub async fn note_mappings(
         &self,
-        mappings: &[(String, String, Option<String>)],
+        mappings: &[Mapped],
+        nameless: &[String],
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mappings = list(mappings);
@@ -56,9 +60,11 @@ impl Store {
         let outcome: Sql<()> = async {
             sqlx::query(
                 "DELETE FROM mappings
-                 WHERE (product, target) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+                 WHERE (product, target) NOT IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))
+                 AND product NOT IN (SELECT value FROM json_each(?2))",
             )
             .bind(mappings.clone())
+            .bind(list(nameless))
             .execute(&mut *transaction)
             .await?;
             sqlx::query(
@@ -68,8 +74,12 @@ impl Store {
             .bind(mappings)
             .bind(millis(now))
             .execute(&mut *transaction)
-            .await
-            .map(drop)
+            .await?;
+            // What they replace is written beside them now; what a commit does later is a commit's.
+            sqlx::query("UPDATE names SET before = NULL WHERE before IS NOT NULL")
+                .execute(&mut *transaction)
+                .await
+                .map(drop)
         }
         .await;
         self.end(transaction, outcome).await
@@ -109,7 +119,7 @@ impl Store {
     }
 
     /// These mappings are no longer new.
-    pub async fn settle_mappings(&self, mappings: &[(String, String)], now: Timestamp) -> Result<(), StoreError> {
+    pub async fn settle_mappings(&self, mappings: &[Mapped], now: Timestamp) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let outcome = sqlx::query(
             "UPDATE mappings SET settled_at = ?2 WHERE settled_at IS NULL

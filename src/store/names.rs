@@ -16,7 +16,7 @@ impl Store {
         rows.and_then(|rows| rows.iter().map(name).collect()).map_err(|error| self.fault(error))
     }
 
-    /// What names stood for before, where they have ever stood for something else.
+    /// What names stood for when the mappings were noted last, where that was something else.
     pub async fn former_names(&self) -> Result<KnownNames, StoreError> {
         let rows = sqlx::query("SELECT kind, name, before FROM names WHERE before IS NOT NULL");
         let rows = rows.fetch_all(self.readers()).await;
@@ -33,7 +33,7 @@ impl Store {
         let outcome = sqlx::query(
             "INSERT INTO names (kind, name, id)
              SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) WHERE true
-             ON CONFLICT (kind, name) DO UPDATE SET before = id, id = excluded.id WHERE id <> excluded.id",
+             ON CONFLICT (kind, name) DO UPDATE SET before = coalesce(before, id), id = excluded.id WHERE id <> excluded.id",
         )
         .bind(list(&rows))
         .execute(&mut *transaction)

@@ -75,7 +75,7 @@ impl World {
             (Hold::OverLimit(bound, over), Some(thing)) => {
                 let (spent, allowed) = match verb {
                     // Of a grant nobody but the ledger can say for sure that a commit caused it.
-                    Verb::Grant if bound == Bound::Target => (over.spent, self.rules.config_floor),
+                    Verb::Grant if bound != Bound::Total => (over.spent, self.rules.config_floor),
                     Verb::Grant => (over.spent.max(self.made_by_commits() as u64), self.rules.config_floor),
                     Verb::Revoke | Verb::Adopt | Verb::Release => {
                         let since = self.at() - 86_400;

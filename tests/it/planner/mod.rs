@@ -315,11 +315,11 @@ fn a_share_is_of_what_was_owned_before_the_day() {
     assert_eq!(actions(&scene(30, 0)).len(), 3);
     let over = |bound, over| Hold::OverLimit(bound, over);
     let figures = Over { wanted: 3, spent: 0, allowed: 2, owned: 29 };
-    assert_eq!(scene(29, 0).held[0].hold, over(Bound::Target, figures));
+    assert_eq!(scene(29, 0).held[0].hold, over(Bound::Target(TargetIx(0)), figures));
     // Seven were taken today already: the measure is what there was before them.
     assert_eq!(actions(&scene(100, 7)).len(), 3);
     let figures = Over { wanted: 3, spent: 7, allowed: 9, owned: 99 };
-    assert_eq!(scene(99, 7).held[0].hold, over(Bound::Target, figures));
+    assert_eq!(scene(99, 7).held[0].hold, over(Bound::Target(TargetIx(0)), figures));
 }
 
 #[test]
@@ -338,7 +338,7 @@ fn grants_of_a_commit_are_held_against_what_was_owned_before_the_day() {
     assert_eq!(actions(&scene(29, 0, LedgerTrust::Fresh)).len(), 3, "the first pass is what `plan` was for");
     assert_eq!(actions(&scene(70, 7, LedgerTrust::Seasoned)).len(), 0);
     let figures = Over { wanted: 3, spent: 7, allowed: 9, owned: 99 };
-    assert_eq!(scene(99, 7, LedgerTrust::Seasoned).held[0].hold, Hold::OverLimit(Bound::Target, figures));
+    assert_eq!(scene(99, 7, LedgerTrust::Seasoned).held[0].hold, Hold::OverLimit(Bound::Target(TargetIx(0)), figures));
     assert_eq!(actions(&scene(100, 7, LedgerTrust::Seasoned)).len(), 3);
 }
 
@@ -449,7 +449,7 @@ fn what_somebody_approved_passes_the_limit_and_a_fresh_ledger_and_nothing_else()
         scene.constraints.limits.revocations = Limit { percent: 0.0, floor: 0 };
         scene
     };
-    assert!(matches!(holds(&over().plan())[..], [(Verb::Revoke, 0, 0, Hold::OverLimit(Bound::Target, _))]));
+    assert!(matches!(holds(&over().plan())[..], [(Verb::Revoke, 0, 0, Hold::OverLimit(Bound::Target(_), _))]));
     let approve_of = |lifts, mut scene: Scene| {
         scene.constraints.approved.insert((lifts, Verb::Revoke, TargetIx(0), BUYER));
         scene

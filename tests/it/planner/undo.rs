@@ -65,6 +65,6 @@ fn the_gates_of_a_pass_stand_before_it_too() {
     (limited.constraints.limits.revocations, limited.constraints.limits.config_grants) = (none, none);
     let plan = limited.undo(&all);
     assert_eq!(actions(&plan), []);
-    assert!(plan.held.iter().all(|held| matches!(held.hold, Hold::OverLimit(Bound::Target, _))), "{:?}", plan.held);
+    assert!(plan.held.iter().all(|held| matches!(held.hold, Hold::OverLimit(Bound::Target(_), _))), "{:?}", plan.held);
     assert_eq!(plan.held.len(), 2);
 }

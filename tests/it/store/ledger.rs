@@ -143,13 +143,16 @@ async fn a_mapping_is_new_until_it_is_settled_and_again_when_it_comes_back() {
         settled,
         replaces: None,
     };
-    store.note_mappings(&[pair("pro", "role/a"), pair("lite", "role/b")], at(10)).await.unwrap();
-    store.settle_mappings(&[("pro".to_owned(), "role/a".to_owned())], at(11)).await.unwrap();
-    store.note_mappings(&[pair("pro", "role/a"), pair("pro", "role/b")], at(12)).await.unwrap();
+    store.note_mappings(&[pair("pro", "role/a"), pair("lite", "role/b")], &[], at(10)).await.unwrap();
+    store.settle_mappings(&[pair("pro", "role/a")], at(11)).await.unwrap();
+    store.note_mappings(&[pair("pro", "role/a"), pair("pro", "role/b")], &[], at(12)).await.unwrap();
     let expected = [mapping("pro", "role/a", 10, true), mapping("pro", "role/b", 12, false)];
     assert_eq!(store.mappings().await.unwrap(), expected);
-    store.note_mappings(&[], at(13)).await.unwrap();
-    store.note_mappings(&[pair("pro", "role/a")], at(14)).await.unwrap();
+    store.note_mappings(&[], &[], at(13)).await.unwrap();
+    store.note_mappings(&[pair("pro", "role/a")], &[], at(14)).await.unwrap();
+    assert_eq!(store.mappings().await.unwrap(), [mapping("pro", "role/a", 14, false)]);
+    // Nobody knows what a slip in a name stands for, so it unmaps nothing.
+    store.note_mappings(&[], &["pro".to_owned()], at(15)).await.unwrap();
     assert_eq!(store.mappings().await.unwrap(), [mapping("pro", "role/a", 14, false)]);
 }
 

@@ -141,7 +141,7 @@ fn stays_within_the_limits(world: PlanInput<'_>, plan: &Plan) {
             plan.actions.iter().filter(on).count() as u64
         };
         let over = |target: Option<TargetIx>| {
-            let bound = if target.is_some() { Bound::Target } else { Bound::Total };
+            let bound = target.map_or(Bound::Total, Bound::Target);
             let holds =
                 plan.held.iter().filter(|held| limited(&held.action) && !waits_for_membership(world, plan, held));
             let on = holds.filter(|held| target.is_none_or(|target| held.action.target == target));
