@@ -254,6 +254,8 @@ pub enum LedgerTrust {
 pub enum Turn {
     /// It names other products, and the one that was the reason no more.
     Exchanged,
+    /// The same, and one of those gives the same: only the end of that is an end.
+    Alike,
     /// It belongs to another user, who exists.
     Moved(Mover),
     /// It was read from a source that the file does not name any more.

@@ -13,20 +13,19 @@
 
 pub mod approval;
 pub mod desired;
+mod evidence;
 mod gates;
 pub mod input;
 pub mod limits;
 mod plan;
 mod undo;
 
-use crate::model::{Adopt, Catalog, ProductIx, Prune, TargetIx, UserIx};
+use crate::model::{Adopt, Catalog, Prune, TargetIx, UserIx};
 use approval::Lifts;
-use desired::{Claim, Desired, Ending, Origin, State};
+use desired::{Claim, Desired, Ending, State};
+use evidence::{given, line, released, taken, taken_back};
 use gates::{keep_ties, limit_grants, limit_revocations, need_membership, prove};
-use input::{
-    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, Mover, OwnedGrant, PlanConstraints, Presence, Rules,
-    Turn,
-};
+use input::{Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, OwnedGrant, PlanConstraints, Presence};
 
 pub use crate::model::Verb;
 pub use plan::{Action, Author, Bound, Cause, Doubt, Gap, Held, Hold, Off, Plan, TargetTally, Verify, Whose, Why};
@@ -211,24 +210,6 @@ fn stays(input: PlanInput<'_>, target: TargetIx, state: Option<State>) -> bool {
     !(ended && input.constraints.prune == Prune::Exclusive && input.catalog.gives(target))
 }
 
-/// How the commit that made a grant ours was taken back: it mapped the product, bound the buyer, or named the source.
-fn taken_back(input: PlanInput<'_>, target: TargetIx, user: UserIx, owned: &OwnedGrant) -> Option<Cause> {
-    if line(input, owned.product, target) == 0 {
-        return Some(Cause::Unmapped);
-    }
-    match turned(input, target, user, owned)? {
-        Turn::Moved(Mover::Commit) => Some(Cause::Moved(Mover::Commit)),
-        Turn::Dropped => Some(Cause::Dropped),
-        Turn::Moved(Mover::Shop) | Turn::Exchanged => None,
-    }
-}
-
-/// Why something of ours is given up.
-fn released(input: PlanInput<'_>, target: TargetIx, owned: &OwnedGrant, cause: Cause) -> Why {
-    let line = line(input, owned.product, target);
-    Why { cause, order: owned.order, product: Some(owned.product), line, at: 0 }
-}
-
 /// A grant of ours that nothing entitles any more.
 fn take_back(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &OwnedGrant, presence: Presence) -> Decision {
     let why = taken(input, target, row, owned);
@@ -350,70 +331,4 @@ fn gap(holding: &Holding) -> Gap {
         Coverage::Unread => Gap::Unread,
         Coverage::Whole | Coverage::Asked | Coverage::Partial { .. } => Gap::Partial,
     }
-}
-
-/// Why something is given or adopted.
-fn given(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Why {
-    let claim = row.claim.expect("only an entitled row is given anything");
-    let cause = match (row.owned, claim.origin) {
-        (Some(_), _) => Cause::Drift,
-        (None, Origin::Sale) => Cause::Sale,
-        (None, Origin::Commit) => Cause::Commit,
-        (None, Origin::Resolution) => Cause::Resolution,
-    };
-    Why {
-        cause,
-        order: Some(claim.order),
-        product: Some(claim.product),
-        line: line(input, claim.product, target),
-        at: claim.at,
-    }
-}
-
-/// Why something of ours is taken away; `Err` carries what is known where nothing proves it.
-fn taken(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &OwnedGrant) -> Result<Why, Why> {
-    let mapped = line(input, owned.product, target);
-    let by_row = |cause| Why { cause, order: owned.order, product: Some(owned.product), line: mapped, at: 0 };
-    let turned = turned(input, target, row.user, owned);
-    // The end of one order says nothing of another: the one that caused the grant must have ended too, for the
-    // product that was the reason or for the one that it is for now.
-    let accounted = input.desired.ended_of(row.user).iter().any(|past| {
-        let instead = turned == Some(Turn::Exchanged) && line(input, past.product, target) != 0;
-        Some(past.order) == owned.order && (past.product == owned.product || instead)
-    });
-    match (row.claim, turned) {
-        // Before anything else: nobody reads that order any more, so what others say is no word on it.
-        (_, Some(Turn::Dropped)) => Ok(by_row(match input.constraints.rules {
-            Rules::New => Cause::Upgrade,
-            Rules::Settled => Cause::Dropped,
-        })),
-        (Some(&Claim { state: State::Ended(how), order, product, at, .. }), _) if accounted || mapped == 0 => {
-            let line = line(input, product, target);
-            Ok(Why { cause: Cause::Ended(how), order: Some(order), product: Some(product), line, at })
-        }
-        (_, _) if mapped == 0 && is_replaced(input, owned.product, target) => Ok(by_row(Cause::Resolution)),
-        (_, _) if mapped == 0 => Ok(by_row(Cause::Unmapped)),
-        (_, Some(Turn::Exchanged)) => Ok(by_row(Cause::Exchanged)),
-        (_, Some(Turn::Moved(mover))) => Ok(by_row(Cause::Moved(mover))),
-        (_, None) => Err(by_row(Cause::Unexplained)),
-    }
-}
-
-/// What the order behind a grant of ours says now, where that is not what it said then. Only an order that can be
-/// read again is evidence of that, or one that nobody reads any more.
-fn turned(input: PlanInput<'_>, target: TargetIx, user: UserIx, owned: &OwnedGrant) -> Option<Turn> {
-    let turned = input.constraints.turned.get(&(target, user)).copied();
-    turned.filter(|turn| *turn == Turn::Dropped || owned.order.is_some())
-}
-
-/// Whether the product leads to another target now only because a name stands for another id in Logto.
-fn is_replaced(input: PlanInput<'_>, product: ProductIx, target: TargetIx) -> bool {
-    let old = &input.catalog.target(target).target;
-    input.catalog.rule(product).entitlements.iter().any(|entitlement| entitlement.replaces.as_ref() == Some(old))
-}
-
-/// The line that maps a product to a target; zero where none does.
-fn line(input: PlanInput<'_>, product: ProductIx, target: TargetIx) -> u32 {
-    let rule = input.catalog.rule(product);
-    rule.entitlements.iter().find(|entitlement| entitlement.target == target).map_or(0, |entitlement| entitlement.line)
 }

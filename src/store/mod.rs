@@ -67,7 +67,7 @@ pub use rechecks::Confirmed;
 pub use recover::Opened;
 pub use renamed::KnownSource;
 pub use runs::{Outcome, Run, RunEnd, RunKind, RunRow};
-pub use turned::OrderNow;
+pub use turned::{LineNow, OrderNow};
 pub use valid_file::ValidFile;
 pub use verify::Verified;
 pub use webhook_keys::LogtoHook;

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::codec::{self, Sql, list, small, text, text_or_null};
 use super::error::StoreError;
-use super::keys::BuyerKey;
+use super::keys::{BuyerKey, ProductKey};
 use super::open::Store;
 use crate::model::{OrderKey, ProductId, Standing, UserId};
 
@@ -23,8 +23,19 @@ pub struct OrderNow {
     pub user: Option<UserId>,
     /// The user whom the same identity was before a commit said otherwise.
     pub was: Option<UserId>,
-    /// What it is for, and where each line stands.
-    pub items: Vec<(ProductId, Standing)>,
+    /// What it is for.
+    pub lines: Vec<LineNow>,
+}
+
+/// A line of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineNow {
+    /// The row of the product.
+    pub key: ProductKey,
+    /// The product.
+    pub product: ProductId,
+    /// Where the line stands.
+    pub standing: Standing,
 }
 
 impl Store {
@@ -46,7 +57,7 @@ impl Store {
         .fetch_all(&mut *snapshot)
         .await?;
         let lines = sqlx::query(
-            "SELECT i.order_key, p.id, i.standing FROM items i JOIN products p ON p.key = i.product
+            "SELECT i.order_key, p.id, i.standing, p.key FROM items i JOIN products p ON p.key = i.product
              WHERE i.order_key IN (SELECT value FROM json_each(?1)) ORDER BY i.order_key, i.line",
         )
         .bind(keys)
@@ -59,13 +70,17 @@ impl Store {
                 buyer: BuyerKey(small(row, 2)?),
                 user: text_or_null(row, 3)?.map(UserId::from),
                 was: text_or_null(row, 4)?.map(UserId::from),
-                items: Vec::new(),
+                lines: Vec::new(),
             };
             now.insert(OrderKey(small(row, 0)?), one);
         }
         for row in &lines {
             if let Some(order) = now.get_mut(&OrderKey(small(row, 0)?)) {
-                order.items.push((text(row, 1)?.into(), codec::standing(row, 2)?));
+                order.lines.push(LineNow {
+                    key: ProductKey(small(row, 3)?),
+                    product: text(row, 1)?.into(),
+                    standing: codec::standing(row, 2)?,
+                });
             }
         }
         Ok(now)

@@ -10,7 +10,7 @@ use crate::model::{OrderKey, ProductId, ProductIx, Purchase, Resolution, Standin
 use crate::pass::{PassContext, PassError, PassScope};
 use crate::planner::desired::{Desired, Origin, State};
 use crate::planner::input::{Mover, Turn};
-use crate::store::{BuyerKey, OrderNow, Scope, StoreError};
+use crate::store::{BuyerKey, LineNow, OrderNow, ProductKey, Scope, StoreError};
 
 /// A grant of ours on a target that nothing entitles to, with the order and the product that caused it.
 struct Open {
@@ -44,7 +44,8 @@ impl Snapshot {
         for Open { cell, order, product } in open {
             let (Some(now), false) = (now.get(&order), turned.contains_key(&cell)) else { continue };
             let product = &self.catalog.rule(product).product;
-            turned.extend(turn(now, product, self.user_index.id(cell.1)).map(|turn| (cell, turn)));
+            let gives = |line: &LineNow| self.gives(line.key, cell.0);
+            turned.extend(turn(now, product, self.user_index.id(cell.1), gives).map(|turn| (cell, turn)));
         }
         Ok(turned)
     }
@@ -109,6 +110,12 @@ impl Snapshot {
         Ok(())
     }
 
+    /// Whether the file maps a product of the store to a target.
+    fn gives(&self, product: ProductKey, target: TargetIx) -> bool {
+        let rule = self.product_ix.get(&product).map(|product| self.catalog.rule(*product));
+        rule.is_some_and(|rule| rule.entitlements.iter().any(|given| given.target == target))
+    }
+
     fn open(&self, desired: &Desired) -> Vec<Open> {
         let of = |(target, owned): (TargetIx, &crate::planner::input::OwnedGrant)| {
             let open = is_open(desired, target, owned.user);
@@ -142,19 +149,20 @@ fn is_open(desired: &Desired, target: TargetIx, user: UserIx) -> bool {
 }
 
 /// What an order says now that gave something to `owner` for `product`. `None`: what it said then, or nothing that
-/// anybody could go by.
-fn turn(now: &OrderNow, product: &ProductId, owner: &UserId) -> Option<Turn> {
-    let mine = || now.items.iter().filter(|(of, _)| of == product);
-    let unknown = now.standing == Standing::Unknown || mine().any(|(_, standing)| *standing == Standing::Unknown);
+/// anybody could go by. `gives`: whether a line of it would give the same.
+fn turn(now: &OrderNow, product: &ProductId, owner: &UserId, gives: impl Fn(&LineNow) -> bool) -> Option<Turn> {
+    let mine = || now.lines.iter().filter(|line| line.product == *product);
+    let unknown = now.standing == Standing::Unknown || mine().any(|line| line.standing == Standing::Unknown);
     // Without a product nobody can say what was bought, and what stands unknown changes nothing.
-    if now.items.is_empty() || unknown {
+    if now.lines.is_empty() || unknown {
         return None;
     }
     match &now.user {
         Some(user) if user != owner => {
             Some(Turn::Moved(if now.was.as_ref() == Some(owner) { Mover::Commit } else { Mover::Shop }))
         }
-        Some(_) | None => mine().next().is_none().then_some(Turn::Exchanged),
+        Some(_) | None if mine().next().is_some() => None,
+        Some(_) | None => Some(if now.lines.iter().any(gives) { Turn::Alike } else { Turn::Exchanged }),
     }
 }
 
@@ -191,6 +199,11 @@ mod tests {
             (Void, &[("lite", Void)], Some("ann"), None, Some(Turn::Exchanged)),
             (Expired, &[("lite", Expired)], Some("ann"), None, Some(Turn::Exchanged)),
             (Paid, &[("lite", Unknown)], Some("ann"), None, Some(Turn::Exchanged)),
+            // Another product that gives the same.
+            (Pending, &[("max", Pending)], Some("ann"), None, Some(Turn::Alike)),
+            (Refunded, &[lite, ("max", Refunded)], Some("ann"), None, Some(Turn::Alike)),
+            (Paid, &[("max", Paid)], Some("ben"), None, moved(Mover::Shop)),
+            (Paid, &[("max", Paid), pro], Some("ann"), None, None),
             // No product at all, or one that nobody can judge.
             (Paid, &[], Some("ann"), None, None),
             (Paid, &[], Some("ben"), None, None),
@@ -209,15 +222,21 @@ mod tests {
             (Paid, &[pro], None, Some("ann"), None),
             (Paid, &[lite], None, None, Some(Turn::Exchanged)),
         ];
+        let line = |(product, standing): &(&str, Standing)| LineNow {
+            key: ProductKey(1),
+            product: ProductId::from(*product),
+            standing: *standing,
+        };
         for (standing, items, user, was, expected) in table {
             let now = OrderNow {
                 standing: *standing,
                 buyer: BuyerKey(1),
                 user: user.map(UserId::from),
                 was: was.map(UserId::from),
-                items: items.iter().map(|(product, standing)| (ProductId::from(*product), *standing)).collect(),
+                lines: items.iter().map(line).collect(),
             };
-            assert_eq!(turn(&now, &"pro".into(), &"ann".into()), *expected, "{now:?}");
+            let gives = |line: &LineNow| line.product != "lite".into() && line.product != "mug".into();
+            assert_eq!(turn(&now, &"pro".into(), &"ann".into(), gives), *expected, "{now:?}");
         }
     }
 }

@@ -38,7 +38,13 @@ impl Payer {
     }
 }
 
-pub(super) type Buyer = (Option<UserId>, Option<String>);
+/// What is known of buyers in a copy of the store.
+pub(super) struct Kept {
+    surely: BTreeMap<Buyer, UserId>,
+    bindings: BTreeMap<String, UserId>,
+}
+
+type Buyer = (Option<UserId>, Option<String>);
 
 pub(super) struct Accounts {
     open: [Option<UserId>; ACCOUNTS],
@@ -104,6 +110,30 @@ impl Accounts {
 
     pub(super) fn of_person(&self, person: usize) -> impl Iterator<Item = &UserId> {
         self.open.iter().skip(person).step_by(PEOPLE).flatten()
+    }
+
+    /// The user of an account, where the order's payer can be nobody else and never was.
+    pub(super) fn alone(&self, account: usize, payer: &Payer) -> Option<UserId> {
+        let user = self.get(account)?;
+        let others = self.found.get(&payer.buyer()).into_iter().flatten().any(|found| found != user);
+        (self.named(payer)[..] == [user] && !others).then(|| user.clone())
+    }
+
+    /// What the store knows of buyers.
+    pub(super) fn keep(&self) -> Kept {
+        Kept { surely: self.surely.clone(), bindings: self.bindings.now.clone() }
+    }
+
+    /// An older store is there again: of what has changed since, nobody can say what it knows.
+    pub(super) fn put_back(&mut self, kept: Kept) {
+        let surely = std::mem::take(&mut self.surely);
+        self.surely = kept.surely.into_iter().filter(|(buyer, user)| surely.get(buyer) == Some(user)).collect();
+        self.bindings.moved.clear();
+        self.bindings.changed.values_mut().for_each(|since| *since = None);
+        let now = &self.bindings.now;
+        let other = |email: &&String| kept.bindings.get(*email) != now.get(*email);
+        let other: Vec<String> = kept.bindings.keys().chain(now.keys()).filter(other).cloned().collect();
+        self.bindings.changed.extend(other.into_iter().map(|email| (email, None)));
     }
 
     /// The store was lost, and whom it had found with it.

@@ -173,7 +173,7 @@ impl Rules {
             Prune::Owned => "owned",
             Prune::Exclusive => "exclusive",
         };
-        let mut text = "version: 1\nlogto: {endpoint: sandbox}\nsources:\n".to_owned();
+        let mut text = "version: 1\nlogto: {endpoint: sandbox, concurrency: 2}\nsources:\n".to_owned();
         for (shop, url) in [(Shop::Main, main), (Shop::Corner, corner)].into_iter().filter(|(shop, _)| here(*shop)) {
             text.push_str(&format!(
                 "  {}\n    kind: openbitum\n    url: {url}\n    \

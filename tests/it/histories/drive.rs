@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entitled::model::{self, Buyer, Email, OrderId, Prune, SourceName, Standing, Target, UserId};
 use entitled::pass::ingest::{ReadScope, Refreshed, ingest, refresh_order};
-use entitled::pass::{PassScope, PlannedPass, execute_pass, plan_pass};
-use entitled::planner::{Hold, Verb};
+use entitled::pass::{PassScope, PlannedPass, plan_pass_about};
+use entitled::planner::{Action, Hold, Verb};
+use entitled::report::run::{ActionOutcome, RunReport};
 use entitled::sandbox::{APP_SECRET, Faults, Knobs, SHOP_TOKEN, ShopSim};
-use entitled::shutdown::Shutdown;
 use jiff::{SignedDuration, Timestamp};
 
 use super::accounts::Payer;
 use super::catalogs::{Shop, Thing, product_id};
 use super::steps::{Reach, Side, Step, What};
 use super::truth::{Order, Said};
-use super::world::{Verdict, World};
+use super::world::{Held, Verdict, World};
 
 /// How far a pass came.
 #[derive(Debug)]
@@ -28,8 +28,10 @@ pub(super) enum Came {
 pub(super) struct Withheld {
     pub(super) cells: BTreeMap<(UserId, Thing), (Verb, Hold)>,
     pub(super) targets: BTreeSet<Target>,
-    /// Whether it could read everything.
+    /// Whether it could read everything, and was not stopped.
     pub(super) whole: bool,
+    /// Of whom a write failed.
+    pub(super) failed: BTreeSet<UserId>,
 }
 
 pub(super) async fn play(crowded: bool, steps: &[Step]) -> Verdict {
@@ -63,10 +65,13 @@ impl World {
                 }
             }
         }
-        let distorts = |side| step.faults.iter().any(|one| one.side == side && one.what.distorts());
-        let distorted = [distorts(Side::Main), distorts(Side::Corner)];
-        let before = self.held();
-        let came = self.turn_of_the_loop(step.span, distorted).await?;
+        // Whoever starts looks at everything first.
+        let span = if std::mem::take(&mut self.restarted) { Reach::Full } else { step.span };
+        let mut before = self.held();
+        (self.begun, self.frozen) = (self.now, self.is_frozen());
+        self.overtaken.clear();
+        let again = self.again.clone();
+        let came = self.turn_of_the_loop(span, step, &mut before).await?;
         [Side::Logto, Side::Main, Side::Corner].into_iter().for_each(|side| self.faults(side).clear());
         self.set_clocks();
         if let Came::Failed(error) = &came
@@ -75,42 +80,71 @@ impl World {
             return Err(format!("a pass failed although nothing was wrong: {error}"));
         }
         self.judge(&before).await?;
-        let clean = matches!(came, Came::Through(_)) && step.faults.is_empty() && step.span == Reach::Full;
+        let whole = matches!(&came, Came::Through(withheld) if withheld.whole);
+        let clean = whole && step.faults.is_empty() && span == Reach::Full;
         if let Came::Through(withheld) = &came {
             self.judge_holds(withheld)?;
         }
         self.learn(clean, &came);
         if let Came::Through(withheld) = &came {
-            self.note(step.span, withheld);
+            self.note(span, withheld);
             self.bereft = false;
-            self.touched.clear();
+            self.has_heard();
+            if span == Reach::Again && step.faults.is_empty() && whole {
+                self.is_made_good(&again, withheld).await?;
+            }
+        }
+        if let Some(rules) = self.next.take() {
+            self.enter(rules).await?;
         }
         Ok(())
     }
 
-    async fn turn_of_the_loop(&mut self, reach: Reach, distorted: [bool; 2]) -> Result<Came, String> {
+    /// What failed is whole once it is tried again and nothing is wrong any more, without a look at anybody else.
+    async fn is_made_good(&mut self, again: &BTreeSet<UserId>, withheld: &Withheld) -> Verdict {
+        let planned = self.plan_pass(&PassScope::Quick(Vec::new()), again).await??;
+        // What is gone from Logto is nobody's to give, until a full pass asks for the names anew.
+        let there = |action: &Action| self.thing(&planned.grant(action.target, action.user).target).is_some();
+        if planned.plan.actions.iter().any(there) {
+            return Err(format!("tried again, and still to be done: {:#?}", planned.view.changes));
+        }
+        let verbs = withheld.cells.iter().map(|(one, (verb, _))| (one.clone(), *verb)).collect();
+        if self.rules.prune == Prune::Exclusive {
+            return Ok(());
+        }
+        self.compare(&verbs, |user| again.contains(user))
+    }
+
+    async fn turn_of_the_loop(&mut self, reach: Reach, step: &Step, before: &mut Held) -> Result<Came, String> {
+        let distorted = step.distorted();
         self.active.carry_over(self.store(), self.now).await.unwrap();
         match (reach, self.hint.clone()) {
+            (Reach::Again, _) => {}
             (Reach::Hint, Some((shop, id))) if shop != Shop::Till => self.follow(shop, &id, distorted).await?,
             _ => self.poll(distorted).await?,
         }
         let span = match reach {
             Reach::Full => PassScope::Full,
-            Reach::Quick | Reach::Hint => PassScope::Quick(self.touched.clone()),
+            Reach::Quick | Reach::Hint | Reach::Again => PassScope::Quick(self.touched.clone()),
         };
-        if reach == Reach::Full
-            && let Err(error) = self.active.refresh().await
-        {
-            return Ok(Came::Failed(format!("{error:?}")));
+        if reach == Reach::Full {
+            if let Err(error) = self.active.refresh().await {
+                return Ok(Came::Failed(format!("{error:?}")));
+            }
+            self.store().note_names(&self.active.names).await.unwrap();
         }
-        let planned = match self.plan_pass(&span).await? {
+        let also = if reach == Reach::Again { self.again.clone() } else { BTreeSet::new() };
+        let planned = match self.plan_pass(&span, &also).await? {
             Ok(planned) => planned,
             Err(error) => return Ok(Came::Failed(error)),
         };
-        let writer = self.active.client.writer();
-        let report =
-            execute_pass(&self.active, self.store(), &writer, &planned, &span, self.now, &Shutdown::never()).await;
-        let report = report.map_err(|error| format!("the store failed: {error:?}"))?;
+        self.touched.clear();
+        let report = self.carry_out(&planned, &span, step, before).await?;
+        self.offer(&planned);
+        let withheld = self.withheld(&planned, &report);
+        let here = |user: &UserId| reach == Reach::Full || planned.user_index.ix(user).is_some();
+        self.again.retain(|user| !here(user));
+        self.again.extend(withheld.failed.iter().cloned());
         for line in &report.lines {
             let change = &line.change;
             let unexplained = change.because.is_empty()
@@ -119,11 +153,16 @@ impl World {
                 return Err(format!("a change does not explain itself: {change:?}"));
             }
         }
-        Ok(Came::Through(self.withheld(&planned)))
+        Ok(Came::Through(withheld))
     }
 
-    pub(super) fn withheld(&self, planned: &PlannedPass) -> Withheld {
-        let mut withheld = Withheld { whole: planned.troubles.is_empty(), ..Withheld::default() };
+    pub(super) fn withheld(&self, planned: &PlannedPass, report: &RunReport) -> Withheld {
+        let failed = report.lines.iter().filter(|line| matches!(line.came, ActionOutcome::Failed(_)));
+        let mut withheld = Withheld {
+            whole: planned.troubles.is_empty() && report.stopped == 0,
+            failed: failed.map(|line| line.change.user.clone()).collect(),
+            ..Withheld::default()
+        };
         for held in &planned.plan.held {
             let grant = planned.grant(held.action.target, held.action.user);
             if let Some(thing) = self.thing(&grant.target) {
@@ -135,12 +174,16 @@ impl World {
     }
 
     /// Looks, and sees that looking wrote nothing, told no secret, and left nothing without a reason.
-    pub(super) async fn plan_pass(&self, span: &PassScope) -> Result<Result<PlannedPass, String>, String> {
+    pub(super) async fn plan_pass(
+        &self,
+        span: &PassScope,
+        also: &BTreeSet<UserId>,
+    ) -> Result<Result<PlannedPass, String>, String> {
         self.logto.clear_requests();
         self.shops.iter().for_each(|shop| shop.clear_requests());
         let (held, ledger) = (self.held(), self.store().ledger(None).await.unwrap());
         let context = self.active.context(self.store(), &self.unread, &|_, _, _| {}, self.now);
-        let planned = plan_pass(context, span).await.map_err(|error| format!("{error:?}"));
+        let planned = plan_pass_about(context, span, also).await.map_err(|error| format!("{error:?}"));
         let writes: Vec<_> =
             self.logto.writes().into_iter().chain(self.shops.iter().flat_map(|shop| shop.writes())).collect();
         if !writes.is_empty() || self.held() != held || self.store().ledger(None).await.unwrap() != ledger {
@@ -160,7 +203,7 @@ impl World {
         Ok(planned)
     }
 
-    async fn poll(&mut self, distorted: [bool; 2]) -> Verdict {
+    pub(super) async fn poll(&mut self, distorted: [bool; 2]) -> Verdict {
         let quiet = self.shops.iter().all(Self::is_quiet);
         let mut read = BTreeSet::new();
         for source in self.active.sources.iter() {

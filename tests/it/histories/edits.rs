@@ -11,7 +11,11 @@ use super::{PEOPLE, SIGNED_UP};
 
 impl World {
     pub(super) async fn commit(&mut self, file: usize) -> Verdict {
-        let rules = Rules { gone: self.rules.gone, ..FILES[file] };
+        self.enter(Rules { gone: self.rules.gone, ..FILES[file] }).await
+    }
+
+    /// What lies there by now enters into force, unless it is no good.
+    pub(super) async fn enter(&mut self, rules: Rules) -> Verdict {
         let widens = self.rules.corner.is_some() && rules.corner.is_none();
         if self.enters(rules).await? && widens {
             self.unsettle(None, &[TEAM_AT], false);
@@ -21,11 +25,15 @@ impl World {
 
     /// Puts the file into force as the model has it by now, with these rules.
     async fn enters(&mut self, rules: Rules) -> Result<bool, String> {
-        match self.enforce(&self.yaml(&rules)).await {
+        let text = self.yaml(&rules);
+        std::fs::write(self.file(), &text).unwrap();
+        match self.enforce(&text).await {
             Ok(active) => {
+                self.rules_before = self.rules;
                 self.unread = active.source_names();
                 self.active = active;
                 self.rules = rules;
+                self.keep_file().await;
                 Ok(true)
             }
             Err(ActivateError::Names { .. })
@@ -35,6 +43,16 @@ impl World {
             }
             Err(error) => Err(format!("a good file did not enter: {error:?}")),
         }
+    }
+
+    /// Another file lies there, and nobody has read it yet.
+    pub(super) fn put(&mut self, rules: Rules) {
+        let text = self.yaml(&rules);
+        if std::fs::read_to_string(self.file()).is_ok_and(|there| there == text) {
+            return;
+        }
+        std::fs::write(self.file(), text).unwrap();
+        self.next = Some(rules);
     }
 
     /// The file says whose an address is, or no more.
@@ -82,6 +100,8 @@ impl World {
             self.sources = before;
             return Ok(());
         }
+        // What an older store knows of it goes by another name.
+        self.copy = None;
         if !rules.gone[shop as usize] {
             self.carry(shop, change);
         }

@@ -11,11 +11,16 @@ mod clocks;
 mod commits;
 mod drive;
 mod edits;
+mod holding;
 mod judge;
+mod meanwhile;
 mod outside;
+mod sequences;
 mod settle;
 mod short;
+mod short_passes;
 mod steps;
+mod stores;
 mod truth;
 mod turns;
 mod world;
@@ -23,7 +28,8 @@ mod world;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-use steps::{Step, steps};
+use sequences::steps;
+use steps::Step;
 
 /// Who has an account at the start, the last of them protected, and two who may sign up later. Any of them
 /// may come to have a second account with the same address.

@@ -51,15 +51,28 @@ impl World {
             }
             Event::DeleteThing(thing) => self.delete(*thing),
             Event::RestoreThing(thing) => self.restore(*thing),
+            Event::Remake(thing) => {
+                self.delete(*thing);
+                self.restore(*thing);
+            }
             Event::Give { person, thing } => self.give(*person, *thing),
             Event::Take { person, thing } => self.take(*person, *thing),
             Event::LoseStore => self.lose_store().await,
+            Event::CopyStore => self.copy_store().await,
+            Event::PutCopyBack => return self.put_copy_back().await,
+            Event::Restart { broken } => return self.restart(*broken).await,
+            Event::Freeze(scope) => self.freeze(*scope).await,
+            Event::Unfreeze => self.unfreeze().await,
+            Event::Approve { set, then } => {
+                self.approve(set).await;
+                return Box::pin(self.happen(then)).await;
+            }
             Event::Nothing => {}
         }
         Ok(())
     }
 
-    fn buy(&mut self, shop: Shop, person: usize, products: &[usize], by: By, days_ago: i64) {
+    pub(super) fn buy(&mut self, shop: Shop, person: usize, products: &[usize], by: By, days_ago: i64) {
         let user = self.accounts.get(person).cloned();
         let address = match by {
             By::UpperEmail => address(person).to_uppercase(),
@@ -151,7 +164,14 @@ impl World {
             None => {}
         }
         let given: Vec<_> = self.held().difference(&before).cloned().collect();
-        self.foreign.extend(given.into_iter().filter(|one| !self.ours.contains_key(one)));
+        for one in given {
+            match self.ours.get(&one) {
+                None => _ = self.foreign.insert(one),
+                // Ours or theirs: a commit may come to make it ours, and then its revert releases it.
+                Some(Ours::Perhaps) => _ = self.maybe_seen.insert(one),
+                Some(Ours::Surely) => {}
+            }
+        }
     }
 
     fn take(&mut self, person: usize, thing: Thing) {
@@ -171,23 +191,5 @@ impl World {
             // The ledger may not have noticed yet.
             self.ours.entry(taken.clone()).and_modify(|ours| *ours = Ours::Perhaps);
         }
-    }
-
-    async fn lose_store(&mut self) {
-        self.fresh_store().await;
-        self.ours.clear();
-        self.foreign = self.held();
-        self.seen.clear();
-        self.maybe_seen.clear();
-        self.revoked.clear();
-        self.commits = super::commits::Commits::default();
-        self.accounts.forget();
-        self.touched.clear();
-        for order in &mut self.orders {
-            (order.stored, order.left) = (Stored::nothing(), Vec::new());
-            order.once.clear();
-        }
-        self.bereft = true;
-        self.most = [0; 2];
     }
 }

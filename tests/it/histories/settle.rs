@@ -9,19 +9,20 @@ use jiff::SignedDuration;
 
 use super::catalogs::{THINGS, Thing};
 use super::steps::{Event, Reach, Step};
-use super::truth::{Claim, claim};
+use super::truth::{Claim, Order, claim};
 use super::world::{Ours, Verdict, World};
 
 impl World {
     pub(super) async fn settle(&mut self) -> Verdict {
         self.jump(-self.astray);
-        let step = Step { event: Event::Nothing, span: Reach::Full, faults: Vec::new() };
+        self.unfreeze().await;
+        let step = Step::quiet(Event::Nothing, Reach::Full);
         for number in 1..=2 {
             self.now += SignedDuration::from_secs(2);
             self.pass(&step).await.map_err(|error| format!("pass {number} after the last step: {error}"))?;
         }
         self.now += SignedDuration::from_secs(2);
-        let planned = self.plan_pass(&PassScope::Full).await??;
+        let planned = self.plan_pass(&PassScope::Full, &BTreeSet::new()).await??;
         if !planned.plan.actions.is_empty() || !planned.plan.adopt.is_empty() || !planned.troubles.is_empty() {
             return Err(format!("two passes later the plan is not empty: {:#?}", planned.view.changes));
         }
@@ -37,7 +38,7 @@ impl World {
             }
         }
         self.nobody_is_guessed(&planned)?;
-        self.compare(&withheld)
+        self.compare(&withheld, |_| true)
     }
 
     /// Whoever paid under an address of two accounts is shown with the question which of them it is.
@@ -88,14 +89,16 @@ impl World {
             }
             // All clocks are right by now.
             (Hold::ClockDoubtful(_), _) => false,
-            // Nobody freezes here; what is taken away by hand again and again is left alone.
+            // No freeze is in force any more; what is taken away by hand again and again is left alone.
             (Hold::Frozen, _) => false,
             (Hold::Flapping, _) => verb == Verb::Grant,
             (Hold::Unverified(Doubt::OrderUnconfirmed), _) => vanished,
             (Hold::Unverified(Doubt::NoEvidence), _) => vanished || never,
-            // Whoever is behind an odd order may be anybody.
+            // Whoever is behind an odd order may be anybody; so may it be what entitles instead of a source that
+            // the file has no more.
             (Hold::Incomplete(Gap::Odd), _) => {
-                self.rules.prune == Prune::Exclusive
+                let dropped = |order: &Order| !order.left.is_empty() || self.rules.gone[order.shop as usize];
+                (self.rules.prune == Prune::Exclusive || self.once_of(user).any(dropped))
                     && self.orders.iter().any(|order| order.odd.is_some() || order.now.is_none())
             }
             (Hold::Unverified(Doubt::NotAsked) | Hold::FreshLedger | Hold::Incomplete(_), _) => false,
@@ -103,10 +106,11 @@ impl World {
         if right { Ok(()) } else { Err("held without need".to_owned()) }
     }
 
-    fn compare(&self, withheld: &BTreeMap<(UserId, Thing), Verb>) -> Verdict {
+    /// Whether these users hold what they should and nothing else.
+    pub(super) fn compare(&self, withheld: &BTreeMap<(UserId, Thing), Verb>, of: impl Fn(&UserId) -> bool) -> Verdict {
         let held = self.held();
         let users: BTreeSet<&UserId> = self.accounts.users().chain(held.iter().map(|(user, _)| user)).collect();
-        for user in users {
+        for user in users.into_iter().filter(|user| of(user)) {
             let orders = self.orders_of(user);
             for thing in THINGS {
                 let one = (user.clone(), thing);

@@ -11,11 +11,11 @@ use super::drive;
 use super::steps::{By, Change, Event, Oddity, Reach, Step, To};
 
 /// The one order that there is.
-fn the_only() -> Index {
+pub(super) fn the_only() -> Index {
     any::<Index>().new_tree(&mut TestRunner::deterministic()).unwrap().current()
 }
 
-fn buy(shop: Shop, person: usize, product: usize) -> Event {
+pub(super) fn buy(shop: Shop, person: usize, product: usize) -> Event {
     Event::Buy { shop, person, products: vec![product], by: By::Email, days_ago: 0 }
 }
 
@@ -23,9 +23,12 @@ fn buy(shop: Shop, person: usize, product: usize) -> Event {
 fn play(events: Vec<Event>, span: Reach) {
     let step = |(number, event): (usize, Event)| {
         let span = if number == 0 { Reach::Full } else { span };
-        Step { event, span, faults: Vec::new() }
+        Step::quiet(event, span)
     };
-    let steps: Vec<Step> = events.into_iter().enumerate().map(step).collect();
+    play_steps(events.into_iter().enumerate().map(step).collect());
+}
+
+pub(super) fn play_steps(steps: Vec<Step>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     if let Err(why) = runtime.block_on(drive::play(false, &steps)) {
         panic!("{why}\n{steps:#?}");
@@ -155,6 +158,22 @@ fn what_is_told_elsewhere_holds_for_a_hint() {
         let changes =
             [Event::Exchange { order: the_only(), product: 1 }, Event::Exchange { order: the_only(), product: 2 }];
         play([buy(Shop::Corner, 0, 0), turn].into_iter().chain(changes).collect(), Reach::Hint);
+    }
+}
+
+/// The same where a poll has heard of the end and all was taken: a hint that comes later gives nothing back.
+#[test]
+fn what_a_poll_took_no_hint_gives_back() {
+    for status in ["refunded", "void"] {
+        for hinted in [
+            Event::Exchange { order: the_only(), product: 2 },
+            Event::Readdress { order: the_only(), to: To::User(0) },
+            Event::Readdress { order: the_only(), to: To::Account(1) },
+        ] {
+            let turn = Event::Turn { order: the_only(), status };
+            let taken = [buy(Shop::Corner, 0, 0), turn].map(|event| Step::quiet(event, Reach::Full));
+            play_steps(taken.into_iter().chain([Step::quiet(hinted, Reach::Hint)]).collect());
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! What can happen between two passes, and what can go wrong during one.
 
 use entitled::sandbox::{Fault, Faults, Rule};
+use entitled::store::FreezeScope;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::catalogs::{FILES, MUG, PRODUCTS, Shop, Thing};
+use super::meanwhile::{Meanwhile, meanwhile};
 
 /// One thing that happens, and the pass after it.
 #[derive(Clone, Debug)]
@@ -13,6 +15,21 @@ pub(super) struct Step {
     pub(super) span: Reach,
     /// While this pass runs; all is well again after it.
     pub(super) faults: Vec<Trouble>,
+    /// What comes about in the midst of it.
+    pub(super) meanwhile: Option<Meanwhile>,
+}
+
+impl Step {
+    /// Nothing goes wrong, and nothing comes about meanwhile.
+    pub(super) fn quiet(event: Event, span: Reach) -> Self {
+        Self { event, span, faults: Vec::new(), meanwhile: None }
+    }
+
+    /// Whether what the shops list may not be what they have.
+    pub(super) fn distorted(&self) -> [bool; 2] {
+        let distorts = |side| self.faults.iter().any(|one| one.side == side && one.what.distorts());
+        [distorts(Side::Main), distorts(Side::Corner)]
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +39,8 @@ pub(super) enum Reach {
     Quick,
     /// Over the order that has just changed, read by itself: nothing is polled.
     Hint,
+    /// Over those of whom a write failed, tried again soon: nothing is polled.
+    Again,
 }
 
 #[derive(Clone, Debug)]
@@ -90,6 +109,8 @@ pub(super) enum Event {
     },
     DeleteThing(Thing),
     RestoreThing(Thing),
+    /// Deleted and made anew between two passes: the name stands for another id.
+    Remake(Thing),
     /// By hand, in the console.
     Give {
         person: usize,
@@ -101,6 +122,21 @@ pub(super) enum Event {
     },
     /// The file of the store is removed.
     LoseStore,
+    /// A copy of the store is kept.
+    CopyStore,
+    /// The copy takes the place of the store.
+    PutCopyBack,
+    /// The daemon is started again, where its file may be broken by now.
+    Restart {
+        broken: bool,
+    },
+    Freeze(FreezeScope),
+    Unfreeze,
+    /// One of the sets that were held is let through, and something else happens before the pass.
+    Approve {
+        set: Index,
+        then: Box<Event>,
+    },
     Nothing,
 }
 
@@ -183,6 +219,16 @@ impl What {
         matches!(fault, Fault::Empty | Fault::RepeatPage | Fault::LoseHalf | Fault::NoId | Fault::UnknownStatus)
     }
 
+    /// The same, of writes alone.
+    pub(super) fn of_writes(self) -> Self {
+        match self {
+            Self::Befall { fault, status, next, method } => {
+                Self::Befall { fault, status, next, method: if method == "DELETE" { method } else { "POST" } }
+            }
+            Self::Latency | Self::Ties | Self::ExpireTokens | Self::ShortTokens | Self::Envelope => self,
+        }
+    }
+
     pub(super) fn set(self, faults: &Faults) {
         match self {
             Self::Befall { fault, status, next, method } => {
@@ -222,7 +268,7 @@ fn befall(fault: Fault, statuses: &'static [u16], most: u32) -> impl Strategy<Va
 }
 
 /// Without end: only what fails at once, so that nobody waits for tries that cannot succeed.
-fn lasting(fault: Fault, status: u16) -> impl Strategy<Value = What> {
+pub(super) fn lasting(fault: Fault, status: u16) -> impl Strategy<Value = What> {
     select(&METHODS[..]).prop_map(move |method| What::Befall { fault, status, next: None, method })
 }
 
@@ -274,7 +320,7 @@ fn trouble() -> impl Strategy<Value = Trouble> {
     ]
 }
 
-fn event() -> impl Strategy<Value = Event> {
+pub(super) fn event() -> impl Strategy<Value = Event> {
     let person = 0..super::PEOPLE;
     let account = 0..super::ACCOUNTS;
     let product = 0..PRODUCTS.len();
@@ -318,44 +364,27 @@ fn event() -> impl Strategy<Value = Event> {
         2 => account.clone().prop_map(|person| Event::SignUp { person }),
         1 => account.clone().prop_map(|person| Event::DeleteUser { person }),
         1 => sold.clone().prop_map(Event::DeleteThing),
-        1 => sold.prop_map(Event::RestoreThing),
+        1 => sold.clone().prop_map(Event::RestoreThing),
+        1 => sold.prop_map(Event::Remake),
         4 => (account, thing.clone()).prop_map(|(person, thing)| Event::Give { person, thing }),
         2 => (person, thing).prop_map(|(person, thing)| Event::Take { person, thing }),
         1 => Just(Event::LoseStore),
+        1 => Just(Event::CopyStore),
+        1 => Just(Event::PutCopyBack),
+        1 => any::<bool>().prop_map(|broken| Event::Restart { broken }),
+        1 => select(&[FreezeScope::Revocations, FreezeScope::All][..]).prop_map(Event::Freeze),
+        1 => Just(Event::Unfreeze),
         2 => Just(Event::Nothing),
     ]
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let faults = prop_oneof![
         6 => Just(Vec::new()),
         4 => proptest::collection::vec(trouble(), 1..3),
     ];
-    let span = prop_oneof![5 => Just(Reach::Full), 2 => Just(Reach::Quick), 2 => Just(Reach::Hint)];
-    (event(), span, faults).prop_map(|(event, span, faults)| Step { event, span, faults })
-}
-
-/// Several steps that only together tempt to something: what was given by hand, seen, bought and refunded.
-fn gift() -> impl Strategy<Value = Vec<Step>> {
-    let given = (0..super::SIGNED_UP - 1, select(&super::catalogs::THINGS[..]), 0..PRODUCTS.len());
-    let spans = select(&[Reach::Full, Reach::Quick, Reach::Hint][..]);
-    (given, spans, step(), select(&["refunded", "void"][..])).prop_map(
-        |((person, thing, product), span, between, end)| {
-            let quiet = |event, span| Step { event, span, faults: Vec::new() };
-            let buy = Event::Buy { shop: Shop::Main, person, products: vec![product], by: By::Email, days_ago: 0 };
-            vec![
-                quiet(Event::Give { person, thing }, Reach::Full),
-                between,
-                quiet(buy, span),
-                quiet(Event::TurnLast(end), span),
-            ]
-        },
-    )
-}
-
-/// One step after the other, some of which belong together.
-pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let one = step().prop_map(|step| vec![step]);
-    let parts = proptest::collection::vec(prop_oneof![12 => one, 1 => gift()], 6..15);
-    parts.prop_map(|parts| parts.into_iter().flatten().collect())
+    let span =
+        prop_oneof![10 => Just(Reach::Full), 4 => Just(Reach::Quick), 4 => Just(Reach::Hint), 1 => Just(Reach::Again)];
+    (event(), span, faults, proptest::option::weighted(0.2, meanwhile()))
+        .prop_map(|(event, span, faults, meanwhile)| Step { event, span, faults, meanwhile })
 }

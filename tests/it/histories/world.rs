@@ -1,21 +1,24 @@
 //! The world of one history: the simulators, the store, the file in force, and all that the model knows.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use entitled::config::presets::PRESETS;
 use entitled::config::settings::Config;
 use entitled::config::{Env, Presets, check_text};
 use entitled::model::{OrderId, OrderKey, SourceName, Target, UserId};
 use entitled::pass::active::{ActivateError, ActiveConfig, Simulators, activate};
-use entitled::report::Origin;
+use entitled::report::{HeldChange, Origin};
 use entitled::sandbox::{Handles, LogtoSim, Options, Running, SHOP_TOKEN, ShopSim, start};
-use entitled::store::Store;
+use entitled::store::{FreezeScope, Store};
 use jiff::Timestamp;
 
 use super::accounts::{Accounts, address};
 use super::catalogs::{Around, FILES, Rules, SHOPS, Shop, SourceIs, THINGS, Thing};
 use super::commits::Commits;
+use super::holding::Said;
+use super::stores::Copy;
 use super::truth::Order;
 use super::{ACCOUNTS, SIGNED_UP};
 
@@ -37,17 +40,35 @@ pub(super) struct World {
     pub(super) logto: LogtoSim,
     pub(super) shops: [ShopSim; 2],
     folder: tempfile::TempDir,
-    store: Option<Store>,
+    store: Option<Arc<Store>>,
     stores: usize,
+    /// An older copy of the store.
+    pub(super) copy: Option<Copy>,
     pub(super) active: ActiveConfig,
     pub(super) rules: Rules,
+    /// Those of the file that was in force before.
+    pub(super) rules_before: Rules,
+    /// Those of a file that lies there already and that nobody has read.
+    pub(super) next: Option<Rules>,
     /// What the file calls each source, in the order of [`SHOPS`].
     pub(super) sources: [SourceIs; 3],
     pub(super) unread: BTreeSet<SourceName>,
     /// Orders that a poll brought and that no pass has gone through with yet.
     pub(super) touched: Vec<OrderKey>,
+    /// Of whom a write failed: tried again soon.
+    pub(super) again: BTreeSet<UserId>,
+    /// The next pass is the first of a start.
+    pub(super) restarted: bool,
     /// What the clock of the machine says.
     pub(super) now: Timestamp,
+    /// What it said when the pass began that is under way, and what was frozen then.
+    pub(super) begun: Timestamp,
+    pub(super) frozen: Option<FreezeScope>,
+    /// Users of that pass who were another one's meanwhile: its plan says nothing of them any more.
+    pub(super) overtaken: BTreeSet<UserId>,
+    pub(super) said: Said,
+    /// What the last plan said can be let through, by set.
+    pub(super) offers: Vec<Vec<(HeldChange, &'static str)>>,
     /// By how many seconds it is ahead.
     pub(super) astray: i64,
     /// The order that has just changed.
@@ -88,7 +109,7 @@ pub(super) fn check(yaml: &str) -> Result<Config, String> {
         .map_err(|problems| format!("{problems:?}\n{yaml}"))
 }
 
-async fn enforce(yaml: &str, running: &Running) -> Result<ActiveConfig, ActivateError> {
+fn ready(yaml: &str, running: &Running) -> (Config, Origin, Simulators) {
     let config = check(yaml).unwrap();
     let origin = Origin { file: "entitlements.yaml".to_owned(), digest: config.digest.clone(), commit: None };
     let simulators = Simulators {
@@ -96,6 +117,11 @@ async fn enforce(yaml: &str, running: &Running) -> Result<ActiveConfig, Activate
         shop: running.shop_url().to_owned(),
         shop_token: SHOP_TOKEN.to_owned(),
     };
+    (config, origin, simulators)
+}
+
+async fn enforce(yaml: &str, running: &Running) -> Result<ActiveConfig, ActivateError> {
+    let (config, origin, simulators) = ready(yaml, running);
     activate(config, origin, Some(&simulators)).await
 }
 
@@ -138,14 +164,24 @@ impl World {
             folder,
             store: None,
             stores: 0,
+            copy: None,
             active,
             rules,
+            rules_before: rules,
+            next: None,
             sources,
             unread,
             touched: Vec::new(),
+            again: BTreeSet::new(),
+            restarted: false,
             astray: 0,
             hint: None,
             now: Timestamp::from_second(start).unwrap(),
+            begun: Timestamp::from_second(start).unwrap(),
+            frozen: None,
+            overtaken: BTreeSet::new(),
+            said: Said::default(),
+            offers: Vec::new(),
             accounts,
             orders: Vec::new(),
             most: [0; 2],
@@ -157,6 +193,7 @@ impl World {
             commits: Commits::default(),
             bereft: true,
         };
+        std::fs::write(world.file(), &*world.active.config.text).unwrap();
         world.fresh_store().await;
         world
     }
@@ -166,19 +203,44 @@ impl World {
     }
 
     pub(super) fn store(&self) -> &Store {
+        self.store_to_share()
+    }
+
+    pub(super) fn store_to_share(&self) -> &Arc<Store> {
         self.store.as_ref().unwrap()
     }
 
-    /// Removes the store, if there is one, and opens another.
-    pub(super) async fn fresh_store(&mut self) {
+    /// The file, for those who look whether it is still the same.
+    pub(super) fn file(&self) -> PathBuf {
+        self.folder.path().join("entitlements.yaml")
+    }
+
+    /// Where another store has room.
+    pub(super) fn place(&mut self, what: &str) -> PathBuf {
+        self.stores += 1;
+        self.folder.path().join(format!("{what}-{}.db", self.stores))
+    }
+
+    async fn close_store(&mut self) {
         if let Some(store) = self.store.take() {
             let path = store.path().to_owned();
             store.close().await;
             std::fs::remove_file(&path).unwrap();
         }
-        self.stores += 1;
-        let path = self.folder.path().join(format!("entitled-{}.db", self.stores));
-        self.store = Some(Store::open(&path).await.unwrap());
+    }
+
+    /// Removes the store, if there is one, and opens another.
+    pub(super) async fn fresh_store(&mut self) {
+        self.close_store().await;
+        let path = self.place("entitled");
+        self.store = Some(Arc::new(Store::open(&path).await.unwrap()));
+        self.keep_file().await;
+    }
+
+    /// Removes the store, and opens the one at `path` in its place.
+    pub(super) async fn swap_store(&mut self, path: &Path) {
+        self.close_store().await;
+        self.store = Some(Arc::new(Store::open(path).await.unwrap()));
     }
 
     /// The simulated shop; the till has none.
@@ -197,6 +259,11 @@ impl World {
             sources: &self.sources,
             bindings: &self.accounts.bindings.now,
         })
+    }
+
+    /// All that entering into force takes.
+    pub(super) fn ready(&self, yaml: &str) -> (Config, Origin, Simulators) {
+        ready(yaml, &self.running)
     }
 
     pub(super) async fn enforce(&self, yaml: &str) -> Result<ActiveConfig, ActivateError> {

@@ -78,6 +78,33 @@ async fn a_product_that_is_exchanged_and_put_back_while_it_is_read_again_ends_no
     assert_eq!(stage.holders("paid-tier"), set([&ann]));
 }
 
+/// What is bought instead gives the same: then only the end of that is an end of it.
+#[tokio::test]
+async fn a_product_that_gives_the_same_ends_nothing_by_being_another_one() {
+    let products = |pro: &str| {
+        format!("products:\n  prd_pro: {{entitlements: [{pro}]}}\n  prd_lite: {{entitlements: [role: beta]}}\n")
+    };
+    let file = |pro: &str| file("owned", NO_LIMITS, &products(pro));
+    for unmapped in [false, true] {
+        for status in ["pending", "expired", "on_hold"] {
+            let (mut stage, ann, order, _) = sold(&file("{role: paid-tier}, {role: beta}")).await;
+            stage.shop.set_product(&order, &"prd_lite".into());
+            assert_eq!(stage.quick().await.changes(), [("revoke", "role paid-tier", &ann)]);
+            if unmapped {
+                stage.commit(&file("{role: paid-tier}")).await.unwrap();
+            }
+            stage.shop.set_status(&order, status);
+            for _ in 0..2 {
+                assert_eq!(stage.pass().await.changes(), [], "{status}");
+                assert_eq!(stage.holders("beta"), set([&ann]), "{status}");
+            }
+            stage.shop.set_status(&order, "refunded");
+            assert_eq!(stage.quick().await.changes(), [("revoke", "role beta", &ann)], "{status}");
+            stage.is_settled().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_exchange_that_is_not_confirmed_ends_nothing() {
     let (mut stage, ann, order, _) = sold(&two()).await;

@@ -84,3 +84,23 @@ async fn a_commit_that_names_another_role_is_a_commit() {
     stage.enter(&file("owned", NO_LIMITS, &PRO.replace("paid-tier", "beta"))).await;
     assert_eq!(causes(&stage.pass().await), [("grant", "commit"), ("revoke", "unmapped")]);
 }
+
+/// Whoever holds the new one already was given it by hand: the name alone makes it ours, and takes it back with it.
+#[tokio::test]
+async fn what_a_name_alone_made_ours_outlives_that_name() {
+    let (mut stage, pro) = sold(NO_LIMITS).await;
+    let old = stage.logto.role("paid-tier").unwrap();
+    stage.logto.rename_role(&old, "legacy");
+    let new = stage.logto.add_role("paid-tier");
+    stage.logto.grant(&pro[0], &new);
+    stage.enter(&file("owned", NO_LIMITS, PRO)).await;
+    let passed = stage.pass().await;
+    assert_eq!((passed.report.adopted, stage.logto.holders(&new).len()), (1, 3), "{:?}", passed.planned.view);
+    stage.ahead += SignedDuration::from_secs(5);
+    stage.logto.rename_role(&new, "other");
+    stage.logto.rename_role(&old, "paid-tier");
+    stage.enter(&file("owned", NO_LIMITS, PRO)).await;
+    let passed = stage.pass().await;
+    assert_eq!(passed.report.released, 1, "{:?}", passed.planned.view);
+    assert_eq!((stage.logto.holders(&new), stage.logto.holders(&old).len()), ([pro[0].clone()].into(), 3));
+}

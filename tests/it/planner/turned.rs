@@ -143,6 +143,7 @@ fn came(plan: &Plan) -> Due {
 fn cause(turn: Turn, rules: Rules) -> Cause {
     match (turn, rules) {
         (Turn::Exchanged, _) => Cause::Exchanged,
+        (Turn::Alike, _) => Cause::Unexplained,
         (Turn::Moved(mover), _) => Cause::Moved(mover),
         (Turn::Dropped, Rules::Settled) => Cause::Dropped,
         (Turn::Dropped, Rules::New) => Cause::Upgrade,
@@ -166,6 +167,8 @@ fn due(turn: Option<Turn>, prune: Prune, beside: &[Beside], recheck: Option<Rech
     let ended = ended.into_iter().find(|(beside, _)| has(*beside)).map(|(_, ending)| ending);
     let cause = match (turn, ended) {
         (Some(Turn::Dropped), _) => cause(Turn::Dropped, rules),
+        // Whatever became of others and of the product that it was for: what it is for now has not ended.
+        (Some(Turn::Alike), _) => return Due::Holds(Hold::Unverified(Doubt::NoEvidence)),
         (_, Some(ending)) if has(Beside::Unmapped) => Cause::Ended(ending),
         _ if has(Beside::Unmapped) => Cause::Unmapped,
         (Some(turn), _) => cause(turn, rules),
@@ -202,6 +205,7 @@ fn what_becomes_of_a_grant_whose_order_says_something_else() {
     let turns = [
         None,
         Some(Turn::Exchanged),
+        Some(Turn::Alike),
         Some(Turn::Moved(Mover::Shop)),
         Some(Turn::Moved(Mover::Commit)),
         Some(Turn::Dropped),
@@ -240,12 +244,12 @@ fn what_becomes_of_a_grant_whose_order_says_something_else() {
             }
         }
     }
-    assert_eq!(walked, 90 * 5 * 3 * 4 * 2);
+    assert_eq!(walked, 90 * 6 * 3 * 4 * 2);
 }
 
 #[test]
 fn an_order_that_was_changed_and_then_refunded_was_refunded() {
-    let (plan, told) = planned(Some(Turn::Exchanged), Prune::Owned, &[Beside::OwnRefunded], CONFIRMED, Rules::Settled);
+    let (plan, told) = planned(Some(Turn::Alike), Prune::Owned, &[Beside::OwnRefunded], CONFIRMED, Rules::Settled);
     assert_eq!(came(&plan), Due::Takes(Cause::Ended(Ending::Refunded)));
     assert!(told.starts_with("ord_1 was refunded"), "{told}");
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use entitled::model::Recheck;
-use entitled::model::{Adopt, Prune, Target, TargetIx, UserIx};
+use entitled::model::{Adopt, ProductIx, Prune, Target, TargetIx, UserIx};
 use entitled::planner::approval::Lifts;
 use entitled::planner::desired::{Claim, Ending, Past, State};
 use entitled::planner::input::{Coverage, Mover, OwnedGrant, Turn};
@@ -155,15 +155,20 @@ pub(crate) enum Evidence {
 
 pub(crate) fn evidence(world: PlanInput<'_>, cell: Cell) -> Evidence {
     let Some(owned) = owned(world, cell) else { return Evidence::Nothing };
-    let unmapped = !world.catalog.products[owned.product.at()].entitlements.iter().any(|gives| gives.target == cell.0);
-    let mut past = world.desired.ended.iter().filter(|past| past.user == cell.1);
-    let known = past.any(|past| (Some(past.order), past.product) == (owned.order, owned.product));
     let turned = world.constraints.turned.get(&cell);
+    // What it is for now gives the same, and has ended or has not.
+    let alike = turned == Some(&Turn::Alike) && owned.order.is_some();
+    let gives = |product: ProductIx| {
+        world.catalog.products[product.at()].entitlements.iter().any(|gives| gives.target == cell.0)
+    };
+    let unmapped = !alike && !gives(owned.product);
+    let mut past = world.desired.ended.iter().filter(|past| past.user == cell.1 && Some(past.order) == owned.order);
+    let known = past.any(|past| past.product == owned.product || (alike && gives(past.product)));
     let dropped = turned == Some(&Turn::Dropped);
     match claim(world, cell) {
         Some(Claim { state: State::Ended(_), .. }) if known || unmapped || dropped => Evidence::End,
         _ if unmapped || dropped => Evidence::File,
-        _ if turned.is_some() && owned.order.is_some() => Evidence::Turn,
+        _ if turned.is_some() && owned.order.is_some() && !alike => Evidence::Turn,
         _ => Evidence::Nothing,
     }
 }
