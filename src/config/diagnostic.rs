@@ -180,22 +180,23 @@ impl Page<'_> {
         if !marks.is_empty() {
             writeln!(out, "{margin} {bar}")?;
         }
-        let mut last: Option<u32> = None;
+        let mut last: Option<(u32, String)> = None;
         for mark in &marks {
             let line = mark.place.line;
-            if last != Some(line) {
-                if last.is_some_and(|last| last + 1 < line) {
+            let excerpt = self.excerpt(mark.place);
+            // Of a long line one mark may need another part than the mark before it.
+            if last.as_ref().is_none_or(|(number, shown)| *number != line || *shown != excerpt.text) {
+                if last.is_some_and(|(number, _)| number + 1 < line) {
                     writeln!(out, "{}", paint.on(Tone::Gutter, "..."))?;
                 }
                 let number = paint.on(Tone::Gutter, &format!("{line:>width$} |"));
-                writeln!(out, "{number} {}", self.excerpt(mark.place).text)?;
+                writeln!(out, "{number} {}", excerpt.text)?;
             }
-            last = Some(line);
-            let excerpt = self.excerpt(mark.place);
             let signs = mark.sign.to_string().repeat(excerpt.length);
             let beside = format!("{signs} {}", clean(mark.label));
             let pad = " ".repeat(excerpt.before);
             writeln!(out, "{margin} {bar} {pad}{}", paint.on(mark.tone, beside.trim_end()))?;
+            last = Some((line, excerpt.text));
         }
         let elsewhere = diagnostic.others.iter().filter(|(place, _)| place.origin != Origin::File);
         let unseen = diagnostic.label.iter().filter(|_| marks.is_empty()).map(|label| format!("note: {label}"));
@@ -257,47 +258,71 @@ impl Page<'_> {
         let start = at.max(from) - from;
         let end = line.floor_char_boundary(place.end.clamp(from + start, to) - from);
         let end = start + line[start..end].trim_end().len();
-        let mut shown = Excerpt { text: String::new(), before: 0, length: 0 };
-        let cut = if width(line) > 160 { start.saturating_sub(60) } else { 0 };
-        let mut masked_to = 0;
-        let mut column = 0;
-        for (offset, char) in line.char_indices() {
-            let inside = (start..end.max(start + 1)).contains(&offset);
-            if offset < masked_to {
-                continue;
-            }
-            let piece = match masks.iter().find(|range| range.contains(&offset) && !char.is_whitespace()) {
-                Some(range) => {
-                    masked_to = range.end;
-                    "***".to_owned()
-                }
-                None => clean(&char.to_string()).into_owned(),
-            };
-            if offset < cut {
-                continue;
-            }
-            if cut > 0 && column == 0 {
-                shown.text.push('…');
-                column = 1;
-                shown.before += 1;
-            }
-            if column > 150 {
-                shown.text.push('…');
-                break;
-            }
-            let wide = width(&piece);
-            column += wide;
-            if inside {
-                shown.length += wide;
-            } else if offset < start {
-                shown.before += wide;
-            }
-            shown.text.push_str(&piece);
-        }
-        shown.length = shown.length.max(1);
-        shown.text.truncate(shown.text.trim_end().len());
-        shown
+        window(&pieces(line, &masks), start..end.max(start + 1))
     }
+}
+
+/// One character of a line as it is printed, or what stands in place of a secret.
+struct Piece {
+    /// Its bytes in the line.
+    bytes: Range<usize>,
+    text: String,
+    /// Terminal cells: an escape takes more of them than the character that it stands for.
+    cells: usize,
+}
+
+fn pieces(line: &str, masks: &[Range<usize>]) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut masked_to = 0;
+    for (offset, char) in line.char_indices().map(|(offset, char)| (offset, char.to_string())) {
+        if offset < masked_to {
+            continue;
+        }
+        let after = offset + char.len();
+        let mask = masks.iter().find(|range| range.contains(&offset) && !char.trim().is_empty());
+        masked_to = mask.map_or(after, |mask| mask.end.max(after));
+        let text = if mask.is_some() { "***".to_owned() } else { clean(&char).into_owned() };
+        pieces.push(Piece { bytes: offset..masked_to, cells: width(&text), text });
+    }
+    pieces
+}
+
+/// The most cells of a line that is printed whole.
+const WHOLE: usize = 160;
+/// Of a longer one: the most cells before the mark, and those after which it is cut.
+const BEFORE: usize = 60;
+const SHOWN: usize = 150;
+
+/// The pieces as they are printed, or those around the mark where they are too many.
+fn window(pieces: &[Piece], mark: Range<usize>) -> Excerpt {
+    let is_long = pieces.iter().map(|piece| piece.cells).sum::<usize>() > WHOLE;
+    let marked = pieces.iter().position(|piece| piece.bytes.end > mark.start).unwrap_or(pieces.len());
+    let mut first = 0;
+    let mut before: usize = pieces[..marked].iter().map(|piece| piece.cells).sum();
+    while is_long && before > BEFORE {
+        before -= pieces[first].cells;
+        first += 1;
+    }
+    let mut shown = Excerpt { text: String::new(), before, length: 0 };
+    if first > 0 {
+        shown.text.push('…');
+        shown.before += 1;
+    }
+    let mut column = usize::from(first > 0);
+    for piece in &pieces[first..] {
+        if is_long && column > SHOWN {
+            shown.text.push('…');
+            break;
+        }
+        column += piece.cells;
+        if piece.bytes.end > mark.start && piece.bytes.start < mark.end {
+            shown.length += piece.cells;
+        }
+        shown.text.push_str(&piece.text);
+    }
+    shown.length = shown.length.max(1);
+    shown.text.truncate(shown.text.trim_end().len());
+    shown
 }
 
 struct Mark<'a> {

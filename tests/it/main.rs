@@ -31,6 +31,7 @@ mod cli;
 // The whole.
 mod cases;
 mod crash;
+mod fuzzed;
 mod histories;
 mod promises;
 

@@ -1,63 +1,14 @@
 //! The file may hold anything that an editor can write: whatever stands in it is answered with places that are
 //! true and with carets under what they mean.
 //!
-//! [`answered`] and [`marked`] take any text and panic where an answer is wrong: a fuzzer may call them as they are.
+//! [`answered`] takes any text and panics where an answer is wrong.
 
-use std::path::Path;
-
+use entitled::config::diagnostic::{Origin, Place};
+use entitled::config::{Diagnostic, Unresolved, render, render_names};
+use entitled::text::Color;
 use proptest::prelude::*;
 
-use super::{Fixed, presets};
-use entitled::config::diagnostic::{Origin, Place};
-use entitled::config::{Diagnostic, Unresolved, check_text, render, render_names};
-use entitled::text::{Color, clean, width};
-
-/// Checks a text as `entitlements.yaml`, and every place and line of the answer.
-fn answered(text: &str) {
-    let problems = match check_text(text, Path::new("entitlements.yaml"), &Fixed, &presets()) {
-        Ok((_, warnings)) => warnings,
-        Err(problems) => problems,
-    };
-    for problem in &problems {
-        let places = problem.place.iter().chain(problem.others.iter().map(|(place, _)| place));
-        for place in places.filter(|place| place.origin == Origin::File) {
-            true_place(text, *place, problem);
-        }
-        for place in problem.hidden.iter().filter(|place| place.origin == Origin::File) {
-            assert!(text.get(place.start..place.end).is_some(), "{place:?} of {problem:?} is no part of {text:?}");
-        }
-        marked(text, problem);
-    }
-    render(&problems, text, "entitlements.yaml", Color::Plain);
-}
-
-/// A place lies between characters, and its line and column are those of its first one.
-fn true_place(text: &str, place: Place, problem: &Diagnostic) {
-    assert!(text.get(place.start..place.end).is_some(), "{place:?} of {problem:?} is no part of {text:?}");
-    let before = text[..place.start].trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    assert_eq!((place.line as usize, place.column as usize), (line, column), "{problem:?} of {text:?}");
-}
-
-/// Renders one problem: the caret stands under the first cell of what it means.
-fn marked(text: &str, problem: &Diagnostic) {
-    let rendered = render(std::slice::from_ref(problem), text, "entitlements.yaml", Color::Plain);
-    let Some(place) = problem.place.filter(|place| place.origin == Origin::File) else { return };
-    let marked = rendered.lines().find_map(|line| {
-        let (margin, rest) = line.split_once("| ")?;
-        (margin.trim().is_empty() && rest.trim_start().starts_with('^')).then(|| rest.find('^')).flatten()
-    });
-    let cell = marked.unwrap_or_else(|| panic!("no caret in\n{rendered}\nof {text:?}"));
-    let before = text[..place.start].rsplit(['\n', '\r']).next().unwrap_or_default();
-    let before = before.trim_start_matches('\u{feff}');
-    let masked = rendered.contains("***") || rendered.contains('…');
-    if masked || place.start >= text.trim_end().len() {
-        return;
-    }
-    let cells: usize = before.chars().map(|char| width(&clean(&char.to_string()))).sum();
-    assert_eq!(cell, cells, "the caret of\n{rendered}\nof {text:?}");
-}
+use crate::support::fuzz::file::answered;
 
 /// Characters of every length in bytes and cells, and what breaks and joins lines.
 const ODD: [&str; 24] = [
@@ -147,6 +98,17 @@ proptest! {
     #[test]
     fn a_file_with_odd_characters_in_it_is_answered(text in spoilt()) {
         answered(&text);
+    }
+
+    #[test]
+    fn a_line_of_any_width_is_answered(
+        text in spoilt(), at in any::<proptest::sample::Index>(), cells in 20..200_usize, odd in proptest::sample::select(&ODD[..]),
+    ) {
+        let colons: Vec<usize> = text.match_indices(": ").map(|(at, _)| at + 1).collect();
+        prop_assume!(!colons.is_empty());
+        let (before, after) = text.split_at(colons[at.index(colons.len())]);
+        answered(&format!("{before}{}{after}", " ".repeat(cells)));
+        answered(&format!("{before} \"{}\"{after}", odd.repeat(cells)));
     }
 
     #[test]

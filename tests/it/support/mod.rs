@@ -1,6 +1,7 @@
 //! What several test modules share.
 
 pub(crate) mod builders;
+pub(crate) mod fuzz;
 pub(crate) mod gate;
 pub(crate) mod golden;
 pub(crate) mod home;
