@@ -133,14 +133,15 @@ pub async fn why(context: PassContext<'_>, whom: &Whom) -> Result<Explanation, W
 async fn who(context: PassContext<'_>, email: &Email) -> Result<Option<UserId>, WhyError> {
     let emails = std::slice::from_ref(email);
     let keys = context.store.buyers_named(&[], emails).await?;
-    if keys.is_empty() {
+    let span = PassScope::Quick(context.store.orders_of_buyers(&keys).await?);
+    let buyers = buyers(context, &span, &BTreeSet::new()).await?;
+    let theirs: Vec<&StoredBuyer> = buyers.iter().filter(|one| keys.contains(&one.key)).collect();
+    // Also where the orders had it once, and have another one now.
+    if theirs.is_empty() {
         let found = context.reader.users_by_email(emails).await?.into_iter().flat_map(|(_, users)| users);
         return only(email, found.collect());
     }
-    let span = PassScope::Quick(context.store.orders_of_buyers(&keys).await?);
-    let buyers = buyers(context, &span, &BTreeSet::new()).await?;
-    let theirs = buyers.iter().filter(|one| keys.contains(&one.key));
-    only(email, theirs.filter_map(StoredBuyer::user).cloned().collect())
+    only(email, theirs.into_iter().filter_map(StoredBuyer::user).cloned().collect())
 }
 
 /// The one user among those; `None` where there is none.

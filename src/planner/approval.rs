@@ -21,6 +21,8 @@ pub struct HeldSet {
     pub cells: Vec<(Verb, TargetIx, UserIx)>,
     /// What an approval of it lifts.
     pub lifts: Lifts,
+    /// Who or what is behind all of it.
+    pub author: Author,
 }
 
 /// What an approval lifts. It lifts nothing else: whoever lets a number through has said nothing of the clock.
@@ -98,10 +100,11 @@ pub fn held_sets(plan: &Plan, catalog: &Catalog, users: &[UserId]) -> Vec<HeldSe
         let kind = (lifts, action.verb, action.why.cause.author(), part);
         sets.entry(kind).or_default().push((action.verb, action.target, action.user));
     }
-    let named = |((lifts, ..), cells): (Kind<'_>, Vec<(Verb, TargetIx, UserIx)>)| HeldSet {
+    let named = |((lifts, _, author, _), cells): (Kind<'_>, Vec<(Verb, TargetIx, UserIx)>)| HeldSet {
         digest: digest(lifts, &cells, catalog, users),
         cells,
         lifts,
+        author,
     };
     sets.into_iter().map(named).collect()
 }

@@ -16,7 +16,7 @@ use crate::planner::approval::Lifts;
 use crate::planner::desired::{Ending, FOREVER};
 use crate::planner::input::{Coverage, Freeze, Mover};
 use crate::planner::limits::Over;
-use crate::planner::{Cause, Doubt, Gap, Hold, Verb, Why};
+use crate::planner::{Author, Cause, Doubt, Gap, Hold, Verb, Why};
 use crate::text::{clean, human};
 use clock::clock_doubtful;
 
@@ -192,12 +192,20 @@ pub fn cause(why: &Why, catalog: &Catalog) -> String {
     }
 }
 
-/// What causes a held set, and the version of the file that it was planned under.
-pub fn causes(causes: &BTreeSet<String>, config: &str) -> String {
+/// What causes a held set: `causes` names products, `config` the version of the file that it was planned under.
+pub fn causes(causes: &BTreeSet<String>, author: Author, config: &str) -> String {
     let named: Vec<&str> = causes.iter().take(CAUSES).map(String::as_str).collect();
     let more = causes.len().saturating_sub(CAUSES);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("caused by {}{more} in {config}", named.join(", "))
+    let named = format!("{}{more}", named.join(", "));
+    match author {
+        Author::Shop => format!("caused by orders of {named}"),
+        Author::File => format!("caused by {named} in {config}"),
+        Author::Logto => format!("caused by what Logto has for {named}"),
+        Author::Program => format!("caused by this version of entitled, for {named}"),
+        Author::Person => format!("caused by an undo, of {named}"),
+        Author::Nobody => format!("nothing says why, of {named}"),
+    }
 }
 
 /// So many are named; beyond that a number says more.

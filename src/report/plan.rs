@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::dropped::Dropped;
 use super::messages;
 use crate::model::{Buyer, Catalog, Email, OrderId, OrderKey, Resolution, RunId, SourceName, TargetIx, UserId, UserIx};
-use crate::planner::approval::held_sets;
+use crate::planner::approval::{HeldSet, held_sets};
 use crate::planner::input::{Actual, Freeze};
 use crate::planner::{Action, Bound, Held, Hold, Plan, Verb, Whose, Why};
 use crate::text::clean;
@@ -370,7 +370,8 @@ pub(super) fn held(plan: &Plan, catalog: &Catalog, names: &Names, config: &Origi
     for (held, at) in plan.held.iter().filter_map(|held| Some((held, place(held)?))) {
         causes[at].insert(messages::cause(&held.action.why, catalog));
     }
-    let causes: Vec<String> = causes.iter().map(|causes| messages::causes(causes, &config.short())).collect();
+    let of = |(causes, set): (&BTreeSet<String>, &HeldSet)| messages::causes(causes, set.author, &config.short());
+    let causes: Vec<String> = causes.iter().zip(&sets).map(of).collect();
     let one = |held: &Held| {
         let change = change(&held.action, catalog, names);
         let place = place(held);

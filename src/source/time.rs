@@ -59,7 +59,7 @@ pub(super) fn plausible(at: Timestamp, possible: Possible) -> Result<Timestamp, 
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if let Ok(at) = text.parse::<Timestamp>() {
-        return Some(at);
+        return is_offset(text).then_some(at);
     }
     if text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.'))
         && let Ok(number) = text.parse::<f64>()
@@ -68,6 +68,12 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     }
     let civil = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(|date| date.at(0, 0, 0, 0)));
     civil.ok().and_then(|civil| Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())).or_else(|| for_ever(text))
+}
+
+/// Whether the offset of a time, where it has one, is one of RFC 3339: less than a day.
+fn is_offset(text: &str) -> bool {
+    let hours = text.rfind(['+', '-']).filter(|at| *at > "2026-11-26T".len()).and_then(|at| text.get(at + 1..at + 3));
+    hours.and_then(|hours| hours.parse::<u8>().ok()).is_none_or(|hours| hours < 24)
 }
 
 /// The last day of the calendar stands for "for ever", and ends after the last moment that can be reckoned with.
@@ -113,6 +119,8 @@ mod tests {
         ] {
             assert_eq!(parse(text), Some(expected), "{text}");
         }
+        assert!(parse("2024-05-06T07:08:09-23:59").is_some() && parse("2024-05-06T07:08:09").is_some());
+        assert_eq!(parse("2024-05-06T07:08:09+25:00"), None, "an offset is less than a day");
         assert_eq!(parse("2024-05-06"), "2024-05-06T00:00:00Z".parse().ok());
     }
 

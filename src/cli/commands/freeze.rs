@@ -27,10 +27,18 @@ pub(crate) struct Args {
     length: SignedDuration,
     /// Why: every plan shows it.
     #[arg(long, value_name = "TEXT")]
+    #[arg(value_parser = reason)]
     reason: String,
     /// Give nothing either: nothing at all is written to Logto.
     #[arg(long)]
     all: bool,
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("a reason must say something: every plan shows it".to_owned()),
+        reason => Ok(reason.to_owned()),
+    }
 }
 
 fn length(text: &str) -> Result<SignedDuration, String> {
@@ -52,7 +60,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         Ok((config, ..)) => under_way(context, &config, &store, scope).await,
         Err(_) => String::new(),
     };
-    print(&format!("{}{under_way}", active(&store, now).await?))?;
+    print(&format!("{}{}{under_way}", outlasted(&store, &freeze, now).await?, active(&store, now).await?))?;
     store.close().await;
     Ok(Exit::Done)
 }
@@ -69,6 +77,16 @@ pub(crate) async fn end(context: &Context) -> Result<Exit, Failure> {
     print(&format!("{ended}{}", active(&store, now).await?))?;
     store.close().await;
     Ok(Exit::Done)
+}
+
+/// That a freeze is in force which is not the strongest.
+async fn outlasted(store: &Store, begun: &Freeze, now: Timestamp) -> Result<String, Failure> {
+    let strongest = store.frozen(now).await?;
+    if strongest.as_ref() == Some(begun) {
+        return Ok(String::new());
+    }
+    let told = messages::frozen(&freeze_view(begun.clone()));
+    Ok(format!("Begun: {told}. A stronger one is in force besides.\n"))
 }
 
 /// What a daemon is still writing, where one listens and says so.

@@ -112,8 +112,19 @@ impl Check<'_> {
         paths.into_iter().collect()
     }
 
+    /// Refuses a path or a filter that is not meant to be read.
+    fn shallow(&mut self, node: &Node, path: &str) -> Option<()> {
+        if nested(path) <= NESTED {
+            return Some(());
+        }
+        self.error(node.place, format!("brackets lie more than {NESTED} deep inside each other"))
+            .help("split the condition into several lines of the table, or map a simpler field");
+        None
+    }
+
     pub(super) fn path(&mut self, node: &Node) -> Option<JsonPath> {
         let found = self.name(node, PATH)?;
+        self.shallow(node, &found.value)?;
         JsonPath::parse(&found.value)
             .map_err(|error| {
                 let place = blamed(node, &found.written, &found.value, error.position().saturating_sub(1));
@@ -127,6 +138,7 @@ impl Check<'_> {
     /// The part between `$[?` and `]`.
     pub(super) fn filter(&mut self, node: &Node) -> Option<JsonPath> {
         let found = self.name(node, "a filter such as `@.status == 'paid'`")?;
+        self.shallow(node, &found.value)?;
         JsonPath::parse(&format!("$[?{}]", found.value))
             .map_err(|error| {
                 let at = error.position().saturating_sub(1 + "$[?".len());
@@ -137,6 +149,31 @@ impl Check<'_> {
             })
             .ok()
     }
+}
+
+/// How deep brackets may lie inside each other in a path: reading it takes twice as long with each level, and room on
+/// the stack.
+const NESTED: usize = 10;
+
+/// How deep brackets lie inside each other, those in quotes left out.
+fn nested(path: &str) -> usize {
+    let (mut depth, mut deepest, mut quote, mut escaped) = (0_usize, 0, None, false);
+    for character in path.chars() {
+        match (quote, character) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(open), _) if open == character => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(character),
+            (None, '(' | '[') => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            (None, ')' | ']') => depth = depth.saturating_sub(1),
+            (None, _) => {}
+        }
+    }
+    deepest
 }
 
 /// The character that a parser stopped at, where what it read is what stands in the file.

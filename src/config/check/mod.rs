@@ -87,7 +87,7 @@ pub fn check_text(
         }
         Ok(None) => {
             let mut problem = Diagnostic::error("the file is empty");
-            problem.help("`entitled schema` lists every key; the shortest useful file is in the README");
+            problem.help("`entitled schema` lists every key, and the README shows a whole file");
             check.problems.push(problem);
             None
         }

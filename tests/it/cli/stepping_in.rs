@@ -20,8 +20,17 @@ fn a_freeze_is_shown_holds_and_ends() {
     let home = Home::demo();
     home.entitled(&["freeze", "--for", "0", "--reason", "x"]).exits(64);
     home.entitled(&["freeze", "--for", "soon", "--reason", "x"]).exits(64);
+    home.entitled(&["freeze", "--for", "2h", "--reason", " "]).exits(64);
     let ran = home.entitled(&["freeze", "--for", "2h", "--reason", "moving house", "--all"]).exits(0);
     assert!(ran.out.contains("nothing is written to Logto until ") && ran.out.contains("moving house"), "{}", ran.out);
+    // A weaker one beside it is begun all the same, and says so.
+    let ran = home.entitled(&["freeze", "--for", "9h", "--reason", "a long look"]).exits(0);
+    assert!(
+        ran.out.starts_with("Begun: nothing is taken away until 20") && ran.out.contains("a long look"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.contains("A stronger one is in force besides.") && ran.out.contains("moving house"), "{}", ran.out);
     let ran = home.entitled(&["run", "--once"]).exits(3);
     assert!(!ran.out.contains("✓ grant "), "{}", ran.out);
     let [until, who] =
@@ -37,7 +46,7 @@ fn a_freeze_is_shown_holds_and_ends() {
     let markdown = home.entitled(&["plan", "-o", "markdown"]).exits(0).out;
     assert!(markdown.contains("**Frozen**: nothing is written") && markdown.contains("moving house"), "{markdown}");
     let ran = home.entitled(&["unfreeze"]).exits(0);
-    assert_eq!(ran.out, "1 freeze ended.\nNothing is frozen.\n");
+    assert_eq!(ran.out, "2 freezes ended.\nNothing is frozen.\n");
     assert_eq!(home.entitled(&["unfreeze"]).exits(0).out, "Nothing is frozen.\n");
     assert_eq!(home.entitled(&["run", "--once"]).exits(0).err, "");
 }

@@ -70,3 +70,26 @@ fn any_cut_of_a_file_is_refused_or_taken_but_never_panics() {
         }
     }
 }
+
+/// Each level of a filter doubles what it costs to read it, and deep parentheses the stack.
+#[test]
+fn what_lies_too_deep_in_a_path_is_refused_before_it_is_read() {
+    let file = |path: &str, when: &str| {
+        format!(
+            "version: 1\nlogto: {{endpoint: sandbox}}\nprune: owned\nproducts: {{}}\nsources:\n  s:\n    kind: bitcart\n    \
+             url: https://api.example.com\n    token: ${{SHOP_TOKEN}}\n    map: {{products: \"{path}\"}}\n    \
+             status: [{{when: \"{when}\", as: paid}}]\n"
+        )
+    };
+    let deep =
+        |open: &str, close: &str, levels: usize| format!("{}@.a == 1{}", open.repeat(levels), close.repeat(levels));
+    for levels in [60, 4_000] {
+        let filters = format!("$[?{}]", deep("@[?", "]", levels));
+        let shown = refused(&file(&filters, &deep("(", ")", levels)));
+        assert_eq!(shown.matches("brackets lie more than 10 deep inside each other").count(), 2, "{shown}");
+    }
+    // What stands in quotes is no bracket.
+    let quoted = file("$.a", "@.status == '((((((((((((((((('");
+    let shown = check(&quoted).err().map(|problems| format!("{problems:?}")).unwrap_or_default();
+    assert!(!shown.contains("brackets lie"), "{shown}");
+}

@@ -237,3 +237,15 @@ fn a_name_is_an_id_or_an_address() {
     assert_eq!(Whom::parse("anna4k7w2m9x"), Some(Whom::User("anna4k7w2m9x".into())));
     assert_eq!(Whom::parse("@"), None);
 }
+
+#[tokio::test]
+async fn an_address_that_an_order_had_once_is_still_that_of_an_account() {
+    let mut stage = Stage::of(&usual()).await;
+    let (ann, order) = stage.buyer("ann@example.com", "prd_pro");
+    stage.pass().await;
+    stage.shop.set_buyer(&order, "nobody@example.com");
+    stage.pass().await;
+    let why = explained(&stage, "ann@example.com").await;
+    assert_eq!(why.user, Some(ann), "support asks by what Logto has");
+    assert!(asked(&stage, "stranger@example.com").await.is_err());
+}
