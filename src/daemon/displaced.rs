@@ -3,7 +3,7 @@
 //! Whatever a person says there, a freeze too, is heard by nobody then. So nothing is read, planned or written until
 //! the file is back or somebody starts the daemon again.
 
-use std::time::Duration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::trouble::Trouble;
 use super::{Daemon, Rest};
@@ -13,12 +13,13 @@ use crate::report::status::About;
 use crate::store::{Displaced, Store, StoreError};
 
 /// Between two looks while the loop rests.
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: SignedDuration = SignedDuration::from_secs(1);
 
 impl Daemon {
     /// Whether the store lies where it was opened; says once that it does not, and once that it does again.
     pub(super) async fn is_in_place(&mut self) -> bool {
         let now = clock::now();
+        self.store.take_log_back();
         let displaced = self.store.displaced();
         let before = std::mem::replace(&mut self.displaced, displaced);
         let Some(how) = displaced else {
@@ -30,6 +31,8 @@ impl Daemon {
             }
             return true;
         };
+        // What is whole in itself may be moved and put back, and what lies at the path opens as what it is.
+        self.store.set_log_aside().await;
         if before != displaced {
             let path = self.store.path().to_owned();
             Trouble::Displaced(StoreError::Displaced { path, how }).tell(&mut self.publisher, now);
@@ -38,19 +41,39 @@ impl Daemon {
         false
     }
 
+    /// Empties the log before the loop rests: what is moved or copied then is the whole store, and the log of an idle
+    /// daemon does not grow for ever. Not in every turn, since it waits for the disk.
+    pub(super) async fn fold_log(&mut self) {
+        if !is_time(self.folded) {
+            return;
+        }
+        if let Err(error) = self.store.fold_log().await {
+            tracing::debug!(%error, "the log of the store could not be emptied");
+        }
+        self.folded = clock::now();
+    }
+
     /// Puts off everything that is due, so that what stays wrong is no endless turn.
     pub(super) fn put_off(&mut self) {
         let now = clock::now();
         let Config { schedule, sources, .. } = &*self.active.config;
         self.schedule.failed(schedule.full_pass, now);
         sources.iter().for_each(|source| self.schedule.polled(&source.name, source.poll, now));
+        let patience = self.patience();
+        self.again.users.put_off(patience, now);
+        self.again.orders.put_off(patience, now);
         self.rest = Rest::Long;
     }
 }
 
-/// Returns when something else has become of the store than is known. Cancel-safe.
-pub(super) async fn moved(store: &Store, known: Option<Displaced>) {
-    while store.displaced() == known {
-        tokio::time::sleep(EVERY).await;
+/// Returns when something else has become of the store than is known, or when its log is to be emptied. Cancel-safe.
+pub(super) async fn looked_after(store: &Store, known: Option<Displaced>, folded: Timestamp) {
+    while store.displaced() == known && !(known.is_none() && store.has_log() && is_time(folded)) {
+        tokio::time::sleep(EVERY.unsigned_abs()).await;
     }
+}
+
+/// Whether the log was emptied long enough ago. A clock that was put back keeps nothing waiting.
+fn is_time(folded: Timestamp) -> bool {
+    clock::now().duration_since(folded).abs() >= EVERY
 }

@@ -264,12 +264,21 @@ impl Daemon {
     pub(super) async fn tell(&mut self) {
         let now = clock::now();
         self.publisher.scheduled(&self.schedule);
+        if self.displaced.is_some() {
+            // Nothing can be asked of it.
+            return self.publisher.publish();
+        }
         let told: Result<(), StoreError> = self.publisher.look_up(&self.store, now).await;
         // What a freeze has held goes on when it ends.
         self.schedule.foresee(self.publisher.frozen_until());
         match told {
             Ok(()) => self.publisher.publish(),
-            Err(error) => Trouble::from(PassError::from(error)).tell(&mut self.publisher, now),
+            Err(error) => {
+                if self.is_in_place().await {
+                    Trouble::from(PassError::from(error)).tell(&mut self.publisher, now);
+                }
+                self.publisher.publish();
+            }
         }
     }
 }

@@ -36,7 +36,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::signal::unix::{self, Signal, SignalKind};
 use tracing::Instrument as _;
 
-use self::displaced::moved;
+use self::displaced::looked_after;
 use self::heard::Heard;
 use self::reload::watched;
 use self::retry::Retries;
@@ -116,6 +116,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         shown: None,
         reload: Reload::Settled,
         displaced: None,
+        folded: now,
         hangup: unix::signal(SignalKind::hangup()).inspect_err(|error| tracing::warn!(%error, "no SIGHUP here")).ok(),
     };
     daemon.announce();
@@ -125,6 +126,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         let turn = async {
             daemon.turn(&mut shutdown).await;
             daemon.tell().await;
+            daemon.fold_log().await;
         };
         if let Err(fault) = caught(turn).await {
             daemon.met(fault, "what was under way is begun anew");
@@ -180,6 +182,8 @@ struct Daemon {
     reload: Reload,
     /// What became of the store, as far as was said.
     displaced: Option<Displaced>,
+    /// When its log was last emptied.
+    folded: Timestamp,
     hangup: Option<Signal>,
 }
 
@@ -355,7 +359,7 @@ impl Daemon {
                 return self.schedule.hurry_full_pass(clock::now());
             }
             () = hung_up(&mut self.hangup) => None,
-            () = moved(&self.store, self.displaced) => return,
+            () = looked_after(&self.store, self.displaced, self.folded) => return,
             change = self.watch.changed() => Some(change),
         };
         let woken = async {

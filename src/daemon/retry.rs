@@ -53,6 +53,11 @@ impl<K: Ord + Clone> Retries<K> {
         due
     }
 
+    /// Nothing can be tried now: what is due waits on as if it had failed again.
+    pub(super) fn put_off(&mut self, longest: SignedDuration, now: Timestamp) {
+        let _untried = self.due(longest, now);
+    }
+
     /// When the next of them is due.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.0.values().map(|again| again.due).min()

@@ -45,6 +45,22 @@ async fn taken(config: &Config, address: SocketAddr) -> Check {
             why.to_string(),
             Some("give each store a `listen` of its own; if its file was replaced, start the daemon again".to_owned()),
         ),
+        Err(why @ Unasked::Stranger(_)) => Check::wrong(
+            SECTION,
+            ADDRESS,
+            format!("`{address}` is taken: {error}; {why}"),
+            Some(
+                "if it is a daemon, one that has just been started has opened its store in a moment, and one of an \
+                 earlier version is to be started again with this one; else choose another address with `listen`"
+                    .to_owned(),
+            ),
+        ),
+        Err(Unasked::OwnStore { source, .. }) => Check::wrong(
+            SECTION,
+            ADDRESS,
+            format!("`{address}` is taken, and whose daemon that is cannot be said: {error}; {source}"),
+            source.hint(),
+        ),
         Err(why) => Check::wrong(
             SECTION,
             ADDRESS,

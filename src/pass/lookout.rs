@@ -68,7 +68,7 @@ impl<'a> Lookout<'a> {
         if store.displaced().is_some() {
             return Ok(Some(Obsolete::Store));
         }
-        let frozen = match store.freeze_ahead(now).await? {
+        let frozen = match store.frozen(now).await?.map(|freeze| freeze.scope) {
             Some(FreezeScope::All) => true,
             Some(FreezeScope::Revocations) => verb == Verb::Revoke,
             None => false,

@@ -45,6 +45,10 @@ impl Store {
     /// SQLite copies into a file that is empty.
     async fn copy_to(&self, to: &str) -> Result<(), StoreError> {
         let fault = |error| self.fault(error);
+        // By its path: another file is not this store.
+        if let Some(how) = self.displaced() {
+            return Err(StoreError::Displaced { path: self.path().to_owned(), how });
+        }
         let mut connection = open::options(self.path()).connect().await.map_err(fault)?;
         let outcome = sqlx::query("VACUUM INTO ?1").bind(to.to_owned()).execute(&mut connection).await;
         connection.close().await.map_err(fault)?;

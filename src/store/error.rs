@@ -72,6 +72,12 @@ pub enum StoreError {
         /// What lies there now.
         how: Displaced,
     },
+    /// The log of another file lies beside it.
+    #[error("the log beside the store `{}` is that of the file that lay there before", path.display())]
+    OthersLog {
+        /// Where the file lies that was put there.
+        path: PathBuf,
+    },
     /// The schema could not be brought up to date.
     #[error("cannot bring the store `{}` up to date", path.display())]
     Migrate {
@@ -112,8 +118,16 @@ impl StoreError {
             Self::Sql { source, .. } if primary_code(source) == Some(IO) => {
                 "look at the disk, and at how much of it this user may use; nothing was half written".to_owned()
             }
+            Self::Displaced { how: Displaced::Log, .. } => {
+                "start it again: it goes on with what lies at that path".to_owned()
+            }
+            Self::OthersLog { .. } => {
+                "the daemon that has that file open moves the log out of the way within seconds: try again then, or end it"
+                    .to_owned()
+            }
             Self::Displaced { .. } => {
-                "start it again to go on with what lies at that path now, or put the file back: it goes on by itself then"
+                "start it again to go on with what lies at that path now, or put the file back: it goes on by itself then, \
+                 unless its log was lost or another one lies beside it"
                     .to_owned()
             }
             Self::Migrate { .. } | Self::Sql { .. } => return None,
@@ -139,6 +153,9 @@ fn displaced(path: &Path, how: Displaced) -> String {
     match how {
         Displaced::Gone => format!("the store `{path}` was moved away or deleted while it is in use"),
         Displaced::Replaced => format!("another file was put in the place of the store `{path}` while it is in use"),
+        Displaced::Log => {
+            format!("the log `{path}-wal` of the store was moved away, deleted or replaced while it is in use")
+        }
     }
 }
 

@@ -69,24 +69,12 @@ impl Store {
         self.end(transaction, outcome).await
     }
 
-    /// What is stopped from `now` on, by freezes that have begun or are about to: for whoever has planned already and
-    /// asks between two writes.
-    pub async fn freeze_ahead(&self, now: Timestamp) -> Result<Option<FreezeScope>, StoreError> {
-        let rows: Sql<Vec<String>> =
-            sqlx::query_scalar("SELECT scope FROM freezes WHERE until > ?1 AND ended_at IS NULL")
-                .bind(millis(now))
-                .fetch_all(self.readers())
-                .await;
-        let scopes = rows.and_then(|rows| rows.iter().map(|word| FreezeScope::from_word(word)).collect());
-        let scopes: Vec<FreezeScope> = scopes.map_err(|error| self.fault(error))?;
-        Ok(scopes.into_iter().max())
-    }
-
-    /// The strongest freeze in force at `now`, and of several that are equal the one that ends last.
+    /// The strongest freeze in force at `now`, and of several that are equal the one that ends last. One that was said
+    /// is in force, whatever the clock says of when that was: it may have been ahead then, or be behind now.
     pub async fn frozen(&self, now: Timestamp) -> Result<Option<Freeze>, StoreError> {
         let rows = sqlx::query(
             "SELECT scope, since, until, reason, who FROM freezes
-             WHERE since <= ?1 AND until > ?1 AND ended_at IS NULL ORDER BY id",
+             WHERE until > ?1 AND ended_at IS NULL ORDER BY id",
         )
         .bind(millis(now))
         .fetch_all(self.readers())

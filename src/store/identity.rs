@@ -47,6 +47,8 @@ pub enum Displaced {
     Gone,
     /// Another file lies there.
     Replaced,
+    /// It lies there, and its log does not: what somebody else says to it is not heard.
+    Log,
 }
 
 /// Device and inode: the file itself, wherever it lies.
@@ -54,6 +56,10 @@ pub enum Displaced {
 pub(super) struct FileId(u64, u64);
 
 impl FileId {
+    pub(super) fn inode(self) -> u64 {
+        self.1
+    }
+
     pub(super) fn of(path: &Path) -> io::Result<Self> {
         let file = std::fs::metadata(path)?;
         Ok(Self(file.dev(), file.ino()))
@@ -71,15 +77,23 @@ impl FileId {
     }
 }
 
+impl fmt::Display for FileId {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{}:{}", self.0, self.1)
+    }
+}
+
 impl Store {
     /// Which store this is; a copy for a dry run is the store that it was copied from.
     pub fn id(&self) -> &StoreId {
         &self.id
     }
 
-    /// What became of the file, where it does not lie at its path any more: what is written is read by nobody then.
+    /// What became of the file, where it does not lie at its path any more, or its log does not lie beside it: what
+    /// is written is read by nobody then. Nothing ever becomes of a copy.
     pub fn displaced(&self) -> Option<Displaced> {
-        self.file.displaced(self.path())
+        let file = self.file.and_then(|file| file.displaced(self.path()));
+        file.or_else(|| self.has_lost_its_log().then_some(Displaced::Log))
     }
 
     /// Which store lies at `path`, or is still to be made there. Neither creates nor changes anything.

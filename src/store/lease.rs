@@ -6,7 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "an edge: the lock file")]
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,7 +19,15 @@ const BEAT: Duration = Duration::from_secs(2);
 /// The right to write. Handed back when dropped.
 #[derive(Debug)]
 pub struct Lease {
-    _locked: File,
+    locked: File,
+}
+
+impl Lease {
+    /// Notes a [mark](super::Store::log_mark) beside who holds it, or that there is none any more. It outlives whoever
+    /// is killed.
+    pub fn note(&self, mark: Option<&str>) -> io::Result<()> {
+        write(&self.locked, mark)
+    }
 }
 
 /// Why the lease could not be asked for.
@@ -41,17 +49,47 @@ pub fn take(store: &Path) -> Result<Result<Lease, String>, LeaseError> {
         OpenOptions::new().create(true).read(true).write(true).truncate(false).open(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {
-            file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
-            write!(file, "process {} since {:.0}", std::process::id(), clock::now()).map_err(failed)?;
-            Ok(Ok(Lease { _locked: file }))
+            let mut before = String::new();
+            // What is no text is no mark.
+            let _unreadable = file.read_to_string(&mut before);
+            write(&file, marked(&before)).map_err(failed)?;
+            Ok(Ok(Lease { locked: file }))
         }
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             file.read_to_string(&mut holder).map_err(failed)?;
-            Ok(Err(holder))
+            Ok(Err(named(&holder)))
         }
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
+}
+
+/// The process on the first line, the mark on the second.
+fn write(mut file: &File, mark: Option<&str>) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    write!(file, "process {} since {:.0}", std::process::id(), clock::now())?;
+    mark.map_or(Ok(()), |mark| write!(file, "\n{mark}"))
+}
+
+fn named(content: &str) -> String {
+    content.lines().next().unwrap_or_default().to_owned()
+}
+
+fn marked(content: &str) -> Option<&str> {
+    content.lines().nth(1)
+}
+
+/// What whoever holds the lease, or held it last, has noted.
+pub(super) fn mark(store: &Path) -> Option<String> {
+    let content = std::fs::read_to_string(store.with_extension("lock")).ok()?;
+    marked(&content).map(str::to_owned)
+}
+
+/// Whether another process holds the lease.
+pub(super) fn is_held_by_another(store: &Path) -> bool {
+    let own = format!("process {} ", std::process::id());
+    matches!(holder(store), Ok(Some(holder)) if !holder.starts_with(&own))
 }
 
 /// Who holds the lease on a store, without asking for it and without making the lock file. For the blink of
@@ -68,7 +106,7 @@ pub fn holder(store: &Path) -> Result<Option<String>, LeaseError> {
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             file.read_to_string(&mut holder).map_err(failed)?;
-            Ok(Some(holder))
+            Ok(Some(named(&holder)))
         }
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }

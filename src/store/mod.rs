@@ -27,6 +27,7 @@ mod incoming;
 mod keys;
 pub mod lease;
 mod ledger;
+mod log;
 mod manual;
 mod mappings;
 mod names;

@@ -6,6 +6,7 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -16,18 +17,23 @@ use sqlx::{ConnectOptions as _, Connection as _, SqlStr, Sqlite, SqliteConnectio
 use super::codec::Sql;
 use super::error::StoreError;
 use super::identity::{self, FileId, StoreId};
+use super::log;
 use super::snapshot::ScratchDir;
 
 /// The store. Cheap to share by reference; readers never wait for the writer.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    /// The file that lay there.
-    pub(super) file: FileId,
+    /// The file that lay there; of a copy nobody asks, since nobody else knows where it lies.
+    pub(super) file: Option<FileId>,
+    /// The log that lay beside it; of what cannot be written to there is none.
+    pub(super) log: Mutex<Option<FileId>>,
     pub(super) id: StoreId,
     /// One connection, so that writers of this process queue instead of meeting `SQLITE_BUSY`.
     writer: SqlitePool,
     readers: SqlitePool,
+    /// Where nothing is to be read from: it answers at once that it is closed.
+    nobody: SqlitePool,
     /// Goes last: the copy is removed once nothing has it open.
     _scratch: Option<ScratchDir>,
 }
@@ -71,6 +77,7 @@ impl Store {
     /// [`StoreError::Newer`] for a schema of a later version, [`StoreError::Damaged`] for what is no
     /// database or fails `PRAGMA quick_check`, [`StoreError::Foreign`] for somebody else's database.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        log::part_from_another(path)?;
         create(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
         let size = std::fs::metadata(path).map(|file| file.len()).unwrap_or(0);
         examine(path, checked(path, size)).await?;
@@ -87,7 +94,10 @@ impl Store {
         // Order ids come in no order, so an import touches index pages all over the file: with SQLite's own
         // 2 MiB it would write each of them many times a transaction. Taken only when needed.
         let writing = options.clone().pragma("cache_size", "-65536").pragma("wal_autocheckpoint", "8192");
-        let file = FileId::of(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        let file = match scratch {
+            Some(_) => None,
+            None => Some(FileId::of(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?),
+        };
         let fault = |error| StoreError::of(path, error);
         let writer = pool(path, file).max_connections(1).connect_with(writing).await.map_err(fault)?;
         let id = match migrate(path, &writer).await {
@@ -104,16 +114,24 @@ impl Store {
         };
         // `query_only` makes a write by a reader an error instead of a second writer.
         let options = options.pragma("query_only", "ON").row_buffer_size(1024);
+        let nobody = nobody(&options);
         let readers = pool(path, file).max_connections(4).connect_lazy_with(options);
-        Ok(Self { path: path.to_owned(), file, id, writer, readers, _scratch: scratch })
+        let log = Mutex::default();
+        let store = Self { path: path.to_owned(), file, log, id, writer, readers, nobody, _scratch: scratch };
+        if file.is_some() {
+            store.note_log();
+        }
+        Ok(store)
     }
 
     /// A store of which nothing can be changed, by options that see to it.
     pub(super) fn reading(path: &Path, options: SqliteConnectOptions, id: StoreId) -> Result<Self, StoreError> {
-        let file = FileId::of(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        let file = Some(FileId::of(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?);
+        let nobody = nobody(&options);
         let writer = pool(path, file).max_connections(1).connect_lazy_with(options.clone());
         let readers = pool(path, file).max_connections(4).connect_lazy_with(options);
-        Ok(Self { path: path.to_owned(), file, id, writer, readers, _scratch: None })
+        let log = Mutex::default();
+        Ok(Self { path: path.to_owned(), file, log, id, writer, readers, nobody, _scratch: None })
     }
 
     /// A copy goes by the name of what it was copied from.
@@ -129,12 +147,24 @@ impl Store {
     /// Closes every connection, and with the last of them folds the write-ahead log into the file.
     /// Dropping does so too, a little later. Whoever shares it gets errors from then on.
     pub async fn close(&self) {
+        self.set_log_aside().await;
+        if self.is_beside_another_log() {
+            // Whoever closes the file last deletes the log under its name, and that holds what somebody else has said.
+            std::mem::forget((self.readers.clone(), self.writer.clone()));
+            return;
+        }
         self.readers.close().await;
         self.writer.close().await;
+        self.drop_empty_log();
     }
 
+    /// Connections that only read; none, where they would read what nobody else sees, or another file.
     pub(super) fn readers(&self) -> &SqlitePool {
-        &self.readers
+        if self.displaced().is_some() { &self.nobody } else { &self.readers }
+    }
+
+    pub(super) fn writer(&self) -> &SqlitePool {
+        &self.writer
     }
 
     /// A transaction that may write, from its first statement on.
@@ -156,7 +186,12 @@ impl Store {
         if let Err(error) = stuck.close().await {
             tracing::debug!(%error, "a connection to the store did not close in order");
         }
-        self.writer.begin_with(BEGIN).await
+        let begun = self.writer.begin_with(BEGIN).await;
+        // Closed as the last one, it has taken the log along.
+        if self.file.is_some_and(|file| file.displaced(&self.path).is_none()) {
+            self.note_log();
+        }
+        begun
     }
 
     /// Commits `transaction` if `outcome` is good; else it is rolled back.
@@ -173,15 +208,18 @@ impl Store {
     }
 
     pub(super) fn fault(&self, error: sqlx::Error) -> StoreError {
-        StoreError::of(&self.path, error)
+        match self.displaced() {
+            Some(how) => StoreError::Displaced { path: self.path.clone(), how },
+            None => StoreError::of(&self.path, error),
+        }
     }
 }
 
 /// Connections to this file and to no other that comes to lie at its path; none is ever made anew without need.
-fn pool(path: &Path, file: FileId) -> PoolOptions<Sqlite> {
+fn pool(path: &Path, file: Option<FileId>) -> PoolOptions<Sqlite> {
     let path = path.to_owned();
     PoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None).after_connect(move |_, _| {
-        let displaced = file.displaced(&path);
+        let displaced = file.and_then(|file| file.displaced(&path));
         Box::pin(async move {
             match displaced {
                 None => Ok(()),
@@ -189,6 +227,14 @@ fn pool(path: &Path, file: FileId) -> PoolOptions<Sqlite> {
             }
         })
     })
+}
+
+/// A pool that gives nothing.
+fn nobody(options: &SqliteConnectOptions) -> SqlitePool {
+    let pool = PoolOptions::new().connect_lazy_with(options.clone());
+    // It is closed from here on; there is nothing to wait for.
+    drop(pool.close());
+    pool
 }
 
 async fn identified(path: &Path, writer: &SqlitePool) -> Result<StoreId, StoreError> {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::error::StoreError;
+use super::log;
 use super::open::{self, Store};
 
 /// What was found where a store was opened.
@@ -38,6 +39,7 @@ impl Store {
     /// As for [`open`](Store::open), but for [`StoreError::Damaged`]: a newer schema and somebody else's
     /// database are refused and stay where they are.
     pub async fn open_or_salvage(path: &Path, now: Timestamp) -> Result<(Self, Opened), StoreError> {
+        log::part_from_another(path)?;
         let size = std::fs::metadata(path).map_or(0, |file| file.len());
         // SQLite takes one byte for none, and throws away the log of an empty file.
         if size <= 1 {
@@ -89,7 +91,7 @@ fn move_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     name.into()

@@ -12,8 +12,8 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::codec::Sql;
 use super::error::{CANNOT_OPEN, FULL, IO, StoreError, primary_code};
-use super::identity;
 use super::open::{self, Store};
+use super::{identity, log};
 
 impl Store {
     /// A temporary copy of the store at `path`, removed when dropped; an empty one where there is none.
@@ -94,7 +94,7 @@ async fn copy_into(path: &Path, copy: &Path) -> Result<(), StoreError> {
 ///
 /// The last connection that can write folds a write-ahead log into the file when it closes, so where there
 /// is a log, this one cannot write. Where there is none, it can: one that cannot would leave the log and
-/// the index that it needs behind it. Where nobody can make them, or there is no room, nobody else writes either.
+/// the index that it needs behind it. Where the log is that of another file, it is not looked into. Where nobody can make them, or there is no room, nobody else writes either.
 pub(super) async fn connect(path: &Path) -> Sql<SqliteConnection> {
     opened(path).await.map(|(_, connection)| connection)
 }
@@ -102,6 +102,11 @@ pub(super) async fn connect(path: &Path) -> Sql<SqliteConnection> {
 /// The same, and by which options.
 async fn opened(path: &Path) -> Sql<(SqliteConnectOptions, SqliteConnection)> {
     let options = open::options(path);
+    if log::is_anothers(path) {
+        let options = options.immutable(true);
+        let connection = options.connect().await?;
+        return Ok((options, connection));
+    }
     if open::wal_size(path) > 0 {
         let options = options.read_only(true);
         let connection = options.connect().await?;

@@ -126,7 +126,7 @@ async fn keep_watch(
     }
     let store = opened.active.config.store.clone();
     let standing_by = |holder: &str| publisher.duty(Duty::Standby { holder: holder.to_owned() });
-    let _lease = match mode {
+    let lease = match mode {
         Mode::Live => match lease::wait(&store, &mut shutdown, standing_by).await? {
             Some(lease) => Some(lease),
             None => return Ok(Exit::Done),
@@ -139,8 +139,16 @@ async fn keep_watch(
         let sources = active.config.sources.iter().filter(of_sandbox).map(|source| source.name.clone()).collect();
         AbortOnDrop(tokio::spawn(tell_simulators(simulators, sources, listening)))
     });
+    let note = |mark: Option<&str>| {
+        if let Some(Err(error)) = lease.as_ref().map(|lease| lease.note(mark)) {
+            tracing::warn!(%error, "the lock file cannot be written to");
+        }
+    };
+    note(store.log_mark().as_deref());
     let (file, store, pulse) = (context.file.clone(), Arc::new(store), Pulse::default());
     daemon::run(Start { file, active, simulators, store, mode, pulse, publisher, triggers }, shutdown).await;
+    // Closed in order it has left no log behind.
+    note(None);
     drop((server, told));
     drop(running);
     followers.end().await;

@@ -98,6 +98,9 @@ async fn no_token_goes_to_a_stranger_and_none_is_believed() {
         let status = home.entitled(&["status"]).exits(0);
         assert!(status.out.starts_with("InSync since "), "one who {kind}\n{}", status.out);
         status.complains(&[&format!(" at {}", stranger.address), "; this is what the store at `"]);
+        let doctor = home.entitled(&["doctor"]).out;
+        let denied = doctor.contains("no daemon answers there");
+        assert!(!(denied && doctor.contains("is no daemon of this version")), "one who {kind}\n{doctor}");
         let shown = stranger.shown.lock().unwrap();
         assert!(!shown.is_empty(), "one who {kind} was not asked at all");
         assert!(!shown.iter().any(|request| request.contains(TOKEN)), "one who {kind}: {shown:#?}");

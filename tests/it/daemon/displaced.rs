@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use entitled::model::State;
+use entitled::daemon::Mode;
+use entitled::model::{State, UserId};
 use entitled::report::status::About;
+use entitled::sandbox::Rule;
 use entitled::store::Store;
+use jiff::SignedDuration;
 
 use super::outages::said;
 use super::under_way::{MANY, crowd, taking};
-use super::{ALWAYS, Live};
+use super::{ALWAYS, Live, QUICK, RARELY};
 use crate::support::program::{Program, addresses, until, until_async};
 use crate::support::stage::{NO_LIMITS, PRODUCTS, furnish};
 
@@ -115,9 +118,6 @@ async fn every_place_says_so_and_a_freeze_of_the_new_file_is_said_not_to_be_heed
     let backup = program.run(&["ledger", "backup", "backup.db"]).await;
     assert!(backup.status.success(), "{backup:#?}");
     std::fs::hard_link(program.store(), program.folder.path().join("aside.db")).unwrap();
-    for part in ["db-wal", "db-shm"] {
-        let _not_there = std::fs::remove_file(program.store().with_extension(part));
-    }
     std::fs::rename(program.folder.path().join("backup.db"), program.store()).unwrap();
     until_async("every place says so", async || said(&daemon, &address).await.blames("store")).await;
     let ready = said(&daemon, &address).await.ready;
@@ -135,4 +135,172 @@ async fn every_place_says_so_and_a_freeze_of_the_new_file_is_said_not_to_be_heed
     let store = Store::open(&program.store()).await.unwrap();
     assert_eq!(store.frozen(jiff::Timestamp::now()).await.unwrap(), None, "the freeze lay in the other file");
     store.close().await;
+}
+
+/// Who is in the ledger of the store at `path`, and whether that is frozen.
+async fn kept(path: &Path) -> (BTreeSet<UserId>, bool) {
+    Store::verify(path).await.unwrap();
+    let store = Store::open(path).await.unwrap();
+    let users = store.ledger_users().await.unwrap().into_iter().collect();
+    let frozen = store.frozen(jiff::Timestamp::now()).await.unwrap().is_some();
+    store.close().await;
+    (users, frozen)
+}
+
+/// A daemon in whose store Ann is, and of which there is a backup without Ben, who came later.
+async fn backed_up() -> (Live, [UserId; 2], std::path::PathBuf) {
+    let live = Live::with(ALWAYS, PRODUCTS).await;
+    let ann = live.buyer("ann@example.com", "prd_pro");
+    live.hold("paid-tier", &[&ann]).await;
+    let backup = live.program.folder.path().join("backup.db");
+    let ended = live.program.run(&["ledger", "backup", "backup.db"]).await;
+    assert!(ended.status.success(), "{ended:#?}");
+    let ben = live.buyer("ben@example.com", "prd_pro");
+    live.hold("paid-tier", &[&ann, &ben]).await;
+    (live, [ann, ben], backup)
+}
+
+const FREEZE: &[&str] = &["freeze", "--all", "--for", "1h", "--reason", "wait"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_moved_over_the_store_is_what_the_next_start_finds() {
+    for noticed in [true, false] {
+        let (live, [ann, _], backup) = backed_up().await;
+        std::fs::rename(backup, live.program.store()).unwrap();
+        if noticed {
+            until("it says so", || blamed(&live)).await;
+        }
+        let program = live.stop().await;
+        assert_eq!(kept(&program.store()).await, ([ann].into(), false), "noticed: {noticed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_said_to_the_new_file_meanwhile_reaches_that_file_alone() {
+    let (live, [ann, ben], backup) = backed_up().await;
+    let (store, aside) = (live.program.store(), live.program.folder.path().join("aside.db"));
+    std::fs::rename(&store, &aside).unwrap();
+    std::fs::rename(&backup, &store).unwrap();
+    until("it says so", || blamed(&live)).await;
+    let freeze = live.program.run(FREEZE).await;
+    assert!(freeze.status.success(), "{freeze:#?}");
+    assert_eq!(kept(&store).await, ([ann.clone()].into(), true));
+
+    std::fs::rename(&store, &backup).unwrap();
+    std::fs::rename(&aside, &store).unwrap();
+    until("all is well again", || !blamed(&live)).await;
+    let freeze = live.program.run(FREEZE).await;
+    assert!(freeze.status.success(), "{freeze:#?}");
+    until("a freeze of its own file is heeded", || live.reading.status.borrow().freeze.is_some()).await;
+    let program = live.stop().await;
+    assert_eq!(kept(&program.store()).await, ([ann.clone(), ben].into(), true));
+    assert_eq!(kept(&backup).await, ([ann].into(), true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_that_lost_its_log_does_not_go_on_by_itself_and_deletes_no_other() {
+    let (live, ..) = backed_up().await;
+    for part in ["db-wal", "db-shm"] {
+        std::fs::remove_file(live.program.store().with_extension(part)).unwrap();
+    }
+    until("it says so", || blamed(&live)).await;
+    let hint = live.reading.status.borrow().trouble(&About::Store).unwrap().hint.clone().unwrap();
+    assert!(hint.contains("start it again") && !hint.contains("by itself"), "{hint}");
+    let freeze = live.program.run(FREEZE).await;
+    assert!(freeze.status.success(), "{freeze:#?}");
+    turns(&live).await;
+    assert!(blamed(&live));
+    // By other processes: in this one the lost log is still open.
+    let program = live.stop().await;
+    let verified = program.run(&["ledger", "verify"]).await;
+    assert!(verified.stdout.contains("2 grants of ours"), "{verified:#?}");
+    let unfreeze = program.run(&["unfreeze"]).await;
+    assert!(unfreeze.stdout.starts_with("1 freeze ended."), "{unfreeze:#?}");
+}
+
+/// Nothing that rests keeps anything where another file could be mixed with it, or where it grows for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_empty_while_the_daemon_rests() {
+    let prepared = Live::prepare(RARELY, PRODUCTS).await;
+    let file = prepared.program.file();
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("poll: 50ms", "poll: 1h")).unwrap();
+    let ann = prepared.logto.add_user("ann@example.com");
+    prepared.shop.buy(&"prd_pro".into(), &ann);
+    let live = prepared.run(QUICK, Mode::Live);
+    live.hold("paid-tier", &[&ann]).await;
+    let log = live.program.store().with_extension("db-wal");
+    until("it is empty", || std::fs::metadata(&log).is_ok_and(|log| log.len() == 0)).await;
+    live.stop().await;
+}
+
+/// What failed and would be tried again soon is no reason to turn while nothing may be tried.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_is_still_to_be_tried_again_does_not_make_a_displaced_daemon_spin() {
+    let prepared = Live::prepare(RARELY, PRODUCTS).await;
+    let file = prepared.program.file();
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("poll: 50ms", "poll: 20s")).unwrap();
+    let ann = prepared.logto.add_user("ann@example.com");
+    prepared.shop.buy(&"prd_pro".into(), &ann);
+    prepared.logto.faults().add(Rule::refuse(502).method("POST").path("/roles"));
+    let live = prepared.run(QUICK, Mode::Live);
+    until("the grant has failed", || live.reading.status.borrow().figures.pending > 0).await;
+    let aside = live.program.folder.path().join("aside.db");
+    std::fs::rename(live.program.store(), &aside).unwrap();
+    until("it says so", || blamed(&live)).await;
+    let since = live.reading.status.borrow().at;
+    let mut seen = BTreeSet::new();
+    until("some seconds have passed", || {
+        seen.insert(live.reading.status.borrow().at);
+        seen.last().is_some_and(|last| *last > since + SignedDuration::from_secs(3))
+    })
+    .await;
+    assert!(seen.len() < 12, "{} turns: {seen:?}", seen.len());
+    std::fs::rename(&aside, live.program.store()).unwrap();
+    live.logto.faults().clear();
+    live.hold("paid-tier", &[&ann]).await;
+    live.stop().await;
+}
+
+/// A daemon that is paused or killed can move nothing out of the way: whoever comes next knows its log by its note.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_of_a_daemon_that_noticed_nothing_reaches_no_other_file() {
+    let running = entitled::sandbox::start(entitled::sandbox::Options::default()).await.unwrap();
+    let handles = running.handles().unwrap().clone();
+    furnish(&handles.logto);
+    let block = addresses(running.logto_url(), running.shop_url(), "");
+    let program = Program::new(&format!("{block}prune: owned\n{NO_LIMITS}\nschedule: {{full_pass: 20ms}}\n{PRODUCTS}"));
+    let daemon = program.start(&["run"]);
+    let sold = async |email: &str| {
+        let user = handles.logto.add_user(email);
+        handles.shop.buy(&"prd_pro".into(), &user);
+        let role = handles.logto.role("paid-tier").unwrap();
+        until("it is granted", || handles.logto.holders(&role).contains(&user)).await;
+        user
+    };
+    let ann = sold("ann@example.com").await;
+    let backup = program.run(&["ledger", "backup", "backup.db"]).await;
+    assert!(backup.status.success(), "{backup:#?}");
+    let _ben = sold("ben@example.com").await;
+    let log = program.store().with_extension("db-wal");
+    until("it is paused with something in its log", || {
+        daemon.signal("STOP");
+        let has_log = std::fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+        if !has_log {
+            daemon.signal("CONT");
+        }
+        has_log
+    })
+    .await;
+    std::fs::rename(program.folder.path().join("backup.db"), program.store()).unwrap();
+
+    let freeze = program.run(FREEZE).await;
+    assert!(!freeze.status.success() && freeze.stderr.contains("the log beside the store"), "{freeze:#?}");
+    let read = Store::verify(&program.store()).await.unwrap();
+    assert_eq!((read.ledger, read.buyers), (1, 1), "what only reads mixes them neither");
+    daemon.kill().await;
+    assert_eq!(kept(&program.store()).await, ([ann].into(), false));
+    let freeze = program.run(FREEZE).await;
+    assert!(freeze.status.success(), "{freeze:#?}");
 }

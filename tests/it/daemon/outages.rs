@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use entitled::sandbox::{Handles, Options, start};
 use serde_json::Value;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::support::program::{Program, Started, addresses, until, until_async};
 use crate::support::stage::{NO_LIMITS, furnish};
@@ -89,12 +91,18 @@ async fn every_place_says_the_same_of_what_is_gone_and_it_goes_on_when_that_is_b
     well().await;
 
     // No room for one more page: what is sold meanwhile is written down when there is.
+    // Whoever reads keeps the log from being emptied; the daemon's own lines still have room.
     let wal = program.store().with_extension("db-wal");
+    let mut reader = SqliteConnectOptions::new().filename(program.store()).connect().await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM orders").execute(&mut reader).await.unwrap();
+    let room = daemon.stderr().len() as u64 + (16 << 10);
+    until("the log is larger", || std::fs::metadata(&wal).unwrap().len() > room).await;
     bound_files(&daemon, &std::fs::metadata(wal).unwrap().len().to_string());
     let ann = logto.add_user("ann@example.com");
     shop.buy(&"prd_pro".into(), &ann);
     blamed("store").await;
     bound_files(&daemon, "unlimited");
+    reader.close().await.unwrap();
     let paid = logto.role("paid-tier").unwrap();
     until("the sale is granted", || logto.roles_of(&ann).contains(&paid)).await;
     well().await;

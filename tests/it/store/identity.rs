@@ -68,8 +68,9 @@ async fn a_store_that_is_not_at_its_path_is_written_to_no_more_and_read_from_no_
         let refused = store.unfreeze("ann", at(1)).await.unwrap_err();
         assert!(matches!(refused, StoreError::Displaced { how, .. } if how == what), "{deed}: {refused}");
         assert!(refused.hint().unwrap().contains("put the file back"));
-        let read = tokio::time::timeout(Duration::from_millis(300), store.frozen(at(1))).await;
-        assert!(!matches!(read, Ok(Ok(Some(_)))), "{deed}: the other file was read");
+        // At once, and not when a pool has lost its patience.
+        let read = tokio::time::timeout(Duration::from_secs(5), store.frozen(at(1))).await.expect("an answer");
+        assert!(matches!(read, Err(StoreError::Displaced { how, .. }) if how == what), "{deed}: {read:?}");
 
         std::fs::rename(&aside, home.path()).unwrap();
         assert_eq!(store.displaced(), None, "{deed}");
@@ -78,4 +79,68 @@ async fn a_store_that_is_not_at_its_path_is_written_to_no_more_and_read_from_no_
         assert_eq!(store.frozen(at(1)).await.unwrap(), Some(freeze()), "{deed}");
         store.close().await;
     }
+}
+
+/// The log of a store, where SQLite keeps it.
+fn log(home: &Home) -> std::path::PathBuf {
+    home.directory.path().join("entitled.db-wal")
+}
+
+/// The file may be the right one: without its log, whatever somebody else says to it is not heard.
+#[tokio::test]
+async fn a_store_whose_log_is_not_at_its_path_is_written_to_no_more() {
+    for deed in ["removed", "replaced"] {
+        let home = Home::new();
+        let store = home.store().await;
+        store.freeze(&freeze()).await.unwrap();
+        std::fs::remove_file(log(&home)).unwrap();
+        if deed == "replaced" {
+            std::fs::write(log(&home), "").unwrap();
+        }
+        assert!(store.displaced().is_some(), "{deed}");
+        let refused = store.unfreeze("ann", at(1)).await.unwrap_err();
+        let hint = refused.hint().unwrap();
+        assert!(hint.contains("start it again") && !hint.contains("by itself"), "{deed}: {hint}");
+        let read = tokio::time::timeout(Duration::from_secs(5), store.frozen(at(1))).await.expect("an answer");
+        assert!(matches!(read, Err(StoreError::Displaced { .. })), "{deed}: {read:?}");
+    }
+}
+
+/// Whoever ends before anybody has noticed leaves no log beside a file that it is not the log of.
+#[tokio::test]
+async fn a_store_that_was_replaced_leaves_nothing_of_its_own_to_the_new_file() {
+    for noticed in [true, false] {
+        let home = Home::new();
+        let (aside, backup) = (home.directory.path().join("aside.db"), home.directory.path().join("backup.db"));
+        let store = home.store().await;
+        store.backup(&backup).await.unwrap();
+        store.freeze(&freeze()).await.unwrap();
+        std::fs::rename(home.path(), &aside).unwrap();
+        std::fs::rename(&backup, home.path()).unwrap();
+        if noticed {
+            store.set_log_aside().await;
+        }
+        store.close().await;
+        let restored = home.store().await;
+        assert_eq!(restored.frozen(at(1)).await.unwrap(), None, "{noticed}: the backup is as it was made");
+        restored.close().await;
+        // And the other one is whole in itself, wherever it lies.
+        let kept = Store::open(&aside).await.unwrap();
+        assert_eq!(kept.frozen(at(1)).await.unwrap(), Some(freeze()), "{noticed}");
+        kept.close().await;
+        let left: Vec<_> =
+            std::fs::read_dir(home.directory.path()).unwrap().map(|one| one.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 2, "{noticed}: {left:?}");
+    }
+}
+
+/// A copy is looked at by nobody else, so nothing can be said past it.
+#[tokio::test]
+async fn a_copy_for_a_dry_run_is_not_displaced() {
+    let home = Home::new();
+    home.store().await.close().await;
+    let copy = Store::scratch(&home.path()).await.unwrap();
+    std::fs::remove_dir_all(copy.path().parent().unwrap()).unwrap();
+    assert_eq!(copy.displaced(), None);
+    copy.close().await;
 }

@@ -1,0 +1,180 @@
+//! The write-ahead log beside the store: SQLite finds it by its name alone, whichever file lies there by then.
+//!
+//! So it is kept empty at rest, and moved out of the way where another file was put in the place of its own: that one
+//! opens as what it is. Never lets two files share a log, and never deletes one that holds anything.
+
+#![expect(clippy::disallowed_methods, reason = "the log is a file")]
+
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use super::error::StoreError;
+use super::identity::{Displaced, FileId};
+use super::lease;
+use super::open::{self, Store};
+use super::recover::beside;
+
+/// Waits for no reader: whoever reads now keeps the log until the next time.
+const FOLD: &str = "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)";
+/// As it was: see `BUSY_TIMEOUT` in `open`.
+const PATIENT: &str = "PRAGMA busy_timeout = 5000";
+
+/// How long a writer of this process is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The log, and the index that everybody who has it open shares.
+const PARTS: [&str; 2] = ["-shm", "-wal"];
+
+impl Store {
+    /// Folds the log into the file and empties it, if nobody is using it just now: what lies in the log is no part of
+    /// the file for whoever moves one without the other, and a log that is never empty grows for ever.
+    pub async fn fold_log(&self) -> Result<(), StoreError> {
+        if self.displaced().is_some() || !self.has_log() { Ok(()) } else { self.fold().await }
+    }
+
+    /// Whether anything lies in the log that lies at its path.
+    pub fn has_log(&self) -> bool {
+        open::wal_size(self.path()) > 0
+    }
+
+    /// Moves the log out of the way of a file that was put in the place of its own, and makes its own whole in itself,
+    /// wherever that lies. Does nothing while it is beside its own.
+    pub async fn set_log_aside(&self) {
+        let Some(how) = self.displaced() else { return };
+        if let Err(error) = self.fold_by_itself(how).await {
+            tracing::debug!(%error, "the log of the store could not be folded");
+        }
+        if how != Displaced::Log {
+            self.rename_log(self.path(), &self.aside());
+        }
+    }
+
+    /// Puts the log back beside its own file, where that is at its path again and nobody has made another log there.
+    pub fn take_log_back(&self) {
+        let another = |part: &&str| beside(self.path(), part).symlink_metadata().is_ok();
+        if self.displaced() == Some(Displaced::Log) && !PARTS.iter().any(another) {
+            self.rename_log(&self.aside(), self.path());
+        }
+    }
+
+    /// Whether somebody else's log lies beside the file: SQLite would delete it when this store is closed.
+    pub(super) fn is_beside_another_log(&self) -> bool {
+        self.displaced() == Some(Displaced::Log) && wal(self.path()).symlink_metadata().is_ok()
+    }
+
+    /// Removes what was moved out of the way and holds nothing. For whoever has closed it.
+    pub(super) fn drop_empty_log(&self) {
+        let aside = self.aside();
+        if self.is_log(&wal(&aside)) && open::wal_size(&aside) == 0 {
+            for part in PARTS {
+                // It holds nothing, so that nothing is lost by it.
+                let _stays = std::fs::remove_file(beside(&aside, part));
+            }
+        }
+    }
+
+    /// Takes the log that lies at its path for the one that is in use.
+    pub(super) fn note_log(&self) {
+        let log = FileId::of(&wal(self.path())).ok();
+        *self.log.lock().unwrap_or_else(PoisonError::into_inner) = log;
+    }
+
+    /// Whether the log that is in use is not at its path.
+    pub(super) fn has_lost_its_log(&self) -> bool {
+        let log = *self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.is_some_and(|log| log.displaced(&wal(self.path())).is_some())
+    }
+
+    fn is_log(&self, path: &Path) -> bool {
+        let log = *self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.is_some() && log == FileId::of(path).ok()
+    }
+
+    /// The same where something lies at its path that it does not belong to, unless somebody may have written to the
+    /// very file by another log meanwhile.
+    async fn fold_by_itself(&self, how: Displaced) -> Result<(), StoreError> {
+        if how == Displaced::Log && self.is_beside_another_log() { Ok(()) } else { self.fold().await }
+    }
+
+    async fn fold(&self) -> Result<(), StoreError> {
+        // None that is made for this: it would open what lies at the path.
+        if self.writer().size() == 0 || self.writer().is_closed() {
+            return Ok(());
+        }
+        let Ok(connection) = tokio::time::timeout(PATIENCE, self.writer().acquire()).await else { return Ok(()) };
+        let mut connection = connection.map_err(|error| self.fault(error))?;
+        let folded = sqlx::raw_sql(FOLD).execute(&mut *connection).await;
+        let patient = sqlx::raw_sql(PATIENT).execute(&mut *connection).await;
+        folded.and(patient).map(drop).map_err(|error| self.fault(error))
+    }
+
+    /// The name by which SQLite would find the log again for a file of this name.
+    fn aside(&self) -> PathBuf {
+        aside(self.path(), self.file.map(FileId::inode).unwrap_or_default())
+    }
+
+    fn rename_log(&self, from: &Path, to: &Path) {
+        if !self.is_log(&wal(from)) {
+            return;
+        }
+        move_log(from, to);
+    }
+
+    /// What tells the log that is in use from any other, for the lock file: with it, whoever finds that log beside
+    /// another file knows that it does not belong there.
+    pub fn log_mark(&self) -> Option<String> {
+        let (file, log) = (lasting(self.path())?, lasting(&wal(self.path()))?);
+        self.displaced().is_none().then(|| format!("{log} is the log of {file}"))
+    }
+}
+
+/// Refuses to open a file beside which the log of another one lies, as the daemon that has or had it open has noted.
+/// Where that daemon is gone, the log is moved out of the way instead.
+pub(super) fn part_from_another(path: &Path) -> Result<(), StoreError> {
+    let Some(owner) = owner_elsewhere(path) else { return Ok(()) };
+    if lease::is_held_by_another(path) {
+        return Err(StoreError::OthersLog { path: path.to_owned() });
+    }
+    let inode = owner.split(':').nth(1).and_then(|inode| inode.parse().ok()).unwrap_or_default();
+    let aside = aside(path, inode);
+    tracing::warn!(path = %path.display(), aside = %wal(&aside).display(), "the log of another file was moved aside");
+    move_log(path, &aside);
+    Ok(())
+}
+
+/// Whether the log beside a file is that of another one.
+pub(super) fn is_anothers(path: &Path) -> bool {
+    owner_elsewhere(path).is_some()
+}
+
+/// The file that the log at this place belongs to, where that is known and does not lie there.
+fn owner_elsewhere(path: &Path) -> Option<String> {
+    let log = lasting(&wal(path))?;
+    let mark = lease::mark(path)?;
+    let owner = mark.strip_prefix(&format!("{log} is the log of "))?;
+    (lasting(path).as_deref() != Some(owner)).then(|| owner.to_owned())
+}
+
+fn wal(path: &Path) -> PathBuf {
+    beside(path, "-wal")
+}
+
+fn aside(path: &Path, inode: u64) -> PathBuf {
+    beside(path, &format!(".displaced-{inode}"))
+}
+
+fn move_log(from: &Path, to: &Path) {
+    for part in PARTS {
+        if let Err(error) = std::fs::rename(beside(from, part), beside(to, part)) {
+            tracing::debug!(%error, part, "a part of the log of the store could not be moved");
+        }
+    }
+}
+
+/// Device, inode, and when it was made, where the file system knows: an inode is given out again.
+fn lasting(path: &Path) -> Option<String> {
+    let file = std::fs::metadata(path).ok()?;
+    let made = file.created().ok().and_then(|made| made.duration_since(std::time::UNIX_EPOCH).ok());
+    Some(format!("{}:{}", FileId::of(path).ok()?, made.unwrap_or_default().as_nanos()))
+}
