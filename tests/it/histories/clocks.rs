@@ -42,6 +42,9 @@ impl World {
     fn is_before_what_it_noted(&mut self) {
         self.blur_commits();
         self.accounts.bindings.blur();
+        // Whatever the clock said then, an order that is there came before what a commit does from now on.
+        let now = self.at();
+        self.orders.iter_mut().for_each(|order| order.made = order.made.min(now - 1));
         for stored in self.orders.iter_mut().flat_map(|order| order.left.iter_mut().chain([&mut order.stored])) {
             stored.entitled_by = Some(i64::MAX);
         }

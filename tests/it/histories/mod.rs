@@ -55,7 +55,7 @@ impl std::fmt::Debug for History {
 }
 
 fn cases() -> u32 {
-    std::env::var("ENTITLED_MODEL_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(48)
+    std::env::var("ENTITLED_MODEL_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(32)
 }
 
 #[test]

@@ -47,7 +47,9 @@ fn what_left_the_file_counts_against_the_limit() {
 fn what_is_given_bought_and_refunded_stays() {
     for thing in THINGS {
         for product in 0..PRODUCTS.len() {
-            for span in [Reach::Full, Reach::Quick, Reach::Hint] {
+            // How a pass looks matters to what is sold and not to what it gives.
+            let spans = [Reach::Full, Reach::Quick, Reach::Hint];
+            for span in spans.into_iter().take(if product == 0 { 3 } else { 1 }) {
                 let refund = Event::Turn { order: the_only(), status: "refunded" };
                 play(vec![Event::Give { person: 0, thing }, buy(Shop::Main, 0, product), refund, Event::Nothing], span);
             }
@@ -59,7 +61,8 @@ fn what_is_given_bought_and_refunded_stays() {
 #[test]
 fn a_wrong_clock_makes_no_gift_a_purchase() {
     for seconds in [40 * 86_400, 7_200, -7_200, -40 * 86_400] {
-        for wrong in 0..8 {
+        // Each of the three moments, and all of them.
+        for wrong in [1, 2, 4, 7] {
             let jump = |at: usize| if wrong & (1 << at) == 0 { Event::RightClock } else { Event::Jump(seconds) };
             let given = Event::Give { person: 0, thing: Thing::Gold };
             let refund = Event::Turn { order: the_only(), status: "refunded" };

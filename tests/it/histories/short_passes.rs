@@ -31,7 +31,7 @@ fn long(giving: Option<Meanwhile>, taking: Option<Meanwhile>, then: &[Event]) {
 }
 
 fn in_the_midst(what: Comes, then: &[Event]) {
-    for after in [0, 1, 3] {
+    for after in [0, 2] {
         let meanwhile = Some(Meanwhile { after, what });
         long(meanwhile, None, then);
         long(None, meanwhile, then);
