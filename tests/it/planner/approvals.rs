@@ -52,6 +52,13 @@ fn an_approval_lifts_its_own_kind_of_hold_and_no_other() {
     }
 }
 
+/// They are the names of the holds, and stand in stores.
+#[test]
+fn the_words_of_approvals_stay_what_they_are() {
+    let words = ["OverLimit", "FreshLedger", "ClockDoubtful", "Unverified", "Flapping"];
+    assert_eq!(Lifts::ALL.map(Lifts::word), words);
+}
+
 #[test]
 fn a_person_s_word_stands_for_a_proof_that_is_nowhere() {
     let lost = purchase(1, Standing::Paid, 50 * DAY);
