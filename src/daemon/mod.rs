@@ -263,7 +263,7 @@ impl Daemon {
                 () = shutdown.wait() => return,
             }
         }
-        self.follow_head();
+        self.follow_head().await;
         self.carry_over().await;
         let reading = async {
             // On the heap: what a turn waits for is more than a thread may have to spare.

@@ -120,6 +120,7 @@ impl Daemon {
         let (text, commit) = (&self.active.config.text, self.active.origin.commit.as_deref());
         let keep = async {
             self.store.note_names(&self.active.names).await?;
+            self.store.note_version(&self.active.origin.digest, commit).await?;
             self.store.keep_valid_file(text, commit, clock::now()).await
         };
         if let Err(error) = keep.await {
@@ -129,7 +130,7 @@ impl Daemon {
 
     /// The very bytes that are in force may be committed later, or lie in another commit now. Costs a few reads of
     /// small files while nothing has moved.
-    pub(super) fn follow_head(&mut self) {
+    pub(super) async fn follow_head(&mut self) {
         let head = config::head_of(&self.file);
         if head.is_none() || head == self.head {
             return;
@@ -139,6 +140,7 @@ impl Daemon {
         let commit = config::commit_of(&self.file, blob, digest);
         if commit.is_some() && commit != self.active.origin.commit {
             self.active.origin.commit = commit;
+            self.keep_file().await;
             self.announce();
         }
     }

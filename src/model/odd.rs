@@ -74,7 +74,11 @@ impl Odd {
 impl fmt::Display for Odd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { part, what, path, value } = self;
-        write!(f, "`{value}` at `{path}` {}", what.says())?;
+        match what {
+            Oddity::Absent => write!(f, "nothing stands at `{path}`")?,
+            Oddity::NoKey => write!(f, "`{value}` is no key of {path}")?,
+            _ => write!(f, "`{value}` at `{path}` {}", what.says())?,
+        }
         match part {
             OddPart::Quantity => f.write_str(", and counts as one"),
             OddPart::UpdatedAt => f.write_str(", and is ignored"),
@@ -136,8 +140,10 @@ pub enum Oddity {
     NoId,
     /// Nothing that names an order, in an item that is about one.
     NoOrder,
-    /// A key that an order does not have.
+    /// A key that an order does not have, where all keys are known. The path has those that it may have.
     NoKey,
+    /// Neither true nor false.
+    NoFlag,
     /// A key that says what another one says.
     Both,
     /// A key that is missing, or without a value.
@@ -169,7 +175,8 @@ impl Oddity {
             Oddity::NoObject => "is not a JSON object",
             Oddity::NoId => "is not a valid id",
             Oddity::NoOrder => "does not name an order",
-            Oddity::NoKey => "is not a key of an order",
+            Oddity::NoKey => "is not a known key",
+            Oddity::NoFlag => "is neither true nor false",
             Oddity::Both => "says the same as another key",
             Oddity::Absent => "is missing",
             Oddity::Twice => "is also the id of another row",

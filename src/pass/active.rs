@@ -211,7 +211,9 @@ pub async fn carry_over_one(source: &SourceSettings, store: &Store, now: Timesta
     for was in &source.was {
         if store.knows(was).await? {
             store.rename_source(was, &source.name, now).await?;
-            tracing::info!(source = %source.name, %was, "all that is known under the old name was carried over");
+            if !store.is_scratch() {
+                tracing::info!(source = %source.name, %was, "all that is known under the old name was carried over");
+            }
         }
     }
     Ok(())

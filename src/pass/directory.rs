@@ -67,6 +67,11 @@ pub fn newly_bound(rules: &Buyers, buyers: &[StoredBuyer], answers: &[(BuyerKey,
     buyers.iter().filter_map(news).collect()
 }
 
+/// Whom the file names for an address, where bindings are asked for at all.
+pub(super) fn deciding_bindings(rules: &Buyers) -> BTreeMap<&Email, &UserId> {
+    if rules.matching.contains(&Matching::Binding) { bindings(rules) } else { BTreeMap::new() }
+}
+
 fn bindings(rules: &Buyers) -> BTreeMap<&Email, &UserId> {
     rules.bindings.iter().map(|(email, user)| (email, user)).collect()
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{PassContext, PassDraft, PassError, PassScope, buyers, observe_and_plan};
+use super::{PassContext, PassDraft, PassError, PassScope, buyers, directory, observe_and_plan};
 use crate::model::{Email, OrderKey, ProductIx, TargetIx, UserId, UserIx, Verb};
 use crate::planner::desired::{desired, statements};
 use crate::planner::input::{Actual, Holding, Presence};
@@ -190,9 +190,11 @@ async fn told(
     let mut keys = context.store.orders_of_buyers(&keys).await?;
     keys.extend(last.keys());
     let orders = context.store.stored_orders(&keys).await?;
+    let bindings = directory::deciding_bindings(&context.config.buyers);
     let waiting = buyers.iter().filter_map(|one| {
         let of: Vec<&StoredOrder> = orders.iter().filter(|order| order.order.buyer == one.buyer).collect();
-        Waiting::new(&one.buyer, one.resolution.as_ref()?, of.len() as u64, &of.first()?.order.id)
+        let bound = one.buyer.email.as_ref().and_then(|email| bindings.get(email).copied());
+        Waiting::new(&one.buyer, one.resolution.as_ref()?, bound, of.len() as u64, &of.first()?.order.id)
     });
     let waiting: Vec<Waiting> = waiting.collect();
     let (desired, actual, plan, names) = match &user {

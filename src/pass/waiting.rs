@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::snapshot::Snapshot;
-use super::{PassContext, PassError};
+use super::{PassContext, PassError, directory};
 use crate::model::{OrderId, OrderKey, Resolution, UserIx};
 use crate::planner::desired::{State, desired};
 use crate::report::Waiting;
@@ -35,10 +35,12 @@ pub(super) async fn waiting(
     let firsts: Vec<OrderKey> = orders.values().map(|orders| *orders.first().expect("made with one")).collect();
     let firsts = context.store.stored_orders(&firsts).await?;
     let names: BTreeMap<OrderKey, OrderId> = firsts.into_iter().map(|one| (one.key, one.order.id)).collect();
+    let bindings = directory::deciding_bindings(&context.config.buyers);
     let waiting = orders.iter().filter_map(|(user, orders)| {
         let one = open[user.at()];
         let first = names.get(orders.first()?)?;
-        Waiting::new(&one.buyer, one.resolution.as_ref()?, orders.len() as u64, first)
+        let bound = one.buyer.email.as_ref().and_then(|email| bindings.get(email).copied());
+        Waiting::new(&one.buyer, one.resolution.as_ref()?, bound, orders.len() as u64, first)
     });
     Ok(waiting.collect())
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::OrderName;
 use super::plan::{Change, FreezeView, PlanDocument, TargetView};
 use super::status::{Duty, Status};
-use crate::model::{Buyer, Catalog, EDITED, Resolution, Rule, RunId};
+use crate::model::{Buyer, Catalog, EDITED, Resolution, Rule, RunId, UserId};
 use crate::planner::approval::Lifts;
 use crate::planner::desired::{Ending, FOREVER};
 use crate::planner::input::{Coverage, Freeze, Mover};
@@ -329,20 +329,28 @@ fn waits(lifts_at: Option<Timestamp>) -> String {
     }
 }
 
-/// Why a buyer waits, and what would end it. `None` for one who is resolved.
-pub fn waiting(buyer: &Buyer, resolution: &Resolution) -> Option<(&'static str, String)> {
-    Some(match resolution {
-        Resolution::User(_) => return None,
-        Resolution::NoAccount => match (&buyer.user, &buyer.email) {
+/// Why a buyer waits, and what would end it. `None` for one who is resolved. Whom the file binds the address to has
+/// not decided, so that user is not there.
+pub fn waiting(buyer: &Buyer, resolution: &Resolution, bound: Option<&UserId>) -> Option<(&'static str, String)> {
+    Some(match (resolution, bound) {
+        (Resolution::User(_), _) => return None,
+        (Resolution::NoAccount | Resolution::Ambiguous(_), Some(user)) => {
+            let reason = if *resolution == Resolution::NoAccount { "NoAccount" } else { AMBIGUOUS };
+            let bound =
+                format!("`buyers.bindings` names `{user}` for this address, and Logto has no user with that id");
+            (reason, format!("{bound}; correct it there"))
+        }
+        (Resolution::NoAccount, None) => match (&buyer.user, &buyer.email) {
             (Some(user), None) => ("NoAccount", format!("no Logto user has the id `{user}`")),
-            (_, Some(email)) => {
-                ("NoAccount", format!("granted as soon as {email} has an account, or a user in `buyers.bindings`"))
-            }
+            (_, Some(email)) => (
+                "NoAccount",
+                format!("granted as soon as {email} has an account, or `buyers.bindings` names a user for it"),
+            ),
             (None, None) => ("NoAccount", "the order names nobody".to_owned()),
         },
-        Resolution::NoIdentity => ("NoIdentity", "the order names neither a user nor an email".to_owned()),
-        Resolution::Ambiguous(users) => {
-            let users: Vec<&str> = users.iter().map(crate::model::UserId::as_str).collect();
+        (Resolution::NoIdentity, _) => ("NoIdentity", "the order names neither a user nor an email".to_owned()),
+        (Resolution::Ambiguous(users), None) => {
+            let users: Vec<&str> = users.iter().map(UserId::as_str).collect();
             let (number, users) = (users.len(), users.join(", "));
             (
                 AMBIGUOUS,

@@ -180,9 +180,15 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// `None` for a buyer who is resolved.
-    pub fn new(buyer: &Buyer, resolution: &Resolution, orders: u64, order: &OrderId) -> Option<Self> {
-        let (reason, lift) = messages::waiting(buyer, resolution)?;
+    /// `None` for a buyer who is resolved. `bound`: the user whom the file names for the address of this buyer.
+    pub fn new(
+        buyer: &Buyer,
+        resolution: &Resolution,
+        bound: Option<&UserId>,
+        orders: u64,
+        order: &OrderId,
+    ) -> Option<Self> {
+        let (reason, lift) = messages::waiting(buyer, resolution, bound)?;
         let clean = |text: &str| clean(text).into_owned();
         let (buyer, order) = (clean(&buyer.to_string()), clean(order.as_str()));
         Some(Self { buyer, reason: reason.to_owned(), lift: clean(&lift), orders, order })

@@ -1,7 +1,7 @@
 //! Orders from a YAML or JSON file, in the shape of the documented OpenBitum payload.
 //!
-//! Reads and parses the file whole, once for each change of it; orders are looked up by their ids in memory. What is no list of orders is an error; an entry that cannot be read is one odd
-//! order.
+//! Reads and parses the file whole, once for each change of it; orders are looked up by their ids in memory. What is
+//! no list of orders is an error; an entry that cannot be read is one odd order.
 //!
 //! The shape: a list, or `{orders: [...]}`, of entries with `id` (or `orderId`), `productId` or
 //! `products`, `user: {id, email}`, `status`, `paidAt`, `updatedAt`, `amount`, `currency`
@@ -205,6 +205,18 @@ fn twice(id: &OrderId, earlier: ReadOrder) -> ReadOrder {
     ReadOrder::new(earlier.order, odd)
 }
 
+/// What an entry may have, besides [`UNUSED`] keys and `orderId`, which is `id` by the name that the webhook gives it.
+const KEYS: [&str; 9] =
+    ["id", "productId", "products", "user", "status", "paidAt", "updatedAt", "periodEnd", "cancelled"];
+
+/// Of what a key under `user` is none.
+const OF_A_USER: &str = "`user`, which has `id` and `email`";
+
+/// Of what a misspelt key is none.
+fn of_an_order() -> String {
+    format!("an order in a file, which has `{}`", KEYS.join("`, `"))
+}
+
 /// The documented keys that are of no use here. Named, so that a misspelt key is still seen.
 const UNUSED: [&str; 5] = ["event", "createdAt", "amount", "currency", "txHash"];
 
@@ -219,10 +231,9 @@ fn order(entry: Node, now: Timestamp) -> Result<ReadOrder, Odd> {
     let mut known: HashMap<&str, &Node> = HashMap::new();
     for (key, node) in &fields {
         let key = if key == "orderId" { "id" } else { key.as_str() };
-        let named = ["id", "productId", "products", "user", "status", "paidAt", "updatedAt", "periodEnd", "cancelled"];
-        if !named.contains(&key) {
+        if !KEYS.contains(&key) {
             if !UNUSED.contains(&key) {
-                odds.note(OddPart::Row, Oddity::NoKey, "entry", &Value::from(key));
+                odds.note(OddPart::Row, Oddity::NoKey, of_an_order(), &Value::from(key));
             }
         } else if known.contains_key(key) {
             odds.note(OddPart::Row, Oddity::Both, key, &node.shown());
@@ -260,7 +271,7 @@ fn renewal(cancelled: &Node, odds: &mut Odds) -> Renewal {
         Node::Text(word) if word.trim() == "true" => Renewal::Off,
         Node::Text(word) if matches!(word.trim(), "" | "false") => Renewal::Expected,
         other => {
-            odds.note(OddPart::Row, Oddity::NoKey, "cancelled", &other.shown());
+            odds.note(OddPart::Row, Oddity::NoFlag, "cancelled", &other.shown());
             Renewal::Expected
         }
     }
@@ -319,7 +330,7 @@ fn buyer(user: &Node, odds: &mut Odds) -> Buyer {
                 }
             }
             ("id" | "email", None) => odds.note(OddPart::Buyer, Oddity::NoName, format!("user.{key}"), &node.shown()),
-            _ => odds.note(OddPart::Buyer, Oddity::NoKey, "user", &Value::from(key.as_str())),
+            _ => odds.note(OddPart::Buyer, Oddity::NoKey, OF_A_USER, &Value::from(key.as_str())),
         }
     }
     buyer

@@ -275,6 +275,8 @@ impl Source {
         let (orders, follows) = loop {
             match reading.next().await? {
                 Step::Adjustments(_) => {}
+                // The page of a file is the file.
+                Step::Page(orders) if matches!(self.kind, Kind::File(_)) => break (orders, Follows::End),
                 Step::Page(orders) => break (orders, Follows::Page),
                 Step::Done(_) => break (Vec::new(), Follows::End),
             }

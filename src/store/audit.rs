@@ -13,6 +13,7 @@ use super::codec::{Sql, count, int, list, millis, text, text_or_null, time};
 use super::error::{StoreError, unreadable};
 use super::ledger::{Cause, grant};
 use super::open::Store;
+use super::versions::VERSION;
 use crate::model::{Grant, OrderId, ProductId, RunId, SourceName, UserId};
 
 /// What happened.
@@ -143,9 +144,12 @@ impl AuditRow {
 /// A line as [`audit_row`] reads it.
 macro_rules! AUDIT {
     () => {
-        "SELECT a.user, a.target, a.at, a.run, a.verb, a.cause, a.source, a.order_id, a.product, a.line, a.config, a.note,
-                a.who, a.subject, n.name
-         FROM audit a LEFT JOIN target_names n ON n.target = a.target"
+        concat!(
+            "SELECT a.user, a.target, a.at, a.run, a.verb, a.cause, a.source, a.order_id, a.product, a.line, ",
+            VERSION!("a.config"),
+            ", a.note, a.who, a.subject, n.name
+             FROM audit a LEFT JOIN target_names n ON n.target = a.target"
+        )
     };
 }
 

@@ -14,6 +14,7 @@ use super::audit::{Actor, Verb};
 use super::codec::{Sql, count, int, list, millis, small, small_or_null, text, time};
 use super::error::{StoreError, unreadable};
 use super::open::Store;
+use super::versions::VERSION;
 use crate::model::{Grant, OrderId, OrderKey, Ownership, ProductId, RunId, SourceName, Target, UserId};
 
 /// A grant that is ours, and what caused it.
@@ -91,9 +92,13 @@ impl Cause {
 /// A row as [`ledger_row`] reads it, with the row of its order while there is one.
 macro_rules! LEDGER {
     () => {
-        "SELECT l.user, l.target, l.ownership, l.cause, l.source, l.order_id, l.product, l.line, l.config, l.since,
-                l.run, o.key, l.undone
-         FROM ledger l LEFT JOIN sources s ON s.name = l.source LEFT JOIN orders o ON o.source = s.key AND o.id = l.order_id"
+        concat!(
+            "SELECT l.user, l.target, l.ownership, l.cause, l.source, l.order_id, l.product, l.line, ",
+            VERSION!("l.config"),
+            ", l.since, l.run, o.key, l.undone
+             FROM ledger l LEFT JOIN sources s ON s.name = l.source
+             LEFT JOIN orders o ON o.source = s.key AND o.id = l.order_id"
+        )
     };
 }
 

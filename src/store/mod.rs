@@ -45,6 +45,7 @@ mod snapshot;
 mod turned;
 mod valid_file;
 mod verify;
+mod versions;
 mod webhook_keys;
 
 pub use approvals::Approval;

@@ -35,11 +35,11 @@ pub struct Store {
     /// Where nothing is to be read from: it answers at once that it is closed.
     nobody: SqlitePool,
     /// Goes last: the copy is removed once nothing has it open.
-    _scratch: Option<ScratchDir>,
+    scratch: Option<ScratchDir>,
 }
 
 /// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 18] = [
+const STEPS: [(i64, &str, &str); 19] = [
     (1, "orders", include_str!("migrations/0001_orders.sql")),
     (2, "ledger", include_str!("migrations/0002_ledger.sql")),
     (3, "runs", include_str!("migrations/0003_runs.sql")),
@@ -58,6 +58,7 @@ const STEPS: [(i64, &str, &str); 18] = [
     (16, "undo_approvals", include_str!("migrations/0016_undo_approvals.sql")),
     (17, "identity", include_str!("migrations/0017_identity.sql")),
     (18, "resolved_anew", include_str!("migrations/0018_resolved_anew.sql")),
+    (19, "versions", include_str!("migrations/0019_versions.sql")),
 ];
 
 /// Takes the place of the one writer at once, and not with the first write.
@@ -117,7 +118,7 @@ impl Store {
         let nobody = nobody(&options);
         let readers = pool(path, file).max_connections(4).connect_lazy_with(options);
         let log = Mutex::default();
-        let store = Self { path: path.to_owned(), file, log, id, writer, readers, nobody, _scratch: scratch };
+        let store = Self { path: path.to_owned(), file, log, id, writer, readers, nobody, scratch };
         if file.is_some() {
             store.note_log();
         }
@@ -131,7 +132,7 @@ impl Store {
         let writer = pool(path, file).max_connections(1).connect_lazy_with(options.clone());
         let readers = pool(path, file).max_connections(4).connect_lazy_with(options);
         let log = Mutex::default();
-        Ok(Self { path: path.to_owned(), file, log, id, writer, readers, nobody, _scratch: None })
+        Ok(Self { path: path.to_owned(), file, log, id, writer, readers, nobody, scratch: None })
     }
 
     /// A copy goes by the name of what it was copied from.
@@ -142,6 +143,11 @@ impl Store {
     /// Where it lies.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether it is a copy that is thrown away.
+    pub fn is_scratch(&self) -> bool {
+        self.scratch.is_some()
     }
 
     /// Closes every connection, and with the last of them folds the write-ahead log into the file.

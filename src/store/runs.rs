@@ -9,6 +9,7 @@ use sqlx::sqlite::SqliteRow;
 use super::codec::{Sql, count, millis, text, text_or_null, time, time_or_null};
 use super::error::{StoreError, unreadable};
 use super::open::Store;
+use super::versions;
 use crate::model::RunId;
 
 /// A pass that begins.
@@ -76,15 +77,19 @@ impl Store {
     /// A pass begins.
     pub async fn begin_run(&self, run: &Run) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let outcome = sqlx::query("INSERT INTO runs (id, kind, config, revision, started) VALUES (?1, ?2, ?3, ?4, ?5)")
-            .bind(run.id.as_str().to_owned())
-            .bind(kind_word(run.kind))
-            .bind(run.config.clone())
-            .bind(run.commit.clone())
-            .bind(millis(run.started))
-            .execute(&mut *transaction)
-            .await;
-        self.end(transaction, outcome.map(drop)).await
+        let begin = async {
+            sqlx::query("INSERT INTO runs (id, kind, config, revision, started) VALUES (?1, ?2, ?3, ?4, ?5)")
+                .bind(run.id.as_str().to_owned())
+                .bind(kind_word(run.kind))
+                .bind(run.config.clone())
+                .bind(run.commit.clone())
+                .bind(millis(run.started))
+                .execute(&mut *transaction)
+                .await?;
+            versions::note(&mut transaction, &run.config, run.commit.as_deref()).await
+        };
+        let outcome = begin.await;
+        self.end(transaction, outcome).await
     }
 
     /// A pass ended.
@@ -118,7 +123,9 @@ impl Store {
     /// The last `limit` passes, newest first.
     pub async fn runs(&self, limit: u32) -> Result<Vec<RunRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, kind, config, revision, started, finished, outcome, done, held, failed, calls
+            "SELECT id, kind, config,
+                    coalesce((SELECT commit_id FROM versions WHERE digest = config), revision), started, finished,
+                    outcome, done, held, failed, calls
              FROM runs ORDER BY started DESC, id DESC LIMIT ?1",
         )
         .bind(limit)

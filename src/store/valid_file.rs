@@ -30,7 +30,7 @@ impl Store {
         let outcome = sqlx::query(
             "INSERT INTO valid_file (one, text, commit_id, entered_at) VALUES (1, ?1, ?2, ?3)
              ON CONFLICT (one) DO UPDATE SET text = excluded.text, commit_id = excluded.commit_id,
-                 entered_at = excluded.entered_at
+                 entered_at = iif(text = excluded.text, entered_at, excluded.entered_at)
              WHERE text <> excluded.text OR commit_id IS NOT excluded.commit_id",
         )
         .bind(text.to_owned())

@@ -65,7 +65,7 @@ pub(super) fn products(raw: &Value, paths: &[JsonPath], quantity: &[JsonPath], s
     // What each line of a list is asked for may be in none of them: shipping is no product.
     let has_lines = |path: &JsonPath| path.to_string().contains('*') && !path.query(raw).is_empty();
     if let Some(path) = paths.first().filter(|_| sold == Sold::Something && !paths.iter().any(has_lines)) {
-        odds.note(OddPart::Products, Oddity::NoProduct, path, path.query(raw).first().unwrap_or(&Value::Null));
+        note_first(raw, path, Oddity::NoProduct, odds);
     }
     Bought::default()
 }
@@ -80,7 +80,7 @@ pub(super) fn by_line(raw: &Value, lines: &Lines, sold: Sold, odds: &mut Odds) -
         // The list of an order that sold nothing may be empty or not there at all. `null` is neither.
         let null = lines.each.iter().find(|path| path.query(raw).iter().any(|node| node.is_null()));
         if let Some(path) = null.or(lines.each.first().filter(|_| sold == Sold::Something)) {
-            odds.note(OddPart::Products, Oddity::NoList, path, path.query(raw).first().unwrap_or(&Value::Null));
+            note_first(raw, path, Oddity::NoList, odds);
         }
         return Bought::default();
     };
@@ -117,6 +117,14 @@ pub(super) fn by_line(raw: &Value, lines: &Lines, sold: Sold, odds: &mut Odds) -
 fn item(product: String, quantity: Option<u32>, standing: Option<Standing>) -> Item {
     let standing = if quantity == Some(0) { Some(Standing::Void) } else { standing };
     Item { product: ProductId::from(product), quantity: quantity.unwrap_or(1).max(1), standing }
+}
+
+/// Notes what stands where products are expected, or that nothing does.
+fn note_first(raw: &Value, path: &JsonPath, what: Oddity, odds: &mut Odds) {
+    match path.query(raw).first() {
+        Some(value) => odds.note(OddPart::Products, what, path, value),
+        None => odds.note(OddPart::Products, Oddity::Absent, path, &Value::Null),
+    }
 }
 
 /// What a path leads to, with a list taken apart.

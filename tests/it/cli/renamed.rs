@@ -38,6 +38,7 @@ fn check_and_plan_suggest_was_and_was_keeps_everything() {
     // A look shows it as if it had been carried over, and writes nothing.
     let plan = home.entitled(&["plan"]).exits(0);
     assert!(plan.out.contains("Nothing to do: Logto holds what was paid for."), "{}", plan.out);
+    assert!(!plan.err.contains("carried over"), "a plan says what it did not do: {}", plan.err);
     assert!(std::fs::read(home.path("entitled.db")).unwrap() == before, "a plan has written to the store");
     home.entitled(&["run", "--once"]).exits(0);
     let list = home.entitled(&["status"]).exits(0);

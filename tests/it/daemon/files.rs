@@ -9,7 +9,7 @@ use entitled::daemon::{Mode, Pulse};
 use entitled::store::Store;
 
 use super::{ALWAYS, EVENTS_ONLY, Live, QUICK, RARELY};
-use crate::support::program::until;
+use crate::support::program::{until, until_async};
 
 /// The Pro product gives this role; so many others stand after it, and each gives the organization.
 fn giving(role: &str) -> String {
@@ -296,6 +296,12 @@ async fn committed_after_it_entered_into_force() {
     let live = prepared.run(QUICK, Mode::Live);
     let ann = live.buyer("ann@example.com", "prd_pro");
     live.hold("paid-tier", &[&ann]).await;
+    let beside = Store::open(&live.program.store()).await.unwrap();
+    let of_ann = async || beside.history(&ann).await.unwrap().first().and_then(|row| row.commit.clone());
+    until_async("the trail has it", async || of_ann().await.is_some()).await;
+    let first = of_ann().await.unwrap();
+    let digest = first.strip_prefix(&format!("{before}+edited.")).unwrap_or_else(|| panic!("{first}"));
+    assert_eq!(digest.len(), 64);
     git(&folder, &["add", "entitlements.yaml"]);
     git(&folder, &["commit", "--quiet", "-m", "Pro gives paid-tier"]);
     let after = git(&folder, &["rev-parse", "HEAD"]);
@@ -306,8 +312,11 @@ async fn committed_after_it_entered_into_force() {
     let program = live.stop().await;
 
     let store = Store::open(&program.store()).await.unwrap();
-    let first = store.history(&ann).await.unwrap()[0].commit.clone().unwrap();
-    let digest = first.strip_prefix(&format!("{before}+edited.")).unwrap_or_else(|| panic!("{first}"));
-    assert_eq!(digest.len(), 64);
-    assert_eq!(store.history(&ben).await.unwrap()[0].commit, Some(after));
+    for buyer in [&ann, &ben] {
+        assert_eq!(store.history(buyer).await.unwrap()[0].commit.as_deref(), Some(&*after));
+        assert_eq!(store.ledger(Some(std::slice::from_ref(buyer))).await.unwrap()[0].commit, after);
+    }
+    let runs = store.runs(100).await.unwrap();
+    assert!(runs.iter().all(|row| row.run.commit.as_ref() == Some(&after)), "{runs:#?}");
+    assert_eq!(Store::valid_file(&program.store()).await.unwrap().unwrap().commit, Some(after));
 }

@@ -52,6 +52,26 @@ async fn two_accounts_for_one_address_are_nobody() {
     stage.is_settled().await;
 }
 
+/// Where the file does name somebody, it is no way out to say that it should.
+#[tokio::test]
+async fn a_binding_to_a_user_who_is_not_there_is_said_to_be_wrong() {
+    let bound = |user: &str| format!("{NO_LIMITS}\nbuyers: {{bindings: [{{email: ann@example.com, user: {user}}}]}}");
+    for accounts in [0, 2] {
+        let mut stage = Stage::of(&file("owned", &bound("nobody"), PRODUCTS)).await;
+        for address in ["ann@example.com", "ANN@example.com"].iter().take(accounts) {
+            stage.logto.add_user(address);
+        }
+        stage.shop.buy(&"prd_pro".into(), "ann@example.com");
+        let waiting = stage.pass().await.planned.view.waiting;
+        let says = "`buyers.bindings` names `nobody` for this address, and Logto has no user with that id; correct it";
+        assert!(waiting[0].lift.contains(says), "{accounts} accounts: {waiting:?}");
+        assert_eq!(waiting[0].is_held(), accounts == 2);
+        let ann = stage.logto.add_user("new@example.com");
+        stage.commit(&file("owned", &bound(ann.as_str()), PRODUCTS)).await.unwrap();
+        assert_eq!(stage.pass().await.changes(), [("grant", "role paid-tier", &ann)]);
+    }
+}
+
 #[tokio::test]
 async fn two_accounts_are_one_again_when_one_changes_its_address() {
     let mut stage = Stage::usual().await;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use entitled::config::settings::source::{SourceKind, SourceSettings};
 use entitled::model::{Order, ReadOrder, Standing};
+use entitled::source::probe::Follows;
 use entitled::source::{Lookup, Read, Source, Step};
 use jiff::SignedDuration;
 
@@ -110,17 +111,28 @@ async fn odd_order(name: &str, text: &str) -> ReadOrder {
 }
 
 #[tokio::test]
+async fn nothing_follows_the_page_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("o.yaml");
+    std::fs::write(&path, "- {id: o, productId: p, status: paid}").unwrap();
+    assert_eq!(file(&path).trial().await.unwrap().follows, Follows::End);
+}
+
+#[tokio::test]
 async fn a_wrong_entry_is_one_odd_order_and_the_others_are_read() {
     for (entry, says) in [
-        ("{id: bad, productId: p, status: paid, paidat: 2024-05-06}", "`paidat` at `entry` is not a key of an order"),
+        (
+            "{id: bad, productId: p, status: paid, paidat: 2024-05-06}",
+            "`paidat` is no key of an order in a file, which has `id`, `productId`",
+        ),
         ("{id: bad, productId: p, status: paid, paidAt: soon}", "`soon` at `paidAt` is not a time in a known form"),
         ("{id: bad, productId: p, status: paid, paidAt: 20261125}", "`20261125` at `paidAt` is a time before"),
         (
             "{id: bad, productId: p, status: paid, periodEnd: 0001-01-01}",
             "`0001-01-01` at `periodEnd` is a time before",
         ),
-        ("{id: bad, productId: p}", "`null` at `status` is missing"),
-        ("{id: bad, status: paid}", "`null` at `productId` is missing"),
+        ("{id: bad, productId: p}", "nothing stands at `status`"),
+        ("{id: bad, status: paid}", "nothing stands at `productId`"),
         ("{id: bad, products: [], status: paid}", "`[]` at `products` is not a product id"),
         ("{id: bad, products: [{a: b}], status: paid}", "at `products` is not a product id"),
         ("{id: bad, productId: p, products: [q], status: paid}", "`p` at `productId` says the same as another key"),
@@ -131,8 +143,9 @@ async fn a_wrong_entry_is_one_odd_order_and_the_others_are_read() {
         ),
         (
             "{id: bad, productId: p, status: paid, user: {mail: a@example.com}}",
-            "`mail` at `user` is not a key of an order",
+            "`mail` is no key of `user`, which has `id` and `email`",
         ),
+        ("{id: bad, productId: p, status: paid, cancelled: maybe}", "`maybe` at `cancelled` is neither true nor false"),
         ("{id: bad, productId: p, status: paid, user: ann}", "`ann` at `user` is not text"),
     ] {
         let text = format!(

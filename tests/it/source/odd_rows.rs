@@ -182,6 +182,25 @@ async fn what_is_odd_and_can_be_used_is_used_and_named() {
 }
 
 #[tokio::test]
+async fn where_nothing_stands_nothing_is_shown() {
+    let each =
+        "lines: {each: $.cart, product: $.sku, quantity: $.count, status: [{when: \"@.back == true\", as: refunded}]}";
+    for (map, cart, says) in [
+        ("products: \"$.cart[*].sku\"", json!([]), "nothing stands at `$.cart[*].sku`"),
+        ("products: \"$.cart[*].sku\"", json!({}), "nothing stands at `$.cart[*].sku`"),
+        ("products: \"$.cart[*].sku\"", json!([{"sku": true}]), "`true` at `$.cart[*].sku` is not a product id"),
+        ("lines: {each: \"$.cart[*]\", product: $.sku}", json!([]), "nothing stands at `$.cart[*]`"),
+        ("lines: {each: $.cart, product: $.sku}", json!([]), "`[]` at `$.cart` is not a list of lines"),
+        ("lines: {each: $.cart, product: $.sku}", json!(null), "`null` at `$.cart` is not a list of lines"),
+    ] {
+        let shop = Shop::of(&SHOP.replace(each, map)).await;
+        shop.poll(json!([good("before"), with(json!({"cart": cart}))])).await.unwrap();
+        let said: Vec<String> = shop.stored("odd").await.odd.iter().map(ToString::to_string).collect();
+        assert!(said.iter().any(|said| said.contains(says)), "{map}, {cart}: {said:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_odd_end_is_when_it_was_first_seen() {
     let shop = Shop::of(SHOP).await;
     for (hours, ended) in [(0, json!(0)), (5, json!("garbage"))] {
