@@ -79,7 +79,8 @@ impl Day {
 
     /// The second at the start of which one more thing has left the day, or become part of what a share is of.
     fn turns(&self) -> impl Iterator<Item = i64> + '_ {
-        self.done.iter().chain(&self.came).map(|time| (time.div_euclid(1_000) + 1) * 1_000 + DAY)
+        let began = self.went.iter().map(|(began, _)| began);
+        self.done.iter().chain(&self.came).chain(began).map(|time| (time.div_euclid(1_000) + 1) * 1_000 + DAY)
     }
 }
 

@@ -6,7 +6,7 @@ use entitled::planner::approval::{HeldSet, Lifts, held_sets};
 use entitled::planner::input::{Clock, LedgerTrust};
 
 use super::{BUYER, Scene, actions, holds, one_role, organization, refunded};
-use crate::support::builders::worlds::{DAY, purchase};
+use crate::support::builders::worlds::{DAY, catalog, days, purchase, role, rule};
 
 const NONE: Limit = Limit { percent: 0.0, floor: 0 };
 
@@ -98,6 +98,40 @@ fn a_membership_and_its_roles_are_approved_together() {
         scene.constraints.approved.insert((together[0].lifts, *verb, *target, *user));
     }
     assert_eq!(actions(&scene.plan()), [(Verb::Revoke, 1, 0), (Verb::Revoke, 0, 0)]);
+}
+
+/// Two roles, and a refund of what gave both.
+fn two_roles() -> Scene {
+    let both = catalog(&[role("beta"), role("paid")], vec![rule("life", &[0, 1])]);
+    let gone = refunded(1);
+    Scene::new(both, &[gone]).owned(0, gone).owned(1, gone).rechecks(1, Recheck::Confirmed)
+}
+
+/// What stands in the way of each target is a question of its own; what stands in the way of all is one.
+#[test]
+fn a_set_is_one_target_where_each_is_a_question_of_its_own() {
+    let mut each = two_roles();
+    each.constraints.limits.revocations = NONE;
+    let mut all = two_roles();
+    all.ledger.tally.iter_mut().for_each(|tally| tally.base = 1);
+    all.constraints.limits.revocations = Limit { percent: 0.0, floor: 1 };
+    let doubted = two_roles().rechecks(1, Recheck::Failed);
+    let mut fresh = two_roles();
+    fresh.constraints.ledger = LedgerTrust::Fresh;
+    let mut clock = two_roles();
+    clock.catalog.products[0].grace = days(1);
+    clock.constraints.clock = Clock { logto: Some(3_600), ..Clock::default() };
+    for (scene, number, hold) in
+        [(each, 2, "each"), (all, 1, "all"), (doubted, 2, "doubted"), (fresh, 1, "fresh"), (clock, 1, "clock")]
+    {
+        assert_eq!(scene.plan().held.len(), 2, "{hold}");
+        assert_eq!(sets(&scene).len(), number, "{hold}: {:?}", sets(&scene));
+    }
+    let bought = Purchase { standing: Standing::Paid, ..refunded(1) };
+    let mut lost = Scene::new(two_roles().catalog, &[bought]).owned(0, bought).owned(1, bought);
+    lost.actual.targets.iter_mut().for_each(|target| target.holders.clear());
+    lost.constraints.flapping = [(TargetIx(0), BUYER), (TargetIx(1), BUYER)].into();
+    assert_eq!(sets(&lost).len(), 2, "{:?}", sets(&lost));
 }
 
 #[test]

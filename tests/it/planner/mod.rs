@@ -3,6 +3,7 @@
 mod approvals;
 pub(crate) mod desired;
 pub(crate) mod exhaustive;
+mod holds;
 pub(crate) mod limits;
 mod odd;
 pub(crate) mod pairs;

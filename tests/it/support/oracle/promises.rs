@@ -277,6 +277,9 @@ fn holds_with_reason(world: PlanInput<'_>, plan: &Plan) {
         let grant = one.action.verb == Verb::Grant;
         let like_membership = waits_for_membership(world, plan, one);
         let exclusive = owned(world, cell).is_none();
+        let sells = |product: &ProductIx| {
+            world.catalog.rule(*product).entitlements.iter().any(|entitlement| entitlement.target == cell.0)
+        };
         let justified = match one.hold {
             Hold::Protected if grant => world.catalog.targets[cell.0.at()].protected,
             Hold::Protected => protected(world, cell),
@@ -286,10 +289,13 @@ fn holds_with_reason(world: PlanInput<'_>, plan: &Plan) {
             Hold::Incomplete(Gap::Source) if exclusive => !grant && !world.constraints.blind.is_empty(),
             Hold::Incomplete(Gap::Source) => !grant && by_clock_alone(world, &one.action),
             Hold::Incomplete(Gap::Elsewhere) => !grant && replaced_unread(world, &one.action),
+            Hold::Incomplete(Gap::Name) if exclusive => !grant && !world.catalog.nameless.is_empty(),
+            // The product may give it by the name that stands for nothing.
+            Hold::Incomplete(Gap::Name) => {
+                let maybe = |product| world.catalog.nameless.contains(&product) && !sells(&product);
+                !grant && owned(world, cell).is_some_and(|owned| maybe(owned.product))
+            }
             Hold::Incomplete(Gap::Odd) => {
-                let sells = |product: &ProductIx| {
-                    world.catalog.rule(*product).entitlements.iter().any(|entitlement| entitlement.target == cell.0)
-                };
                 !grant && (exclusive || no_order_says_so(&one.action)) && world.constraints.unclear.iter().any(sells)
             }
             Hold::Incomplete(gap) => {
