@@ -20,6 +20,7 @@ impl Daemon {
     pub(super) async fn is_in_place(&mut self) -> bool {
         let now = clock::now();
         self.store.take_log_back();
+        self.store.take_lock_back();
         let displaced = self.store.displaced();
         let before = std::mem::replace(&mut self.displaced, displaced);
         let Some(how) = displaced else {

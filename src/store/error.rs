@@ -26,6 +26,28 @@ pub enum StoreError {
         /// The newest schema that this version can read.
         known: i64,
     },
+    /// Something lies there that is no file.
+    #[error("`{}` is {what}, where the store should be a file", path.display())]
+    NoFile {
+        /// What was to be the store.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A file with several names: whoever opens it by another one would not be seen.
+    #[error("the store `{}` has {names} names (hard links)", path.display())]
+    Linked {
+        /// One of them.
+        path: PathBuf,
+        /// How many.
+        names: u64,
+    },
+    /// A file, and no database: somebody else's, or a store of which the beginning is lost.
+    #[error("`{}` is no store of entitled", path.display())]
+    NoStore {
+        /// The file.
+        path: PathBuf,
+    },
     /// A database, but not one of ours.
     #[error("`{}` is a database of something else", path.display())]
     Foreign {
@@ -104,6 +126,13 @@ impl StoreError {
         Some(match self {
             Self::Open { .. } => "check that the directory exists and that this user may write in it".to_owned(),
             Self::Newer { .. } => "run the version of entitled that wrote it, or a later one".to_owned(),
+            Self::NoFile { .. } | Self::NoStore { .. } => {
+                "point `store` at a file of its own, which may be new: nothing that is there already is overwritten".to_owned()
+            }
+            Self::Linked { .. } => {
+                "remove the other names, or make a copy by `entitled backup`: with two names two daemons could write to it"
+                    .to_owned()
+            }
             Self::Foreign { .. } => "point `store` at a file of its own".to_owned(),
             Self::Damaged { path, .. } => format!(
                 "move `{path}` away, with `{path}-wal` and `{path}-shm` beside it, and start again: orders are read anew, \
@@ -117,6 +146,9 @@ impl StoreError {
             Self::Full { .. } => "free some space; nothing was half written".to_owned(),
             Self::Sql { source, .. } if primary_code(source) == Some(IO) => {
                 "look at the disk, and at how much of it this user may use; nothing was half written".to_owned()
+            }
+            Self::Displaced { how: Displaced::Lock, .. } => {
+                "stop whoever writes to it besides: this one goes on as soon as it has the lock again".to_owned()
             }
             Self::Displaced { how: Displaced::Log, .. } => {
                 "start it again: it goes on with what lies at that path".to_owned()
@@ -153,6 +185,7 @@ fn displaced(path: &Path, how: Displaced) -> String {
     match how {
         Displaced::Gone => format!("the store `{path}` was moved away or deleted while it is in use"),
         Displaced::Replaced => format!("another file was put in the place of the store `{path}` while it is in use"),
+        Displaced::Lock => format!("the lock file `{path}-lock` was taken away, and somebody else holds another one"),
         Displaced::Log => {
             format!("the log `{path}-wal` of the store was moved away, deleted or replaced while it is in use")
         }

@@ -15,7 +15,9 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use super::codec::Sql;
 use super::error::StoreError;
+use super::lease::Lease;
 use super::open::Store;
+use super::own::{self, Found};
 use super::snapshot;
 
 /// Which store a file is: by what it was given when it was made, and by which file it is. No secret.
@@ -49,6 +51,8 @@ pub enum Displaced {
     Replaced,
     /// It lies there, and its log does not: what somebody else says to it is not heard.
     Log,
+    /// It lies there, and the lock on it was taken away: somebody else may write to it as well.
+    Lock,
 }
 
 /// Device and inode: the file itself, wherever it lies.
@@ -92,14 +96,18 @@ impl Store {
     /// What became of the file, where it does not lie at its path any more, or its log does not lie beside it: what
     /// is written is read by nobody then. Nothing ever becomes of a copy.
     pub fn displaced(&self) -> Option<Displaced> {
-        let file = self.file.and_then(|file| file.displaced(self.path()));
-        file.or_else(|| self.has_lost_its_log().then_some(Displaced::Log))
+        let at = |path| self.file.and_then(|file| file.displaced(path));
+        // A link may lead elsewhere by now, where everybody else follows it to.
+        at(self.path())
+            .or_else(|| at(&self.given))
+            .or_else(|| self.has_lost_its_log().then_some(Displaced::Log))
+            .or_else(|| self.lease.get().is_some_and(Lease::is_lost).then_some(Displaced::Lock))
     }
 
     /// Which store lies at `path`, or is still to be made there. Neither creates nor changes anything.
     pub async fn id_at(path: &Path) -> Result<StoreId, StoreError> {
-        let open = |source| StoreError::Open { path: path.to_owned(), source };
-        if !path.try_exists().map_err(open)? {
+        let path = &own::real(path);
+        if own::look(path)? == Found::Nothing {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let folder = std::fs::metadata(folder).map(|folder| folder.ino()).unwrap_or_default();

@@ -1,32 +1,63 @@
 //! One writer at a time: a lock on a file beside the store, which says who holds it.
 //!
 //! The lock is the operating system's, so it ends with its holder, also with one that was killed. A daemon
-//! waits for it, a command that writes refuses to start without it, readers never ask.
+//! waits for it, a command that writes refuses to start without it, readers never ask. It lies beside the store itself
+//! and not beside a link to it, so that whoever comes by another name meets it too. A lock file that was taken away
+//! keeps nobody out any more: whoever held it stops writing until it has the lock again.
 
 #![expect(clippy::disallowed_methods, reason = "an edge: the lock file")]
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::own::real;
+use super::recover::beside;
 use crate::clock;
 use crate::shutdown::Shutdown;
 
 /// Between two looks of whoever waits.
 const BEAT: Duration = Duration::from_secs(2);
 
+/// What a lock file begins with, unless it is empty.
+const BEGINS: &str = "process ";
+
 /// The right to write. Handed back when dropped.
 #[derive(Debug)]
 pub struct Lease {
-    locked: File,
+    path: PathBuf,
+    locked: Mutex<File>,
 }
 
 impl Lease {
     /// Notes a [mark](super::Store::log_mark) beside who holds it, or that there is none any more. It outlives whoever
     /// is killed.
     pub fn note(&self, mark: Option<&str>) -> io::Result<()> {
-        write(&self.locked, mark)
+        write(&self.locked(), mark)
+    }
+
+    /// Whether the file that is locked does not lie at its path any more, so that another one may be locked there.
+    pub fn is_lost(&self) -> bool {
+        let id = |file: &std::fs::Metadata| (file.dev(), file.ino());
+        match (self.locked().metadata(), std::fs::symlink_metadata(&self.path)) {
+            (Ok(locked), Ok(there)) => id(&locked) != id(&there),
+            (_, Err(error)) => error.kind() == io::ErrorKind::NotFound,
+            (Err(_), Ok(_)) => false,
+        }
+    }
+
+    /// Takes a lost lease again, where nobody else has it by now.
+    pub fn take_again(&self) -> bool {
+        let Ok(Ok(again)) = lock(&self.path) else { return false };
+        *self.locked() = again.locked.into_inner().unwrap_or_else(PoisonError::into_inner);
+        true
+    }
+
+    fn locked(&self) -> MutexGuard<'_, File> {
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -41,34 +72,56 @@ pub struct LeaseError {
     pub source: std::io::Error,
 }
 
+/// Where the lock of a store lies: named as SQLite names what lies beside a database.
+fn lock_of(store: &Path) -> PathBuf {
+    beside(&real(store), "-lock")
+}
+
 /// Takes the lease on a store, or says who holds it.
 pub fn take(store: &Path) -> Result<Result<Lease, String>, LeaseError> {
-    let path = store.with_extension("lock");
-    let failed = |source| LeaseError { path: path.clone(), source };
-    let mut file =
-        OpenOptions::new().create(true).read(true).write(true).truncate(false).open(&path).map_err(failed)?;
+    lock(&lock_of(store))
+}
+
+fn lock(path: &Path) -> Result<Result<Lease, String>, LeaseError> {
+    let failed = |source| LeaseError { path: path.to_owned(), source };
+    let mut file = open(path, OpenOptions::new().create(true).write(true)).map_err(failed)?;
+    let content = content(&mut file).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {
-            let mut before = String::new();
-            // What is no text is no mark.
-            let _unreadable = file.read_to_string(&mut before);
-            write(&file, marked(&before)).map_err(failed)?;
-            Ok(Ok(Lease { locked: file }))
+            write(&file, marked(&content)).map_err(failed)?;
+            let lease = Lease { path: path.to_owned(), locked: Mutex::new(file) };
+            // Whoever has just taken the file away has made room for somebody else.
+            if lease.is_lost() { Ok(Err("somebody who takes it just now".to_owned())) } else { Ok(Ok(lease)) }
         }
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            file.read_to_string(&mut holder).map_err(failed)?;
-            Ok(Err(named(&holder)))
-        }
+        Err(TryLockError::WouldBlock) => Ok(Err(named(&content))),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
+}
+
+/// Opens a lock file for reading, and for whatever else; neither through a link nor what might wait.
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    options.read(true).mode(0o600).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+/// What a lock file holds; an error where it is none.
+fn content(file: &mut File) -> io::Result<String> {
+    let strange =
+        || io::Error::new(io::ErrorKind::InvalidData, "something else than a lock file of entitled lies there");
+    if !file.metadata()?.is_file() {
+        return Err(strange());
+    }
+    let mut bytes = Vec::new();
+    file.take(4_096).read_to_end(&mut bytes)?;
+    let content = String::from_utf8_lossy(&bytes).into_owned();
+    if content.is_empty() || content.starts_with(BEGINS) { Ok(content) } else { Err(strange()) }
 }
 
 /// The process on the first line, the mark on the second.
 fn write(mut file: &File, mark: Option<&str>) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
-    write!(file, "process {} since {:.0}", std::process::id(), clock::now())?;
+    write!(file, "{BEGINS}{} since {:.0}", std::process::id(), clock::now())?;
     mark.map_or(Ok(()), |mark| write!(file, "\n{mark}"))
 }
 
@@ -82,32 +135,29 @@ fn marked(content: &str) -> Option<&str> {
 
 /// What whoever holds the lease, or held it last, has noted.
 pub(super) fn mark(store: &Path) -> Option<String> {
-    let content = std::fs::read_to_string(store.with_extension("lock")).ok()?;
+    let content = content(&mut open(&lock_of(store), &mut OpenOptions::new()).ok()?).ok()?;
     marked(&content).map(str::to_owned)
 }
 
 /// Whether another process holds the lease.
 pub(super) fn is_held_by_another(store: &Path) -> bool {
-    let own = format!("process {} ", std::process::id());
+    let own = format!("{BEGINS}{} ", std::process::id());
     matches!(holder(store), Ok(Some(holder)) if !holder.starts_with(&own))
 }
 
 /// Who holds the lease on a store, without asking for it and without making the lock file. For the blink of
 /// this look nobody else can take it: a daemon that waits for it takes it at its next beat.
 pub fn holder(store: &Path) -> Result<Option<String>, LeaseError> {
-    let path = store.with_extension("lock");
+    let path = lock_of(store);
     let failed = |source| LeaseError { path: path.clone(), source };
-    let mut file = match File::open(&path) {
+    let mut file = match open(&path, &mut OpenOptions::new()) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(failed)?,
     };
+    let content = content(&mut file).map_err(failed)?;
     match file.try_lock_shared() {
         Ok(()) => Ok(None),
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            file.read_to_string(&mut holder).map_err(failed)?;
-            Ok(Some(named(&holder)))
-        }
+        Err(TryLockError::WouldBlock) => Ok(Some(named(&content))),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }

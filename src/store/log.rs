@@ -41,11 +41,11 @@ impl Store {
     /// Moves the log out of the way of a file that was put in the place of its own, and makes its own whole in itself,
     /// wherever that lies. Does nothing while it is beside its own.
     pub async fn set_log_aside(&self) {
-        let Some(how) = self.displaced() else { return };
+        let Some(how) = self.displaced().filter(|how| *how != Displaced::Lock) else { return };
         if let Err(error) = self.fold_by_itself(how).await {
             tracing::debug!(%error, "the log of the store could not be folded");
         }
-        if how != Displaced::Log {
+        if matches!(how, Displaced::Gone | Displaced::Replaced) {
             self.rename_log(self.path(), &self.aside());
         }
     }

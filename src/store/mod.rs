@@ -34,6 +34,7 @@ mod names;
 mod odd;
 mod open;
 mod orders;
+mod own;
 mod purchases;
 mod rechecks;
 mod recover;

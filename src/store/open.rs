@@ -6,7 +6,7 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -17,13 +17,20 @@ use sqlx::{ConnectOptions as _, Connection as _, SqlStr, Sqlite, SqliteConnectio
 use super::codec::Sql;
 use super::error::StoreError;
 use super::identity::{self, FileId, StoreId};
+use super::lease::Lease;
 use super::log;
-use super::snapshot::ScratchDir;
+use super::own::{self, Found};
+use super::snapshot::{self, ScratchDir};
 
 /// The store. Cheap to share by reference; readers never wait for the writer.
 #[derive(Debug)]
 pub struct Store {
+    /// Where it really lies.
     path: PathBuf,
+    /// By which name it was asked for, which may be a link.
+    pub(super) given: PathBuf,
+    /// The right to write to it, for whoever has taken it.
+    pub(super) lease: OnceLock<Lease>,
     /// The file that lay there; of a copy nobody asks, since nobody else knows where it lies.
     pub(super) file: Option<FileId>,
     /// The log that lay beside it; of what cannot be written to there is none.
@@ -61,6 +68,9 @@ const STEPS: [(i64, &str, &str); 19] = [
     (19, "versions", include_str!("migrations/0019_versions.sql")),
 ];
 
+/// What makes a file ours for everybody who looks: [`own::APPLICATION_ID`].
+const SET_ID: &str = "PRAGMA application_id = 1701737580";
+
 /// Takes the place of the one writer at once, and not with the first write.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
@@ -75,14 +85,27 @@ impl Store {
     /// Opens the store at `path`, or creates it with mode 0600.
     ///
     /// # Errors
-    /// [`StoreError::Newer`] for a schema of a later version, [`StoreError::Damaged`] for what is no
-    /// database or fails `PRAGMA quick_check`, [`StoreError::Foreign`] for somebody else's database.
+    /// [`StoreError::Newer`] for a schema of a later version, [`StoreError::Damaged`] for what fails
+    /// `PRAGMA quick_check`; for what is not ours, and is left as it is, [`StoreError::Foreign`],
+    /// [`StoreError::NoStore`], [`StoreError::NoFile`] and [`StoreError::Linked`].
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        log::part_from_another(path)?;
-        create(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
-        let size = std::fs::metadata(path).map(|file| file.len()).unwrap_or(0);
-        examine(path, checked(path, size)).await?;
-        Self::connect(path, SqliteSynchronous::Normal, None).await
+        let real = &own::real(path);
+        let found = own::look(real)?;
+        log::part_from_another(real)?;
+        // SQLite takes one byte for none.
+        if matches!(found, Found::Nothing | Found::Empty) || size_of(real) <= 1 {
+            create(real).await?;
+        }
+        if found == Found::Unnamed {
+            unchanged(real).await?;
+        }
+        examine(real, checked(real, size_of(real))).await?;
+        let store = Self::connect(real, SqliteSynchronous::Normal, None).await?;
+        if found == Found::Unnamed {
+            let named = sqlx::query(SET_ID).execute(store.writer()).await;
+            named.map_err(|error| store.fault(error))?;
+        }
+        Ok(store.called(path))
     }
 
     /// Connects to a file that was examined and brings its schema up to date.
@@ -118,7 +141,8 @@ impl Store {
         let nobody = nobody(&options);
         let readers = pool(path, file).max_connections(4).connect_lazy_with(options);
         let log = Mutex::default();
-        let store = Self { path: path.to_owned(), file, log, id, writer, readers, nobody, scratch };
+        let (path, given, lease) = (path.to_owned(), path.to_owned(), OnceLock::new());
+        let store = Self { path, given, lease, file, log, id, writer, readers, nobody, scratch };
         if file.is_some() {
             store.note_log();
         }
@@ -132,7 +156,13 @@ impl Store {
         let writer = pool(path, file).max_connections(1).connect_lazy_with(options.clone());
         let readers = pool(path, file).max_connections(4).connect_lazy_with(options);
         let log = Mutex::default();
-        Ok(Self { path: path.to_owned(), file, log, id, writer, readers, nobody, scratch: None })
+        let (path, given, lease) = (path.to_owned(), path.to_owned(), OnceLock::new());
+        Ok(Self { path, given, lease, file, log, id, writer, readers, nobody, scratch: None })
+    }
+
+    /// By which name it was asked for.
+    pub(super) fn called(self, given: &Path) -> Self {
+        Self { given: given.to_owned(), ..self }
     }
 
     /// A copy goes by the name of what it was copied from.
@@ -143,6 +173,26 @@ impl Store {
     /// Where it lies.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Writes from here on only while this is held. Given back when the store is dropped.
+    pub fn hold(&self, lease: Lease) {
+        // Whoever holds one already cannot take another one.
+        let _already = self.lease.set(lease);
+    }
+
+    /// The right to write, where it was taken.
+    pub fn lease(&self) -> Option<&Lease> {
+        self.lease.get()
+    }
+
+    /// Takes the lock again that was taken away, where nobody else has it by now.
+    pub fn take_lock_back(&self) {
+        if let Some(lease) = self.lease().filter(|lease| lease.is_lost())
+            && lease.take_again()
+        {
+            tracing::warn!(store = %self.path.display(), "the lock file was taken away; the lock is held again");
+        }
     }
 
     /// Whether it is a copy that is thrown away.
@@ -270,16 +320,35 @@ pub(super) fn wal_size(path: &Path) -> u64 {
     std::fs::metadata(wal).map_or(0, |file| file.len())
 }
 
-/// SQLite gives `-wal` and `-shm` the mode of the file itself, so it is created here and not by SQLite.
-pub(super) fn create(path: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+/// Makes a store without content, of which everybody can tell whose it is from the first byte on. SQLite gives
+/// `-wal` and `-shm` the mode of the file itself, so it is created here and not by SQLite.
+pub(super) async fn create(path: &Path) -> Result<(), StoreError> {
+    let mut new = OpenOptions::new();
+    new.write(true).create_new(true);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut new, 0o600);
+    match new.open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         outcome => outcome.map(drop),
     }
+    .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+    let fault = |error| StoreError::of(path, error);
+    let mut connection = options(path).connect().await.map_err(fault)?;
+    let named = sqlx::query(SET_ID).execute(&mut connection).await.map_err(fault);
+    connection.close().await.map_err(fault)?;
+    named.map(drop)
+}
+
+fn size_of(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |file| file.len())
+}
+
+/// Whether a database that does not say whose it is, is ours: asked so that it stays as it is.
+async fn unchanged(path: &Path) -> Result<(), StoreError> {
+    let fault = |error| StoreError::of(path, error);
+    let mut connection = snapshot::connect(path).await.map_err(fault)?;
+    let verdict = judge(path, &mut connection, false).await;
+    connection.close().await.map_err(fault)?;
+    verdict
 }
 
 /// Whether this is a store that this version can use, before anything is changed in it.

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::error::StoreError;
-use super::log;
 use super::open::{self, Store};
+use super::{log, own};
 
 /// What was found where a store was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +36,15 @@ impl Store {
     /// a new one. For whoever holds the lease.
     ///
     /// # Errors
-    /// As for [`open`](Store::open), but for [`StoreError::Damaged`]: a newer schema and somebody else's
-    /// database are refused and stay where they are.
+    /// As for [`open`](Store::open), but for [`StoreError::Damaged`]: a newer schema and what is somebody else's
+    /// are refused and stay where they are.
     pub async fn open_or_salvage(path: &Path, now: Timestamp) -> Result<(Self, Opened), StoreError> {
+        let (store, opened) = Self::salvage(&own::real(path), now).await?;
+        Ok((store.called(path), opened))
+    }
+
+    async fn salvage(path: &Path, now: Timestamp) -> Result<(Self, Opened), StoreError> {
+        own::look(path)?;
         log::part_from_another(path)?;
         let size = std::fs::metadata(path).map_or(0, |file| file.len());
         // SQLite takes one byte for none, and throws away the log of an empty file.

@@ -13,6 +13,7 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use super::codec::Sql;
 use super::error::{CANNOT_OPEN, FULL, IO, StoreError, primary_code};
 use super::open::{self, Store};
+use super::own::{self, Found};
 use super::{identity, log};
 
 impl Store {
@@ -21,13 +22,15 @@ impl Store {
     /// # Errors
     /// As for [`open`](Store::open).
     pub async fn scratch(path: &Path) -> Result<Self, StoreError> {
+        let path = &own::real(path);
+        let found = own::look(path)?;
         let fault = |source| StoreError::Open { path: path.to_owned(), source };
         let directory = ScratchDir::create().map_err(fault)?;
         let copy = directory.0.join("store.db");
-        if path.try_exists().map_err(fault)? {
+        if found != Found::Nothing {
             copy_into(path, &copy).await?;
         } else {
-            open::create(&copy).map_err(fault)?;
+            open::create(&copy).await?;
         }
         let id = Self::id_at(path).await?;
         // Nobody needs the copy after a crash, so it is never waited for on its way to the disk.

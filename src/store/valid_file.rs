@@ -10,6 +10,7 @@ use sqlx::Connection as _;
 use super::codec::{Sql, millis, text, text_or_null, time};
 use super::error::StoreError;
 use super::open::Store;
+use super::own::{self, Found};
 use super::snapshot;
 
 /// A file that was in force.
@@ -44,7 +45,8 @@ impl Store {
     /// The file that was in force last, by the store at `path`; none where there is no such store, or one of an
     /// earlier version. Neither creates nor changes anything.
     pub async fn valid_file(path: &Path) -> Result<Option<ValidFile>, StoreError> {
-        if !matches!(path.try_exists(), Ok(true)) {
+        let path = &own::real(path);
+        if own::look(path)? == Found::Nothing {
             return Ok(None);
         }
         let fault = |error| StoreError::of(path, error);

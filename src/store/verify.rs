@@ -9,7 +9,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use super::codec::{Sql, count, text};
 use super::error::StoreError;
 use super::open::Store;
-use super::{open, snapshot};
+use super::{open, own, snapshot};
 
 /// How much a store that is whole has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Damaged`] with the first thing that is wrong; else as for [`open`](Store::open).
     pub async fn verify(path: &Path) -> Result<Verified, StoreError> {
+        let path = &own::real(path);
+        own::look(path)?;
         let fault = |error| StoreError::of(path, error);
         let damaged = |what| StoreError::Damaged { path: path.to_owned(), what };
         let mut connection = snapshot::connect(path).await.map_err(fault)?;

@@ -26,7 +26,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let saved = args.plan.as_deref().map(saved).transpose()?;
     let opened = open(context, Keep::Real).await?;
-    let _lease = take(&opened)?;
+    opened.store.hold(take(&opened)?);
     let planned = opened.plan_pass(clock::now()).await?;
     // Who saved a plan has seen it, and it is carried out as it was seen or not at all.
     let agreed = args.yes || saved.is_some();

@@ -66,7 +66,7 @@ async fn once(context: &Context, mut shutdown: Shutdown) -> Result<Exit, Failure
         opened = opening => opened?,
         () = shutdown.wait() => return Ok(Exit::Failed),
     };
-    let _lease = apply::take(&opened)?;
+    opened.store.hold(apply::take(&opened)?);
     let planned = tokio::select! {
         planned = opened.plan_pass(clock::now()) => planned?,
         () = shutdown.wait() => return Ok(Exit::Failed),
@@ -126,26 +126,26 @@ async fn keep_watch(
     }
     let store = opened.active.config.store.clone();
     let standing_by = |holder: &str| publisher.duty(Duty::Standby { holder: holder.to_owned() });
-    let lease = match mode {
-        Mode::Live => match lease::wait(&store, &mut shutdown, standing_by).await? {
-            Some(lease) => Some(lease),
+    if mode == Mode::Live {
+        match lease::wait(&store, &mut shutdown, standing_by).await? {
+            Some(lease) => opened.store.hold(lease),
             None => return Ok(Exit::Done),
-        },
-        Mode::DryRun => None,
-    };
+        }
+    }
     let Opened { active, store, simulators, running, .. } = opened;
     let told = simulators.clone().map(|simulators| {
         let of_sandbox = |source: &&SourceSettings| matches!(source.kind, SourceKind::Sandbox(_));
         let sources = active.config.sources.iter().filter(of_sandbox).map(|source| source.name.clone()).collect();
         AbortOnDrop(tokio::spawn(tell_simulators(simulators, sources, listening)))
     });
+    let (file, store, pulse) = (context.file.clone(), Arc::new(store), Pulse::default());
+    let held = Arc::clone(&store);
     let note = |mark: Option<&str>| {
-        if let Some(Err(error)) = lease.as_ref().map(|lease| lease.note(mark)) {
+        if let Some(Err(error)) = held.lease().map(|lease| lease.note(mark)) {
             tracing::warn!(%error, "the lock file cannot be written to");
         }
     };
-    note(store.log_mark().as_deref());
-    let (file, store, pulse) = (context.file.clone(), Arc::new(store), Pulse::default());
+    note(held.log_mark().as_deref());
     daemon::run(Start { file, active, simulators, store, mode, pulse, publisher, triggers }, shutdown).await;
     // Closed in order it has left no log behind.
     note(None);

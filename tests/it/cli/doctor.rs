@@ -209,7 +209,7 @@ async fn a_store_that_others_may_read_or_that_is_no_store() {
     Checkup::of(&town.home, 1).wrong("store", "mode", "0644", "chmod 600");
     std::fs::set_permissions(&store, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::write(&store, "no database at all, and long enough to have a header of one").unwrap();
-    Checkup::of(&town.home, 1).wrong("store", "opens", "damaged", "move");
+    Checkup::of(&town.home, 1).wrong("store", "opens", "no store of entitled", "file of its own");
 }
 
 #[tokio::test(flavor = "multi_thread")]

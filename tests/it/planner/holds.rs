@@ -1,6 +1,6 @@
 //! What holds a plan back besides limits and proofs, and what it is asked about itself.
 
-use entitled::model::{ProductIx, Prune, Purchase, Recheck, Standing, TargetIx, UserIx};
+use entitled::model::{ProductIx, Prune, Purchase, Recheck, Standing, UserIx};
 use entitled::planner::desired::{State, desired};
 use entitled::planner::input::{Clock, Freeze};
 use entitled::planner::{Cause, Gap, Hold, Verb};

@@ -80,15 +80,15 @@ async fn a_newer_schema_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_reported_as_damaged() {
+async fn what_is_no_database_is_refused_and_left_alone() {
     let home = Home::new();
     let text = b"orders: []\n".repeat(500);
     std::fs::write(home.path(), &text).unwrap();
     for outcome in [Store::open(&home.path()).await, Store::scratch(&home.path()).await] {
         let error = outcome.unwrap_err();
-        assert!(matches!(&error, StoreError::Damaged { path, .. } if *path == home.path()), "{error:?}");
+        assert!(matches!(&error, StoreError::NoStore { path } if *path == home.path()), "{error:?}");
         let hint = error.hint().unwrap();
-        assert!(hint.contains("move") && hint.contains("only adds"), "{hint}");
+        assert!(hint.contains("point `store` at a file of its own"), "{hint}");
     }
     assert_eq!(std::fs::read(home.path()).unwrap(), text);
 }

@@ -8,6 +8,7 @@ mod killed;
 mod ledger;
 mod manual;
 mod orders;
+mod own;
 mod purchases;
 mod runs;
 mod upgrade;

@@ -1,0 +1,95 @@
+//! Whether what lies where the store is to be is ours to touch: nothing, an empty file, or a store.
+//!
+//! Only reads, and never opens what might wait: whoever points `store` at something else by mistake finds it as it was.
+
+#![expect(clippy::disallowed_methods, reason = "the store is a file")]
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use super::error::StoreError;
+
+/// "entl": what `file` and everybody else can tell a store of ours by, at [`APPLICATION`] of the header.
+/// <https://www.sqlite.org/fileformat2.html#application_id>
+pub(super) const APPLICATION_ID: u32 = 0x656e_746c;
+
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+const APPLICATION: std::ops::Range<usize> = 68..72;
+
+/// What lies there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing.
+    Nothing,
+    /// A file without content.
+    Empty,
+    /// A database that says that it is ours, whole or not.
+    Ours,
+    /// A database that does not say whose it is, as those of earlier versions do not.
+    Unnamed,
+}
+
+/// Looks at what lies at `path`.
+///
+/// # Errors
+/// [`StoreError::NoFile`], [`StoreError::Linked`], [`StoreError::Foreign`] and [`StoreError::NoStore`] for what is not
+/// ours to touch.
+pub(super) fn look(path: &Path) -> Result<Found, StoreError> {
+    let failed = |source| StoreError::Open { path: path.to_owned(), source };
+    let file = match std::fs::metadata(path) {
+        Ok(file) => file,
+        // A link to nothing: SQLite would follow it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_ok() => {
+            return Err(StoreError::NoFile { path: path.to_owned(), what: "a symbolic link to nothing" });
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) => return Err(failed(error)),
+    };
+    if let Some(what) = no_file(&file) {
+        return Err(StoreError::NoFile { path: path.to_owned(), what });
+    }
+    if file.nlink() > 1 {
+        return Err(StoreError::Linked { path: path.to_owned(), names: file.nlink() });
+    }
+    let mut head = Vec::with_capacity(100);
+    File::open(path).and_then(|file| file.take(100).read_to_end(&mut head)).map_err(failed)?;
+    if head.is_empty() {
+        return Ok(Found::Empty);
+    }
+    let begins = head.len().min(MAGIC.len());
+    if head[..begins] != MAGIC[..begins] {
+        return Err(StoreError::NoStore { path: path.to_owned() });
+    }
+    match head.get(APPLICATION).map(|id| u32::from_be_bytes(id.try_into().expect("four bytes"))) {
+        // Cut off within the header, so that nobody can have anything in it.
+        None | Some(APPLICATION_ID) => Ok(Found::Ours),
+        Some(0) => Ok(Found::Unnamed),
+        Some(_) => Err(StoreError::Foreign { path: path.to_owned() }),
+    }
+}
+
+/// What something is that is no file.
+fn no_file(file: &Metadata) -> Option<&'static str> {
+    let kind = file.file_type();
+    Some(match () {
+        () if kind.is_file() => return None,
+        () if kind.is_dir() => "a directory",
+        () if kind.is_fifo() => "a named pipe",
+        () if kind.is_socket() => "a socket",
+        () => "a device",
+    })
+}
+
+/// Where the file really lies, through every link: whoever comes by another name meets the same lock and the same log.
+pub(super) fn real(path: &Path) -> PathBuf {
+    if let Ok(real) = std::fs::canonicalize(path) {
+        return real;
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (std::fs::canonicalize(folder), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
+}
