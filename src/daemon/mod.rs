@@ -41,6 +41,7 @@ use self::heard::Heard;
 use self::reload::watched;
 use self::retry::Retries;
 use self::trouble::Trouble;
+use crate::clock::Steady;
 use crate::config::Presets;
 use crate::config::presets::PRESETS;
 use crate::logging::{Panicked, caught};
@@ -117,6 +118,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         reload: Reload::Settled,
         displaced: None,
         folded: now,
+        clock: Steady::now(),
         hangup: unix::signal(SignalKind::hangup()).inspect_err(|error| tracing::warn!(%error, "no SIGHUP here")).ok(),
     };
     daemon.announce();
@@ -184,6 +186,8 @@ struct Daemon {
     displaced: Option<Displaced>,
     /// When its log was last emptied.
     folded: Timestamp,
+    /// The clock as it was read last.
+    clock: Steady,
     hangup: Option<Signal>,
 }
 
@@ -249,6 +253,7 @@ impl Daemon {
 
     /// Polls what is due, then passes over what that brought, or over everything when that is due.
     async fn turn(&mut self, shutdown: &mut Shutdown) {
+        self.follow_clock();
         if !self.is_in_place().await {
             return;
         }
@@ -336,8 +341,24 @@ impl Daemon {
         }
     }
 
-    /// Sleeps until something is due, or somebody wakes it.
+    /// A clock that was set puts nothing off: what is due in ten seconds still is.
+    fn follow_clock(&mut self) {
+        let now = Steady::now();
+        let set = std::mem::replace(&mut self.clock, now).set_until(now);
+        if set.is_zero() {
+            return;
+        }
+        tracing::warn!(seconds = set.as_secs(), "the clock of this machine was set");
+        self.schedule.shift(set);
+        self.again.users.shift(set);
+        self.again.orders.shift(set);
+        // Somebody may have waited for just this.
+        self.schedule.hurry_full_pass(clock::now());
+    }
+
+    /// Sleeps until something is due, or somebody wakes it. By a clock that cannot be set, however long that is.
     async fn sleep(&mut self, shutdown: &mut Shutdown) {
+        self.follow_clock();
         let mut due = match self.rest {
             Rest::Long => {
                 let again = self.again.users.next().into_iter().chain(self.again.orders.next());

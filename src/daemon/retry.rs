@@ -58,6 +58,11 @@ impl<K: Ord + Clone> Retries<K> {
         let _untried = self.due(longest, now);
     }
 
+    /// The clock was set: each is due as long from now as before.
+    pub(super) fn shift(&mut self, by: SignedDuration) {
+        self.0.values_mut().for_each(|again| again.due = again.due.checked_add(by).unwrap_or(again.due));
+    }
+
     /// When the next of them is due.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.0.values().map(|again| again.due).min()

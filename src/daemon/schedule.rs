@@ -103,6 +103,12 @@ impl Schedule {
         self.change = self.change.into_iter().chain(change).min();
     }
 
+    /// The clock was set, so that it says of every time to come that it is so much later. What ends at a time of the
+    /// clock still ends then.
+    pub fn shift(&mut self, by: SignedDuration) {
+        self.polls.values_mut().chain([&mut self.full_pass]).for_each(|at| *at = at.checked_add(by).unwrap_or(*at));
+    }
+
     /// A full pass failed.
     pub fn failed(&mut self, every: SignedDuration, now: Timestamp) {
         let wait = RETRY_FIRST.saturating_mul(1 << self.failures.min(10)).min(RETRY);
@@ -159,6 +165,19 @@ mod tests {
         schedule.foresee(Some(at(7)));
         schedule.foresee(None);
         assert_eq!(schedule.next(), at(7));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_puts_nothing_off() {
+        let shop = SourceName::from("shop");
+        for hours in [-2, 2, -100_000] {
+            let (mut schedule, set) = (Schedule::all_due([shop.clone()], at(0)), hours * 3_600);
+            schedule.polled(&shop, SignedDuration::from_secs(30), at(0));
+            schedule.passed(MINUTE, Some(at(45)), 0.5, at(0));
+            schedule.shift(SignedDuration::from_hours(hours));
+            assert_eq!(schedule.poll(&shop), Some(at(set + 30)));
+            assert_eq!((schedule.full_pass(), schedule.change()), (at(set + 60), Some(at(45))));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::clock;
 use crate::model::{OrderId, OrderKey, ReadOrder, Recheck};
 use crate::source::{Lookup, Nameless, Read, ReadReport, Scope, Source, SourceError, Step};
 use crate::store::{Confirmed, Cursor, Recorded, Store, StoreError};
@@ -103,7 +104,7 @@ async fn read_into(
     let cursor = store.cursor(source.name()).await?.unwrap_or_default();
     // Other settings read the same answers otherwise: what is known was read with the old ones.
     let same = cursor.reading == Some(source.reading());
-    let stale = !same || cursor.last_full_read.is_none_or(|at| now.duration_since(at) >= full_read);
+    let stale = !same || cursor.last_full_read.is_none_or(|at| clock::is_over(full_read, at, now));
     let last_count = cursor.last_full_count;
     let read = match (scope, cursor.watermark) {
         (ReadScope::Changes, Some(watermark)) if !stale => Read::Since { watermark, last_count },

@@ -31,6 +31,7 @@ mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::clock::Steady;
 use crate::logto::name_forgotten;
 use crate::model::{OrderId, OrderKey, Recheck, Resolution, SourceName, UserId};
 use crate::planner::desired::Desired;
@@ -78,7 +79,7 @@ pub(crate) async fn observe_and_plan(
     also: &BTreeSet<UserId>,
 ) -> Result<PassDraft, PassError> {
     let calls_before = context.reader.calls();
-    let began = skew::Start::now();
+    let began = Steady::now();
     let buyers = buyers(context, span, also).await?;
     // What an order gave before may be somebody else's than whose the order is now.
     let owners = owners(context, span).await?;
@@ -132,7 +133,7 @@ async fn weigh(
     snapshot: &Snapshot,
     wanted: &Desired,
     actual: &Actual,
-    began: skew::Start,
+    began: Steady,
     constraints: &mut PlanConstraints,
 ) -> Result<(), PassError> {
     constraints.turned = snapshot.turned(context, wanted).await?;

@@ -2,38 +2,16 @@
 //!
 //! Reads the store and two clocks; asks nobody: the answers that a pass reads anyhow have told.
 
-#![expect(clippy::disallowed_methods, reason = "an edge: measures whether the clock was set while a pass looked")]
-
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::PassContext;
-use crate::clock;
+use crate::clock::Steady;
 use crate::model::{OrderKey, SourceName};
 use crate::planner::desired::Desired;
 use crate::planner::input::Clock;
 use crate::store::StoreError;
-
-/// When a pass began to look, by the clock that can be set and by the one that cannot.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Start {
-    wall: Timestamp,
-    steady: Instant,
-}
-
-impl Start {
-    pub(super) fn now() -> Self {
-        Self { wall: clock::now(), steady: Instant::now() }
-    }
-
-    /// How far the clock was set forward since.
-    fn jumped(self) -> SignedDuration {
-        let steady = SignedDuration::try_from(self.steady.elapsed()).unwrap_or(SignedDuration::MAX);
-        clock::now().duration_since(self.wall).saturating_sub(steady)
-    }
-}
 
 /// The time of a pass, or what it was by Logto's clock where that is earlier. A second or two is how exact the
 /// clocks are compared.
@@ -48,8 +26,8 @@ pub(super) fn by_logto(context: PassContext<'_>) -> Timestamp {
 
 /// What the servers say of our clock. Where it was set while the pass looked, nobody knows whether their answers
 /// came before or after, and the worse counts.
-pub(super) async fn judge(context: PassContext<'_>, desired: &Desired, began: Start) -> Result<Clock, StoreError> {
-    let jumped = began.jumped().as_secs();
+pub(super) async fn judge(context: PassContext<'_>, desired: &Desired, began: Steady) -> Result<Clock, StoreError> {
+    let jumped = began.set_until(Steady::now()).as_secs();
     let off = |server_ahead: SignedDuration| {
         let off = server_ahead.as_secs().saturating_neg();
         let before = off.saturating_sub(jumped);
