@@ -127,16 +127,23 @@ impl Reader {
     }
 
     async fn rows_among(&self, path: &str, users: &[UserId]) -> Result<Option<Vec<wire::User>>, LogtoError> {
-        let asked: BTreeSet<&UserId> = users.iter().filter(|user| segment(user.as_str()).is_some()).collect();
-        let asked: Vec<&UserId> = asked.into_iter().collect();
+        let asked: BTreeSet<&str> = users.iter().map(UserId::as_str).filter(|user| segment(user).is_some()).collect();
+        let (mut groups, mut refused) = (small_enough(asked), Refused::default());
         let mut found = Vec::new();
-        for some in asked.chunks(PAGE) {
+        while let Some(some) = groups.pop() {
             let mut query = exactly("mode.id", "true");
-            query.extend(some.iter().map(|user| ("search.id", user.to_string())));
-            let Some(answer) = self.access.find(path, &query).await? else { return Ok(None) };
+            query.extend(some.iter().map(|user| ("search.id", (*user).to_owned())));
+            let answer = match self.access.find(path, &query).await {
+                Ok(Some(answer)) => answer,
+                Ok(None) => return Ok(None),
+                Err(error) => {
+                    groups.extend(refused.apart(some, error)?);
+                    continue;
+                }
+            };
             let users: Vec<wire::User> = answer.json()?;
             // Logto ignores parameters it does not know and then lists everybody.
-            let stranger = users.iter().any(|user| some.binary_search(&&user.id).is_err());
+            let stranger = users.iter().any(|user| some.binary_search(&user.id.as_str()).is_err());
             if stranger || answer.total()? > some.len() as u64 {
                 return Err(LogtoError::SearchIgnored { path: path.to_owned(), field: "id".to_owned() });
             }
@@ -154,11 +161,18 @@ impl Reader {
         let mut found: BTreeMap<&str, BTreeSet<UserId>> = BTreeMap::new();
         let asked: BTreeSet<&str> = emails.iter().map(Email::as_str).filter(|text| sendable(text)).collect();
         let path = "/api/users";
-        let mut groups = small_enough(asked);
+        let (mut groups, mut refused) = (small_enough(asked), Refused::default());
         while let Some(mut group) = groups.pop() {
             let mut query = exactly("mode.primaryEmail", "false");
             query.extend(group.iter().map(|email| ("search.primaryEmail", (*email).to_owned())));
-            let Some(answer) = self.access.find(path, &query).await? else {
+            let answer = match self.access.find(path, &query).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    groups.extend(refused.apart(group, error)?);
+                    continue;
+                }
+            };
+            let Some(answer) = answer else {
                 return Err(LogtoError::WrongPath { path: path.to_owned(), status: 404 });
             };
             let mut users: Vec<wire::User> = answer.json()?;
@@ -365,6 +379,38 @@ fn sendable(text: &str) -> bool {
 fn folds_to_one_of(asked: &[&str], user: &wire::User) -> bool {
     let email = user.primary_email.as_deref().unwrap_or_default().to_lowercase();
     asked.iter().any(|asked| asked.to_lowercase() == email)
+}
+
+/// Values that Logto refuses to be asked for, so that one of them costs nobody but whoever it is about.
+#[derive(Debug, Default)]
+struct Refused {
+    /// How many were refused alone.
+    values: usize,
+}
+
+/// So many refused values are no accident: what Logto refuses is the question.
+const TOO_MANY_REFUSED: usize = 20;
+
+impl Refused {
+    /// The halves of a group that Logto refuses to be asked for, or nothing where a single value is what it refuses.
+    ///
+    /// # Errors
+    /// What is no refusal of the values, and one refusal too many.
+    fn apart<'v>(&mut self, mut group: Vec<&'v str>, error: LogtoError) -> Result<Vec<Vec<&'v str>>, LogtoError> {
+        // Not well formed, too long in one way or another, not to be processed.
+        let of_values = matches!(error, LogtoError::Refused { status: 400 | 413 | 414 | 422 | 431, .. });
+        if !of_values || self.values >= TOO_MANY_REFUSED {
+            return Err(error);
+        }
+        if group.len() > 1 {
+            let half = group.split_off(group.len() / 2);
+            return Ok(vec![group, half]);
+        }
+        self.values += 1;
+        // Not by its value, which may be an address.
+        tracing::warn!(%error, bytes = group[0].len(), "Logto refuses to look somebody up; they count as nobody");
+        Ok(Vec::new())
+    }
 }
 
 /// Groups of at most 100 values that fit a query.

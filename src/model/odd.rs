@@ -2,6 +2,8 @@
 //!
 //! One odd row is one odd order: nothing here ends the read of a source.
 
+mod bounds;
+
 use std::fmt;
 use std::ops::Deref;
 
@@ -21,8 +23,10 @@ pub struct ReadOrder {
 }
 
 impl ReadOrder {
-    /// An order of which something could not be read. What that keeps from being evidence stands `unknown`.
-    pub fn new(order: Order, odd: Vec<Odd>) -> Self {
+    /// An order of which something could not be read. What that keeps from being evidence stands `unknown`, and so does
+    /// an order with something that is longer than it may be.
+    pub fn new(order: Order, mut odd: Vec<Odd>) -> Self {
+        let order = bounds::keep(order, &mut odd);
         let standing = if odd.iter().any(Odd::makes_unknown) { Standing::Unknown } else { order.standing };
         Self { order: Order { standing, ..order }, odd, productless: 0 }
     }
@@ -35,7 +39,7 @@ impl ReadOrder {
 
 impl From<Order> for ReadOrder {
     fn from(order: Order) -> Self {
-        Self { order, odd: Vec::new(), productless: 0 }
+        Self::new(order, Vec::new())
     }
 }
 
@@ -77,6 +81,9 @@ impl fmt::Display for Odd {
         match what {
             Oddity::Absent => write!(f, "nothing stands at `{path}`")?,
             Oddity::NoKey => write!(f, "`{value}` is no key of {path}")?,
+            Oddity::TooLong => {
+                write!(f, "`{value}` is longer than the {} bytes that {path} may have", bounds::of(*part))?;
+            }
             _ => write!(f, "`{value}` at `{path}` {}", what.says())?,
         }
         match part {
@@ -150,6 +157,8 @@ pub enum Oddity {
     Absent,
     /// An id that an earlier row has.
     Twice,
+    /// Longer than such a thing may be.
+    TooLong,
     /// Not of the shape that the API documents.
     Shape,
     /// No product at all, where the same order named some before.
@@ -180,6 +189,7 @@ impl Oddity {
             Oddity::Both => "says the same as another key",
             Oddity::Absent => "is missing",
             Oddity::Twice => "is also the id of another row",
+            Oddity::TooLong => "is longer than it may be",
             Oddity::Shape => "does not have the documented shape",
             Oddity::Emptied => "stands where this order named products before",
             Oddity::Gone => "is not named any more, and a line names no product: it may have been deleted in the shop",

@@ -166,6 +166,39 @@ async fn addresses_are_found_whatever_their_case_however_many_share_one() {
     assert_eq!((found[0].1.len(), found[1].1.len()), (1, 150));
 }
 
+/// Whoever has an address that Logto refuses to be asked for is nobody; everybody else is found.
+#[tokio::test]
+async fn one_look_up_that_is_refused_costs_nobody_else() {
+    for status in [400, 413, 414, 422, 431] {
+        let stub = Stub::start().await;
+        let users = stub.populate(250);
+        let poison = |number: usize| Rule {
+            method: "GET",
+            path: "/api/users".to_owned(),
+            user: Some(format!("u{number:05}")),
+            left: u32::MAX,
+            fault: Fault::Answer(status),
+        };
+        stub.state().rules.extend([poison(7), poison(8), poison(249)]);
+        let emails: Vec<Email> = (0..250).map(|n| Email::parse(&format!("u{n:05}@example.com")).unwrap()).collect();
+        let client = client(&stub);
+        let found = client.reader().users_by_email(&emails).await.unwrap();
+        let nobody: Vec<usize> = (0..250).filter(|number| found[*number].1.is_empty()).collect();
+        assert_eq!(nobody, [7, 8, 249], "{status}");
+        assert!(client.calls() < 60, "{} calls", client.calls());
+        let existing = client.reader().users_by_id(&users).await.unwrap();
+        assert_eq!(users.iter().filter(|user| !existing.contains(*user)).count(), 3, "{status}");
+    }
+    // Where everything is refused, it is the question.
+    let stub = Stub::start().await;
+    let users = stub.populate(250);
+    stub.fault(Fault::Answer(400), u32::MAX, "GET", "/api/users");
+    let client = client(&stub);
+    let error = client.reader().users_by_id(&users).await.unwrap_err();
+    assert!(matches!(error, LogtoError::Refused { status: 400, .. }), "{error:?}");
+    assert!(client.calls() < 100, "{} calls", client.calls());
+}
+
 #[tokio::test]
 async fn a_read_is_tried_again_after_a_failure() {
     let stub = Stub::start().await;

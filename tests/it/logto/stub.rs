@@ -120,7 +120,7 @@ fn answer(state: &Mutex<State>, method: &Method, uri: &Uri, headers: &HeaderMap,
     let mut state = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let path = uri.path().to_owned();
     state.seen.push(Seen { method: method.to_string(), path: path.clone(), at: Instant::now() });
-    let text = String::from_utf8_lossy(body).into_owned();
+    let text = format!("{}{}", uri.query().unwrap_or_default(), String::from_utf8_lossy(body));
     let rule = state.rules.iter_mut().find(|rule| {
         rule.left > 0
             && rule.method == method.as_str()
