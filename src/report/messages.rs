@@ -342,10 +342,9 @@ pub fn waiting(buyer: &Buyer, resolution: &Resolution, bound: Option<&UserId>) -
         }
         (Resolution::NoAccount, None) => match (&buyer.user, &buyer.email) {
             (Some(user), None) => ("NoAccount", format!("no Logto user has the id `{user}`")),
-            (_, Some(email)) => (
-                "NoAccount",
-                format!("granted as soon as {email} has an account, or `buyers.bindings` names a user for it"),
-            ),
+            (_, Some(email)) => {
+                ("NoAccount", format!("granted as soon as {email} has an account, or a user in `buyers.bindings`"))
+            }
             (None, None) => ("NoAccount", "the order names nobody".to_owned()),
         },
         (Resolution::NoIdentity, _) => ("NoIdentity", "the order names neither a user nor an email".to_owned()),

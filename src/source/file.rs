@@ -427,22 +427,4 @@ mod tests {
         assert_eq!(page(&file, Some(3), now + AGAIN).await, 0);
         assert_eq!(file.parsed.load(Ordering::Relaxed), 2);
     }
-
-    #[tokio::test]
-    async fn a_time_that_was_impossible_is_looked_at_again_when_it_may_be_true() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("orders.yaml");
-        let file = File::new(path.clone());
-        let now = crate::clock::now();
-        let paid = now + SignedDuration::from_hours(30);
-        std::fs::write(&path, format!("- {{id: o, productId: p, user: {{id: ann}}, status: paid, paidAt: '{paid}'}}"))
-            .unwrap();
-        for (hours, odd) in [(0, true), (7, false), (0, true), (30, false)] {
-            let Lookup::Found(order) = file.get(&"o".into(), now + SignedDuration::from_hours(hours)).await.unwrap()
-            else {
-                panic!("it is not found");
-            };
-            assert_eq!(!order.odd.is_empty(), odd, "{hours} hours later");
-        }
-    }
 }

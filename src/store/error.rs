@@ -130,7 +130,7 @@ impl StoreError {
                 "point `store` at a file of its own, which may be new: nothing that is there already is overwritten".to_owned()
             }
             Self::Linked { .. } => {
-                "remove the other names, or make a copy by `entitled backup`: with two names two daemons could write to it"
+                "remove the other names, or make a copy by `entitled ledger backup`: with two names two daemons could write to it"
                     .to_owned()
             }
             Self::Foreign { .. } => "point `store` at a file of its own".to_owned(),

@@ -45,7 +45,7 @@ async fn no_secret_no_token_and_no_address_in_any_log_or_debug() {
     stub.state().valid_from = 99;
     shown.push(format!("{:?}", reader.probe().await.unwrap_err()));
     stub.state().valid_from = 0;
-    stub.fault(Fault::Echo(422), 1, "GET", "/api/users");
+    stub.fault(Fault::Echo(418), 1, "GET", "/api/users");
     shown.push(format!("{:?}", reader.users_by_id(&users).await.unwrap_err()));
     stub.fault(Fault::Drop, 99, "GET", "/api/users");
     let dropped = reader.users_by_email(&[Email::parse("u00001@example.com").unwrap()]).await.unwrap_err();
