@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "the store is a file")]
 
 use std::fmt;
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -65,8 +66,7 @@ impl FileId {
     }
 
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let file = std::fs::metadata(path)?;
-        Ok(Self(file.dev(), file.ino()))
+        std::fs::metadata(path).map(|file| Self::from(&file))
     }
 
     /// What became of it, where something else than it lies at `path` now.
@@ -78,6 +78,12 @@ impl FileId {
             // Nobody can say: a write tells.
             Err(_) => None,
         }
+    }
+}
+
+impl From<&Metadata> for FileId {
+    fn from(file: &Metadata) -> Self {
+        Self(file.dev(), file.ino())
     }
 }
 

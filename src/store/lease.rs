@@ -9,11 +9,12 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::identity::FileId;
 use super::own::real;
 use super::recover::beside;
 use crate::clock;
@@ -41,9 +42,8 @@ impl Lease {
 
     /// Whether the file that is locked does not lie at its path any more, so that another one may be locked there.
     pub fn is_lost(&self) -> bool {
-        let id = |file: &std::fs::Metadata| (file.dev(), file.ino());
         match (self.locked().metadata(), std::fs::symlink_metadata(&self.path)) {
-            (Ok(locked), Ok(there)) => id(&locked) != id(&there),
+            (Ok(locked), Ok(there)) => FileId::from(&locked) != FileId::from(&there),
             (_, Err(error)) => error.kind() == io::ErrorKind::NotFound,
             (Err(_), Ok(_)) => false,
         }

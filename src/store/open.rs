@@ -68,9 +68,6 @@ const STEPS: [(i64, &str, &str); 19] = [
     (19, "versions", include_str!("migrations/0019_versions.sql")),
 ];
 
-/// What makes a file ours for everybody who looks: [`own::APPLICATION_ID`].
-const SET_ID: &str = "PRAGMA application_id = 1701737580";
-
 /// Takes the place of the one writer at once, and not with the first write.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
@@ -93,7 +90,7 @@ impl Store {
         let found = own::look(real)?;
         log::part_from_another(real)?;
         // SQLite takes one byte for none.
-        if matches!(found, Found::Nothing | Found::Empty) || size_of(real) <= 1 {
+        if size_of(real) <= 1 {
             create(real).await?;
         }
         if found == Found::Unnamed {
@@ -102,7 +99,7 @@ impl Store {
         examine(real, checked(real, size_of(real))).await?;
         let store = Self::connect(real, SqliteSynchronous::Normal, None).await?;
         if found == Found::Unnamed {
-            let named = sqlx::query(SET_ID).execute(store.writer()).await;
+            let named = sqlx::query(own::SET_ID).execute(store.writer()).await;
             named.map_err(|error| store.fault(error))?;
         }
         Ok(store.called(path))
@@ -333,7 +330,7 @@ pub(super) async fn create(path: &Path) -> Result<(), StoreError> {
     .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
     let fault = |error| StoreError::of(path, error);
     let mut connection = options(path).connect().await.map_err(fault)?;
-    let named = sqlx::query(SET_ID).execute(&mut connection).await.map_err(fault);
+    let named = sqlx::query(own::SET_ID).execute(&mut connection).await.map_err(fault);
     connection.close().await.map_err(fault)?;
     named.map(drop)
 }

@@ -11,9 +11,12 @@ use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
 
-/// "entl": what `file` and everybody else can tell a store of ours by, at [`APPLICATION`] of the header.
+/// What `file` and everybody else can tell a store of ours by, at [`APPLICATION`] of the header.
 /// <https://www.sqlite.org/fileformat2.html#application_id>
-pub(super) const APPLICATION_ID: u32 = 0x656e_746c;
+const APPLICATION_ID: &[u8; 4] = b"entl";
+
+/// Makes a file ours for everybody who looks: [`APPLICATION_ID`], as a number of which the first byte counts most.
+pub(super) const SET_ID: &str = "PRAGMA application_id = 0x656e746c";
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const APPLICATION: std::ops::Range<usize> = 68..72;
@@ -62,10 +65,11 @@ pub(super) fn look(path: &Path) -> Result<Found, StoreError> {
     if head[..begins] != MAGIC[..begins] {
         return Err(StoreError::NoStore { path: path.to_owned() });
     }
-    match head.get(APPLICATION).map(|id| u32::from_be_bytes(id.try_into().expect("four bytes"))) {
+    match head.get(APPLICATION) {
         // Cut off within the header, so that nobody can have anything in it.
-        None | Some(APPLICATION_ID) => Ok(Found::Ours),
-        Some(0) => Ok(Found::Unnamed),
+        None => Ok(Found::Ours),
+        Some(id) if id == APPLICATION_ID => Ok(Found::Ours),
+        Some([0, 0, 0, 0]) => Ok(Found::Unnamed),
         Some(_) => Err(StoreError::Foreign { path: path.to_owned() }),
     }
 }

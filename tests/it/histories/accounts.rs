@@ -303,9 +303,8 @@ impl World {
         self.orders.iter().filter(owns)
     }
 
-    /// Whether an order may be that of another user by now, who exists, or may have been since it was this one's: who
-    /// edits the address once more gives nothing back.
+    /// Whether an order may be that of another user by now, who exists.
     pub(super) fn may_have_moved(&self, order: &Order, from: &UserId) -> bool {
-        self.accounts.owners(order).iter().chain(&order.once).any(|user| user != from)
+        self.accounts.owners(order).iter().any(|user| user != from)
     }
 }

@@ -45,6 +45,9 @@ async fn no_secret_no_token_and_no_address_in_any_log_or_debug() {
     stub.state().valid_from = 99;
     shown.push(format!("{:?}", reader.probe().await.unwrap_err()));
     stub.state().valid_from = 0;
+    // One look-up that is refused is told of in the log alone.
+    stub.fault(Fault::Echo(422), 1, "GET", "/api/users");
+    reader.users_by_email(&[Email::parse("u00001@example.com").unwrap()]).await.unwrap();
     stub.fault(Fault::Echo(418), 1, "GET", "/api/users");
     shown.push(format!("{:?}", reader.users_by_id(&users).await.unwrap_err()));
     stub.fault(Fault::Drop, 99, "GET", "/api/users");
