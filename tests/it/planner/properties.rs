@@ -64,6 +64,12 @@ struct Any {
 }
 
 impl Any {
+    /// Without the word of a person, which may stand in the place of a proof that is nowhere.
+    fn by_itself(mut self) -> Self {
+        self.constraints.approved.retain(|(lifts, ..)| *lifts != Lifts::Proof);
+        self
+    }
+
     fn desired(&self) -> Desired {
         desired(&mut self.purchases.clone(), &self.catalog, NOW)
     }
@@ -349,6 +355,7 @@ fn permuting_the_purchases_changes_nothing() {
 #[test]
 fn what_is_taken_was_bought_once_and_is_not_any_more() {
     check("what_is_taken_was_bought_once_and_is_not_any_more", worlds(false), |any| {
+        let any = any.by_itself();
         let plan = any.plan();
         for action in plan.actions.iter().filter(|action| action.verb == Verb::Revoke) {
             let on_target = |one: &&Purchase| one.user == action.user && any.maps(one.product, action.target);
@@ -418,6 +425,7 @@ fn a_vanished_order_takes_nothing() {
         if any.purchases.is_empty() {
             return;
         }
+        let any = any.by_itself();
         let mut purchases = any.purchases.clone();
         let gone = purchases.swap_remove(pick.index(purchases.len()));
         let fewer = any.with_purchases(purchases);
