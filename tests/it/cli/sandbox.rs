@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::support::home::Home;
+use crate::support::nobody::Nobody;
 
 /// A sandbox that runs, and is ended when dropped.
 pub(super) struct Sandbox {
@@ -51,10 +52,6 @@ impl Drop for Sandbox {
     }
 }
 
-fn free_port() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
 async fn answers(url: &str) -> bool {
     entitled::http::client(Duration::from_secs(5)).get(format!("{url}/sandbox/alive")).send().await.is_ok()
 }
@@ -62,7 +59,8 @@ async fn answers(url: &str) -> bool {
 #[tokio::test]
 async fn it_serves_where_it_is_told_until_it_is_ended() {
     let home = Home::demo();
-    let (logto, shop) = (free_port(), free_port());
+    let held = (Nobody::home(), Nobody::home());
+    let (logto, shop) = (held.0.address().to_string(), held.1.address().to_string());
     let mut sandbox = Sandbox::start(&home, &["--logto", &logto, "--shop", &shop]);
     assert_eq!((&sandbox.logto, &sandbox.shop), (&format!("http://{logto}"), &format!("http://{shop}")));
     assert!(answers(&sandbox.logto).await && answers(&sandbox.shop).await);

@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{ALWAYS, Live};
+use crate::support::nobody::Nobody;
 use crate::support::program::until;
 use crate::support::stage::PRODUCTS;
 
@@ -140,8 +141,8 @@ async fn a_freeze_is_told_when_it_begins_and_when_it_ends_and_is_no_state() {
 async fn the_file_names_the_receivers_and_the_log_does_not() {
     let prepared = Live::prepare(ALWAYS, PRODUCTS).await;
     let receiver = Receiver::start().await;
-    // Bound and let go: nobody listens there.
-    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = Nobody::home();
+    let dead = nobody.address();
     let folder = prepared.program.folder.path();
     let env = std::fs::read_to_string(folder.join(".env")).unwrap();
     let secrets = format!("{env}GOOD={}\nDEAD=http://{dead}/T0/s3cr3t-of-the-dead\n", receiver.url);

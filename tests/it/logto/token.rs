@@ -1,6 +1,7 @@
 //! The token: fetched once, replaced in time, and each refusal explained.
 
 use crate::logto::*;
+use crate::support::nobody::Nobody;
 
 #[tokio::test]
 async fn twenty_first_calls_fetch_one_token() {
@@ -105,10 +106,8 @@ async fn each_refusal_of_a_token_says_what_to_mend() {
 #[tokio::test]
 async fn nobody_at_the_endpoint_is_told_as_that() {
     let stub = Stub::start().await;
-    let free = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}", listener.local_addr().unwrap())
-    };
+    let nobody = Nobody::home();
+    let free = nobody.url();
     let error = Client::new(&free, &settings(&stub)).reader().probe().await.unwrap_err();
     assert!(matches!(&error, LogtoError::Connect { endpoint, .. } if *endpoint == free), "{error:?}");
     assert!(error.is_transient());

@@ -7,6 +7,7 @@ use entitled::source::{Lookup, Read, Shrunk, SourceError};
 use serde_json::json;
 
 use super::{FULL, chain, order, read, refused, shop, since, source};
+use crate::support::nobody::Nobody;
 use crate::support::preset::http_source;
 use crate::support::replay::{Line, Replay, raw};
 
@@ -316,8 +317,10 @@ async fn nobody_at_home_is_an_error() {
     // Bound, and never answering: the connection opens and nothing comes.
     let error = refused(&shop(&url, "timeout: 100ms"), FULL).await;
     assert!(matches!(error, SourceError::Unreachable { tries: 4, .. }), "{error:?}");
-    drop(listener);
-    assert!(matches!(refused(&shop(&url, ""), FULL).await, SourceError::Unreachable { .. }));
+
+    let nobody = Nobody::home();
+    let error = refused(&shop(&nobody.url(), ""), FULL).await;
+    assert!(matches!(error, SourceError::Unreachable { tries: 4, .. }), "{error:?}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ pub(crate) mod fuzz;
 pub(crate) mod gate;
 pub(crate) mod golden;
 pub(crate) mod home;
+pub(crate) mod nobody;
 pub(crate) mod oracle;
 pub(crate) mod preset;
 pub(crate) mod program;
