@@ -22,12 +22,14 @@ pub(super) async fn examine(config: &Config) -> Vec<Check> {
     let mut checks = vec![taken(config, address).await];
     checks.push(match (&config.api_token, address.ip().is_loopback()) {
         (Some(_), _) => Check::ok(SECTION, TOKEN, "`ENTITLED_API_TOKEN` is set"),
-        (None, true) => Check::ok(SECTION, TOKEN, "none is needed to read from this machine alone"),
+        (None, true) => {
+            Check::ok(SECTION, TOKEN, "none is set: whoever can run a program on this machine may read and write")
+        }
         (None, false) => Check::wrong(
             SECTION,
             TOKEN,
             format!("`{address}` can be reached from other machines, and `ENTITLED_API_TOKEN` is not set"),
-            Some("set it to a long random text, or listen on 127.0.0.1 behind a proxy".to_owned()),
+            Some("set it to a long random text, or listen on 127.0.0.1".to_owned()),
         ),
     });
     checks

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::json;
 use tokio::sync::watch;
 
+use super::caller::Caller;
 use super::{App, Refused};
 use crate::report::status::{Duty, Status};
 
@@ -60,8 +60,8 @@ impl News {
 }
 
 /// Follows the status for one page.
-pub(super) async fn events(State(app): State<App>, headers: HeaderMap) -> Response {
-    if let Err(refused) = app.reads(&headers) {
+pub(super) async fn events(State(app): State<App>, caller: Caller) -> Response {
+    if let Err(refused) = caller.reads() {
         return refused.into_response();
     }
     let Ok(permit) = Arc::clone(app.streams()).try_acquire_owned() else { return Refused::Busy.into_response() };

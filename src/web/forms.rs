@@ -2,12 +2,12 @@
 
 use axum::Router;
 use axum::extract::{Form, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 use serde::Deserialize;
 
 use super::actions::Through;
+use super::caller::Caller;
 use super::error::Fault;
 use super::page::routes::{refusal, see};
 use super::{App, actions, sandbox};
@@ -119,56 +119,56 @@ pub(super) fn routes() -> Router<App> {
         .route("/sandbox/break", post(break_something))
 }
 
-async fn approve(State(app): State<App>, headers: HeaderMap, Form(sent): Form<Approve>) -> Response {
+async fn approve(State(app): State<App>, caller: Caller, Form(sent): Form<Approve>) -> Response {
     let doing = async { actions::approve(&app, &sent.digest, sent.note, Through::Page).await.map(drop) };
-    done(&app, &headers, &sent.form, Did::Approve, doing).await
+    done(&app, &caller, &sent.form, Did::Approve, doing).await
 }
 
-async fn freeze(State(app): State<App>, headers: HeaderMap, Form(sent): Form<Freeze>) -> Response {
+async fn freeze(State(app): State<App>, caller: Caller, Form(sent): Form<Freeze>) -> Response {
     let scope = if sent.all.is_some() { FreezeScope::All } else { FreezeScope::Revocations };
     let doing = async { actions::freeze(&app, sent.length.trim(), &sent.reason, scope, Through::Page).await.map(drop) };
-    done(&app, &headers, &sent.form, Did::Freeze, doing).await
+    done(&app, &caller, &sent.form, Did::Freeze, doing).await
 }
 
-async fn unfreeze(State(app): State<App>, headers: HeaderMap, Form(sent): Form<Sent>) -> Response {
+async fn unfreeze(State(app): State<App>, caller: Caller, Form(sent): Form<Sent>) -> Response {
     let doing = async { actions::unfreeze(&app, Through::Page).await.map(drop) };
-    done(&app, &headers, &sent.form, Did::Unfreeze, doing).await
+    done(&app, &caller, &sent.form, Did::Unfreeze, doing).await
 }
 
-async fn reconcile(State(app): State<App>, headers: HeaderMap, Form(sent): Form<Sent>) -> Response {
+async fn reconcile(State(app): State<App>, caller: Caller, Form(sent): Form<Sent>) -> Response {
     let doing = async { actions::reconcile(&app).map(drop) };
-    done(&app, &headers, &sent.form, Did::Reconcile, doing).await
+    done(&app, &caller, &sent.form, Did::Reconcile, doing).await
 }
 
-async fn buy(State(app): State<App>, headers: HeaderMap, Form(sent): Form<Buy>) -> Response {
+async fn buy(State(app): State<App>, caller: Caller, Form(sent): Form<Buy>) -> Response {
     let doing = async { sandbox::buy(&app, &sent.product, &sent.email).await };
-    done(&app, &headers, &sent.form, Did::Buy, doing).await
+    done(&app, &caller, &sent.form, Did::Buy, doing).await
 }
 
-async fn order(State(app): State<App>, headers: HeaderMap, Form(sent): Form<Order>) -> Response {
+async fn order(State(app): State<App>, caller: Caller, Form(sent): Form<Order>) -> Response {
     let doing = async { sandbox::change(&app, &sent.order, &sent.what).await };
-    done(&app, &headers, &sent.form, Did::Order, doing).await
+    done(&app, &caller, &sent.form, Did::Order, doing).await
 }
 
-async fn break_something(State(app): State<App>, headers: HeaderMap, Form(sent): Form<Break>) -> Response {
+async fn break_something(State(app): State<App>, caller: Caller, Form(sent): Form<Break>) -> Response {
     let doing = async { sandbox::break_something(&app, &sent.what).await };
-    done(&app, &headers, &sent.form, Did::Break, doing).await
+    done(&app, &caller, &sent.form, Did::Break, doing).await
 }
 
 /// Does what a form asks for if it may be done, and answers with the page.
 async fn done(
     app: &App,
-    headers: &HeaderMap,
+    caller: &Caller,
     form: &str,
     did: Did,
     doing: impl Future<Output = Result<(), Fault>>,
 ) -> Response {
-    let outcome = match app.writes(headers, Some(form)) {
+    let outcome = match app.writes(caller, Some(form)) {
         Ok(()) => doing.await,
         Err(refused) => Err(refused.into()),
     };
     match outcome {
         Ok(()) => see(&format!("/?did={}", did.word()), None),
-        Err(fault) => refusal(app, headers, fault),
+        Err(fault) => refusal(app, caller, fault),
     }
 }

@@ -1,20 +1,17 @@
-//! What holds for every request, and who may ask: bounds, headers, the token.
+//! What holds for every request, whoever sends it: bounds, headers, and how it is refused.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 
 use super::{App, Bucket};
@@ -22,7 +19,6 @@ use crate::clock;
 use crate::daemon::{HealthReporter, trouble};
 use crate::logging::{Panicked, caught};
 use crate::report::status::About;
-use crate::secret::Secret;
 
 /// The most bytes of a request's body.
 pub const MAX_BODY: usize = 256 * 1024;
@@ -31,21 +27,12 @@ pub const WITHIN: Duration = Duration::from_secs(10);
 /// Requests that are answered at the same time.
 const AT_ONCE: usize = 64;
 
-/// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Nothing changes. Free on this machine, while the server listens to nobody else.
-    Read,
-    /// Something changes: never without the token.
-    Write,
-}
-
 /// Why a request is not answered. Its answer is `{"error", "message", "hint"}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// No token, or another one.
     NoToken,
-    /// No token is set, so nobody can show it.
+    /// No token is set, and this does not come from the same machine, or does not look so.
     NoTokenSet,
     /// More than this route takes.
     TooMany,
@@ -70,8 +57,8 @@ impl Refused {
             Refused::NoTokenSet => (
                 StatusCode::FORBIDDEN,
                 "no_token_set",
-                "this needs a token, and the daemon was started without one",
-                "set `ENTITLED_API_TOKEN` and start it again, or ask on its own machine by a name of that",
+                "without a token the daemon answers only programs on its own machine, and nothing that was passed on",
+                "set `ENTITLED_API_TOKEN` to a long random text, start the daemon again, and show it",
             ),
             Refused::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many", "too many requests", "ask less often"),
             Refused::Busy => {
@@ -102,48 +89,6 @@ impl IntoResponse for Refused {
     }
 }
 
-impl App {
-    /// Whether a request may have what it asks for.
-    ///
-    /// Reading is free only where nobody but this machine can have sent the request: the server listens on
-    /// loopback, the request was addressed to loopback (so no page of another site has sent it through a
-    /// name of its own), and no proxy has passed it on.
-    ///
-    /// # Errors
-    /// The answer to send instead.
-    pub fn admit(&self, headers: &HeaderMap, access: Access) -> Result<(), Refused> {
-        if access == Access::Read && self.0.address.ip().is_loopback() && is_local(headers) {
-            return Ok(());
-        }
-        match &self.0.token {
-            None => Err(Refused::NoTokenSet),
-            Some(token) if shows(headers, token) => Ok(()),
-            Some(_) => Err(Refused::NoToken),
-        }
-    }
-}
-
-/// Whether a request was addressed to this machine and passed on by nobody.
-pub(super) fn is_local(headers: &HeaderMap) -> bool {
-    let passed_on = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    let loopback = name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    loopback && !passed_on.iter().any(|header| headers.contains_key(*header))
-}
-
-/// Whether a request shows a token. Takes as long for a wrong one as for the right one: what is compared are
-/// digests, which have one length.
-fn shows(headers: &HeaderMap, token: &Secret) -> bool {
-    let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let shown = shown.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let shown = shown.map_or("", |(_, token)| token.trim());
-    Sha256::digest(shown)[..].ct_eq(&Sha256::digest(token.expose())[..]).into()
-}
-
 /// Bounds a group of routes: what the bucket does not give is answered 429.
 pub fn limited(routes: Router<App>, bucket: Bucket) -> Router<App> {
     let bucket = Arc::new(bucket);
@@ -155,10 +100,11 @@ pub fn limited(routes: Router<App>, bucket: Bucket) -> Router<App> {
 
 /// What holds for every route: bounds in number, size and time, and headers that keep browsers from making
 /// more of an answer than it is.
-pub(super) fn bounded(routes: Router<App>) -> Router<App> {
+pub(super) fn bounded(routes: Router<App>, app: App) -> Router<App> {
     let at_once = Arc::new(Semaphore::new(AT_ONCE));
-    routes.layer(DefaultBodyLimit::max(MAX_BODY)).layer(middleware::from_fn(move |request: Request, next: Next| {
-        let at_once = Arc::clone(&at_once);
+    routes.layer(DefaultBodyLimit::max(MAX_BODY)).layer(middleware::from_fn(move |mut request: Request, next: Next| {
+        let (at_once, standing) = (Arc::clone(&at_once), app.recognize(&request));
+        request.extensions_mut().insert(standing);
         async move {
             let mut response = match at_once.try_acquire() {
                 Err(_) => Refused::Busy.into_response(),

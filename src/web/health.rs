@@ -4,11 +4,12 @@ use std::convert::Infallible;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponseParts, ResponseParts};
 use serde_json::{Value, json};
 
-use super::{Access, App};
+use super::App;
+use super::caller::Caller;
 use crate::daemon::peer::STORE_HEADER;
 
 /// The process answers. Says nothing about whether it does its work: a restart mends neither a Logto that is
@@ -34,7 +35,7 @@ impl IntoResponseParts for Store {
 
 /// 200 where the daemon does its work, else 503, with everything that is wrong. Whoever asks from beyond this
 /// machine without the token gets the words alone.
-pub(super) async fn ready(State(app): State<App>, headers: HeaderMap) -> (StatusCode, Store, Json<Value>) {
+pub(super) async fn ready(State(app): State<App>, caller: Caller) -> (StatusCode, Store, Json<Value>) {
     let status = app.status();
     let reasons = status.not_ready(app.now());
     let code = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -42,7 +43,7 @@ pub(super) async fn ready(State(app): State<App>, headers: HeaderMap) -> (Status
         "ready": reasons.is_empty(), "state": status.state, "since": status.since, "duty": status.duty.word(),
         "store": status.store,
     });
-    match app.admit(&headers, Access::Read) {
+    match caller.reads() {
         Ok(()) => {
             body["reasons"] = reasons.into();
             body["troubles"] = serde_json::to_value(&status.troubles).unwrap_or_default();

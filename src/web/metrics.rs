@@ -6,20 +6,20 @@
 use std::fmt::Write as _;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 
-use super::{Access, App};
+use super::App;
+use super::caller::Caller;
 use crate::daemon::metrics::{Counted, Histogram};
 use crate::logto::CallStats;
 use crate::model::State as Word;
 use crate::report::TargetView;
 use crate::report::status::{About, Duty, Status};
 
-pub(super) async fn answer(State(app): State<App>, headers: HeaderMap) -> Response {
-    if let Err(refused) = app.admit(&headers, Access::Read) {
+pub(super) async fn answer(State(app): State<App>, caller: Caller) -> Response {
+    if let Err(refused) = caller.reads() {
         return refused.into_response();
     }
     let mut counted = app.metrics().counted();

@@ -17,12 +17,14 @@
 //! secret.
 //!
 //! Every request is bounded: so many connections and requests at once, so many bytes, so many seconds, so
-//! many a second for each route ([`guard`]). Whoever reads from beyond this machine, and whoever writes from
-//! anywhere, shows `ENTITLED_API_TOKEN` ([`App::admit`]); webhooks show their signature instead. Where no token is
-//! set, whoever sits at this machine may write, and no web site in their browser ([`session`]).
+//! many a second for each route ([`guard`]). With `ENTITLED_API_TOKEN` set whoever reads or writes shows it, or has
+//! signed in with it, from wherever it is; webhooks show their signature instead, and health is for everybody. Where
+//! no token is set, whoever sits at this machine may read and write ([`caller`]), and no web site in their browser
+//! may ([`session`]).
 
 mod actions;
 pub mod api;
+mod caller;
 mod error;
 mod events;
 mod forms;
@@ -51,7 +53,7 @@ use crate::daemon::{LiveState, StatusReader, Trigger};
 use crate::report::status::{Progress, Status};
 use crate::secret::Secret;
 
-pub use guard::{Access, Refused};
+pub use guard::Refused;
 pub use hooks::understood;
 pub use metrics::exposition;
 pub use rate_limit::Bucket;
@@ -162,5 +164,5 @@ pub fn router(app: &App) -> Router {
         .merge(api::routes())
         .merge(crate::web::page::routes::routes())
         .merge(hooks);
-    guard::contained(guard::bounded(routes).with_state(app.clone()), app.0.reading.reporter.clone())
+    guard::contained(guard::bounded(routes, app.clone()).with_state(app.clone()), app.0.reading.reporter.clone())
 }

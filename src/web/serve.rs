@@ -6,13 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use super::caller::Peer;
 use super::{App, router};
 use crate::clock;
 use crate::daemon::{HealthReporter, trouble};
@@ -133,9 +137,9 @@ async fn serve(listener: TcpListener, routes: Router, mut stopped: watch::Receiv
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let permit = Arc::clone(&connections).acquire_owned().await.expect("the semaphore is never closed");
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 // Too many open files, or a client that is gone: neither is mended by trying at once.
                 Err(error) => {
                     tracing::debug!(%error, "no connection");
@@ -147,7 +151,7 @@ async fn serve(listener: TcpListener, routes: Router, mut stopped: watch::Receiv
         };
         let (routes, stopped) = (routes.clone(), stopped.clone());
         tokio::spawn(async move {
-            connection(stream, routes, stopped).await;
+            connection(stream, Peer(peer), routes, stopped).await;
             drop(permit);
         });
     }
@@ -156,10 +160,14 @@ async fn serve(listener: TcpListener, routes: Router, mut stopped: watch::Receiv
 }
 
 /// One connection, until its client or the server ends it.
-async fn connection(stream: TcpStream, routes: Router, mut stopped: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, peer: Peer, routes: Router, mut stopped: watch::Receiver<bool>) {
     // Answers are small and complete: waiting to fill a packet only delays them.
     let _slower_without = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(routes);
+    let routes = TowerToHyperService::new(routes);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        routes.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)

@@ -17,9 +17,9 @@ use axum::http::header::{COOKIE, HOST, ORIGIN};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::guard::is_local;
+use super::caller::{Caller, Standing};
 use super::page::{Hand, Session};
-use super::{Access, App, Refused};
+use super::{App, Refused};
 use crate::secret::Secret;
 
 /// The header that takes the place of a form's value in the API, whatever it says.
@@ -53,42 +53,28 @@ impl Keys {
 }
 
 impl App {
-    /// Whether a page may be read: as the API, or by whoever signed in.
-    pub(super) fn reads(&self, headers: &HeaderMap) -> Result<(), Refused> {
-        self.admit(headers, Access::Read)
-            .or_else(|refused| if self.is_signed_in(headers) { Ok(()) } else { Err(refused) })
-    }
-
     /// Whether something may be written. `form`: the value that the form carries.
     ///
     /// With a token: whoever shows it, or who signed in and sends a form of this page. Without one: a form of
     /// this page, or a call with [`HEADER`], and nobody who is not on this machine.
-    pub(super) fn writes(&self, headers: &HeaderMap, form: Option<&str>) -> Result<(), Refused> {
-        if self.token().is_some() {
-            return match self.admit(headers, Access::Write) {
-                Ok(()) => Ok(()),
-                Err(_) if self.is_signed_in(headers) => self.sent_from_here(headers, form),
-                Err(refused) => Err(refused),
-            };
-        }
-        if !self.address().ip().is_loopback() || !is_local(headers) {
-            return Err(Refused::NoTokenSet);
-        }
-        match form {
-            None if headers.contains_key(HEADER) && same_origin(headers) => Ok(()),
-            form => self.sent_from_here(headers, form),
+    pub(super) fn writes(&self, caller: &Caller, form: Option<&str>) -> Result<(), Refused> {
+        let headers = &caller.headers;
+        match (caller.standing, form) {
+            (Standing::Token, _) => Ok(()),
+            (Standing::Local, None) if headers.contains_key(HEADER) && same_origin(headers) => Ok(()),
+            (Standing::Local | Standing::Session, form) => self.sent_from_here(headers, form),
+            (Standing::Stranger(refused), _) => Err(refused),
         }
     }
 
     /// What whoever sent this may do with a page.
-    pub(super) fn hand(&self, headers: &HeaderMap) -> Hand<'_> {
-        let Some(keys) = self.keys() else { return Hand::Reads };
-        let session = match self.token() {
-            Some(_) if self.is_signed_in(headers) => Session::SignedIn,
-            None if self.address().ip().is_loopback() && is_local(headers) => Session::Open,
-            _ => return Hand::Reads,
+    pub(super) fn hand(&self, caller: &Caller) -> Hand<'_> {
+        let session = match caller.standing {
+            Standing::Session => Session::SignedIn,
+            Standing::Local => Session::Open,
+            Standing::Token | Standing::Stranger(_) => return Hand::Reads,
         };
-        Hand::Writes { form: &keys.form, session }
+        self.keys().map_or(Hand::Reads, |keys| Hand::Writes { form: &keys.form, session })
     }
 
     /// The cookie for whoever typed `token`; `None` where that is not it.
@@ -102,7 +88,7 @@ impl App {
         Some(format!("{SESSION}={}; Path=/; HttpOnly; SameSite=Strict{secure}", keys.cookie(set)))
     }
 
-    fn is_signed_in(&self, headers: &HeaderMap) -> bool {
+    pub(super) fn is_signed_in(&self, headers: &HeaderMap) -> bool {
         let (Some(keys), Some(token)) = (self.keys(), self.token()) else { return false };
         let sent = headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
         let mut sent = sent.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
@@ -130,8 +116,8 @@ fn same_origin(headers: &HeaderMap) -> bool {
     fetched && (named.is_none_or(|origin| !origin.is_empty() && origin.eq_ignore_ascii_case(here)))
 }
 
-/// Takes as long for a wrong value as for the right one.
-fn same(shown: &str, known: &str) -> bool {
+/// Takes as long for a wrong value as for the right one: what is compared are digests, which have one length.
+pub(super) fn same(shown: &str, known: &str) -> bool {
     Sha256::digest(shown)[..].ct_eq(&Sha256::digest(known)[..]).into()
 }
 

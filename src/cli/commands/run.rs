@@ -186,7 +186,7 @@ fn serve(
     if token.is_none() && !address.ip().is_loopback() {
         return Err(Failure::plain(
             format!("`{address}` can be reached from other machines, and `ENTITLED_API_TOKEN` is not set"),
-            "set `ENTITLED_API_TOKEN` to a long random text, or listen on 127.0.0.1 behind a proxy",
+            "set `ENTITLED_API_TOKEN` to a long random text, or listen on 127.0.0.1",
         ));
     }
     let reporter = publisher.reporter();

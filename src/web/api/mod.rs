@@ -1,8 +1,8 @@
 //! `/api/v1`: what the commands print, for programs.
 //!
 //! [`OPENAPI`] describes every call with an example of its answer; a test holds the two against each other and
-//! against real answers. Reading is admitted as [`App::admit`](super::App::admit) says, writing as
-//! [`hand`](super::session) does. Errors are `{"error", "message", "hint"}`. No answer is longer than its `limit`
+//! against real answers. Who may read is said in [`caller`](super::caller), who may write in
+//! [`session`](super::session). Errors are `{"error", "message", "hint"}`. No answer is longer than its `limit`
 //! lets it be.
 
 mod responses;
@@ -10,14 +10,15 @@ mod responses;
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Json, Path, Query, State};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::actions::Through;
+use super::caller::Caller;
 use super::error::Fault;
 use super::{App, Bucket, actions, guard, queries};
 use crate::store::FreezeScope;
@@ -100,7 +101,7 @@ impl Call {
             Self::Approve => post(approve),
             Self::Freeze => post(freeze),
             Self::Unfreeze => post(unfreeze),
-            Self::OpenApi => get(async || ([(CONTENT_TYPE, "application/json")], OPENAPI)),
+            Self::OpenApi => get(openapi),
         }
     }
 }
@@ -126,40 +127,40 @@ impl Limit {
 
 type Answer = Result<Json<Value>, Fault>;
 
-async fn status(State(app): State<App>, headers: HeaderMap, Query(limit): Query<Limit>) -> Answer {
-    app.reads(&headers)?;
+async fn status(State(app): State<App>, caller: Caller, Query(limit): Query<Limit>) -> Answer {
+    caller.reads()?;
     Ok(Json(responses::status(&app.status(), limit.rows())))
 }
 
-async fn plan(State(app): State<App>, headers: HeaderMap, Query(limit): Query<Limit>) -> Answer {
-    app.reads(&headers)?;
+async fn plan(State(app): State<App>, caller: Caller, Query(limit): Query<Limit>) -> Answer {
+    caller.reads()?;
     let status = app.status();
     let planned = status.plan.as_deref().ok_or_else(|| Fault::Missing("nothing was planned so far".to_owned()))?;
     Ok(Json(responses::plan(planned, limit.rows())))
 }
 
-async fn runs(State(app): State<App>, headers: HeaderMap) -> Answer {
-    app.reads(&headers)?;
+async fn runs(State(app): State<App>, caller: Caller) -> Answer {
+    caller.reads()?;
     Ok(Json(json!({ "runs": app.status().runs })))
 }
 
-async fn why(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Answer {
-    app.reads(&headers)?;
+async fn why(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer {
+    caller.reads()?;
     Ok(Json(responses::value(&queries::explained(&app, &id).await?)))
 }
 
 async fn holders(
     State(app): State<App>,
-    headers: HeaderMap,
+    caller: Caller,
     Path(key): Path<String>,
     Query(limit): Query<Limit>,
 ) -> Answer {
-    app.reads(&headers)?;
+    caller.reads()?;
     Ok(Json(responses::holders(queries::holders(&app, &key).await?, limit.rows())))
 }
 
-async fn reconcile(State(app): State<App>, headers: HeaderMap) -> Response {
-    let asked = app.writes(&headers, None).map_err(Fault::from).and_then(|()| actions::reconcile(&app));
+async fn reconcile(State(app): State<App>, caller: Caller) -> Response {
+    let asked = app.writes(&caller, None).map_err(Fault::from).and_then(|()| actions::reconcile(&app));
     match asked {
         Ok(at) => (StatusCode::ACCEPTED, Json(json!({ "asked": at }))).into_response(),
         Err(fault) => fault.into_response(),
@@ -173,8 +174,8 @@ struct Approve {
     note: Option<String>,
 }
 
-async fn approve(State(app): State<App>, headers: HeaderMap, body: Result<Json<Approve>, JsonRejection>) -> Answer {
-    app.writes(&headers, None)?;
+async fn approve(State(app): State<App>, caller: Caller, body: Result<Json<Approve>, JsonRejection>) -> Answer {
+    app.writes(&caller, None)?;
     let Approve { digest, note } = read(body)?;
     Ok(Json(responses::value(&actions::approve(&app, &digest, note, Through::Api).await?)))
 }
@@ -189,17 +190,22 @@ struct Freeze {
     all: bool,
 }
 
-async fn freeze(State(app): State<App>, headers: HeaderMap, body: Result<Json<Freeze>, JsonRejection>) -> Answer {
-    app.writes(&headers, None)?;
+async fn freeze(State(app): State<App>, caller: Caller, body: Result<Json<Freeze>, JsonRejection>) -> Answer {
+    app.writes(&caller, None)?;
     let Freeze { length, reason, all } = read(body)?;
     let scope = if all { FreezeScope::All } else { FreezeScope::Revocations };
     let freeze = actions::freeze(&app, &length, &reason, scope, Through::Api).await?;
     Ok(Json(responses::freeze(&freeze, app.in_flight())))
 }
 
-async fn unfreeze(State(app): State<App>, headers: HeaderMap) -> Answer {
-    app.writes(&headers, None)?;
+async fn unfreeze(State(app): State<App>, caller: Caller) -> Answer {
+    app.writes(&caller, None)?;
     Ok(Json(json!({ "ended": actions::unfreeze(&app, Through::Api).await? })))
+}
+
+async fn openapi(caller: Caller) -> Result<Response, Fault> {
+    caller.reads()?;
+    Ok(([(CONTENT_TYPE, "application/json")], OPENAPI).into_response())
 }
 
 fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Fault> {

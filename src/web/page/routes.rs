@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{Frame, Person};
 use crate::model::RunId;
 use crate::report::status::Status;
+use crate::web::caller::Caller;
 use crate::web::error::Fault;
 use crate::web::forms::Did;
 use crate::web::{App, Bucket, events, forms, guard, page, queries, sandbox, session};
@@ -50,41 +51,41 @@ struct Told {
     did: Option<String>,
 }
 
-async fn overview(State(app): State<App>, headers: HeaderMap, Query(told): Query<Told>) -> Response {
-    if let Err(refused) = app.reads(&headers) {
-        return refusal(&app, &headers, refused.into());
+async fn overview(State(app): State<App>, caller: Caller, Query(told): Query<Told>) -> Response {
+    if let Err(refused) = caller.reads() {
+        return refusal(&app, &caller, refused.into());
     }
     let sandbox = sandbox::look(&app).await;
     let status = app.status();
     let notice = told.did.as_deref().and_then(Did::from_word).map(Did::sentence);
-    let frame = Frame { notice, ..frame(&app, &status, &headers) };
+    let frame = Frame { notice, ..frame(&app, &status, &caller) };
     html(StatusCode::OK, page::overview(frame, sandbox.as_ref()))
 }
 
-async fn user(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+async fn user(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Response {
     let drawn = async {
-        app.reads(&headers)?;
+        caller.reads()?;
         let why = queries::explained(&app, &id).await?;
         let history = queries::history(&app, &why).await?;
         let status = app.status();
         let person = Person { asked: &id, why: &why, history: &history };
-        Ok(page::person(frame(&app, &status, &headers), person))
+        Ok(page::person(frame(&app, &status, &caller), person))
     };
-    answer(&app, &headers, drawn.await)
+    answer(&app, &caller, drawn.await)
 }
 
-async fn target(State(app): State<App>, headers: HeaderMap, Path(key): Path<String>) -> Response {
+async fn target(State(app): State<App>, caller: Caller, Path(key): Path<String>) -> Response {
     let drawn = async {
-        app.reads(&headers)?;
+        caller.reads()?;
         let all = queries::holders(&app, &key).await?;
-        Ok(page::holders(frame(&app, &app.status(), &headers), &all))
+        Ok(page::holders(frame(&app, &app.status(), &caller), &all))
     };
-    answer(&app, &headers, drawn.await)
+    answer(&app, &caller, drawn.await)
 }
 
-async fn run(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Response {
+async fn run(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Response {
     let drawn = async {
-        app.reads(&headers)?;
+        caller.reads()?;
         let open = app.open().ok_or(Fault::Closed)?;
         let rows = open.store.audit_of_run(&RunId::from(id.as_str())).await?;
         let status = app.status();
@@ -92,17 +93,17 @@ async fn run(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>)
         if rows.is_empty() && known.is_none() {
             return Err(Fault::Missing("no run of that id is written down".to_owned()));
         }
-        Ok(page::run(frame(&app, &status, &headers), &id, known, &rows))
+        Ok(page::run(frame(&app, &status, &caller), &id, known, &rows))
     };
-    answer(&app, &headers, drawn.await)
+    answer(&app, &caller, drawn.await)
 }
 
-async fn asks(State(app): State<App>, headers: HeaderMap) -> Response {
+async fn asks(State(app): State<App>, caller: Caller) -> Response {
     // Nobody needs to sign in where nobody can.
     if app.token().is_none() {
         return see("/", None);
     }
-    match app.hand(&headers) {
+    match app.hand(&caller) {
         page::Hand::Writes { .. } => see("/", None),
         page::Hand::Reads => html(StatusCode::OK, page::sign_in(false)),
     }
@@ -113,33 +114,33 @@ struct Token {
     token: String,
 }
 
-async fn sign_in(State(app): State<App>, headers: HeaderMap, Form(typed): Form<Token>) -> Response {
-    match app.sign_in(typed.token.trim(), &headers) {
+async fn sign_in(State(app): State<App>, caller: Caller, Form(typed): Form<Token>) -> Response {
+    match app.sign_in(typed.token.trim(), &caller.headers) {
         Some(cookie) => see("/", Some(cookie)),
         None => html(StatusCode::UNAUTHORIZED, page::sign_in(true)),
     }
 }
 
-async fn sign_out(State(app): State<App>, headers: HeaderMap, Form(sent): Form<forms::Sent>) -> Response {
-    match app.writes(&headers, Some(&sent.form)) {
+async fn sign_out(State(app): State<App>, caller: Caller, Form(sent): Form<forms::Sent>) -> Response {
+    match app.writes(&caller, Some(&sent.form)) {
         Ok(()) => see("/", Some(session::signed_out())),
-        Err(refused) => refusal(&app, &headers, refused.into()),
+        Err(refused) => refusal(&app, &caller, refused.into()),
     }
 }
 
-fn frame<'a>(app: &'a App, status: &'a Status, headers: &HeaderMap) -> Frame<'a> {
-    Frame { status, now: app.now(), hand: app.hand(headers), notice: None }
+fn frame<'a>(app: &'a App, status: &'a Status, caller: &Caller) -> Frame<'a> {
+    Frame { status, now: app.now(), hand: app.hand(caller), notice: None }
 }
 
-fn answer(app: &App, headers: &HeaderMap, drawn: Result<String, Fault>) -> Response {
+fn answer(app: &App, caller: &Caller, drawn: Result<String, Fault>) -> Response {
     match drawn {
         Ok(text) => html(StatusCode::OK, text),
-        Err(fault) => refusal(app, headers, fault),
+        Err(fault) => refusal(app, caller, fault),
     }
 }
 
 /// A page that says why not; where a token would help, the page that asks for one.
-pub(in crate::web) fn refusal(app: &App, headers: &HeaderMap, fault: Fault) -> Response {
+pub(in crate::web) fn refusal(app: &App, caller: &Caller, fault: Fault) -> Response {
     let (status, word) = fault.kind();
     if status == StatusCode::UNAUTHORIZED {
         return html(status, page::sign_in(false));
@@ -147,14 +148,14 @@ pub(in crate::web) fn refusal(app: &App, headers: &HeaderMap, fault: Fault) -> R
     // Whoever may not read is not shown the state of anything either.
     let starting;
     let known = app.status();
-    let shown = if app.reads(headers).is_ok() {
+    let shown = if caller.reads().is_ok() {
         &*known
     } else {
         starting = Status::starting(known.mode, app.now());
         &starting
     };
     let title = word.replace('_', " ");
-    html(status, page::refused(frame(app, shown, headers), &title, &fault.message(), fault.hint().as_deref()))
+    html(status, page::refused(frame(app, shown, caller), &title, &fault.message(), fault.hint().as_deref()))
 }
 
 /// Sends a browser on to another page.

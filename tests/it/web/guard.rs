@@ -7,25 +7,28 @@ use crate::daemon::{Live, RARELY};
 use crate::support::stage::PRODUCTS;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_addressed_to_this_machine_is_read_without_a_token_and_nothing_else_is() {
+async fn with_a_token_nothing_but_health_is_read_without_it_not_even_on_this_machine() {
     let live = Live::with(RARELY, PRODUCTS).await;
     let web = Web::of(&live).await;
     state(&live, State::InSync).await;
-    assert_eq!(web.get("/metrics").await.status, 200);
-    let metrics = || web.client().get(web.url("/metrics"));
-    // A page of another site that has given this machine's address to a name of its own; a proxy in between.
-    for (name, value) in [("host", "evil.example"), ("x-forwarded-for", "192.0.2.1"), ("forwarded", "for=192.0.2.1")] {
-        let refused = web.send(metrics().header(name, value)).await;
-        assert_eq!(refused.status, 401, "{name}: {refused:?}");
-        let wrong = web.send(metrics().header(name, value).bearer_auth("another")).await;
-        assert_eq!(wrong.status, 401, "{name}: {wrong:?}");
-        let shown = web.send(metrics().header(name, value).bearer_auth(TOKEN)).await;
-        assert_eq!(shown.status, 200, "{name}: {shown:?}");
+    for path in ["/metrics", "/api/v1/status", "/api/v1/openapi.json", "/events", "/", "/runs/none"] {
+        let ask = || web.client().get(web.url(path));
+        // A page of another site that has given this machine's address to a name of its own; a proxy in between.
+        for (name, value) in [("accept", "*/*"), ("host", "evil.example"), ("x-forwarded-for", "192.0.2.1")] {
+            let refused = web.send(ask().header(name, value)).await;
+            assert_eq!(refused.status, 401, "{path} {name}: {refused:?}");
+            let wrong = web.send(ask().header(name, value).bearer_auth("another")).await;
+            assert_eq!(wrong.status, 401, "{path} {name}: {wrong:?}");
+        }
     }
+    let behind_a_proxy = web.client().get(web.url("/metrics")).header("via", "1.1 proxy").bearer_auth(TOKEN);
+    assert_eq!(web.send(behind_a_proxy).await.status, 200);
     // Health is for everybody; what is wrong with what is not.
-    let ready = web.send(web.client().get(web.url("/readyz")).header("host", "entitled.example.com")).await;
+    let ready = web.send(web.client().get(web.url("/readyz"))).await;
     assert_eq!(ready.status, 200);
     assert!(ready.json().get("reasons").is_none(), "{ready:?}");
+    assert!(ready.headers.contains_key("entitled-store"), "{ready:?}");
+    assert!(web.get("/readyz").await.json().get("reasons").is_some(), "whoever shows the token is told");
     live.stop().await;
 }
 

@@ -63,8 +63,9 @@ impl Web {
         Got { status, headers, body: answer.text().await.unwrap() }
     }
 
+    /// As whoever has the token.
     pub(crate) async fn get(&self, path: &str) -> Got {
-        self.send(self.client.get(self.url(path))).await
+        self.send(self.client.get(self.url(path)).bearer_auth(TOKEN)).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! The server itself: who may read and who may write, what is said of refusals, and how an open page is told.
 
+mod admission;
 mod api;
 
 use std::sync::Arc;
@@ -85,37 +86,6 @@ impl Desk {
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 #[tokio::test]
-async fn reading_is_free_on_this_machine_only() {
-    let bearer = format!("Bearer {TOKEN}");
-    let (local, named, evil) = (("host", "127.0.0.1:8787"), ("host", "localhost"), ("host", "rebound.example"));
-    let proxied = ("x-forwarded-for", "203.0.113.9");
-    let (right, wrong) = (("authorization", bearer.as_str()), ("authorization", "Bearer another"));
-    for (token, claims, headers, expected) in [
-        (None, "127.0.0.1:8787", &[local][..], 200),
-        (None, "127.0.0.1:8787", &[named], 200),
-        // A page of another site that has its name point here.
-        (None, "127.0.0.1:8787", &[evil], 403),
-        (None, "127.0.0.1:8787", &[local, proxied], 403),
-        (Some(TOKEN), "127.0.0.1:8787", &[local], 200),
-        (Some(TOKEN), "127.0.0.1:8787", &[evil], 401),
-        (Some(TOKEN), "127.0.0.1:8787", &[evil, right], 200),
-        (Some(TOKEN), "0.0.0.0:8787", &[local], 401),
-        (Some(TOKEN), "0.0.0.0:8787", &[local, wrong], 401),
-        (Some(TOKEN), "0.0.0.0:8787", &[local, right], 200),
-    ] {
-        let desk = Desk::start(samples::waits_for_approval(2), token, claims, None).await;
-        for path in ["/", "/api/v1/status", "/api/v1/plan", "/api/v1/runs", "/events"] {
-            let answer = desk.ask(Ask("GET", path, headers, "")).await;
-            assert_eq!(answer.status().as_u16(), expected, "{path} {token:?} {claims} {headers:?}");
-            if expected != 200 {
-                let said = answer.text().await.unwrap();
-                assert!(!said.contains("paid-tier") && !said.contains(TOKEN), "{path}: {said}");
-            }
-        }
-    }
-}
-
-#[tokio::test]
 async fn no_other_site_can_press_a_button() {
     let desk = Desk::local(samples::in_sync()).await;
     let form = desk.form_token(None).await;
@@ -168,7 +138,7 @@ async fn with_a_token_writing_needs_it_or_a_session_of_this_page() {
     assert_eq!(post("/api/v1/reconcile", &[("x-entitled", "1")], "").await, 401);
     assert_eq!(post("/api/v1/reconcile", &[("authorization", "Bearer another")], "").await, 401);
     assert_eq!(post("/api/v1/reconcile", &[("authorization", &bearer)], "").await, 503);
-    assert!(!desk.page().await.contains("<form "), "whoever has not signed in has no buttons");
+    assert!(!desk.page().await.contains("/actions/"), "whoever has not signed in has no buttons");
 
     let wrong = desk.ask(Ask("POST", "/sign-in", &[FORM], "token=another")).await;
     assert_eq!((wrong.status(), wrong.headers().contains_key("set-cookie")), (StatusCode::UNAUTHORIZED, false));

@@ -1,0 +1,120 @@
+//! Who asks: what a request shows of itself, found out once and before anything is done for it.
+//!
+//! With a token whoever shows it, or has signed in with it, is let in, from anywhere and nobody else, this machine
+//! included: a proxy on it makes the whole world look like this machine. Without one only a program on this machine is,
+//! and only where nothing says that it passes on what others ask.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{FromRequestParts, Request};
+use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Version};
+
+use super::session::same;
+use super::{App, Refused};
+use crate::secret::Secret;
+
+/// What whoever sent a request has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The token of the API.
+    Token,
+    /// The cookie of somebody who has signed in.
+    Session,
+    /// No token is set, and it comes from this very machine.
+    Local,
+    /// Nothing that would let it in; how it is refused where that is needed.
+    Stranger(Refused),
+}
+
+/// Who sent a request. An argument of every handler that does not answer just anybody.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) standing: Standing,
+    pub(super) headers: HeaderMap,
+}
+
+/// The other end of a connection, in the extensions of each request on it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+impl Caller {
+    /// Whether anything may be read.
+    pub(super) fn reads(&self) -> Result<(), Refused> {
+        match self.standing {
+            Standing::Token | Standing::Session | Standing::Local => Ok(()),
+            Standing::Stranger(refused) => Err(refused),
+        }
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        let standing = parts.extensions.get::<Standing>().copied().unwrap_or(Standing::Stranger(Refused::NoToken));
+        Ok(Self { standing, headers: parts.headers.clone() })
+    }
+}
+
+impl App {
+    /// Finds out who asks.
+    pub(super) fn recognize(&self, request: &Request) -> Standing {
+        let headers = request.headers();
+        match self.token() {
+            Some(token) if shows(headers, token) => Standing::Token,
+            Some(_) if self.is_signed_in(headers) => Standing::Session,
+            Some(_) => Standing::Stranger(Refused::NoToken),
+            None if self.address().ip().is_loopback() && is_local(request) => Standing::Local,
+            None => Standing::Stranger(Refused::NoTokenSet),
+        }
+    }
+}
+
+/// Whether a request shows a token.
+fn shows(headers: &HeaderMap, token: &Secret) -> bool {
+    let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let shown = shown.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    same(shown.map_or("", |(_, token)| token.trim()), token.expose())
+}
+
+/// Whether a request was made on this machine, for this machine, and passed on by nobody as far as it shows.
+fn is_local(request: &Request) -> bool {
+    let peer = request.extensions().get::<Peer>().is_some_and(|Peer(address)| address.ip().is_loopback());
+    // What a proxy speaks that was told nothing else, and no browser and no other program of today.
+    let old = request.version() < Version::HTTP_11;
+    peer && !old && names_this_machine(request.headers()) && !request.headers().keys().any(|name| adds(name.as_str()))
+}
+
+/// Whether the name that was asked for can be no other machine's. A page of another site may have its own name point
+/// to 127.0.0.1, and then reads what a browser on this machine is answered.
+fn names_this_machine(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether a header is one that proxies, balancers and content networks add, and no browser and no program by itself.
+fn adds(header: &str) -> bool {
+    const NAMES: [&str; 12] = [
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "true-client-ip",
+        "client-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-proxyuser-ip",
+        "fastly-client-ip",
+        "x-amzn-trace-id",
+        "cdn-loop",
+        "x-arr-log-id",
+    ];
+    const STARTS: [&str; 7] = ["x-forwarded", "forwarded-", "x-original-", "cf-", "x-envoy-", "x-azure-", "fly-"];
+    NAMES.contains(&header) || STARTS.iter().any(|start| header.starts_with(start))
+}
