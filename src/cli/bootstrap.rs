@@ -11,12 +11,14 @@ use super::progress::Bars;
 use super::{Context, Exit, Failure};
 use crate::config::settings::Config;
 use crate::config::{ConfigError, Unresolved};
-use crate::daemon::presets;
+use crate::daemon::{presets, refused, trouble, unresolved};
 use crate::model::SourceName;
 use crate::pass::active::{ActivateError, ActiveConfig, Simulators};
 use crate::pass::ingest::{IngestError, Interrupted, ReadScope, ingest};
-use crate::pass::{PassScope, PlannedPass, active, plan_pass};
+use crate::pass::{PassScope, PlannedPass, active, kept, plan_pass};
 use crate::report::Origin;
+use crate::report::run::RunReport;
+use crate::report::status::{About, Trouble};
 use crate::sandbox::{Running, SHOP_TOKEN, Seed};
 use crate::store::{Store, lease};
 use crate::text::human;
@@ -104,6 +106,18 @@ pub(super) fn place(context: &Context) -> PathBuf {
     context.store.clone().unwrap_or_else(|| config::store_of(&context.file))
 }
 
+/// Leaves in the store why a pass did not come about, unless somebody else writes to it: then that is theirs to say.
+pub(super) async fn note_failure(context: &Context, failure: &Failure) {
+    let (path, now) = (place(context), clock::now());
+    let Some(trouble) = failure.told(now).filter(|_| path.exists()) else { return };
+    let Ok(Ok(_lease)) = lease::take(&path) else { return };
+    if let Ok(store) = Store::open(&path).await {
+        // What could not be written down is said on the terminal all the same.
+        let _unsaid = kept::keep_trouble(&store, trouble).await;
+        store.close().await;
+    }
+}
+
 /// The last part of a path, which is how people call the file.
 pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
@@ -112,7 +126,7 @@ pub(super) fn file_name(path: &Path) -> String {
 pub(super) fn invalid(context: &Context, error: ConfigError) -> Failure {
     let body = error.render(context.notes);
     let hint = error.hint();
-    Failure::new(error, hint).with_body(body)
+    Failure::new(error, hint).with_body(body).about(About::File)
 }
 
 /// Opens everything that `run`, `plan` and `apply` need.
@@ -201,7 +215,12 @@ fn names(context: &Context, text: &str, error: ActivateError) -> Failure {
         ActivateError::Logto { .. } | ActivateError::Source { .. } | ActivateError::NoSimulators => String::new(),
     };
     let passing = matches!(&error, ActivateError::Logto { source, .. } if source.is_transient());
-    let failure = Failure::from(error).with_body(body);
+    let about = match &error {
+        ActivateError::Logto { .. } => About::Logto,
+        ActivateError::Source { name, .. } => About::Source(name.clone()),
+        ActivateError::Names { .. } | ActivateError::NoSimulators => About::File,
+    };
+    let failure = Failure::from(error).with_body(body).about(about);
     if passing { failure.passing() } else { failure }
 }
 
@@ -255,7 +274,8 @@ impl Opened {
                 Ok(taken) => taken,
                 Err(Interrupted { error: error @ IngestError::Source { .. }, .. }) => {
                     unread.insert(source.name().clone());
-                    self.left_out.lock().unwrap_or_else(PoisonError::into_inner).push(error.into());
+                    let failure = Failure::from(error).about(About::Source(source.name().clone()));
+                    self.left_out.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
                     continue;
                 }
                 Err(Interrupted { error, .. }) => return Err(error.into()),
@@ -263,6 +283,18 @@ impl Opened {
             tracing::debug!(source = %source.name(), orders = taken.orders, pages = taken.pages, "source read");
         }
         Ok(unread)
+    }
+
+    /// What one pass found not to work, as a status says it.
+    pub(super) fn troubles(&self, planned: &PlannedPass, report: &RunReport, now: Timestamp) -> Vec<Trouble> {
+        let left_out = self.left_out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut troubles: Vec<Trouble> = left_out.iter().filter_map(|failure| failure.told(now)).collect();
+        troubles.extend(self.active.unresolved.iter().map(|problem| unresolved(problem, now)));
+        let unread = planned.troubles.iter();
+        troubles.extend(unread.map(|(on, error)| trouble(About::Target(on.clone()), error, error.hint(), now)));
+        let hint = "the next pass tries it again";
+        troubles.extend(report.lines.iter().find_map(|line| refused(line, hint, now)));
+        troubles
     }
 
     /// How a command ends that would end so: failed, with the list of what it went on without, if there is any.

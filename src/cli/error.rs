@@ -17,7 +17,13 @@ pub struct Failure {
     /// Already rendered for people: diagnostics of the configuration.
     body: Option<String>,
     outlook: Outlook,
+    about: Option<About>,
 }
+
+/// A sentence of our own.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Plain(String);
 
 /// Whether waiting may mend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,18 +37,29 @@ enum Outlook {
 impl Failure {
     /// Takes an error and what would mend it.
     pub fn new(error: impl Error + Send + Sync + 'static, hint: Option<String>) -> Self {
-        Self { error: error.into(), hint, body: None, outlook: Outlook::Stays }
+        Self { error: error.into(), hint, body: None, outlook: Outlook::Stays, about: None }
     }
 
     /// A plain sentence and what would mend it.
     pub fn plain(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { error: message.into().into(), hint: Some(hint.into()), body: None, outlook: Outlook::Stays }
+        Self { hint: Some(hint.into()), ..Self::new(Plain(message.into()), None) }
     }
 
     /// Prints `body` before the error.
     pub fn with_body(mut self, body: String) -> Self {
         self.body = Some(body);
         self
+    }
+
+    /// Says what it is that does not work.
+    pub fn about(mut self, about: About) -> Self {
+        self.about = Some(about);
+        self
+    }
+
+    /// As a status says it, where it is something that does not work.
+    pub(in crate::cli) fn told(&self, now: Timestamp) -> Option<Trouble> {
+        self.about.clone().map(|about| self.trouble(about, now))
     }
 
     /// Says that waiting may mend it.
@@ -101,10 +118,20 @@ hinted! {
     crate::pass::active::ActivateError,
     crate::pass::ingest::IngestError,
     crate::logto::LogtoError,
-    crate::pass::PassError,
     crate::sandbox::SandboxError,
     crate::store::StoreError,
     crate::pass::explain::WhyError,
+}
+
+impl From<crate::pass::PassError> for Failure {
+    fn from(error: crate::pass::PassError) -> Self {
+        let about = match &error {
+            crate::pass::PassError::Logto(_) => About::Logto,
+            crate::pass::PassError::Store(_) => About::Store,
+        };
+        let hint = error.hint();
+        Self::new(error, hint).about(about)
+    }
 }
 
 impl From<crate::pass::ingest::Interrupted> for Failure {

@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::follow::Followed;
-use super::trouble::{Trouble, trouble};
+use super::trouble::{Trouble, refused, trouble, unresolved};
 use super::{Daemon, MANY_AGAIN, Mode, PendingWork, Rest, Targets};
 use crate::clock;
 use crate::model::{OrderId, OrderKey, SourceName, UserId};
 use crate::pass::ingest::IngestError;
-use crate::pass::{PassError, PassScope, PlannedPass};
+use crate::pass::{PassError, PassScope, PlannedPass, kept};
 use crate::planner::{Gap, Held, Hold};
 use crate::report::run::{ActionOutcome, ActionResult, RunReport};
 use crate::report::status::About;
@@ -26,16 +26,6 @@ const SALES: usize = 10_000;
 
 /// Between two full passes that hints have asked for; a tenth of the interval where that is less.
 const GAP: SignedDuration = SignedDuration::from_secs(10);
-
-/// A name of the file that Logto does not know.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Unresolved(String);
-
-/// Some changes of a pass were refused.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Refused(String);
 
 impl Daemon {
     /// Makes due what is asked for, and remembers what the next turn is to look into.
@@ -178,9 +168,7 @@ impl Daemon {
         if *span == PassScope::Full || made_good {
             self.publisher.targets_work();
             for problem in &*self.active.unresolved {
-                let about = About::Target(format!("line {}, column {}", problem.line, problem.column));
-                let unresolved = Unresolved(problem.message.clone());
-                self.publisher.trouble(trouble(about, &unresolved, problem.hint.clone(), now));
+                self.publisher.trouble(unresolved(problem, now));
             }
         }
         for (target, error) in &planned.troubles {
@@ -200,10 +188,10 @@ impl Daemon {
 
     /// Says that Logto has refused a change.
     pub(super) fn refused(&mut self, first: &ActionResult) {
-        let ActionOutcome::Failed(why) = &first.came else { return };
-        let why = format!("{} of {} for {}: {why}", first.change.action, first.change.target, first.change.user);
-        let hint = "it is tried again soon, and less often the longer it fails".to_owned();
-        self.publisher.trouble(trouble(About::Changes, &Refused(why), Some(hint), clock::now()));
+        let hint = "it is tried again soon, and less often the longer it fails";
+        if let Some(trouble) = refused(first, hint, clock::now()) {
+            self.publisher.trouble(trouble);
+        }
     }
 
     /// Remembers of whom a change failed, or could not be planned since a read failed, and forgets the others whom
@@ -260,6 +248,19 @@ impl Daemon {
         }
     }
 
+    /// Leaves in the store what does not work, for whoever asks when this has ended.
+    async fn keep_troubles(&mut self) {
+        let troubles = self.publisher.troubles();
+        if self.mode == Mode::DryRun || self.told.as_deref() == Some(troubles) {
+            return;
+        }
+        match kept::keep_troubles(&self.store, troubles).await {
+            Ok(()) => self.told = Some(troubles.to_vec()),
+            // The next turn tries it again; a store that cannot be written to is told of by whatever needs it.
+            Err(error) => tracing::debug!(%error, "what does not work could not be written down"),
+        }
+    }
+
     /// Says everything that is known after a turn.
     pub(super) async fn tell(&mut self) {
         let now = clock::now();
@@ -272,7 +273,10 @@ impl Daemon {
         // What a freeze has held goes on when it ends.
         self.schedule.foresee(self.publisher.frozen_until());
         match told {
-            Ok(()) => self.publisher.publish(),
+            Ok(()) => {
+                self.keep_troubles().await;
+                self.publisher.publish();
+            }
             Err(error) => {
                 if self.is_in_place().await {
                     Trouble::from(PassError::from(error)).tell(&mut self.publisher, now);

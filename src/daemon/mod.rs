@@ -59,7 +59,7 @@ pub use follow::{MANY, PER_TURN};
 pub use publisher::{HealthReporter, LiveState, StatusPublisher, StatusReader, approvals, frozen, odd, run_status};
 pub use schedule::Schedule;
 pub use trigger::{Hint, LONGEST, PendingWork, SETTLE, Targets, Trigger, TriggerReceiver, triggers};
-pub(crate) use trouble::trouble;
+pub(crate) use trouble::{refused, trouble, unresolved};
 pub use watch::{Content, Pulse, Watch};
 
 /// What the loop starts from.
@@ -114,6 +114,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         foreseen: None,
         wanted_full: None,
         heard: Heard { line: store_line, at: now },
+        told: None,
         shown: None,
         reload: Reload::Settled,
         displaced: None,
@@ -179,6 +180,8 @@ struct Daemon {
     unread: BTreeSet<SourceName>,
     /// Of those, the ones that are still known under an old name only.
     stuck: BTreeSet<SourceName>,
+    /// What does not work, as the store has it.
+    told: Option<Vec<report::status::Trouble>>,
     /// The last plan that a dry run printed.
     shown: Option<String>,
     reload: Reload,

@@ -90,6 +90,9 @@ pub struct StatusPublisher {
     reporter: HealthReporter,
     /// Holds by action, user and target, so that a quick pass replaces those of its own users only.
     held: BTreeMap<(String, UserId, String), HeldChange>,
+    /// When troubles began that are not told just now: by the process before this one, or before a full pass tells
+    /// them anew.
+    began: BTreeMap<About, Timestamp>,
 }
 
 impl StatusPublisher {
@@ -106,7 +109,7 @@ impl StatusPublisher {
             metrics: Arc::clone(&metrics),
             reporter: reporter.clone(),
         };
-        (Self { draft, status, open, metrics, reporter, held: BTreeMap::new() }, reading)
+        (Self { draft, status, open, metrics, reporter, held: BTreeMap::new(), began: BTreeMap::new() }, reading)
     }
 
     /// When the last full pass succeeded.
@@ -157,13 +160,17 @@ impl StatusPublisher {
         let troubles = &mut self.draft.troubles;
         match troubles.iter_mut().find(|known| known.about == trouble.about) {
             Some(known) => *known = Trouble { since: known.since, ..trouble },
-            None => troubles.push(trouble),
+            None => {
+                let since = self.began.remove(&trouble.about).unwrap_or(trouble.since);
+                troubles.push(Trouble { since, ..trouble });
+            }
         }
         self.publish();
     }
 
     /// It works again.
     pub fn works(&mut self, about: &About) {
+        self.began.remove(about);
         let before = self.draft.troubles.len();
         self.draft.troubles.retain(|trouble| trouble.about != *about);
         if self.draft.troubles.len() != before {
@@ -173,7 +180,20 @@ impl StatusPublisher {
 
     /// A full pass begins to say anew which targets cannot be read.
     pub(super) fn targets_work(&mut self) {
-        self.draft.troubles.retain(|trouble| !matches!(trouble.about, About::Target(_)));
+        let of_target = |trouble: &Trouble| matches!(trouble.about, About::Target(_));
+        let told = self.draft.troubles.iter().filter(|trouble| of_target(trouble));
+        self.began.extend(told.map(|trouble| (trouble.about.clone(), trouble.since)));
+        self.draft.troubles.retain(|trouble| !of_target(trouble));
+    }
+
+    /// What did not work when the process before this one ended. What still does not keeps its beginning.
+    pub fn recall(&mut self, troubles: &[Trouble]) {
+        self.began.extend(troubles.iter().map(|trouble| (trouble.about.clone(), trouble.since)));
+    }
+
+    /// What the loop knows not to work.
+    pub(super) fn troubles(&self) -> &[Trouble] {
+        &self.draft.troubles
     }
 
     /// A configuration has entered into force, or its names were resolved anew.
@@ -243,6 +263,8 @@ impl StatusPublisher {
                 self.draft.figures = figures(view);
                 self.draft.dropped = view.dropped.clone();
                 self.draft.plan = planned;
+                // Whatever is wrong with a target has been told.
+                self.began.retain(|about, _| !matches!(about, About::Target(_)));
                 if pass.troubles.is_empty() {
                     self.draft.last_full_pass = Some(now);
                 }

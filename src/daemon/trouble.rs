@@ -7,10 +7,12 @@ use jiff::Timestamp;
 use super::StatusPublisher;
 use crate::config::ConfigError;
 use crate::logging::Panicked;
+use crate::logto::Problem;
 use crate::model::SourceName;
 use crate::pass::PassError;
 use crate::pass::active::ActivateError;
 use crate::pass::ingest::IngestError;
+use crate::report::run::{ActionOutcome, ActionResult};
 use crate::report::status::{self, About};
 use crate::store::StoreError;
 use crate::text::{Color, clean};
@@ -98,6 +100,29 @@ pub(crate) fn trouble(about: About, error: &dyn Error, hint: Option<String>, now
     let because = causes(error).iter().map(|cause| text(cause)).collect();
     let hint = hint.as_deref().map(text);
     status::Trouble { about, message: text(&error.to_string()), because, hint, detail: None, since: now }
+}
+
+/// A name of the file that Logto does not know.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unresolved(String);
+
+/// Some changes of a pass were refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refused(String);
+
+/// The trouble of a name that does not resolve: that of its own targets.
+pub(crate) fn unresolved(problem: &Problem, now: Timestamp) -> status::Trouble {
+    let about = About::Target(format!("line {}, column {}", problem.line, problem.column));
+    trouble(about, &Unresolved(problem.message.clone()), problem.hint.clone(), now)
+}
+
+/// The trouble of changes that Logto refuses, by the first of them; `None` where that is none.
+pub(crate) fn refused(first: &ActionResult, hint: &str, now: Timestamp) -> Option<status::Trouble> {
+    let ActionOutcome::Failed(why) = &first.came else { return None };
+    let why = format!("{} of {} for {}: {why}", first.change.action, first.change.target, first.change.user);
+    Some(trouble(About::Changes, &Refused(why), Some(hint.to_owned()), now))
 }
 
 /// The causes of an error, nearest first, without those that only repeat the one before.

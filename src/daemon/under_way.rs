@@ -17,7 +17,7 @@ use crate::clock;
 use crate::model::{OrderKey, Standing, UserId};
 use crate::pass::active::ActiveConfig;
 use crate::pass::{
-    Execution, Lookout, PassError, PassScope, PlannedPass, Step, plan_pass, plan_pass_about, users_about,
+    Execution, Lookout, PassError, PassScope, PlannedPass, Step, kept, plan_pass, plan_pass_about, users_about,
 };
 use crate::report::run::{Obsolete, RunReport};
 use crate::report::status::{Mode, Progress};
@@ -108,6 +108,7 @@ impl Daemon {
     ) -> Result<RunReport, PassError> {
         let writer = active.client.writer();
         let since = clock::now();
+        kept::keep_held(store, span, planned).await?;
         let execution = Execution::begin(active, store, &writer, planned, span, now, overtaken).await?;
         let mut execution = execution.counting(self.publisher.metrics().in_flight().clone());
         let mut lookout = self.lookout(shutdown);
@@ -223,6 +224,7 @@ impl Daemon {
                 self.later.extend(sales);
             }
             let writer = active.client.writer();
+            kept::keep_held(&store, &span, &planned).await?;
             let begun = Execution::begin(&active, &store, &writer, &planned, &span, now, &BTreeSet::new()).await?;
             let mut execution = begun.counting(self.publisher.metrics().in_flight().clone());
             let never = Shutdown::never();

@@ -21,6 +21,7 @@ pub mod execution;
 pub mod explain;
 pub mod holders;
 pub mod ingest;
+pub mod kept;
 pub mod lookout;
 pub mod observe;
 pub mod rebuild;

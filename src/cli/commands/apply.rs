@@ -3,9 +3,9 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
-use crate::cli::bootstrap::{Keep, Opened, open};
+use crate::cli::bootstrap::{Keep, Opened, note_failure, open};
 use crate::cli::{Context, Exit, Failure, print};
-use crate::pass::{Lookout, PassScope, PlannedPass, execute_while};
+use crate::pass::{Lookout, PassScope, PlannedPass, execute_while, kept};
 use crate::report::PlanDocument;
 use crate::shutdown::Shutdown;
 use crate::store::lease::{self, Lease};
@@ -25,11 +25,19 @@ pub(crate) struct Args {
 /// Plans, shows, asks, carries out.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let saved = args.plan.as_deref().map(saved).transpose()?;
+    let ended = go(context, saved, args.yes).await;
+    if let Err(failure) = &ended {
+        note_failure(context, failure).await;
+    }
+    ended
+}
+
+async fn go(context: &Context, saved: Option<PlanDocument>, yes: bool) -> Result<Exit, Failure> {
     let opened = open(context, Keep::Real).await?;
     opened.store.hold(take(&opened)?);
     let planned = opened.plan_pass(clock::now()).await?;
     // Who saved a plan has seen it, and it is carried out as it was seen or not at all.
-    let agreed = args.yes || saved.is_some();
+    let agreed = yes || saved.is_some();
     if let Some(saved) = saved {
         same(&saved, &planned.view)?;
     }
@@ -73,9 +81,15 @@ pub(crate) async fn carry_out_over(
     let (text, commit) = (&opened.active.config.text, opened.active.origin.commit.as_deref());
     opened.store.keep_valid_file(text, commit, clock::now()).await?;
     opened.store.note_names(&opened.active.names).await?;
+    if *span == PassScope::Full {
+        kept::keep_held(&opened.store, span, planned).await?;
+    }
     let writer = opened.active.client.writer();
     let lookout = Lookout::new(shutdown).with_file(&context.file);
     let report = execute_while(&opened.active, &opened.store, &writer, planned, span, clock::now(), lookout).await?;
+    if *span == PassScope::Full {
+        kept::keep_troubles(&opened.store, &opened.troubles(planned, &report, clock::now())).await?;
+    }
     print(&report::report(&report, context.color))?;
     let ended = if report.figures().failed > 0 || report.stopped > 0 {
         Exit::Failed

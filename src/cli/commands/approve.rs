@@ -1,9 +1,10 @@
 //! `entitled approve`: lets one held set through, once.
 //!
-//! Flow: looks as `plan` does, on a copy of the store; finds the held set with the digest; shows it; writes
-//! the approval down in the store itself. The next pass, of a daemon or of `run --once`, uses it up.
+//! Flow: finds the held set with the digest among what the last passes wrote down, so that it asks nobody and needs
+//! no valid file; where it is not there, looks as `plan` does, on a copy of the store. Shows the set and writes the
+//! approval down in the store itself. The next pass, of a daemon or of `run --once`, uses it up.
 //!
-//! Exit codes: 0 written down, 1 nothing with that digest is held, or the look failed.
+//! Exit codes: 0 written down, 1 nothing with that digest is held.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,13 +12,13 @@ use std::fmt::Write as _;
 use jiff::SignedDuration;
 
 use super::undo;
-use crate::cli::bootstrap::{Keep, open_with, standing};
+use crate::cli::bootstrap::{Keep, load, open_with, place, standing};
 use crate::cli::heeded::heeded;
 use crate::cli::{Context, Exit, Failure, lookup, print};
 use crate::clock;
 use crate::model::RunId;
-use crate::pass::approved;
-use crate::report::{HeldChange, PlanDocument, messages};
+use crate::pass::{approved, kept};
+use crate::report::{HeldChange, messages};
 use crate::store::{Approval, Store};
 use crate::text::{clean, human};
 
@@ -38,33 +39,45 @@ pub(crate) struct Args {
 /// How long an approval waits for a pass.
 const VALID: SignedDuration = SignedDuration::from_hours(24);
 
-/// Looks, shows the set, writes the approval down.
+/// Finds the set, shows it, writes the approval down.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
-    let opened = open_with(context, Keep::Scratch, standing(context).await?).await?;
     let now = clock::now();
-    let planned = match &args.undo {
-        Some(run) => undo::plan_pass(&opened, run, now).await?.planned,
-        None => opened.plan_pass(now).await?,
+    let undoes = args.undo.as_deref().map(RunId::from);
+    let kept = Store::for_reading(&place(context)).await?;
+    let held = kept::held(&kept, undoes.as_ref()).await?;
+    let given = kept.approvals_since(now - VALID).await?;
+    kept.close().await;
+    let found = match sets(&held).remove(args.digest.as_str()) {
+        Some(_) if given.iter().any(|one| one.digest == args.digest && one.open > 0 && one.expires > now) => {
+            Found::LetThrough
+        }
+        Some(set) => Found::Held(set.into_iter().cloned().collect()),
+        None => look(context, &args, &held).await?,
     };
-    if planned.approvals.iter().any(|action| action.digest == args.digest) {
-        print(&format!("`{}` is let through already; the next pass carries it out\n", clean(&args.digest)))?;
-        return Ok(Exit::Done);
-    }
-    let set: Vec<&HeldChange> = sets(&planned.view).remove(args.digest.as_str()).unwrap_or_default();
-    let Some(first) = set.first() else { return Err(unknown(&args.digest, &planned.view)) };
+    let set = match found {
+        Found::Held(set) => set,
+        Found::LetThrough => {
+            print(&format!("`{}` is let through already; the next pass carries it out\n", clean(&args.digest)))?;
+            return Ok(Exit::Done);
+        }
+    };
+    let Some(first) = set.first() else { return Err(unknown(&args.digest, &held)) };
 
-    let store = Store::open(&opened.active.config.store).await?;
+    let store = Store::open(&place(context)).await?;
     let approval = Approval {
         digest: args.digest.clone(),
         who: lookup::who(),
         created: now,
         expires: now + VALID,
         note: args.note,
-        undoes: args.undo.as_deref().map(RunId::from),
+        undoes,
     };
-    approved::approve(&store, &approval, &set).await?;
+    approved::approve(&store, &approval, &set.iter().collect::<Vec<_>>()).await?;
+    // A broken file hides where a daemon listens, and keeps nobody from letting anything through.
+    if let Ok((config, ..)) = load(context) {
+        heeded(context, &config, store.path()).await;
+    }
     store.close().await;
-    heeded(context, &opened.active.config, &opened.active.config.store).await;
 
     let mut out = String::new();
     for held in &set {
@@ -86,10 +99,43 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     Ok(Exit::Done)
 }
 
+/// What a digest names.
+enum Found {
+    /// Changes that are held.
+    Held(Vec<HeldChange>),
+    /// Changes that somebody has let through, and that no pass has carried out yet.
+    LetThrough,
+}
+
+/// Looks as `plan` does for a set that no pass has written down: it may have come up since.
+async fn look(context: &Context, args: &Args, held: &[HeldChange]) -> Result<Found, Failure> {
+    let looked = async {
+        let opened = open_with(context, Keep::Scratch, standing(context).await?).await?;
+        let now = clock::now();
+        match &args.undo {
+            Some(run) => undo::plan_pass(&opened, run, now).await.map(|back| back.planned),
+            None => opened.plan_pass(now).await,
+        }
+    };
+    let planned = match looked.await {
+        Ok(planned) => planned,
+        Err(failure) => {
+            crate::logging::note!("{}", failure.render(context.notes));
+            return Err(unknown(&args.digest, held));
+        }
+    };
+    if planned.approvals.iter().any(|action| action.digest == args.digest) {
+        return Ok(Found::LetThrough);
+    }
+    let set = sets(&planned.view.held).remove(args.digest.as_str());
+    let set = set.ok_or_else(|| unknown(&args.digest, &planned.view.held))?;
+    Ok(Found::Held(set.into_iter().cloned().collect()))
+}
+
 /// What is held and can be let through, by digest.
-fn sets(view: &PlanDocument) -> BTreeMap<&str, Vec<&HeldChange>> {
+fn sets(held: &[HeldChange]) -> BTreeMap<&str, Vec<&HeldChange>> {
     let mut sets: BTreeMap<&str, Vec<&HeldChange>> = BTreeMap::new();
-    for held in &view.held {
+    for held in held {
         if let Some(digest) = &held.set {
             sets.entry(digest).or_default().push(held);
         }
@@ -97,9 +143,9 @@ fn sets(view: &PlanDocument) -> BTreeMap<&str, Vec<&HeldChange>> {
     sets
 }
 
-fn unknown(digest: &str, view: &PlanDocument) -> Failure {
+fn unknown(digest: &str, held: &[HeldChange]) -> Failure {
     let mut body = String::new();
-    for (digest, set) in sets(view) {
+    for (digest, set) in sets(held) {
         let mut targets: Vec<&str> = set.iter().map(|held| held.change.target.as_str()).collect();
         targets.sort_unstable();
         targets.dedup();

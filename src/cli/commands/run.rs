@@ -9,13 +9,14 @@ use tokio::sync::watch;
 
 use super::{apply, plan};
 use crate::cli::background::Followers;
-use crate::cli::bootstrap::{Keep, Opened, Standing, open_on, open_store, open_with, standing};
+use crate::cli::bootstrap::{Keep, Opened, Standing, note_failure, open_on, open_store, open_with, standing};
 use crate::cli::{Context, Exit, Failure, print};
 use crate::config::settings::source::{SourceKind, SourceSettings};
 use crate::config::settings::{Config, Listen};
 use crate::daemon::{Mode, Pulse, Start, StatusPublisher, StatusReader, Trigger};
 use crate::model::SourceName;
 use crate::pass::active::Simulators;
+use crate::pass::kept;
 use crate::report::status::{About, Duty};
 use crate::shutdown::{Shutdown, ShutdownTrigger};
 use crate::store::lease;
@@ -55,7 +56,15 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     }
 }
 
-async fn once(context: &Context, mut shutdown: Shutdown) -> Result<Exit, Failure> {
+async fn once(context: &Context, shutdown: Shutdown) -> Result<Exit, Failure> {
+    let ended = one_pass(context, shutdown).await;
+    if let Err(failure) = &ended {
+        note_failure(context, failure).await;
+    }
+    ended
+}
+
+async fn one_pass(context: &Context, mut shutdown: Shutdown) -> Result<Exit, Failure> {
     // One pass of the daemon, which goes on by the last valid file.
     let opening = async {
         let mut standing = standing(context).await?;
@@ -73,6 +82,9 @@ async fn once(context: &Context, mut shutdown: Shutdown) -> Result<Exit, Failure
     };
     print(&report::text(&planned.view, context.color))?;
     let ended = apply::carry_out(context, &opened, &planned, &shutdown).await;
+    if let Some(trouble) = broken.as_ref().and_then(|failure| failure.told(clock::now())) {
+        kept::keep_trouble(&opened.store, trouble).await?;
+    }
     opened.store.close().await;
     Ok(Standing::ended(broken.as_ref(), ended?))
 }
@@ -96,6 +108,7 @@ async fn keep_watch(
             let broken = standing.broken.take();
             let store = open_store(context, keep, &standing.config).await?;
             publisher.store(&store);
+            publisher.recall(&kept::troubles(&store).await?);
             Ok::<_, Failure>((open_on(context, keep, standing, store).await?, broken))
         };
         let opened = tokio::select! {

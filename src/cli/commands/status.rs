@@ -7,6 +7,7 @@
 //! Exit codes: 0 in sync or pending, 1 something does not work or the status cannot be had, 3 something is held.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -15,8 +16,11 @@ use crate::cli::{Context, Exit, Failure, Output, print};
 use crate::config::settings::Config;
 use crate::daemon::{approvals, frozen, odd, peer, run_status};
 use crate::model::{SourceName, State};
+use crate::pass::kept;
 use crate::report::Dropped;
-use crate::report::status::{About, ConfigInForce, Duty, Figures, Mode, Pass, RunStatus, SourceStatus, Status};
+use crate::report::status::{
+    About, ConfigInForce, Duty, Figures, Mode, Pass, RunStatus, SourceStatus, Status, Trouble,
+};
 use crate::store::{Store, lease};
 use crate::text::error_chain;
 use crate::{clock, report};
@@ -62,10 +66,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
                 }
             };
             let mut status = remembered(&store, standing, now).await?;
-            if let Some(failure) = broken {
-                status.troubles.push(failure.trouble(About::File, now));
-                status.state = State::Degraded;
-            }
+            settle(&mut status, broken.map(|failure| failure.trouble(About::File, now)));
             status
         }
     };
@@ -80,8 +81,19 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     })
 }
 
-/// What the store says: the freeze, the passes, how far each source was read. What is planned and held only a
-/// pass knows.
+/// What is wrong with the file is said as it is now; any trouble goes before what the passes say.
+fn settle(status: &mut Status, file: Option<Trouble>) {
+    let known = status.trouble(&About::File).map(|trouble| trouble.since);
+    status.troubles.retain(|trouble| trouble.about != About::File);
+    status.troubles.extend(file.map(|trouble| Trouble { since: known.unwrap_or(trouble.since), ..trouble }));
+    status.troubles.sort_by(|a, b| a.about.cmp(&b.about));
+    if let Some(since) = status.troubles.iter().map(|trouble| trouble.since).min() {
+        (status.state, status.since) = (State::Degraded, since);
+    }
+}
+
+/// What the store says: the freeze, the passes, how far each source was read, what the last passes withheld and what
+/// did not work.
 async fn remembered(path: &Path, standing: Option<Standing>, now: Timestamp) -> Result<Status, Failure> {
     let store = Store::for_reading(path).await?;
     let mut status = Status::starting(Mode::Live, now);
@@ -90,6 +102,8 @@ async fn remembered(path: &Path, standing: Option<Standing>, now: Timestamp) -> 
     status.runs = store.runs(RUNS).await?.into_iter().map(run_status).collect();
     status.approvals = approvals(&store, now).await?;
     status.last_full_pass = store.last_full_pass().await?;
+    status.troubles = kept::troubles(&store).await?;
+    status.held = Arc::new(kept::held(&store, None).await?);
     if let Some(Standing { config, origin, .. }) = &standing {
         by_file(&mut status, &store, config, origin, now).await?;
     }

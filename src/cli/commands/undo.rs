@@ -12,9 +12,9 @@ use super::apply;
 use crate::cli::bootstrap::{Keep, Opened, open};
 use crate::cli::{Context, Exit, Failure, print};
 use crate::model::RunId;
-use crate::pass::PassScope;
 use crate::pass::ingest::ReadScope;
 use crate::pass::undo::{UndoPlan, plan_undo};
+use crate::pass::{PassScope, kept};
 use crate::shutdown::Shutdown;
 use crate::text::clean;
 use crate::{clock, report};
@@ -47,6 +47,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         );
     }
     let planned = back.planned;
+    kept::keep_held_undoing(&opened.store, &RunId::from(args.run.as_str()), &planned).await?;
     print(&report::text(&planned.view, context.color))?;
     if !planned.view.in_sync() {
         print(&format!("{AGAIN}\n"))?;

@@ -5,6 +5,7 @@ mod broken;
 mod doctor;
 mod helps;
 mod hooks;
+mod kept;
 mod names;
 mod network;
 mod recordings;

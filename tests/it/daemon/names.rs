@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use entitled::model::State;
+use entitled::pass::kept;
 use entitled::report::status::About;
 use entitled::sandbox::{Handles, Options, start};
+use entitled::store::Store;
 
 use super::{ALWAYS, Live};
-use crate::support::program::{Program, addresses, until};
+use crate::support::program::{Program, addresses, until, until_async};
 use crate::support::stage::{NO_LIMITS, furnish};
 
 const WHOLE: &str = "products:
@@ -46,7 +48,14 @@ async fn a_file_with_such_a_name_enters_into_force_but_for_that() {
         })
         .await;
         assert!(live.reading.status.borrow().trouble(&About::File).is_none(), "{unknown}: the file is not at fault");
+        let said = || {
+            let status = live.reading.status.borrow();
+            let names = status.troubles.iter().filter(|one| matches!(one.about, About::Target(_)));
+            names.map(|one| one.since).collect::<Vec<_>>()
+        };
+        let began = said();
         live.passes().await;
+        assert_eq!(said(), began, "{unknown}: each pass tells it anew, and none begins it anew");
         // A slip takes nothing from anybody: what the product gave before may be what it means.
         assert!(live.logto.members(&acme).contains_key(&ben), "{unknown}");
         live.stop().await;
@@ -70,4 +79,38 @@ async fn a_daemon_starts_with_such_a_name_and_heeds_it_when_logto_knows_it() {
     until("it is said", || daemon.stderr().contains("Logto has no role `nowhere`")).await;
     let nowhere = logto.add_role("nowhere");
     until("it is heeded", || logto.holders(&nowhere) == BTreeSet::from([ben.clone()])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_trouble_of_a_name_keeps_its_beginning_from_pass_to_pass_and_from_process_to_process() {
+    let running = start(Options::default()).await.unwrap();
+    let Handles { logto, .. } = running.handles().unwrap().clone();
+    furnish(&logto);
+    let block = addresses(running.logto_url(), running.shop_url(), "");
+    let schedule = "schedule: {full_pass: 100ms}\nprune: owned\nlisten: off\n";
+    let program = Program::new(&format!("{block}{schedule}{NO_LIMITS}\n{}", with("role: nowhere")));
+    let kept = async || {
+        let store = Store::for_reading(&program.store()).await.unwrap();
+        let kept = kept::troubles(&store).await.unwrap();
+        let full = store.last_full_pass().await.unwrap();
+        store.close().await;
+        (kept, full)
+    };
+    let mut began = None;
+    for _process in 0..2 {
+        let before = if program.store().exists() { kept().await.1 } else { None };
+        let daemon = program.start(&["run"]);
+        let mut passes = std::collections::BTreeSet::new();
+        while passes.len() < 3 {
+            until_async("another pass", async || kept().await.1 > passes.last().copied().or(before)).await;
+            passes.extend(kept().await.1);
+        }
+        until_async("it is kept", async || kept().await.0.len() == 1).await;
+        let (troubles, _) = kept().await;
+        assert!(matches!(troubles[0].about, About::Target(_)), "{troubles:?}");
+        assert_eq!(*began.get_or_insert(troubles[0].since), troubles[0].since);
+        daemon.kill().await;
+    }
+    let status = program.run(&["status"]).await;
+    assert!(status.stdout.starts_with("Degraded since ") && status.stdout.contains("`nowhere`"), "{}", status.stdout);
 }

@@ -1,0 +1,77 @@
+//! What a pass leaves in the store of what it withheld and of what did not work, so that `status` and `approve` need
+//! nothing but the store.
+
+use super::{PassScope, PlannedPass};
+use crate::model::RunId;
+use crate::report::HeldChange;
+use crate::report::status::{About, Trouble};
+use crate::store::{HeldOf, HeldRow, Store, StoreError, TroubleRow};
+
+/// Leaves what a plan withholds, before any of the rest is carried out.
+pub async fn keep_held(store: &Store, span: &PassScope, planned: &PlannedPass) -> Result<(), StoreError> {
+    let of = match span {
+        PassScope::Full => HeldOf::All,
+        PassScope::Quick(_) => HeldOf::Users(planned.user_index.ids()),
+    };
+    store.note_held(of, &rows(&planned.view.held)).await
+}
+
+/// The same of a plan that takes a run back.
+pub async fn keep_held_undoing(store: &Store, run: &RunId, planned: &PlannedPass) -> Result<(), StoreError> {
+    store.note_held(HeldOf::Undoing(run), &rows(&planned.view.held)).await
+}
+
+/// What the last passes withheld, or what taking a run back did.
+pub async fn held(store: &Store, undoes: Option<&RunId>) -> Result<Vec<HeldChange>, StoreError> {
+    let documents = store.held(undoes).await?;
+    // What another version wrote down in another way is for its own next pass.
+    Ok(documents.iter().filter_map(|document| serde_json::from_str(document).ok()).collect())
+}
+
+/// Leaves what does not work now; what is not among it works. Troubles that end with their process are left out.
+pub async fn keep_troubles(store: &Store, troubles: &[Trouble]) -> Result<(), StoreError> {
+    let kept: Vec<TroubleRow> = troubles.iter().filter(|trouble| outlasts(&trouble.about)).filter_map(row).collect();
+    store.note_troubles(&kept).await
+}
+
+/// Leaves one trouble beside those that are known.
+pub async fn keep_trouble(store: &Store, trouble: Trouble) -> Result<(), StoreError> {
+    let mut all = troubles(store).await?;
+    all.retain(|known| known.about != trouble.about);
+    all.push(trouble);
+    keep_troubles(store, &all).await
+}
+
+/// What did not work when that was last said, worst first.
+pub async fn troubles(store: &Store) -> Result<Vec<Trouble>, StoreError> {
+    let rows = store.troubles().await?;
+    let read = |row: TroubleRow| {
+        let trouble: Trouble = serde_json::from_str(&row.document).ok()?;
+        Some(Trouble { since: row.since, ..trouble })
+    };
+    let mut troubles: Vec<Trouble> = rows.into_iter().filter_map(read).collect();
+    troubles.sort_by(|a, b| a.about.cmp(&b.about));
+    Ok(troubles)
+}
+
+fn outlasts(about: &About) -> bool {
+    match about {
+        About::Logto | About::File | About::Source(_) | About::Target(_) | About::Changes => true,
+        About::Store | About::Listener | About::Program => false,
+    }
+}
+
+fn row(trouble: &Trouble) -> Option<TroubleRow> {
+    let about = serde_json::to_string(&trouble.about).ok()?;
+    let document = serde_json::to_string(trouble).ok()?;
+    Some(TroubleRow { about, since: trouble.since, document })
+}
+
+fn rows(held: &[HeldChange]) -> Vec<HeldRow> {
+    let row = |held: &HeldChange| {
+        let change = &held.change;
+        let (verb, target, user) = (change.action.clone(), change.target_key.clone(), change.user.to_string());
+        Some(HeldRow { verb, target, user, document: serde_json::to_string(held).ok()? })
+    };
+    held.iter().filter_map(row).collect()
+}
