@@ -20,7 +20,7 @@
 //! | --- | --- |
 //! | [`model`] | the nouns: ids, orders, standings, buyers, targets, grants, the catalog, what a policy allows. Pure |
 //! | [`planner`] | the decisions: what follows from orders, the gap to what is held, the limits and every other reason to hold. Pure |
-//! | [`secret`], [`clock`], [`shutdown`] | what hides in every output, what the time is, the wish to end |
+//! | [`secret`], [`clock`], [`shutdown`], [`files`] | what hides in every output, what the time is, the wish to end, files read without being held up |
 //! | [`text`] | text from outside made safe, its width, colour. Pure |
 //! | [`logging`] | log lines, for people and for machines |
 //! | [`config`] | `entitlements.yaml`: read, resolved, checked, every problem at once; presets of payment APIs in `config/presets/*.yaml` |
@@ -64,6 +64,7 @@ pub mod model;
 pub mod planner;
 
 pub mod clock;
+pub mod files;
 pub mod secret;
 pub mod shutdown;
 

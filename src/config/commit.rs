@@ -4,13 +4,12 @@
 //! Best effort and never an error: a file outside a work tree has no commit, and neither has one in a repository
 //! that cannot be read. Attributes and filters count for nothing: what is compared is bytes.
 
-#![expect(clippy::disallowed_methods, reason = "an edge: reads the files under .git")]
-
 mod objects;
 
 use std::path::{Path, PathBuf};
 
 use super::blob::Blob;
+use crate::files::{self, Kind};
 use crate::model::EDITED;
 use objects::{Id, Objects};
 
@@ -45,20 +44,16 @@ fn place(file: &Path) -> Option<Place> {
     let file = std::fs::canonicalize(file).ok()?;
     let (top, git) = file.ancestors().skip(1).find_map(|folder| Some((folder, git_dir(folder)?)))?;
     // A linked work tree keeps its branches and objects in the folder of the main one.
-    let common =
-        std::fs::read_to_string(git.join("commondir")).map_or_else(|_| git.clone(), |dir| git.join(dir.trim()));
+    let common = read(&git.join("commondir")).map_or_else(|| git.clone(), |dir| git.join(dir.trim()));
     let path = file.strip_prefix(top).ok()?.to_owned();
     Some(Place { git, common, path })
 }
 
 fn head(Place { git, common, .. }: &Place) -> Option<String> {
-    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
+    let head = read(&git.join("HEAD"))?;
     let head = head.trim();
     let Some(name) = head.strip_prefix("ref: ") else { return hash(head) };
-    [git, common]
-        .into_iter()
-        .find_map(|dir| hash(std::fs::read_to_string(dir.join(name)).ok()?.trim()))
-        .or_else(|| packed(common, name))
+    [git, common].into_iter().find_map(|dir| hash(read(&dir.join(name))?.trim())).or_else(|| packed(common, name))
 }
 
 /// `.git` of a folder: a folder itself, or a file that says where it is.
@@ -67,12 +62,16 @@ fn git_dir(folder: &Path) -> Option<PathBuf> {
     if git.is_dir() {
         return Some(git);
     }
-    let text = std::fs::read_to_string(&git).ok()?;
+    let text = read(&git)?;
     Some(folder.join(text.trim().strip_prefix("gitdir: ")?))
 }
 
+fn read(path: &Path) -> Option<String> {
+    files::read_text(path, Kind::Document).ok()
+}
+
 fn packed(git: &Path, name: &str) -> Option<String> {
-    let refs = std::fs::read_to_string(git.join("packed-refs")).ok()?;
+    let refs = read(&git.join("packed-refs"))?;
     refs.lines().filter_map(|line| line.split_once(' ')).find(|(_, of)| *of == name).and_then(|(id, _)| hash(id))
 }
 

@@ -20,6 +20,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
+use crate::files::{self, Kind};
 use crate::text::{Color, without_bom};
 
 pub use self::blob::Blob;
@@ -119,11 +120,7 @@ impl fmt::Debug for Report {
 /// [`ConfigError::Invalid`] with every problem at once.
 pub fn load(path: &Path, presets: &Presets) -> Result<Loaded, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        unreadable(io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8 at byte {at}")))
-    })?;
+    let text = files::read_text(path, Kind::Config).map_err(unreadable)?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let process = Process { variables: dot_env(&folder.join(".env"))?, folder };
     match check_text(&text, path, &process, presets) {
@@ -142,7 +139,7 @@ pub fn check_kept(text: &str, path: &Path, presets: &Presets) -> Result<Config, 
 
 /// Where the store of the file at `path` lies, as far as that can be told of a file that may be broken, or not there.
 pub fn store_of(path: &Path) -> PathBuf {
-    let bytes = std::fs::read(path).unwrap_or_default();
+    let bytes = files::read(path, Kind::Config).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let folder = path.parent().unwrap_or(Path::new(""));
     folder.join(place::store(&text, &Process::beside(path)).unwrap_or_else(|| "entitled.db".to_owned()))
@@ -153,7 +150,7 @@ pub fn store_of(path: &Path) -> PathBuf {
 /// # Errors
 /// Those of the operating system.
 pub fn read_text(path: &Path) -> io::Result<String> {
-    std::fs::read_to_string(path).map(unmarked)
+    files::read_text(path, Kind::Document).map(unmarked)
 }
 
 /// A text without the mark of its byte order.
@@ -184,7 +181,7 @@ impl Env for Process {
     }
 
     fn file(&self, path: &str) -> Result<String, String> {
-        std::fs::read_to_string(self.folder.join(path)).map(unmarked).map_err(|error| match error.kind() {
+        files::read_text(&self.folder.join(path), Kind::Reference).map(unmarked).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => "no such file".to_owned(),
             io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
             io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
@@ -195,7 +192,7 @@ impl Env for Process {
 
 /// The variables of a `.env` file; none where there is no such file.
 fn dot_env(path: &Path) -> Result<HashMap<String, String>, ConfigError> {
-    let bytes = match std::fs::read(path) {
+    let bytes = match files::read(path, Kind::Reference) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashMap::new()),
         Err(source) => return Err(ConfigError::Unreadable { path: path.to_owned(), source }),

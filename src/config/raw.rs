@@ -9,8 +9,8 @@ use serde_yaml::granit_parser::{self as parser, Event, ScalarStyle};
 
 use super::diagnostic::{BREAKS, Diagnostic, Origin, Place, position};
 
-/// Larger texts are refused: 65,000 products fit in a third of it.
-pub const MAX_BYTES: usize = 32 * 1024 * 1024;
+/// Larger texts are refused, wherever they come from: 65,000 products fit in it.
+pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Lists and maps inside each other.
 const MAX_DEPTH: usize = 32;
 /// Values that aliases may add to the tree.

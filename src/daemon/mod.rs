@@ -94,7 +94,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         schedule: Schedule::all_due(active.source_names(), now),
         unread: active.source_names(),
         stuck: BTreeSet::new(),
-        watch: Watch::new(watched(&file, &active), &known, pulse),
+        watch: Watch::new(watched(&file, &active), &known, pulse).await,
         file,
         active,
         simulators,
@@ -117,6 +117,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         told: None,
         shown: None,
         reload: Reload::Settled,
+        worth: If::Different,
         displaced: None,
         folded: now,
         clock: Steady::now(),
@@ -185,6 +186,8 @@ struct Daemon {
     /// The last plan that a dry run printed.
     shown: Option<String>,
     reload: Reload,
+    /// What makes the file worth entering at the next full pass: anything, while what it refers to could not be read.
+    worth: If,
     /// What became of the store, as far as was said.
     displaced: Option<Displaced>,
     /// When its log was last emptied.
@@ -263,7 +266,7 @@ impl Daemon {
         let when = match self.reload {
             Reload::Wanted(when) => Some(when),
             // What could not enter into force may now, and if it still cannot, that is said again.
-            Reload::Settled => self.schedule.full_pass_due(clock::now()).then_some(If::Different),
+            Reload::Settled => self.schedule.full_pass_due(clock::now()).then_some(self.worth),
         };
         if let Some(when) = when {
             tokio::select! {

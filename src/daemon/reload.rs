@@ -26,10 +26,14 @@ enum Reloaded {
     Unsettled,
 }
 
-/// The file is not there.
+/// The file is not there, or is none.
 #[derive(Debug, thiserror::Error)]
-#[error("the file is gone; what was in force stays in force")]
-struct Gone;
+enum Missing {
+    #[error("the file is gone; what was in force stays in force")]
+    Gone,
+    #[error("the file cannot be read: {0}; what was in force stays in force")]
+    Unreadable(String),
+}
 
 impl Daemon {
     /// A watched file has changed.
@@ -40,14 +44,19 @@ impl Daemon {
             (Some(source), _) => self.schedule.hurry_source(&source.name, clock::now()),
             (None, _) if path != self.file => self.reload(If::Anyway).await,
             // A file that was broken or gone is what it was before.
-            (None, content @ Content::Hash(_)) if self.is_in_force(&content) => self.publisher.works(&About::File),
-            (None, Content::Hash(_)) => self.reload(If::Different).await,
-            (None, Content::Gone) => {
-                tracing::warn!(file = %path.display(), "{Gone}");
-                let hint = "put it back: nothing else is read until then".to_owned();
-                self.publisher.trouble(trouble(About::File, &Gone, Some(hint), clock::now()));
+            (None, content @ Content::Hash(_)) if self.worth == If::Different && self.is_in_force(&content) => {
+                self.publisher.works(&About::File);
             }
+            (None, Content::Hash(_)) => self.reload(self.worth).await,
+            (None, Content::Gone) => self.misses(&Missing::Gone),
+            (None, Content::Unreadable(why)) => self.misses(&Missing::Unreadable(why)),
         }
+    }
+
+    fn misses(&mut self, missing: &Missing) {
+        tracing::warn!(file = %self.file.display(), "{missing}");
+        let hint = "put it back: nothing else is read until then".to_owned();
+        self.publisher.trouble(trouble(About::File, missing, Some(hint), clock::now()));
     }
 
     /// Reads the file again and puts it into force if it is valid and Logto can be asked for its names. What has not
@@ -60,6 +69,7 @@ impl Daemon {
         };
         let trouble = match tried {
             Ok(Reloaded::Entered) => {
+                self.worth = If::Different;
                 self.keep_file().await;
                 return self.publisher.works(&About::File);
             }
@@ -67,6 +77,10 @@ impl Daemon {
             Ok(Reloaded::Unsettled) => return,
             Err(trouble) => trouble,
         };
+        if when == If::Anyway {
+            // Its own bytes may be in force all the while, and that is no sign that this is over.
+            self.worth = If::Anyway;
+        }
         match &trouble {
             Trouble::File(error) => crate::logging::note!("{}", error.render(Color::Plain)),
             Trouble::Enter(ActivateError::Logto { source, .. }) if source.is_transient() => {
@@ -83,23 +97,24 @@ impl Daemon {
     }
 
     async fn try_reload(&mut self, when: If) -> Result<Reloaded, Trouble> {
-        let content = Content::of(&self.file);
+        let content = Content::seen(&self.file).await;
         if self.watch.known().get(&self.file) != Some(&content) {
             return Ok(Reloaded::Unsettled);
         }
         if when == If::Different && self.is_in_force(&content) {
             return Ok(Reloaded::Same);
         }
-        let loaded = config::load(&self.file, &presets())?;
+        let file = self.file.clone();
+        let loaded = aside(move || config::load(&file, &presets())).await?;
         if content != Content::Hash(loaded.config.digest.clone()) {
             return Ok(Reloaded::Unsettled);
         }
         let origin = Origin {
             file: self.active.origin.file.clone(),
             digest: loaded.config.digest.clone(),
-            commit: config::commit_of(&self.file, &loaded.config.blob, &loaded.config.digest),
+            commit: self.commit_of(&loaded.config).await,
         };
-        self.head = config::head_of(&self.file);
+        self.head = self.head_now().await;
         let active = activate_knowing(loaded.config, origin, self.simulators.as_ref(), &self.active.names).await?;
         self.active = active;
         self.active.warn_of_names();
@@ -107,7 +122,7 @@ impl Daemon {
         self.unread = self.active.source_names();
         self.stuck.clear();
         self.schedule = Schedule::all_due(self.active.source_names(), now);
-        self.watch = Watch::new(watched(&self.file, &self.active), self.watch.known(), self.pulse);
+        self.watch = Watch::new(watched(&self.file, &self.active), self.watch.known(), self.pulse).await;
         self.announce();
         Ok(Reloaded::Entered)
     }
@@ -131,13 +146,12 @@ impl Daemon {
     /// The very bytes that are in force may be committed later, or lie in another commit now. Costs a few reads of
     /// small files while nothing has moved.
     pub(super) async fn follow_head(&mut self) {
-        let head = config::head_of(&self.file);
+        let head = self.head_now().await;
         if head.is_none() || head == self.head {
             return;
         }
         self.head = head;
-        let Config { blob, digest, .. } = &*self.active.config;
-        let commit = config::commit_of(&self.file, blob, digest);
+        let commit = self.commit_of(&self.active.config).await;
         if commit.is_some() && commit != self.active.origin.commit {
             self.active.origin.commit = commit;
             self.keep_file().await;
@@ -145,8 +159,30 @@ impl Daemon {
         }
     }
 
+    async fn head_now(&self) -> Option<String> {
+        let file = self.file.clone();
+        aside(move || config::head_of(&file)).await
+    }
+
+    async fn commit_of(&self, config: &Config) -> Option<String> {
+        let (file, blob, digest) = (self.file.clone(), config.blob.clone(), config.digest.clone());
+        aside(move || config::commit_of(&file, &blob, &digest)).await
+    }
+
     fn is_in_force(&self, content: &Content) -> bool {
         *content == Content::Hash(self.active.origin.digest.clone())
+    }
+}
+
+/// Reads files off the loop. Ends by itself: each of them is read within its deadline.
+async fn aside<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(read).await {
+        Ok(read) => read,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The whole program ends.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

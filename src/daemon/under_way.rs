@@ -157,7 +157,7 @@ impl Daemon {
         let lookout = Lookout::new(shutdown);
         match self.watch.known().get(&self.file) {
             Some(Content::Hash(digest)) => lookout.with_content(&self.file, Some(digest.clone())),
-            Some(Content::Gone) => lookout.with_content(&self.file, None),
+            Some(Content::Gone | Content::Unreadable(_)) => lookout.with_content(&self.file, None),
             None => lookout,
         }
     }

@@ -11,12 +11,15 @@
 #![expect(clippy::disallowed_methods, reason = "an edge: reads the watched files")]
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
+
+use crate::files::{self, Kind};
 
 /// How often content is compared without any event, and how far apart two equal reads must be.
 #[derive(Clone, Copy, Debug)]
@@ -38,15 +41,29 @@ impl Default for Pulse {
 pub enum Content {
     /// SHA-256 of its bytes in hex, as a configuration is known by.
     Hash(String),
-    /// It cannot be read: removed, or not yet there.
+    /// Removed, or not yet there.
     Gone,
+    /// Something lies there that cannot be read, and why.
+    Unreadable(String),
 }
 
 impl Content {
-    /// What the file at `path` holds now.
-    pub fn of(path: &Path) -> Self {
+    /// What the file at `path` holds now, for a thread that may wait.
+    fn of(path: &Path) -> Self {
         let hex = |bytes: Vec<u8>| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        std::fs::read(path).map_or(Self::Gone, |bytes| Self::Hash(hex(bytes)))
+        match files::bytes(path, Kind::Document) {
+            Ok(bytes) => Self::Hash(hex(bytes)),
+            Err(error) => Self::of_failure(&error),
+        }
+    }
+
+    /// The same, without holding up whoever asks.
+    pub async fn seen(path: &Path) -> Self {
+        files::apart(path, |path| Ok(Self::of(path))).await.unwrap_or_else(|error| Self::of_failure(&error))
+    }
+
+    fn of_failure(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::NotFound { Self::Gone } else { Self::Unreadable(error.to_string()) }
     }
 }
 
@@ -65,14 +82,20 @@ pub struct Watch {
 impl Watch {
     /// Watches `paths`, from what they hold now, or are known to have held. Never fails: without events the
     /// backstop does.
-    pub fn new(paths: impl IntoIterator<Item = PathBuf>, known: &BTreeMap<PathBuf, Content>, pulse: Pulse) -> Self {
-        let known: BTreeMap<PathBuf, Content> = paths
-            .into_iter()
-            .map(|path| {
-                let content = known.get(&path).cloned().unwrap_or_else(|| Content::of(&path));
-                (path, content)
-            })
-            .collect();
+    pub async fn new(
+        paths: impl IntoIterator<Item = PathBuf>,
+        known: &BTreeMap<PathBuf, Content>,
+        pulse: Pulse,
+    ) -> Self {
+        let mut now = BTreeMap::new();
+        for path in paths {
+            let content = match known.get(&path) {
+                Some(content) => content.clone(),
+                None => Content::seen(&path).await,
+            };
+            now.insert(path, content);
+        }
+        let known = now;
         // One place: a second event while one waits says nothing new.
         let (send, events) = mpsc::channel(1);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -100,7 +123,7 @@ impl Watch {
     /// change that was not handed out is found again, and has settled meanwhile.
     pub async fn changed(&mut self) -> (PathBuf, Content) {
         loop {
-            if let Some((path, content)) = self.settled() {
+            if let Some((path, content)) = self.settled().await {
                 self.unsettled.remove(&path);
                 self.known.insert(path.clone(), content.clone());
                 return (path, content);
@@ -119,10 +142,10 @@ impl Watch {
     }
 
     /// Reads every file, and finds one that holds something new and has held it for long enough.
-    fn settled(&mut self) -> Option<(PathBuf, Content)> {
-        let now = Instant::now();
+    async fn settled(&mut self) -> Option<(PathBuf, Content)> {
         for (path, known) in &self.known {
-            let content = Content::of(path);
+            let content = Content::seen(path).await;
+            let now = Instant::now();
             match self.unsettled.get(path) {
                 _ if content == *known => drop(self.unsettled.remove(path)),
                 Some((before, since)) if *before == content => {

@@ -2,7 +2,11 @@
 //!
 //! Plain http needs none, and neither do the simulators; a machine without any is an error of that connection.
 
+#![expect(clippy::disallowed_methods, reason = "an edge: looks where the roots of the machine lie")]
+
 use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -11,14 +15,21 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, OtherError, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
+use crate::files;
+
 /// Nobody can be believed.
 #[derive(Debug, thiserror::Error)]
-#[error("no CA certificates are found on this machine, so no server can be trusted")]
-struct NoRoots(#[source] rustls::Error);
+enum NoRoots {
+    #[error("no CA certificates are found on this machine, so no server can be trusted")]
+    None(#[source] rustls::Error),
+    // With its cause: what carries it to whoever reads it passes no cause on.
+    #[error("the CA certificates `{}` cannot be read, so no server can be trusted: {why}", path.display())]
+    Unreadable { path: PathBuf, why: io::Error },
+}
 
 /// What mends a connection that failed for want of roots.
 pub(crate) fn roots_hint(error: &(dyn Error + 'static)) -> Option<String> {
-    let none = "no CA certificates are found";
+    let none = "so no server can be trusted";
     let mut cause = Some(error);
     while let Some(error) = cause {
         if error.to_string().contains(none) {
@@ -59,9 +70,24 @@ impl Roots {
         if let Some(verifier) = &*loaded {
             return Ok(Arc::clone(verifier));
         }
-        let verifier = Verifier::new(Arc::clone(&self.provider))
-            .map_err(|error| rustls::Error::Other(OtherError(Arc::new(NoRoots(error)))))?;
+        let verifier = load(&self.provider).map_err(|error| rustls::Error::Other(OtherError(Arc::new(error))))?;
         Ok(Arc::clone(loaded.insert(Arc::new(verifier))))
+    }
+}
+
+/// Reads the roots. Whoever reads them for us opens whatever is named, so that is looked at first.
+fn load(provider: &Arc<CryptoProvider>) -> Result<Verifier, NoRoots> {
+    let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    let path = named.clone().unwrap_or_else(|| "/etc/ssl".into());
+    let provider = Arc::clone(provider);
+    let read = move |path: &Path| match named.map(|_| files::open(path)) {
+        Some(Err(error)) if error.kind() == io::ErrorKind::InvalidInput => Err(error),
+        // What is not there is no reason: there may be a folder of them.
+        _ => Ok(Verifier::new(provider)),
+    };
+    match files::waited(&path, read) {
+        Ok(verifier) => verifier.map_err(NoRoots::None),
+        Err(why) => Err(NoRoots::Unreadable { path, why }),
     }
 }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use crate::files::{self, Kind};
 use crate::planner::Verb;
 use crate::report::run::Obsolete;
 use crate::shutdown::Shutdown;
@@ -76,17 +77,27 @@ impl<'a> Lookout<'a> {
         if frozen {
             return Ok(Some(Obsolete::Frozen));
         }
-        Ok(self.file.as_mut().is_some_and(Mark::has_changed).then_some(Obsolete::File))
+        let changed = match &mut self.file {
+            Some(mark) => mark.has_changed().await,
+            None => false,
+        };
+        Ok(changed.then_some(Obsolete::File))
     }
 }
 
 impl Mark {
-    fn has_changed(&mut self) -> bool {
-        let place = place(&self.path);
-        if place.is_some() && place == self.place {
-            return false;
-        }
-        let changed = digest(&self.path) != self.content;
+    async fn has_changed(&mut self) -> bool {
+        let known = self.place;
+        // Nothing here may wait for a disk on the loop.
+        let looked = files::apart(&self.path, move |path| {
+            let place = place(path);
+            Ok((place, if place.is_some() && place == known { None } else { Some(digest(path)) }))
+        });
+        let (place, changed) = match looked.await {
+            Ok((_, None)) => return false,
+            Ok((place, Some(content))) => (place, content != self.content),
+            Err(_) => (None, self.content.is_some()),
+        };
         self.place = if changed { None } else { place };
         changed
     }
@@ -99,7 +110,7 @@ fn place(path: &Path) -> Option<Place> {
 }
 
 fn digest(path: &Path) -> Option<String> {
-    let bytes = std::fs::read(path).ok()?;
+    let bytes = files::read(path, Kind::Document).ok()?;
     Some(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -107,22 +118,22 @@ fn digest(path: &Path) -> Option<String> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_file_is_the_same_while_it_holds_the_same() {
+    #[tokio::test]
+    async fn a_file_is_the_same_while_it_holds_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("entitlements.yaml");
         std::fs::write(&path, "one").unwrap();
         let mut mark = Mark { path: path.clone(), content: digest(&path), place: None };
-        assert!(!mark.has_changed());
+        assert!(!mark.has_changed().await);
         for (content, changed) in [("two", true), ("one", false), ("ane", true), ("one", false)] {
             std::fs::write(&path, content).unwrap();
-            assert_eq!(mark.has_changed(), changed, "{content}");
+            assert_eq!(mark.has_changed().await, changed, "{content}");
         }
         let other = folder.path().join("other");
         std::fs::write(&other, "one").unwrap();
         std::fs::rename(&other, &path).unwrap();
-        assert!(!mark.has_changed(), "another file of the same content is the same");
+        assert!(!mark.has_changed().await, "another file of the same content is the same");
         std::fs::remove_file(&path).unwrap();
-        assert!(mark.has_changed());
+        assert!(mark.has_changed().await);
     }
 }

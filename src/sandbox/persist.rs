@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::logto::{LogtoSim, Tenant};
 use super::shop::{Shelf, ShopSim};
+use crate::files::{self, Kind};
 use crate::text::without_bom;
 
 /// Raised when a newer program would not understand this file.
@@ -54,7 +55,7 @@ pub enum LoadError {
 
 /// `None` where there is no such file yet.
 pub(super) fn load(path: &Path) -> Result<Option<Loaded>, LoadError> {
-    let bytes = match std::fs::read(path) {
+    let bytes = match files::read(path, Kind::Document) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(LoadError::Read(error)),

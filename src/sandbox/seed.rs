@@ -2,8 +2,6 @@
 //!
 //! Decides nothing about how the simulators behave.
 
-#![expect(clippy::disallowed_methods, reason = "an edge: reads a file")]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +11,7 @@ use serde::Deserialize;
 use super::clock;
 use super::logto::{LogtoSim, RoleKind};
 use super::shop::{Customer, NewOrder, ShopSim};
+use crate::files::{self, Kind};
 use crate::model::{OrderId, ProductId, UserId};
 
 /// The demo, which also documents the shape.
@@ -175,7 +174,8 @@ impl Seed {
     /// # Errors
     /// [`SeedError::Read`] and [`SeedError::Shape`].
     pub fn load(path: &Path) -> Result<Self, SeedError> {
-        let text = std::fs::read_to_string(path).map_err(|source| SeedError::Read { path: path.to_owned(), source })?;
+        let text = files::read_text(path, Kind::Document)
+            .map_err(|source| SeedError::Read { path: path.to_owned(), source })?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let shape = |source| SeedError::Shape { path: path.to_owned(), source };
         if path.extension().is_some_and(|extension| extension == "json") {

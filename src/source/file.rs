@@ -21,6 +21,7 @@ use serde_json::Value;
 
 use super::odd::{Nameless, odd};
 use super::{FileError, Lookup, Read, ReadReport, Scope, SourceError, Step};
+use crate::files::{self, Kind};
 use crate::model::{OddPart, Oddity, OrderId, ReadOrder};
 use crate::text::without_bom;
 use kept::{Kept, Place};
@@ -67,7 +68,7 @@ impl File {
     /// What the file holds now.
     async fn kept(&self, now: Timestamp) -> Result<Arc<Kept>, SourceError> {
         let read = async {
-            let place = Place::of(&tokio::fs::metadata(&self.path).await.map_err(FileError::Open)?);
+            let place = Place::of(&files::apart(&self.path, Path::metadata).await.map_err(FileError::Open)?);
             let last = self.last().kept.clone();
             if let Some((before, kept)) = &last
                 && before.is_still(&place)
@@ -75,7 +76,8 @@ impl File {
             {
                 return Ok(Arc::clone(kept));
             }
-            let bytes = tokio::fs::read(&self.path).await.map_err(FileError::Open)?;
+            let bytes =
+                files::apart(&self.path, |path| files::bytes(path, Kind::Orders)).await.map_err(FileError::Open)?;
             let kept = match last {
                 Some((_, kept)) if kept.is_of(&bytes, now) => kept,
                 _ => {

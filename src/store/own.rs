@@ -4,12 +4,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "the store is a file")]
 
-use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
+use crate::files;
 
 /// What `file` and everybody else can tell a store of ours by, at [`APPLICATION`] of the header.
 /// <https://www.sqlite.org/fileformat2.html#application_id>
@@ -50,14 +50,14 @@ pub(super) fn look(path: &Path) -> Result<Found, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
         Err(error) => return Err(failed(error)),
     };
-    if let Some(what) = no_file(&file) {
+    if let Some(what) = files::strange(&file) {
         return Err(StoreError::NoFile { path: path.to_owned(), what });
     }
     if file.nlink() > 1 {
         return Err(StoreError::Linked { path: path.to_owned(), names: file.nlink() });
     }
     let mut head = Vec::with_capacity(100);
-    File::open(path).and_then(|file| file.take(100).read_to_end(&mut head)).map_err(failed)?;
+    files::open(path).and_then(|file| file.take(100).read_to_end(&mut head)).map_err(failed)?;
     if head.is_empty() {
         return Ok(Found::Empty);
     }
@@ -72,18 +72,6 @@ pub(super) fn look(path: &Path) -> Result<Found, StoreError> {
         Some([0, 0, 0, 0]) => Ok(Found::Unnamed),
         Some(_) => Err(StoreError::Foreign { path: path.to_owned() }),
     }
-}
-
-/// What something is that is no file.
-fn no_file(file: &Metadata) -> Option<&'static str> {
-    let kind = file.file_type();
-    Some(match () {
-        () if kind.is_file() => return None,
-        () if kind.is_dir() => "a directory",
-        () if kind.is_fifo() => "a named pipe",
-        () if kind.is_socket() => "a socket",
-        () => "a device",
-    })
 }
 
 /// Where the file really lies, through every link: whoever comes by another name meets the same lock and the same log.

@@ -23,6 +23,7 @@ use serde_json::Value;
 
 use super::client::response::Reply;
 use crate::config::settings::source::HttpSource;
+use crate::files::{self, Kind};
 use crate::secret::Secret;
 use crate::text::without_bom;
 use redact::Redaction;
@@ -236,7 +237,8 @@ impl Recording {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, RecordingError> {
-    let bytes = std::fs::read(path).map_err(|source| RecordingError::Io { path: path.to_owned(), source })?;
+    let bytes =
+        files::read(path, Kind::Document).map_err(|source| RecordingError::Io { path: path.to_owned(), source })?;
     serde_json::from_slice(without_bom(&bytes))
         .map_err(|source| RecordingError::Broken { path: path.to_owned(), source })
 }

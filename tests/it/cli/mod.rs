@@ -15,6 +15,7 @@ mod sandbox;
 mod sources;
 mod status;
 mod stepping_in;
+mod strange_files;
 mod strangers;
 
 use std::io::Read as _;

@@ -7,6 +7,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
 use crate::support::home::{Home, Town};
+use crate::support::strange::Strange;
 
 /// Nothing listens there.
 const DEAD: &str = "http://keeper:s3cr3t-of-a-proxy@127.0.0.1:9";
@@ -82,6 +83,18 @@ fn a_machine_without_certificates_believes_nobody_and_says_what_is_missing() {
     let ran = home.entitled(&["plan"]).exits(1);
     let ran = ran.complains(&["no CA certificates are found on this machine", "SSL_CERT_FILE"]);
     assert!(!ran.err.contains("panicked"), "{}", ran.err);
+}
+
+#[test]
+fn certificates_that_are_no_file_hold_nobody_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || greet(&listener));
+    let mut home = home_with(&format!("https://{address}"));
+    Strange::Pipe.lies_at(&home.path("roots.pem"));
+    home.set("SSL_CERT_FILE", "roots.pem");
+    let why = "the CA certificates `roots.pem` cannot be read, so no server can be trusted: it is a named pipe";
+    home.entitled(&["plan"]).exits(1).complains(&[why, "set `SSL_CERT_FILE`"]);
 }
 
 /// Shows a certificate that it signed itself to everybody who comes.

@@ -12,6 +12,7 @@ mod notices;
 mod outages;
 mod process;
 mod service_manager;
+mod strange_files;
 mod under_way;
 
 use std::collections::BTreeSet;

@@ -11,4 +11,5 @@ pub(crate) mod preset;
 pub(crate) mod program;
 pub(crate) mod replay;
 pub(crate) mod stage;
+pub(crate) mod strange;
 pub(crate) mod till;
