@@ -63,11 +63,11 @@ impl App {
     /// Finds out who asks.
     pub(super) fn recognize(&self, request: &Request) -> Standing {
         let headers = request.headers();
-        match self.token() {
+        match &self.door().token {
             Some(token) if shows(headers, token) => Standing::Token,
             Some(_) if self.is_signed_in(headers) => Standing::Session,
             Some(_) => Standing::Stranger(Refused::NoToken),
-            None if self.address().ip().is_loopback() && is_local(request) => Standing::Local,
+            None if self.door().address.ip().is_loopback() && is_local(request) => Standing::Local,
             None => Standing::Stranger(Refused::NoTokenSet),
         }
     }

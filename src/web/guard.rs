@@ -1,20 +1,24 @@
 //! What holds for every request, whoever sends it: bounds, headers, and how it is refused.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{App, Bucket};
+use super::caller::{Peer, Standing};
+use super::rate_limit::Buckets;
+use super::rooms::Seat;
+use super::{App, Rate, health};
 use crate::clock;
 use crate::daemon::{HealthReporter, trouble};
 use crate::logging::{Panicked, caught};
@@ -22,10 +26,10 @@ use crate::report::status::About;
 
 /// The most bytes of a request's body.
 pub const MAX_BODY: usize = 256 * 1024;
-/// How long a request may take until its answer begins.
-pub const WITHIN: Duration = Duration::from_secs(10);
-/// Requests that are answered at the same time.
-const AT_ONCE: usize = 64;
+/// Requests of those who have shown the token, or sit at this machine, that are answered at the same time.
+const KNOWN_AT_ONCE: usize = 64;
+/// The same of all others, webhooks among them.
+const STRANGERS_AT_ONCE: usize = 128;
 
 /// Why a request is not answered. Its answer is `{"error", "message", "hint"}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,34 +93,80 @@ impl IntoResponse for Refused {
     }
 }
 
-/// Bounds a group of routes: what the bucket does not give is answered 429.
-pub fn limited(routes: Router<App>, bucket: Bucket) -> Router<App> {
-    let bucket = Arc::new(bucket);
+/// Bounds a group of routes: what the buckets do not give is answered 429. Those who have shown the token draw on one
+/// of their own, and of all others each address on its own, so that nobody keeps anybody else out.
+pub fn limited(routes: Router<App>, rate: Rate) -> Router<App> {
+    let (known, strangers) = (Arc::new(rate.bucket()), Arc::new(Buckets::new(rate)));
     routes.route_layer(middleware::from_fn(move |request: Request, next: Next| {
-        let bucket = Arc::clone(&bucket);
-        async move { if bucket.take() { next.run(request).await } else { Refused::TooMany.into_response() } }
+        let (known, strangers) = (Arc::clone(&known), Arc::clone(&strangers));
+        async move {
+            let may = match request.extensions().get::<Standing>() {
+                Some(Standing::Token | Standing::Session | Standing::Local) => known.take(),
+                _ => strangers.take(client(&request)),
+            };
+            if may { next.run(request).await } else { Refused::TooMany.into_response() }
+        }
     }))
 }
 
-/// What holds for every route: bounds in number, size and time, and headers that keep browsers from making
-/// more of an answer than it is.
+/// From where a request comes.
+fn client(request: &Request) -> IpAddr {
+    let peer = request.extensions().get::<Peer>();
+    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |Peer(address)| address.ip())
+}
+
+/// Room for requests.
+struct Pools {
+    known: Semaphore,
+    strangers: Semaphore,
+}
+
+/// What holds for every route: who asks is found out, there are bounds in number, size and time, and headers that keep
+/// browsers from making more of an answer than it is.
 pub(super) fn bounded(routes: Router<App>, app: App) -> Router<App> {
-    let at_once = Arc::new(Semaphore::new(AT_ONCE));
+    let pools = Arc::new(Pools { known: Semaphore::new(KNOWN_AT_ONCE), strangers: Semaphore::new(STRANGERS_AT_ONCE) });
     routes.layer(DefaultBodyLimit::max(MAX_BODY)).layer(middleware::from_fn(move |mut request: Request, next: Next| {
-        let (at_once, standing) = (Arc::clone(&at_once), app.recognize(&request));
+        let (pools, standing, within) = (Arc::clone(&pools), app.recognize(&request), app.door().patience.request);
         request.extensions_mut().insert(standing);
         async move {
-            let mut response = match at_once.try_acquire() {
-                Err(_) => Refused::Busy.into_response(),
-                Ok(_permit) => match tokio::time::timeout(WITHIN, next.run(request)).await {
+            let seat = request.extensions().get::<Arc<Seat>>().cloned();
+            let mut response = match pools.admit(&request, standing, seat.as_deref()) {
+                Err(refused) => refused.into_response(),
+                Ok(_permit) => match tokio::time::timeout(within, next.run(request)).await {
                     Ok(response) => response,
                     Err(_) => Refused::TooLong.into_response(),
                 },
             };
             secure(response.headers_mut());
+            if seat.is_some_and(|seat| seat.is_last()) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             response
         }
     }))
+}
+
+impl Pools {
+    /// Room for one request, if there is any. Health needs none: it is answered from memory, and at once.
+    fn admit(
+        &self,
+        request: &Request,
+        standing: Standing,
+        seat: Option<&Seat>,
+    ) -> Result<Option<SemaphorePermit<'_>>, Refused> {
+        let pool = match standing {
+            _ if health::PATHS.contains(&request.uri().path()) => return Ok(None),
+            Standing::Token | Standing::Session | Standing::Local => {
+                if let Some(seat) = seat {
+                    seat.know();
+                }
+                &self.known
+            }
+            Standing::Stranger(_) if seat.is_some_and(Seat::is_last) => return Err(Refused::Busy),
+            Standing::Stranger(_) => &self.strangers,
+        };
+        pool.try_acquire().map(Some).map_err(|_| Refused::Busy)
+    }
 }
 
 /// Headers of every answer. What an answer has said already stays.
@@ -155,6 +205,8 @@ pub(super) fn tell(reporter: &HealthReporter, fault: &Panicked) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]

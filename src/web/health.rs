@@ -12,6 +12,9 @@ use super::App;
 use super::caller::Caller;
 use crate::daemon::peer::STORE_HEADER;
 
+/// Where it is answered.
+pub(super) const PATHS: [&str; 2] = ["/healthz", "/readyz"];
+
 /// The process answers. Says nothing about whether it does its work: a restart mends neither a Logto that is
 /// down nor a file that is broken.
 pub(super) async fn alive(State(app): State<App>) -> (Store, &'static str) {

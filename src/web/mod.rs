@@ -25,21 +25,23 @@
 mod actions;
 pub mod api;
 mod caller;
+mod door;
 mod error;
 mod events;
 mod forms;
 pub mod guard;
 mod health;
 mod hooks;
+mod line;
 mod metrics;
 pub mod page;
 mod queries;
 mod rate_limit;
+mod rooms;
 mod sandbox;
 mod serve;
 pub mod session;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -51,12 +53,12 @@ use crate::clock;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::{LiveState, StatusReader, Trigger};
 use crate::report::status::{Progress, Status};
-use crate::secret::Secret;
 
+pub use door::{Door, Patience};
 pub use guard::Refused;
 pub use hooks::understood;
 pub use metrics::exposition;
-pub use rate_limit::Bucket;
+pub use rate_limit::{Bucket, Rate};
 pub use serve::{BindError, Server, bind, keep};
 pub use session::Keys;
 
@@ -67,8 +69,7 @@ pub struct App(Arc<Inner>);
 struct Inner {
     reading: StatusReader,
     trigger: Trigger,
-    token: Option<Secret>,
-    address: SocketAddr,
+    door: Door,
     /// `None` where nothing can be written from the page.
     keys: Option<Keys>,
     /// Questions that cost Logto calls.
@@ -79,12 +80,12 @@ struct Inner {
 }
 
 impl App {
-    /// A server at `address` that reads here, asks there, and lets in whoever shows `token`.
-    pub fn new(reading: StatusReader, trigger: Trigger, token: Option<Secret>, address: SocketAddr) -> Self {
+    /// A server that reads here, asks there, and lets in whom its door says.
+    pub fn new(reading: StatusReader, trigger: Trigger, door: Door) -> Self {
         let hooks = hooks::Desk::default();
         let (questions, streams) =
             (Arc::new(Semaphore::new(queries::AT_ONCE)), Arc::new(Semaphore::new(events::STREAMS)));
-        Self(Arc::new(Inner { reading, trigger, token, address, keys: Keys::fresh(), questions, streams, hooks }))
+        Self(Arc::new(Inner { reading, trigger, door, keys: Keys::fresh(), questions, streams, hooks }))
     }
 
     /// What the daemon says of itself now.
@@ -126,12 +127,8 @@ impl App {
         &self.0.reading.metrics
     }
 
-    fn token(&self) -> Option<&Secret> {
-        self.0.token.as_ref()
-    }
-
-    fn address(&self) -> SocketAddr {
-        self.0.address
+    fn door(&self) -> &Door {
+        &self.0.door
     }
 
     fn keys(&self) -> Option<&Keys> {
@@ -159,8 +156,9 @@ pub fn router(app: &App) -> Router {
     // These have buckets of their own: one for what is genuine and one for what is not.
     let hooks = Router::new().route("/hooks/{source}", post(hooks::receive));
     let routes = Router::new()
-        .merge(guard::limited(health, Bucket::new(50.0, 100)))
-        .merge(guard::limited(metrics, Bucket::new(10.0, 20)))
+        // As cheap as to refuse it, and nobody may keep a probe from it.
+        .merge(health)
+        .merge(guard::limited(metrics, Rate::new(10.0, 20)))
         .merge(api::routes())
         .merge(crate::web::page::routes::routes())
         .merge(hooks);

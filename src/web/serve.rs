@@ -13,19 +13,17 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::caller::Peer;
-use super::{App, router};
+use super::line::Line;
+use super::rooms::{Rooms, Seat};
+use super::{App, Patience, router};
 use crate::clock;
 use crate::daemon::{HealthReporter, trouble};
 use crate::report::status::About;
 
-/// Connections at the same time; further ones wait to be accepted.
-const CONNECTIONS: usize = 256;
-/// How long a client may take for the head of a request, and how long an idle connection is kept.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// How long connections may take to end when the server stops.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 /// Between two tries for an address that is taken.
@@ -79,7 +77,7 @@ impl Server {
     pub fn start(listener: TcpListener, app: &App) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(serve(listener, router(app), stopped));
+        let task = tokio::spawn(serve(listener, router(app), app.door().patience, stopped));
         tracing::info!("listening on http://{address}");
         Ok(Self { address, stop, task })
     }
@@ -133,10 +131,11 @@ pub async fn keep(address: SocketAddr, make: impl Fn(SocketAddr) -> App, reporte
     }
 }
 
-async fn serve(listener: TcpListener, routes: Router, mut stopped: watch::Receiver<bool>) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+async fn serve(listener: TcpListener, routes: Router, patience: Patience, mut stopped: watch::Receiver<bool>) {
+    let rooms = Arc::<Rooms>::default();
+    // Says nothing ever, and is closed when the last connection has ended.
+    let (open, mut all_ended) = mpsc::channel::<()>(1);
     loop {
-        let permit = Arc::clone(&connections).acquire_owned().await.expect("the semaphore is never closed");
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
@@ -149,32 +148,43 @@ async fn serve(listener: TcpListener, routes: Router, mut stopped: watch::Receiv
             },
             _ = stopped.changed() => break,
         };
-        let (routes, stopped) = (routes.clone(), stopped.clone());
+        let visit = Visit { peer: Peer(peer), seat: Arc::new(rooms.seat(peer.ip())), patience };
+        let (routes, stopped, open) = (routes.clone(), stopped.clone(), open.clone());
         tokio::spawn(async move {
-            connection(stream, Peer(peer), routes, stopped).await;
-            drop(permit);
+            connection(stream, visit, routes, stopped).await;
+            drop(open);
         });
     }
-    drop(listener);
-    let _all_ended = connections.acquire_many(CONNECTIONS as u32).await;
+    drop((listener, open));
+    let _closed = all_ended.recv().await;
 }
 
-/// One connection, until its client or the server ends it.
-async fn connection(stream: TcpStream, peer: Peer, routes: Router, mut stopped: watch::Receiver<bool>) {
+/// Who has come, and where they sit.
+struct Visit {
+    peer: Peer,
+    seat: Arc<Seat>,
+    patience: Patience,
+}
+
+/// One connection, until its client or the server ends it, or its seat is needed.
+async fn connection(stream: TcpStream, visit: Visit, routes: Router, mut stopped: watch::Receiver<bool>) {
+    let Visit { peer, seat, patience } = visit;
     // Answers are small and complete: waiting to fill a packet only delays them.
     let _slower_without = stream.set_nodelay(true);
-    let routes = TowerToHyperService::new(routes);
+    let (routes, sits) = (TowerToHyperService::new(routes), Arc::clone(&seat));
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(Arc::clone(&sits));
         routes.call(request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
-        .serve_connection(TokioIo::new(stream), service);
+        .header_read_timeout(if seat.is_last() { patience.head_when_full } else { patience.head })
+        .serve_connection(TokioIo::new(Line::new(stream, patience.write)), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ended = connection.as_mut() => return,
+        () = seat.is_needed() => return,
         _ = stopped.wait_for(|stopped| *stopped) => {}
     }
     connection.as_mut().graceful_shutdown();

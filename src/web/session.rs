@@ -79,7 +79,7 @@ impl App {
 
     /// The cookie for whoever typed `token`; `None` where that is not it.
     pub(super) fn sign_in(&self, token: &str, headers: &HeaderMap) -> Option<String> {
-        let (keys, set) = (self.keys()?, self.token()?);
+        let (keys, set) = (self.keys()?, self.door().token.as_ref()?);
         if !same(token, set.expose()) || !same_origin(headers) {
             return None;
         }
@@ -89,7 +89,7 @@ impl App {
     }
 
     pub(super) fn is_signed_in(&self, headers: &HeaderMap) -> bool {
-        let (Some(keys), Some(token)) = (self.keys(), self.token()) else { return false };
+        let (Some(keys), Some(token)) = (self.keys(), &self.door().token) else { return false };
         let sent = headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
         let mut sent = sent.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
         sent.any(|(name, value)| name == SESSION && same(value, &keys.cookie(token)))

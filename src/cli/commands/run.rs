@@ -20,7 +20,7 @@ use crate::pass::kept;
 use crate::report::status::{About, Duty};
 use crate::shutdown::{Shutdown, ShutdownTrigger};
 use crate::store::lease;
-use crate::web::App;
+use crate::web::{App, Door};
 use crate::{clock, daemon, http, report, web};
 
 /// `entitled run`
@@ -206,7 +206,7 @@ fn serve(
     let task = tokio::spawn(async move {
         let make = |address| {
             at.send_replace(Some(address));
-            App::new(reading.clone(), trigger.clone(), token.clone(), address)
+            App::new(reading.clone(), trigger.clone(), Door::new(address, token.clone()))
         };
         let _server = web::keep(address, make, reporter).await;
         std::future::pending::<()>().await;

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::actions::Through;
 use super::caller::Caller;
 use super::error::Fault;
-use super::{App, Bucket, actions, guard, queries};
+use super::{App, Rate, actions, guard, queries};
 use crate::store::FreezeScope;
 
 /// The description of all of it, as OpenAPI 3.1.
@@ -110,7 +110,7 @@ impl Call {
 pub(super) fn routes() -> Router<App> {
     let calls = Call::ALL.into_iter().fold(Router::new(), |router, call| router.route(call.path(), call.handler()));
     let missing = async || Fault::Missing("there is no such call; `/api/v1/openapi.json` has them all".to_owned());
-    guard::limited(calls.route("/api/{*rest}", axum::routing::any(missing)), Bucket::new(20.0, 60))
+    guard::limited(calls.route("/api/{*rest}", axum::routing::any(missing)), Rate::new(20.0, 60))
 }
 
 /// How many rows of each list an answer has at the most.

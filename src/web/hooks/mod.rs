@@ -21,7 +21,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use super::hooks::dedup::Seen;
-use super::{App, Bucket, Refused};
+use super::{App, Bucket, Rate, Refused};
 use crate::config::settings::source::{Signature, Webhook};
 use crate::daemon::{Hint, LiveState};
 use crate::model::SourceName;
@@ -87,10 +87,10 @@ impl Desk {
 impl Line {
     fn new(sender: Sender) -> Self {
         let genuine = match sender {
-            Sender::Signed => Bucket::new(50.0, 500),
-            Sender::Unsigned => Bucket::new(1.0, 10),
+            Sender::Signed => Rate::new(50.0, 500).bucket(),
+            Sender::Unsigned => Rate::new(1.0, 10).bucket(),
         };
-        Self { seen: Mutex::default(), genuine, forged: Bucket::new(5.0, 50) }
+        Self { seen: Mutex::default(), genuine, forged: Rate::new(5.0, 50).bucket() }
     }
 
     /// What a webhook that cannot be genuine is: beyond some of them, too many.

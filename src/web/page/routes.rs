@@ -15,7 +15,7 @@ use crate::report::status::Status;
 use crate::web::caller::Caller;
 use crate::web::error::Fault;
 use crate::web::forms::Did;
-use crate::web::{App, Bucket, events, forms, guard, page, queries, sandbox, session};
+use crate::web::{App, Rate, events, forms, guard, page, queries, sandbox, session};
 
 /// No inline style or script, nothing from elsewhere, in nobody's frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -35,10 +35,10 @@ pub(crate) fn routes() -> Router<App> {
         .route("/events", get(events::events));
     let session = Router::new().route("/sign-in", get(asks).post(sign_in)).route("/sign-out", post(sign_out));
     Router::new()
-        .merge(guard::limited(assets, Bucket::new(50.0, 100)))
-        .merge(guard::limited(pages, Bucket::new(20.0, 60)))
-        .merge(guard::limited(session, Bucket::new(0.5, 10)))
-        .merge(guard::limited(forms::routes(), Bucket::new(5.0, 30)))
+        .merge(guard::limited(assets, Rate::new(50.0, 100)))
+        .merge(guard::limited(pages, Rate::new(20.0, 60)))
+        .merge(guard::limited(session, Rate::new(0.5, 10)))
+        .merge(guard::limited(forms::routes(), Rate::new(5.0, 30)))
 }
 
 fn asset(kind: &'static str, text: &'static str) -> Response {
@@ -100,7 +100,7 @@ async fn run(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> 
 
 async fn asks(State(app): State<App>, caller: Caller) -> Response {
     // Nobody needs to sign in where nobody can.
-    if app.token().is_none() {
+    if app.door().token.is_none() {
         return see("/", None);
     }
     match app.hand(&caller) {

@@ -10,7 +10,7 @@ pub(crate) mod page;
 use entitled::daemon::Mode;
 use entitled::model::State;
 use entitled::secret::Secret;
-use entitled::web::{App, Server, bind};
+use entitled::web::{App, Door, Server, bind};
 use serde_json::Value;
 
 use crate::daemon::{ALWAYS, Live, QUICK, RARELY};
@@ -44,7 +44,7 @@ impl Web {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let token = Some(Secret::new(TOKEN.to_owned()));
-        let app = App::new(live.reading.clone(), live.trigger.clone(), token, address);
+        let app = App::new(live.reading.clone(), live.trigger.clone(), Door::new(address, token));
         let server = Server::start(listener, &app).unwrap();
         Self { server, client: entitled::http::client(std::time::Duration::from_secs(20)) }
     }

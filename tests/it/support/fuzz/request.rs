@@ -11,7 +11,7 @@ use entitled::daemon::metrics::Metrics;
 use entitled::daemon::{HealthReporter, StatusReader, triggers};
 use entitled::report::status::{About, Mode, Status, Trouble};
 use entitled::secret::Secret;
-use entitled::web::{App, router};
+use entitled::web::{App, Door, router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -95,5 +95,6 @@ fn app() -> App {
     let (trigger, _) = triggers();
     let reading =
         StatusReader { status, open, metrics: Arc::<Metrics>::default(), reporter: HealthReporter::default() };
-    App::new(reading, trigger, Some(Secret::new(TOKEN.to_owned())), SocketAddr::from(([0, 0, 0, 0], 8787)))
+    let token = Some(Secret::new(TOKEN.to_owned()));
+    App::new(reading, trigger, Door::new(SocketAddr::from(([0, 0, 0, 0], 8787)), token))
 }

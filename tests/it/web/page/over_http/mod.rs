@@ -2,6 +2,7 @@
 
 mod admission;
 mod api;
+mod rooms;
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use entitled::daemon::metrics::Metrics;
 use entitled::daemon::{LiveState, StatusReader, TriggerReceiver, triggers};
 use entitled::report::status::Status;
 use entitled::secret::Secret;
-use entitled::web::{App, Server, bind};
+use entitled::web::{App, Door, Server, bind};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -35,6 +36,11 @@ struct Ask<'a>(&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
 impl Desk {
     /// `claims`: where the server is told that it listens.
     async fn start(status: Status, token: Option<&str>, claims: &str, open: Option<LiveState>) -> Self {
+        let token = token.map(|token| Secret::new(token.to_owned()));
+        Self::behind(Door::new(claims.parse().unwrap(), token), status, open).await
+    }
+
+    async fn behind(door: Door, status: Status, open: Option<LiveState>) -> Self {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let (status, status_of) = watch::channel(Arc::new(status));
         let (open, open_of) = watch::channel(open.map(Arc::new));
@@ -45,8 +51,7 @@ impl Desk {
             metrics: Arc::<Metrics>::default(),
             reporter: entitled::daemon::HealthReporter::default(),
         };
-        let token = token.map(|token| Secret::new(token.to_owned()));
-        let app = App::new(reading, trigger, token, claims.parse().unwrap());
+        let app = App::new(reading, trigger, door);
         let server = Server::start(listener, &app).unwrap();
         let client = entitled::http::client(std::time::Duration::from_secs(30));
         Self { server, status, _open: open, triggers, client }
