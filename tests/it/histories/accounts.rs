@@ -276,7 +276,10 @@ impl Accounts {
                     self.surely.entry(buyer).or_insert(one);
                 }
             }
-            order.once.extend(self.owners(order));
+            let owners = self.owners(order);
+            let before = order.once.iter().filter(|one| owners.iter().any(|owner| owner != *one));
+            order.stored.passed_on.extend(before.cloned());
+            order.once.extend(owners);
         }
         if all_is_well {
             self.bindings.changed.values_mut().for_each(|since| _ = since.get_or_insert(now));
@@ -303,8 +306,8 @@ impl World {
         self.orders.iter().filter(owns)
     }
 
-    /// Whether an order may be that of another user by now, who exists.
+    /// Whether an order may be that of another user by now, who exists, or may have been when a pass looked.
     pub(super) fn may_have_moved(&self, order: &Order, from: &UserId) -> bool {
-        self.accounts.owners(order).iter().any(|user| user != from)
+        order.stored.passed_on.contains(from) || self.accounts.owners(order).iter().any(|user| user != from)
     }
 }

@@ -57,6 +57,7 @@ impl World {
     pub(super) async fn pass(&mut self, step: &Step) -> Verdict {
         for trouble in &step.faults {
             trouble.what.set(self.faults(trouble.side));
+            self.pretended += trouble.what.pretends();
             if matches!(trouble.what, What::ExpireTokens) {
                 match trouble.side {
                     Side::Logto => self.logto.expire_tokens(),

@@ -44,9 +44,13 @@ fn word(hold: Hold) -> Option<&'static str> {
         Hold::OverLimit(..) => Some("OverLimit"),
         Hold::FreshLedger => Some("FreshLedger"),
         Hold::ClockDoubtful(_) => Some("ClockDoubtful"),
-        Hold::Foreign | Hold::Incomplete(_) | Hold::Frozen | Hold::Flapping | Hold::Protected | Hold::Unverified(_) => {
-            None
-        }
+        Hold::Foreign
+        | Hold::Incomplete(_)
+        | Hold::Frozen
+        | Hold::Flapping
+        | Hold::Stuck
+        | Hold::Protected
+        | Hold::Unverified(_) => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use entitled::model::{Prune, UserId};
-use entitled::planner::{Hold, Verb};
+use entitled::planner::{Hold, Intent, Verb};
 use entitled::store;
 
 use super::catalogs::{THINGS, Thing};
@@ -82,7 +82,8 @@ impl World {
                 return wrong("taken without a line in the audit trail");
             }
         }
-        self.revoked.extend(gone.iter().map(|(_, thing)| (now, *thing)));
+        let targets: Vec<_> = gone.iter().map(|(_, thing)| (now, self.target(*thing))).collect();
+        self.revoked.extend(targets);
         let of_the_day = self.revoked.iter().filter(|(at, _)| *at >= now - 86_400).count();
         let free = gone.iter().filter(|(user, thing)| self.is_let_through(Verb::Revoke, user, *thing)).count();
         gone.iter().for_each(|(user, thing)| self.use_up(Verb::Revoke, user, *thing));
@@ -101,11 +102,16 @@ impl World {
         Ok(())
     }
 
-    /// Whether the trail says of this pass that it took a grant, and why.
+    /// Whether the trail says of this pass that it took a grant, and why; or will, once somebody could look whether
+    /// it is gone.
     async fn is_told(&self, user: &UserId, thing: Thing, exclusive: bool) -> bool {
         let history = self.store().history(user).await.unwrap();
         let target = self.target(thing);
-        history.iter().any(|row| {
+        let open = self.store().intents().await.unwrap();
+        let open = open.iter().any(|(grant, intent)| {
+            matches!(intent, Intent::Revocation { .. }) && grant.user == *user && Some(&grant.target) == target.as_ref()
+        });
+        open || history.iter().any(|row| {
             row.verb == store::Verb::Revoked
                 && row.grant.as_ref().map(|grant| &grant.target) == target.as_ref()
                 && row.at == self.begun

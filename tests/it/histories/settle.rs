@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entitled::model::{Prune, UserId};
+use entitled::model::{Prune, Target, UserId};
 use entitled::pass::{PassScope, PlannedPass};
-use entitled::planner::{Bound, Doubt, Gap, Hold, Verb};
+use entitled::planner::{Bound, Doubt, Gap, Hold, TRIES, Verb};
 use jiff::SignedDuration;
 
 use super::catalogs::{THINGS, Thing};
@@ -31,7 +31,12 @@ impl World {
             let grant = planned.grant(held.action.target, held.action.user);
             let thing = self.thing(&grant.target);
             self.right_hold(&grant.user, thing, held.action.verb, held.hold).map_err(|why| {
-                format!("{why}: {:?} of {grant:?} ({thing:?})\norders: {:#?}", held.hold, self.orders_of(&grant.user))
+                format!(
+                    "{why}: {:?} of {grant:?} ({thing:?}) under {:?}\norders: {:#?}",
+                    held.hold,
+                    self.rules,
+                    self.orders_of(&grant.user)
+                )
             })?;
             if let Some(thing) = thing {
                 withheld.insert((grant.user, thing), held.action.verb);
@@ -80,8 +85,10 @@ impl World {
                     Verb::Grant => (over.spent.max(self.made_by_commits() as u64), self.rules.config_floor),
                     Verb::Revoke | Verb::Adopt | Verb::Release => {
                         let since = self.at() - 86_400;
-                        let counts = |of: Thing| bound == Bound::Total || of == thing;
-                        let spent = self.revoked.iter().filter(|(at, of)| *at >= since && counts(*of)).count();
+                        // Of a role that was made anew, what was taken of the one before does not count.
+                        let target = self.target(thing);
+                        let counts = |of: &Option<Target>| bound == Bound::Total || *of == target;
+                        let spent = self.revoked.iter().filter(|(at, of)| *at >= since && counts(of)).count();
                         (spent as u64, self.rules.floor)
                     }
                 };
@@ -92,6 +99,8 @@ impl World {
             // No freeze is in force any more; what is taken away by hand again and again is left alone.
             (Hold::Frozen, _) => false,
             (Hold::Flapping, _) => verb == Verb::Grant,
+            // It was tried in vain as often as that, and nobody has let it be tried again.
+            (Hold::Stuck, _) => verb == Verb::Revoke && self.pretended >= TRIES,
             (Hold::Unverified(Doubt::OrderUnconfirmed), _) => vanished,
             (Hold::Unverified(Doubt::NoEvidence), _) => vanished || never,
             // Whoever is behind an odd order may be anybody; so may it be what entitles instead of a source that

@@ -219,6 +219,14 @@ impl What {
         matches!(fault, Fault::Empty | Fault::RepeatPage | Fault::LoseHalf | Fault::NoId | Fault::UnknownStatus)
     }
 
+    /// How many writes are said to be made and are not.
+    pub(super) fn pretends(self) -> u32 {
+        match self {
+            Self::Befall { fault: Fault::Pretend, next, .. } => next.unwrap_or(u32::MAX),
+            _ => 0,
+        }
+    }
+
     /// The same, of writes alone.
     pub(super) fn of_writes(self) -> Self {
         match self {
@@ -289,6 +297,13 @@ fn trouble() -> impl Strategy<Value = Trouble> {
         4 => either,
         2 => befall(Fault::ApplyThenRefuse, &[500, 503], 2),
         2 => befall(Fault::ApplyThenDrop, &[500], 2),
+        // Of what is taken: a grant that was not made is told from one that somebody took by nobody.
+        1 => (1..=2_u32).prop_map(|next| What::Befall {
+            fault: Fault::Pretend,
+            status: 204,
+            next: Some(next),
+            method: "DELETE"
+        }),
         1 => Just(What::Ties),
     ];
     let shop = prop_oneof![

@@ -25,7 +25,7 @@ pub(super) struct Copy {
     ours: BTreeMap<(UserId, Thing), Ours>,
     seen: BTreeMap<(UserId, Thing), i64>,
     maybe_seen: Held,
-    revoked: Vec<(i64, Thing)>,
+    revoked: Vec<(i64, Option<Target>)>,
     commits: Commits,
     said: Said,
     bereft: bool,

@@ -56,11 +56,14 @@ pub(super) struct Stored {
     pub(super) entitled_by: Option<i64>,
     /// It may know the time of its end otherwise than the shop has it.
     pub(super) murky: bool,
+    /// Users whose it may have been before a pass found it to be that of another one. Whoever it is said to be
+    /// after that: it was theirs no more.
+    pub(super) passed_on: BTreeSet<UserId>,
 }
 
 impl Stored {
     pub(super) fn nothing() -> Self {
-        Self { seen: vec![None], payers: Vec::new(), entitled_by: None, murky: false }
+        Self { seen: vec![None], payers: Vec::new(), entitled_by: None, murky: false, passed_on: BTreeSet::new() }
     }
 
     /// What is held under two names becomes one: whichever reading is newer.
@@ -75,6 +78,7 @@ impl Stored {
                 self.payers.push(payer);
             }
         }
+        self.passed_on.extend(other.passed_on);
         self.entitled_by = self.entitled_by.into_iter().chain(other.entitled_by).min();
         self.murky = true;
     }

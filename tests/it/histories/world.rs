@@ -84,10 +84,12 @@ pub(super) struct World {
     pub(super) seen: BTreeMap<(UserId, Thing), i64>,
     /// Foreign grants that some pass may have seen.
     pub(super) maybe_seen: Held,
-    pub(super) revoked: Vec<(i64, Thing)>,
+    pub(super) revoked: Vec<(i64, Option<Target>)>,
     pub(super) commits: Commits,
     /// Since the store was lost, no pass has gone through.
     pub(super) bereft: bool,
+    /// How many revocations Logto may have made up so far.
+    pub(super) pretended: u32,
 }
 
 struct Token;
@@ -192,6 +194,7 @@ impl World {
             revoked: Vec::new(),
             commits: Commits::default(),
             bereft: true,
+            pretended: 0,
         };
         std::fs::write(world.file(), &*world.active.config.text).unwrap();
         world.fresh_store().await;
