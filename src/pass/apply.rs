@@ -2,8 +2,9 @@
 //! `execution`'s: memberships, organization roles, roles, then revocations the other way round; each stage in
 //! batches, a few at a time; the next stage begins when the last one has ended.
 //!
-//! A grant is journaled before its call and a revocation after it, so that a crash can only make the ledger claim
-//! a grant that Logto lacks, which the next pass repairs.
+//! A grant and a revocation are journaled before their call. A crash can only make the ledger claim a grant that
+//! Logto lacks, and leave a revocation of which nobody knows whether it was made: the next pass sees to both.
+//! What Logto says that it has taken is asked for by id before it counts as gone.
 //!
 //! Guarantees: one user's failure never blocks another's; nothing is decided here that the plan has not decided.
 
@@ -12,11 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::PlannedPass;
-use crate::logto::{Outcome, Writer};
+use super::observe::{self, Observed};
+use crate::logto::{Outcome, Reader, Writer};
 use crate::model::{Grant, Ownership, RunId, Target, TargetIx, UserId, UserIx};
-use crate::planner::{Action, Verb};
+use crate::planner::input::Coverage;
+use crate::planner::{Action, Came, Verb};
 use crate::report::run::ActionOutcome;
-use crate::store::{self, End, LedgerRow, Store, StoreError};
+use crate::store::{self, ClosedIntents, End, LedgerRow, Store, StoreError};
 
 /// What carrying out needs: this is the only place that can write to Logto.
 #[derive(Clone, Copy)]
@@ -39,6 +42,8 @@ pub(super) const NO_USER: &str = "the user is gone";
 /// No claim can rest on it: what is given without one could never be explained or taken back.
 const NO_ORDER: &str = "the store has lost the order behind it; the next pass looks again";
 const NO_TARGET: &str = "the target is gone";
+const STILL_HELD: &str = "Logto said that it was taken, and it is still held; it is tried again";
+const NOT_ASKED: &str = "Logto said that it was taken, and it could not be asked whether it is gone";
 pub(super) const ROLE_KEPT: &str = "a role in this organization could not be taken first";
 
 /// Whether a batch ends a membership that would take along a role which was to be taken before it, and was not.
@@ -57,7 +62,8 @@ pub(super) fn would_take_along(
     })
 }
 
-/// One batch, on one target: journal, call, journal. Answers in the order of the batch.
+/// One batch, on one target: journal, call, and for a grant journal. Answers in the order of the batch; a revocation
+/// is [`confirmed`](confirm_gone) with others.
 pub(super) async fn carry_out(
     executor: Executor<'_>,
     planned: &PlannedPass,
@@ -147,15 +153,74 @@ async fn revoke(
     action: &Action,
 ) -> Result<ActionOutcome, StoreError> {
     let grant = planned.grant(action.target, action.user);
-    let came = match executor.writer.revoke(&grant.user, &grant.target).await {
+    let because = planned.view.changes[number].because.clone();
+    executor.store.begin_ends(&[end(planned, action, because)], executor.now).await?;
+    Ok(match executor.writer.revoke(&grant.user, &grant.target).await {
         Outcome::Done => ActionOutcome::Done,
         // Gone with its user or its target is gone all the same.
         Outcome::AlreadySo | Outcome::NoUser | Outcome::NoTarget => ActionOutcome::AlreadySo,
-        Outcome::Failed(error) => return Ok(ActionOutcome::Failed(error.to_string())),
-    };
-    let because = planned.view.changes[number].because.clone();
-    executor.store.journal_ends(executor.run, &[end(planned, action, because)], executor.now).await?;
-    Ok(came)
+        Outcome::Failed(error) => ActionOutcome::Failed(error.to_string()),
+    })
+}
+
+/// Asks whether what Logto says that it has taken is gone: of a role in one call for a hundred holders, in
+/// organizations in one for each user. What is gone ends; what is not, or could not be asked for, has failed, and
+/// the next pass sees to it. `came`: places in the plan, each with what Logto said.
+pub(super) async fn confirm_gone(
+    executor: Executor<'_>,
+    reader: &Reader,
+    planned: &PlannedPass,
+    came: &mut [(usize, ActionOutcome)],
+) -> Result<(), StoreError> {
+    let action = |number: usize| &planned.plan.actions[number];
+    let mut asked: BTreeMap<TargetIx, BTreeSet<UserId>> = BTreeMap::new();
+    for (number, _) in came.iter().filter(|(_, came)| *came == ActionOutcome::Done) {
+        let Action { target, user, .. } = action(*number);
+        asked.entry(*target).or_default().insert(planned.user_index.id(*user).clone());
+    }
+    let mut seen = Observed::of(&planned.catalog);
+    if !asked.is_empty()
+        && let Err(error) = observe::confirm(reader, &planned.catalog, &mut seen, asked).await
+    {
+        seen.troubles.push((String::new(), error));
+    }
+    let (mut gone, mut in_vain) = (Vec::new(), Vec::new());
+    for (number, came) in came.iter_mut() {
+        let Action { target, user, .. } = action(*number);
+        let (holding, user) = (&seen.targets[target.at()], planned.user_index.id(*user));
+        let grant = || planned.grant(*target, action(*number).user);
+        match came {
+            ActionOutcome::AlreadySo => gone.push(grant()),
+            ActionOutcome::Done if holding.coverage == Coverage::Missing => gone.push(grant()),
+            ActionOutcome::Done if !holding.asked.contains(user) => {
+                let why = seen.troubles.first().map_or_else(String::new, |(_, error)| format!(": {error}"));
+                *came = ActionOutcome::Failed(format!("{NOT_ASKED}{why}"));
+            }
+            ActionOutcome::Done if holding.holders.contains(user) => {
+                in_vain.push(grant());
+                *came = ActionOutcome::Failed(STILL_HELD.to_owned());
+            }
+            ActionOutcome::Done => gone.push(grant()),
+            ActionOutcome::Failed(_) | ActionOutcome::Gone(_) => {}
+        }
+    }
+    let closed = ClosedIntents { revoked: gone, ..ClosedIntents::default() };
+    executor.store.close_intents(executor.run, &closed, executor.now).await?;
+    if in_vain.is_empty() { Ok(()) } else { executor.store.note_in_vain(&in_vain).await }
+}
+
+/// What a look says of writes that nobody had heard back of; without some users.
+pub(super) fn closed_but(planned: &PlannedPass, left: &BTreeSet<UserIx>) -> ClosedIntents {
+    let mut closed = ClosedIntents::default();
+    for one in planned.plan.closed.iter().filter(|one| !left.contains(&one.user)) {
+        let of_it = match one.came {
+            Came::Granted => &mut closed.granted,
+            Came::Revoked => &mut closed.revoked,
+            Came::Kept => &mut closed.kept,
+        };
+        of_it.push(planned.grant(one.target, one.user));
+    }
+    closed
 }
 
 /// What a plan adopts, as the ledger writes it down.

@@ -118,6 +118,7 @@ impl<'a> Execution<'a> {
 
         let left: BTreeSet<UserIx> = overtaken.iter().filter_map(|user| planned.user_index.ix(user)).collect();
         let mut report = RunReport { held: planned.view.summary.held, ..RunReport::default() };
+        store.close_intents(&run, &apply::closed_but(planned, &left), now).await?;
         let adopt = apply::adoptions_but(planned, &left, &run, now);
         store.journal_adoptions(&run, &adopt).await?;
         report.adopted = adopt.len() as u64;
@@ -220,6 +221,7 @@ impl<'a> Execution<'a> {
         let (writer, store, run, now) = (self.writer, self.store, self.run.clone(), self.now);
         let executor = Executor { writer, store, run: &run, batch, at_once: concurrency, now };
         let mut under_way = FuturesUnordered::new();
+        let mut taken = Vec::new();
         let (mut failed, mut started) = (None, false);
         loop {
             while under_way.len() < concurrency.max(1)
@@ -257,11 +259,16 @@ impl<'a> Execution<'a> {
             let Some((came, batch)) = under_way.next().await else { break };
             in_flight.0.fetch_sub(batch.len() as u64, Ordering::Relaxed);
             match came {
+                Ok(came) if stage.0 == Verb::Revoke => taken.extend(batch.into_iter().zip(came)),
                 Ok(came) => self.came.extend(batch.into_iter().zip(came)),
                 // What is in flight is waited for all the same.
                 Err(error) => _ = failed.get_or_insert(error),
             }
         }
+        if let Err(error) = apply::confirm_gone(executor, &self.active.reader, planned, &mut taken).await {
+            failed.get_or_insert(error);
+        }
+        self.came.extend(taken);
         match failed {
             Some(error) => Err(error),
             None if self.batches.is_empty() => Ok(Step::Over),

@@ -64,12 +64,18 @@ pub struct Observed {
     pub troubles: Vec<(String, LogtoError)>,
 }
 
+impl Observed {
+    /// Nothing yet, of the targets of a catalog.
+    pub fn of(catalog: &Catalog) -> Self {
+        Self { targets: vec![ObservedTarget::default(); catalog.targets.len()], troubles: Vec::new() }
+    }
+}
+
 /// Walks every target once: `ceil(holders/100)` calls for each role and each organization, and one more to
 /// see that the organization exists, or an organization role that nobody was seen to hold. A target that cannot be read is `Unread`; only an error that would
 /// meet every call alike (the credentials, the address) ends it.
 pub async fn walk(reader: &Reader, catalog: &Catalog, progress: Progress<'_>) -> Result<Observed, LogtoError> {
-    let mut observed =
-        Observed { targets: vec![ObservedTarget::default(); catalog.targets.len()], troubles: Vec::new() };
+    let mut observed = Observed::of(catalog);
     let roles = catalog.indices().filter_map(|(ix, entry)| match &entry.target {
         Target::Role { role } => Some((ix, entry, role)),
         Target::Membership { .. } | Target::OrganizationRole { .. } => None,
@@ -144,8 +150,7 @@ async fn miss_organization_roles(
 /// in an organization.
 pub async fn ask(reader: &Reader, catalog: &Catalog, users: &BTreeSet<UserId>) -> Result<Observed, LogtoError> {
     let everything = catalog.indices().map(|(ix, _)| (ix, users.clone())).collect();
-    let mut observed =
-        Observed { targets: vec![ObservedTarget::default(); catalog.targets.len()], troubles: Vec::new() };
+    let mut observed = Observed::of(catalog);
     for seen in &mut observed.targets {
         seen.coverage = Coverage::Asked;
     }

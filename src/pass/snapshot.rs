@@ -18,7 +18,7 @@ use crate::planner::desired::{Desired, State, desired};
 use crate::planner::input::{
     Actual, Coverage, Freeze, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints, Rules,
 };
-use crate::planner::{PlanInput, Verify};
+use crate::planner::{Intent, PlanInput, Verify};
 use crate::report::FreezeView;
 use crate::store::{self, BuyerKey, FreezeScope, LedgerRow, ProductKey, Scope, StoreError, StoredBuyer};
 use crate::text::clean;
@@ -73,6 +73,8 @@ pub struct Snapshot {
     pub product_ix: HashMap<ProductKey, ProductIx>,
     user_ix: HashMap<BuyerKey, UserIx>,
     by_hand: ByHand,
+    /// Writes of ours of which nobody has seen whether Logto made them.
+    open: Vec<(Grant, Intent)>,
     /// What is stopped: by whom, why, and until when.
     pub freeze: Option<FreezeView>,
 }
@@ -94,8 +96,11 @@ impl Snapshot {
     ) -> Result<Self, StoreError> {
         let holders = observed.targets.iter().flat_map(|seen| seen.holders.iter().chain(&seen.asked));
         let owners = ledger.iter().map(|row| &row.grant.user);
+        let open = context.store.intents().await?;
+        // Whoever was put out and held nothing of ours is named there alone.
+        let asked = open.iter().map(|(grant, _)| &grant.user);
         let user_index: UserIndex =
-            holders.chain(owners).chain(buyers.iter().filter_map(StoredBuyer::user)).cloned().collect();
+            holders.chain(owners).chain(asked).chain(buyers.iter().filter_map(StoredBuyer::user)).cloned().collect();
         let age = match context.store.last_full_pass().await? {
             Some(_) => LedgerTrust::Seasoned,
             None => LedgerTrust::Fresh,
@@ -121,7 +126,20 @@ impl Snapshot {
         drop(by_name);
         let by_hand = ByHand::read(context, span, user_index.ids(), ledger).await?;
         let freeze = context.store.frozen(context.now).await?.map(freeze_view);
-        Ok(Self { catalog, user_index, age, ledger_view, dropped, rules, scope, product_ix, user_ix, by_hand, freeze })
+        Ok(Self {
+            catalog,
+            user_index,
+            age,
+            ledger_view,
+            dropped,
+            rules,
+            scope,
+            product_ix,
+            user_ix,
+            by_hand,
+            open,
+            freeze,
+        })
     }
 
     /// What should be, by the orders that the store has now.
@@ -214,6 +232,7 @@ impl Snapshot {
         };
         let named = |source: &SourceName| context.sources.iter().any(|one| one.name() == source);
         let unclear = context.store.unclear_sources().await?.into_iter().filter(named).collect();
+        let open = self.open.iter().filter_map(|(grant, intent)| Some((self.cell(grant)?, *intent))).collect();
         let flapping = context.store.flapping(UNDONE_TWICE, context.now - RESTLESS).await?;
         Ok(PlanConstraints {
             protected,
@@ -221,6 +240,7 @@ impl Snapshot {
             unclear: of(&unclear),
             freeze: self.freeze.as_ref().map_or(Freeze::Nothing, |freeze| freeze.stops),
             flapping: self.cells(&flapping),
+            open,
             released: self.cells(&context.store.released().await?),
             rules: self.rules,
             ..PlanConstraints::new(context.config.prune, context.config.limits.clone(), self.age)

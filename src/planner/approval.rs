@@ -38,11 +38,13 @@ pub enum Lifts {
     Proof,
     /// That somebody else takes it away again and again.
     Flapping,
+    /// That Logto says that it was taken, and it was not.
+    Stuck,
 }
 
 impl Lifts {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Limit, Self::FreshLedger, Self::Clock, Self::Proof, Self::Flapping];
+    pub const ALL: [Self; 6] = [Self::Limit, Self::FreshLedger, Self::Clock, Self::Proof, Self::Flapping, Self::Stuck];
 
     /// The name of the hold that it lifts. It is also the word in the store.
     pub fn word(self) -> &'static str {
@@ -52,6 +54,7 @@ impl Lifts {
             Self::Clock => "ClockDoubtful",
             Self::Proof => "Unverified",
             Self::Flapping => "Flapping",
+            Self::Stuck => "Stuck",
         }
     }
 }
@@ -65,6 +68,7 @@ impl Hold {
             Self::ClockDoubtful(_) => Some(Lifts::Clock),
             Self::Unverified(Doubt::OrderUnconfirmed | Doubt::NoEvidence) => Some(Lifts::Proof),
             Self::Flapping => Some(Lifts::Flapping),
+            Self::Stuck => Some(Lifts::Stuck),
             // A pass asks by itself.
             Self::Unverified(Doubt::NotAsked) => None,
             Self::Foreign | Self::Incomplete(_) | Self::Protected | Self::Frozen => None,
@@ -93,7 +97,7 @@ pub fn held_sets(plan: &Plan, catalog: &Catalog, users: &[UserId]) -> Vec<HeldSe
         let Some(lifts) = hold.lifts() else { continue };
         let by_part = match hold {
             Hold::OverLimit(bound, _) => *bound != Bound::Total,
-            Hold::Unverified(_) | Hold::Flapping => true,
+            Hold::Unverified(_) | Hold::Flapping | Hold::Stuck => true,
             _ => false,
         };
         let part = by_part.then(|| part(&catalog.target(action.target).target));

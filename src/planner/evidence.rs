@@ -11,6 +11,7 @@ use crate::model::{ProductIx, TargetIx, UserIx};
 pub(super) fn given(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Why {
     let claim = row.claim.expect("only an entitled row is given anything");
     let cause = match (row.owned, claim.origin) {
+        (Some(_), _) if input.constraints.open.contains_key(&(target, row.user)) => Cause::Retry,
         (Some(_), _) => Cause::Drift,
         (None, Origin::Sale) => Cause::Sale,
         (None, Origin::Commit) => Cause::Commit,

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::approval::Lifts;
 use super::desired::{Ending, Past};
 use super::input::{LedgerTrust, LimitUsage, Presence};
+use super::intents::was_tried;
 use super::limits::Over;
 use super::{Action, Bound, Cause, Doubt, Held, Hold, Plan, PlanInput, Verb, limits, line};
 use crate::model::{Limit, OrderKey, Recheck, Target, TargetIx, UserIx};
@@ -58,7 +59,8 @@ fn is_approved(input: PlanInput<'_>, lifts: Lifts, action: &Action) -> bool {
 }
 
 /// Lets through what somebody approved, each target that stays within its limit, then all of them if the
-/// sum does. What was approved is not counted against the limit that it was approved to pass.
+/// sum does. What was approved is not counted against the limit that it was approved to pass, and what is tried
+/// again was counted when it was tried first.
 fn bounded(
     input: PlanInput<'_>,
     actions: Vec<Action>,
@@ -67,7 +69,8 @@ fn bounded(
     held: &mut Vec<Held>,
 ) -> Vec<Action> {
     let is_approved = |action: &Action| is_approved(input, Lifts::Limit, action);
-    let (approved, actions): (Vec<_>, Vec<_>) = actions.into_iter().partition(is_approved);
+    let is_free = |action: &Action| is_approved(action) || was_tried(input, action);
+    let (free, actions): (Vec<_>, Vec<_>) = actions.into_iter().partition(is_free);
     let tallies = &input.ledger.tally;
     let mut passed = Vec::with_capacity(actions.len());
     let mut refuse = |actions: &[Action], bound, over: Over| {
@@ -85,7 +88,7 @@ fn bounded(
         refuse(&passed, Bound::Total, over);
         passed.clear();
     }
-    passed.extend(approved);
+    passed.extend(free);
     passed.sort_unstable_by_key(|action| (action.target, action.user));
     passed
 }
@@ -158,7 +161,8 @@ fn told(input: PlanInput<'_>, action: &Action) -> impl Iterator<Item = OrderKey>
         | Cause::GivenAgain
         | Cause::Sale
         | Cause::Commit
-        | Cause::Drift => (None, &[]),
+        | Cause::Drift
+        | Cause::Retry => (None, &[]),
     };
     let target = action.target;
     let by_word = move |past: &&Past| past.ending != Ending::Expired && line(input, past.product, target) != 0;

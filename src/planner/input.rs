@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::approval::Lifts;
+use super::intents::Intent;
 use crate::model::{Adopt, Limits, OrderKey, Ownership, ProductIx, Prune, Recheck, TargetIx, UserIx, Verb};
 
 /// Every grant on a managed target that Logto holds, by target, in the order of the catalog's targets.
@@ -121,7 +122,7 @@ pub struct LimitUsage {
     /// Grants that were ours when those 24 hours began: what a percentage is of. What was given since does
     /// not count, or a pass that gives would make room for what the pass before it held.
     pub base: u64,
-    /// Revocations in the last 24 hours.
+    /// Revocations in the last 24 hours, with those of which nobody knows yet whether Logto made them.
     pub revoked: u64,
     /// Grants in the last 24 hours that a commit caused.
     pub config_granted: u64,
@@ -150,6 +151,8 @@ pub struct PlanConstraints {
     pub approved: BTreeSet<(Lifts, Verb, TargetIx, UserIx)>,
     /// Grants of ours that somebody else has taken away again and again.
     pub flapping: BTreeSet<(TargetIx, UserIx)>,
+    /// Writes of ours of which nobody has seen whether Logto made them.
+    pub open: BTreeMap<(TargetIx, UserIx), Intent>,
     /// Grants that somebody has taken out of our hands: never adopted again.
     pub released: BTreeSet<(TargetIx, UserIx)>,
     /// Whether what is held already becomes ours where an order explains it.
@@ -203,6 +206,7 @@ impl PlanConstraints {
             freeze: Freeze::Nothing,
             approved: BTreeSet::new(),
             flapping: BTreeSet::new(),
+            open: BTreeMap::new(),
             released: BTreeSet::new(),
             adopt: Adopt::default(),
             foreign: BTreeSet::new(),

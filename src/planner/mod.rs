@@ -16,6 +16,7 @@ pub mod desired;
 mod evidence;
 mod gates;
 pub mod input;
+mod intents;
 pub mod limits;
 mod plan;
 mod undo;
@@ -26,8 +27,10 @@ use desired::{Claim, Desired, Ending, State};
 use evidence::{given, line, released, taken, taken_back};
 use gates::{keep_ties, limit_grants, limit_revocations, need_membership, prove};
 use input::{Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, OwnedGrant, PlanConstraints, Presence};
+use intents::{hold_stuck, without_what_is_gone};
 
 pub use crate::model::Verb;
+pub use intents::{Came, Closed, Intent, TRIES};
 pub use plan::{Action, Author, Bound, Cause, Doubt, Gap, Held, Hold, Off, Plan, TargetTally, Verify, Whose, Why};
 pub use undo::{Inverse, undo};
 
@@ -48,12 +51,13 @@ pub struct PlanInput<'a> {
 
 /// Plans. Linear in the sizes of the runs.
 pub fn plan(input: PlanInput<'_>) -> Plan {
-    let mut plan = Plan::default();
+    let mut plan = Plan { closed: intents::closed(input), ..Plan::default() };
     let mut grants = Vec::new();
     let mut revocations = Vec::new();
     for (target, _) in input.catalog.indices() {
         let mut tally = TargetTally::default();
         for row in merge(input, target) {
+            let row = without_what_is_gone(input, target, row);
             tally.desired += u64::from(row.claim.is_some_and(|claim| claim.state == State::Entitled));
             tally.actual += u64::from(row.held);
             match decide(input, target, row) {
@@ -81,10 +85,11 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
 }
 
 impl Plan {
-    /// Limits, memberships, ties and proofs, in that order; then everything in the order of doing.
+    /// What is stuck, limits, memberships, ties and proofs, in that order; then everything in the order of doing.
     fn pass_gates(&mut self, input: PlanInput<'_>, grants: Vec<Action>, revocations: Vec<Action>) {
         let grants = limit_grants(input, grants, &mut self.held);
         self.actions = need_membership(input, grants, &mut self.held);
+        let revocations = hold_stuck(input, revocations, &mut self.held);
         let revocations = limit_revocations(input, revocations, &mut self.held);
         let revocations = keep_ties(input, revocations, &mut self.held);
         let revocations = prove(input, revocations, self);

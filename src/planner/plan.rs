@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::desired::Ending;
 use super::input::Mover;
+use super::intents::Closed;
 use super::limits::Over;
 use crate::model::{OrderKey, ProductIx, TargetIx, UserIx, Verb};
 
@@ -23,6 +24,8 @@ pub struct Plan {
     pub release: Vec<Action>,
     /// Rows of the ledger whose grant is gone and not wanted.
     pub forget: Vec<(TargetIx, UserIx)>,
+    /// Writes of ours of which it is known by now what became of them.
+    pub closed: Vec<Closed>,
     /// What has to be looked at before the held `Unverified` can be decided.
     pub verify: Verify,
     /// One for each target, in the order of the catalog.
@@ -67,6 +70,8 @@ pub enum Cause {
     Commit,
     /// It was ours and is gone, although nothing ended it.
     Drift,
+    /// Logto was asked for it before, and nobody has seen that it was made.
+    Retry,
     /// What was paid for has ended.
     Ended(Ending),
     /// The file maps the product to this target no more.
@@ -121,7 +126,7 @@ impl Cause {
             Self::Commit | Self::Unmapped | Self::Moved(Mover::Commit) | Self::Dropped | Self::Exclusive => {
                 Author::File
             }
-            Self::Drift | Self::GivenAgain | Self::Resolution => Author::Logto,
+            Self::Drift | Self::Retry | Self::GivenAgain | Self::Resolution => Author::Logto,
             Self::Upgrade => Author::Program,
             Self::Undone => Author::Person,
             Self::Unexplained => Author::Nobody,
@@ -155,6 +160,8 @@ pub enum Hold {
     Flapping,
     /// `protect` names the user or the role.
     Protected,
+    /// Logto has said more than once that it was taken, and it is still held.
+    Stuck,
     /// The clock would take it, and the clock is not to be believed.
     ClockDoubtful(Off),
     /// The proof is missing.

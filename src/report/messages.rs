@@ -95,6 +95,9 @@ pub fn because(verb: Verb, why: &Why, name: Option<&OrderName>, rule: Option<&Ru
         Cause::Resolution => {
             format!("the name that {product} gives stands for another id in Logto now; {order} was the reason")
         }
+        Cause::Retry => {
+            format!("{order} paid for {product}{line}{until}; Logto was asked for it before and never confirmed it")
+        }
         Cause::Drift => format!("{order} paid for {product}{line}{until}, and somebody took it away"),
         Cause::Ended(how) => {
             format!("{order} {} on {}: {product}{line}", ended(how), human::day(why.at))
@@ -153,6 +156,7 @@ pub fn hold_name(hold: &Hold) -> &'static str {
         Hold::FreshLedger => Lifts::FreshLedger.word(),
         Hold::Frozen => "Frozen",
         Hold::Flapping => Lifts::Flapping.word(),
+        Hold::Stuck => Lifts::Stuck.word(),
         Hold::Protected => "Protected",
         Hold::ClockDoubtful(_) => Lifts::Clock.word(),
         Hold::Unverified(_) => Lifts::Proof.word(),
@@ -262,6 +266,12 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
             "it was given and taken away by somebody else more than once".into(),
             format!(
                 "find out who takes it away; then {approve}wait: a week after it was granted last, it is granted again"
+            ),
+        ),
+        Hold::Stuck => (
+            "Logto has answered more than once that it was taken, and it is still held".into(),
+            format!(
+                "take it away in the console of Logto, and the next pass sees it; {approve}find out why Logto keeps it"
             ),
         ),
         Hold::Protected if change.action == "grant" => (

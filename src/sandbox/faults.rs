@@ -68,6 +68,8 @@ pub enum Fault {
     ApplyThenRefuse,
     /// A write is carried out and the connection closes without an answer.
     ApplyThenDrop,
+    /// A write is not carried out and yet answered as if it had been.
+    Pretend,
     /// The answer announces its whole length and ends in the middle.
     Truncate,
     /// 200 and a page of HTML.
@@ -123,7 +125,7 @@ impl Rule {
 
     fn befalls(&self, call: &Call) -> bool {
         let reach = match self.fault {
-            Fault::ApplyThenRefuse | Fault::ApplyThenDrop => is_write(call),
+            Fault::ApplyThenRefuse | Fault::ApplyThenDrop | Fault::Pretend => is_write(call),
             Fault::Empty | Fault::RepeatPage | Fault::LoseHalf | Fault::NoId | Fault::UnknownStatus => {
                 call.path() == "/api/merchant/orders"
             }

@@ -135,6 +135,10 @@ fn befall(side: &dyn Side, call: &Call, rule: Option<&Rule>) -> (Answer, Ending)
             side.answer(call, None);
             (refusal(rule), Ending::Whole)
         }
+        Fault::Pretend => {
+            let said = if call.method == Method::DELETE { StatusCode::NO_CONTENT } else { StatusCode::CREATED };
+            (Answer::empty(said), Ending::Whole)
+        }
         Fault::ApplyThenDrop => (side.answer(call, None), Ending::Nothing),
         Fault::Truncate => {
             let answer = side.answer(call, None);

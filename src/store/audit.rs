@@ -203,11 +203,15 @@ impl Store {
 
     /// How many grants of each target were revoked at `since` or later, by target key.
     pub async fn revoked_since(&self, since: Timestamp) -> Result<BTreeMap<String, u64>, StoreError> {
-        let rows =
-            sqlx::query("SELECT target, count(*) FROM audit WHERE verb = 'revoked' AND at >= ?1 GROUP BY target")
-                .bind(millis(since))
-                .fetch_all(self.readers())
-                .await;
+        let rows = sqlx::query(
+            "SELECT target, count(*) FROM (
+                 SELECT target FROM audit WHERE verb = 'revoked' AND at >= ?1
+                 UNION ALL SELECT target FROM open_revocations WHERE at >= ?1)
+             GROUP BY target",
+        )
+        .bind(millis(since))
+        .fetch_all(self.readers())
+        .await;
         rows.and_then(counts).map_err(|error| self.fault(error))
     }
 

@@ -24,7 +24,10 @@ impl Store {
                      AND r.verb = 'refused' AND r.id > a.id)
                  GROUP BY a.target, a.user"
             }
-            _ => "SELECT target, at, 0 FROM audit WHERE verb = 'revoked' AND at >= ?1 AND ?2 IS NOT NULL",
+            _ => {
+                "SELECT target, at, 0 FROM audit WHERE verb = 'revoked' AND at >= ?1 AND ?2 IS NOT NULL
+                 UNION ALL SELECT target, at, 0 FROM open_revocations WHERE at >= ?1"
+            }
         };
         let questions = [
             "SELECT target, count(*), 0 FROM ledger WHERE ?1 IS NOT NULL AND ?2 IS NOT NULL GROUP BY target",

@@ -13,6 +13,7 @@ use sqlx::sqlite::SqliteRow;
 use super::audit::{Actor, Verb};
 use super::codec::{Sql, count, int, list, millis, small, small_or_null, text, time};
 use super::error::{StoreError, unreadable};
+use super::intents;
 use super::open::Store;
 use super::versions::VERSION;
 use crate::model::{Grant, OrderId, OrderKey, Ownership, ProductId, RunId, SourceName, Target, UserId};
@@ -184,17 +185,9 @@ impl Store {
 
     /// Logto has acknowledged these grants.
     pub async fn confirm(&self, grants: &[Grant], now: Timestamp) -> Result<(), StoreError> {
-        let grants: Vec<_> = grants.iter().map(|grant| (grant.user.as_str(), grant.target.key())).collect();
         let mut transaction = self.begin().await?;
-        let outcome = sqlx::query(
-            "UPDATE ledger SET confirmed_at = ?2 FROM json_each(?1) j
-             WHERE ledger.user = j.value ->> 0 AND ledger.target = j.value ->> 1 AND ledger.confirmed_at IS NULL",
-        )
-        .bind(list(&grants))
-        .bind(millis(now))
-        .execute(&mut *transaction)
-        .await;
-        self.end(transaction, outcome.map(drop)).await
+        let outcome = confirm(&mut transaction, grants, now).await;
+        self.end(transaction, outcome).await
     }
 
     /// Takes back what [`journal_grants`](Self::journal_grants) wrote, for grants that Logto refused for
@@ -209,7 +202,7 @@ impl Store {
         self.drop_rows(Verb::Refused, run, grants.iter().map(|grant| (grant, reason)), now).await
     }
 
-    /// Writes down revocations **after** Logto has carried them out, each with what ended it.
+    /// Writes down revocations that are seen to be carried out, each with what ended it.
     pub async fn journal_ends(&self, run: &RunId, ends: &[End], now: Timestamp) -> Result<(), StoreError> {
         self.end_rows(Verb::Revoked, run, ends, now).await
     }
@@ -239,13 +232,7 @@ impl Store {
         ends: &[End],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let row = |end: &End| {
-            let End { grant, because, order, product, line, commit } = end;
-            let (source, order) = order.as_ref().map(|(source, id)| (source.as_str(), id.as_str())).unzip();
-            let product = product.as_ref().map(ProductId::as_str);
-            serde_json::json!([grant.user.as_str(), grant.target.key(), because, source, order, product, line, commit])
-        };
-        let rows = list(&ends.iter().map(row).collect::<Vec<_>>());
+        let rows = end_rows_json(ends);
         let mut transaction = self.begin().await?;
         let outcome = remove(&mut transaction, verb, Actor::Pass(run), &rows, millis(now)).await;
         self.end(transaction, outcome).await
@@ -270,6 +257,31 @@ impl Store {
         let outcome = remove(&mut transaction, verb, Actor::Pass(run), &grants, millis(now)).await;
         self.end(transaction, outcome).await
     }
+}
+
+/// Grants that end as [`remove`] takes them, each with what ends it.
+pub(super) fn end_rows_json(ends: &[End]) -> String {
+    let row = |end: &End| {
+        let End { grant, because, order, product, line, commit } = end;
+        let (source, order) = order.as_ref().map(|(source, id)| (source.as_str(), id.as_str())).unzip();
+        let product = product.as_ref().map(ProductId::as_str);
+        serde_json::json!([grant.user.as_str(), grant.target.key(), because, source, order, product, line, commit])
+    };
+    list(&ends.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Logto holds these grants.
+pub(super) async fn confirm(connection: &mut SqliteConnection, grants: &[Grant], now: Timestamp) -> Sql<()> {
+    let grants: Vec<_> = grants.iter().map(|grant| (grant.user.as_str(), grant.target.key())).collect();
+    sqlx::query(
+        "UPDATE ledger SET confirmed_at = ?2 FROM json_each(?1) j
+         WHERE ledger.user = j.value ->> 0 AND ledger.target = j.value ->> 1 AND ledger.confirmed_at IS NULL",
+    )
+    .bind(list(&grants))
+    .bind(millis(now))
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Writes down what is ours now, and that it is neither released nor foreign any more.
@@ -346,7 +358,7 @@ pub(super) async fn insert(
     ] {
         sqlx::query(forget).bind(rows.clone()).execute(&mut *connection).await?;
     }
-    Ok(())
+    intents::drop_open(connection, &rows).await
 }
 
 /// Drops rows, given as JSON of user, target key and note, and says so in the trail. Where source, order, product,
@@ -378,9 +390,9 @@ pub(super) async fn remove(
     .await?;
     sqlx::query("DELETE FROM ledger WHERE (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))")
         .bind(grants.to_owned())
-        .execute(connection)
-        .await
-        .map(drop)
+        .execute(&mut *connection)
+        .await?;
+    intents::drop_open(connection, grants).await
 }
 
 fn ownership_word(ownership: Ownership) -> &'static str {

@@ -6,8 +6,8 @@
 //! key out twice. Every call that writes is one transaction, or for a long slice of orders a row of them,
 //! so a process killed at any moment leaves nothing half.
 //!
-//! Grants are journaled before the call to Logto and revocations after it, so that a crash can only make
-//! the ledger claim a grant that Logto lacks, which the next pass repairs.
+//! Grants and revocations are journaled before the call to Logto, and closed by whoever sees what came of it: a
+//! crash can only make the ledger claim a grant that Logto lacks, which the next pass repairs.
 
 mod adjustments;
 mod approvals;
@@ -24,6 +24,7 @@ mod freezes;
 mod identity;
 mod import;
 mod incoming;
+mod intents;
 mod kept_status;
 mod keys;
 pub mod lease;
@@ -61,6 +62,7 @@ pub use freezes::{Freeze, FreezeScope};
 pub use identity::{Displaced, StoreId};
 pub use import::Recorded;
 pub use incoming::AsRead;
+pub use intents::ClosedIntents;
 pub use kept_status::{HeldOf, HeldRow, TroubleRow};
 pub use keys::{BuyerKey, ProductKey, Scope};
 pub use ledger::{Cause, End, LedgerRow};

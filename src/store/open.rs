@@ -46,7 +46,7 @@ pub struct Store {
 }
 
 /// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 20] = [
+const STEPS: [(i64, &str, &str); 21] = [
     (1, "orders", include_str!("migrations/0001_orders.sql")),
     (2, "ledger", include_str!("migrations/0002_ledger.sql")),
     (3, "runs", include_str!("migrations/0003_runs.sql")),
@@ -67,6 +67,7 @@ const STEPS: [(i64, &str, &str); 20] = [
     (18, "resolved_anew", include_str!("migrations/0018_resolved_anew.sql")),
     (19, "versions", include_str!("migrations/0019_versions.sql")),
     (20, "kept_status", include_str!("migrations/0020_kept_status.sql")),
+    (21, "intents", include_str!("migrations/0021_intents.sql")),
 ];
 
 /// Takes the place of the one writer at once, and not with the first write.

@@ -174,11 +174,11 @@ async fn rename(connection: &mut SqliteConnection, was: &str, source: &SourceNam
         }
         sqlx::query("DROP TABLE temp.outdated").execute(&mut *connection).await?;
     }
-    sqlx::query("UPDATE ledger SET source = ?2 WHERE source = ?1")
-        .bind(was.to_owned())
-        .bind(source.as_str().to_owned())
-        .execute(&mut *connection)
-        .await?;
+    for statement in
+        ["UPDATE ledger SET source = ?2 WHERE source = ?1", "UPDATE open_revocations SET source = ?2 WHERE source = ?1"]
+    {
+        sqlx::query(statement).bind(was.to_owned()).bind(source.as_str().to_owned()).execute(&mut *connection).await?;
+    }
     // A product that counts in one source only is named after it.
     for statement in [
         "UPDATE OR IGNORE mappings SET product = ?2 || substr(product, length(?1) + 1)

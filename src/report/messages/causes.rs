@@ -10,6 +10,7 @@ pub fn cause_word(cause: Cause) -> &'static str {
         Cause::Commit => "commit",
         Cause::Resolution => "resolution",
         Cause::Drift => "drift",
+        Cause::Retry => "retry",
         Cause::Ended(_) => "ended",
         Cause::Unmapped => "unmapped",
         Cause::Exchanged => "changed",

@@ -10,6 +10,7 @@ mod disasters;
 mod evidence;
 mod gone_products;
 pub(crate) mod identities;
+mod intents;
 mod neighbours;
 mod odd;
 mod people;

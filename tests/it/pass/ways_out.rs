@@ -3,8 +3,8 @@
 use entitled::model::{Grant, OrderId, UserId};
 use entitled::planner::{Bound, Doubt, Gap, Hold};
 use entitled::report::HeldChange;
-use entitled::sandbox::Rule;
-use entitled::store::{Freeze, FreezeScope};
+use entitled::sandbox::{Fault, Rule};
+use entitled::store::{Freeze, FreezeScope, Verb};
 use jiff::{SignedDuration, Timestamp};
 
 use super::approving::let_through;
@@ -23,6 +23,7 @@ fn walked_by(hold: &Hold) -> Option<fn()> {
         Hold::Unverified(Doubt::NoEvidence) => what_nothing_proves_is_vouched_for_or_given_up,
         Hold::Frozen => a_freeze_is_ended_or_ends_by_itself,
         Hold::Flapping => what_somebody_keeps_taking_away_is_granted_when_approved_and_a_week_later,
+        Hold::Stuck => what_logto_says_it_took_and_keeps_is_taken_by_hand_or_tried_once_more,
         Hold::Protected => what_is_protected_leaves_the_protection_or_the_file,
         Hold::Foreign => a_membership_with_a_role_that_stays_follows_that_role,
         Hold::Incomplete(Gap::Unread) => a_target_that_could_not_be_read_is_read_anew,
@@ -289,6 +290,38 @@ async fn what_somebody_keeps_taking_away_is_granted_when_approved_and_a_week_lat
             stage.ahead = SignedDuration::from_hours(7 * 24) + SignedDuration::from_secs(1);
             granted(&mut stage, &ann).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn what_logto_says_it_took_and_keeps_is_taken_by_hand_or_tried_once_more() {
+    for approve in [false, true] {
+        let (mut stage, ann, _) = refunded(&one("owned")).await;
+        stage.logto.faults().add(Rule::new(Fault::Pretend).method("DELETE"));
+        for _ in 0..3 {
+            assert_eq!(stage.pass().await.report.figures().failed, 1, "it is tried again");
+        }
+        let says = ["take it away in the console of Logto", "find out why Logto keeps it"];
+        let digest = approvable(&mut stage, "Stuck", &says).await;
+        assert_eq!(stage.store.ledger(None).await.unwrap().len(), 1, "it is never forgotten");
+        match approve {
+            // Tried once more, in vain, and held again.
+            true => {
+                assert!(!digest.is_empty());
+                assert_eq!(stage.pass().await.report.figures().failed, 1);
+                held(&mut stage, "Stuck", &says).await;
+                stage.logto.faults().clear();
+                approvable(&mut stage, "Stuck", &says).await;
+                revoked(&mut stage, &ann).await;
+            }
+            false => {
+                stage.logto.revoke(&ann, &stage.logto.role("paid-tier").unwrap());
+                stage.pass().await;
+            }
+        }
+        stage.is_settled().await;
+        let end = stage.store.history(&ann).await.unwrap().into_iter().next_back().unwrap();
+        assert_eq!((end.verb, end.order.is_some()), (Verb::Revoked, true), "the trail says what ended it: {end:?}");
     }
 }
 

@@ -15,7 +15,7 @@ use entitled::planner::input::{
     Actual, Clock, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, Mover, OwnedGrant, PlanConstraints,
     Rules, Turn,
 };
-use entitled::planner::{Action, Plan, PlanInput, Verb, plan};
+use entitled::planner::{Action, Intent, Plan, PlanInput, Verb, plan};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -246,6 +246,10 @@ fn limit() -> impl Strategy<Value = Limit> {
 
 const AMPLE: Limit = Limit { percent: 100.0, floor: 1_000 };
 
+fn any_intent() -> impl Strategy<Value = Intent> {
+    prop_oneof![Just(Intent::Grant), (0..5_u32).prop_map(|in_vain| Intent::Revocation { in_vain })]
+}
+
 /// Mostly one that is right.
 fn any_clock() -> impl Strategy<Value = Clock> {
     let orders = prop::collection::btree_map((0..16_u32).prop_map(OrderKey), Just(600_i64), 0..4);
@@ -265,7 +269,8 @@ prop_compose! {
             1 => Just(Freeze::Revocations),
             1 => Just(Freeze::Everything),
         ],
-        minded in prop::collection::vec((0..6_u16, 0..8_u32, 0..10_u8), 0..16),
+        minded in prop::collection::vec((0..6_u16, 0..8_u32, 0..11_u8), 0..16),
+        open in prop::collection::btree_map((0..TARGETS as u16, 0..USERS), any_intent(), 0..5),
         adopt in prop_oneof![3 => Just(Adopt::Explained), 1 => Just(Adopt::Never)],
         clock in any_clock(),
         blind in prop_oneof![4 => Just(None), 1 => (0..4_u16).prop_map(Some)],
@@ -285,7 +290,7 @@ prop_compose! {
             (0..).zip(rechecks).filter_map(|(order, rechecks)| Some((OrderKey(order), rechecks?))).collect();
         let blind = blind.map(ProductIx).into_iter().collect();
         let of = |kind: u8| minded.iter().filter(move |one| one.2 == kind).map(|one| (TargetIx(one.0), UserIx(one.1)));
-        let lifts = [(0, Lifts::Limit), (0, Lifts::FreshLedger), (6, Lifts::Clock), (6, Lifts::Proof), (1, Lifts::Flapping)];
+        let lifts = [(0, Lifts::Limit), (0, Lifts::FreshLedger), (6, Lifts::Clock), (6, Lifts::Proof), (1, Lifts::Flapping), (10, Lifts::Stuck)];
         let approved = lifts.into_iter().flat_map(|(kind, lifts)| {
             let both = move |(target, user)| [Verb::Revoke, Verb::Grant].map(|verb| (lifts, verb, target, user));
             of(kind).step_by(if kind == 1 { 2 } else { 1 }).flat_map(both)
@@ -296,6 +301,7 @@ prop_compose! {
             freeze,
             approved: approved.collect(),
             flapping: of(1).collect(),
+            open: open.into_iter().map(|((target, user), intent)| ((TargetIx(target), UserIx(user)), intent)).collect(),
             released: of(2).collect(),
             turned: of(7).chain(of(8)).chain(of(9)).zip(TURNS.into_iter().cycle()).collect(),
             rules: if ample { Rules::Settled } else { Rules::New },

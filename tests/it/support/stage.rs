@@ -169,11 +169,15 @@ impl Stage {
     /// Looks, plans, carries out and records.
     pub(crate) async fn over(&self, span: &PassScope) -> Passed {
         let planned = self.plan_pass(span).await.unwrap();
-        let writer = self.active.client.writer();
-        let report = execute_pass(&self.active, &self.store, &writer, &planned, span, self.now(), &Shutdown::never())
-            .await
-            .unwrap();
+        let report = self.carry_out(&planned, span).await;
         Passed { planned, report }
+    }
+
+    /// Carries out and records.
+    pub(crate) async fn carry_out(&self, planned: &PlannedPass, span: &PassScope) -> RunReport {
+        let writer = self.active.client.writer();
+        let shutdown = Shutdown::never();
+        execute_pass(&self.active, &self.store, &writer, planned, span, self.now(), &shutdown).await.unwrap()
     }
 
     /// A full pass over what is known already.
@@ -201,6 +205,7 @@ impl Stage {
         assert!(report.is_quiet(), "{report:#?}");
         assert_eq!(self.logto.writes(), [], "a settled pass writes");
         self.ledger_is_true().await;
+        assert_eq!(self.store.intents().await.unwrap(), [], "nobody knows what became of these");
     }
 
     /// Every grant of the ledger is one that Logto holds.

@@ -8,7 +8,7 @@ use entitled::model::{Adopt, ProductIx, Prune, Target, TargetIx, UserIx};
 use entitled::planner::approval::Lifts;
 use entitled::planner::desired::{Claim, Ending, Past, State};
 use entitled::planner::input::{Coverage, Mover, OwnedGrant, Turn};
-use entitled::planner::{Action, Plan, PlanInput, Verb};
+use entitled::planner::{Action, Intent, Plan, PlanInput, Verb};
 
 pub(crate) type Cell = (TargetIx, UserIx);
 
@@ -27,8 +27,18 @@ pub(crate) fn claim(world: PlanInput<'_>, (target, user): Cell) -> Option<Claim>
     world.desired.targets[target.at()].iter().find(|claim| claim.user == user).copied()
 }
 
-pub(crate) fn owned(world: PlanInput<'_>, (target, user): Cell) -> Option<OwnedGrant> {
-    world.ledger.targets[target.at()].iter().find(|owned| owned.user == user).copied()
+/// What is ours. What we took is so no more once it is seen to be gone, whether or not Logto ever said so.
+pub(crate) fn owned(world: PlanInput<'_>, cell @ (target, user): Cell) -> Option<OwnedGrant> {
+    let taken = in_vain(world, cell).is_some() && held(world, cell) == Some(false);
+    world.ledger.targets[target.at()].iter().find(|owned| owned.user == user && !taken).copied()
+}
+
+/// How often Logto said in vain that it was taken, where it was asked to and nobody has seen that it is gone.
+pub(crate) fn in_vain(world: PlanInput<'_>, cell: Cell) -> Option<u32> {
+    match world.constraints.open.get(&cell) {
+        Some(Intent::Revocation { in_vain }) => Some(*in_vain),
+        Some(Intent::Grant) | None => None,
+    }
 }
 
 pub(crate) fn is_asked(world: PlanInput<'_>, (target, user): Cell) -> bool {

@@ -10,12 +10,14 @@ use entitled::planner::approval::Lifts;
 use entitled::planner::desired::{Ending, Origin, State};
 use entitled::planner::input::{Coverage, Freeze, LedgerTrust, Rules, Turn};
 use entitled::planner::limits::Over;
-use entitled::planner::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, PlanInput, Verb, plan};
+use entitled::planner::{
+    Action, Bound, Came, Cause, Doubt, Gap, Held, Hold, Intent, Plan, PlanInput, TRIES, Verb, plan,
+};
 
 use super::aftermath::insert;
 use super::facts::{
-    Cell, Evidence, acts, cell, cells, claim, ended_by_a_wrong_clock, evidence, given_up, held, is_asked, kept,
-    membership_for, of, owned, paid_and_foreign, protected, rereads, roles_within, takes_along, vanished, wanted,
+    Cell, Evidence, acts, cell, cells, claim, ended_by_a_wrong_clock, evidence, given_up, held, in_vain, is_asked,
+    kept, membership_for, of, owned, paid_and_foreign, protected, rereads, roles_within, takes_along, vanished, wanted,
 };
 
 /// Asserts every promise that can be seen in one plan.
@@ -35,6 +37,7 @@ pub(crate) fn hold(world: PlanInput<'_>, plan: &Plan) {
     runs_in_an_order_that_works(world, plan);
     writes_down_what_is_ours(world, plan, &cells);
     counts(world, plan, &cells);
+    hears_of_every_write(world, plan);
     asks_for_what_it_needs(world, plan);
 }
 
@@ -134,7 +137,9 @@ fn stays_within_the_limits(world: PlanInput<'_>, plan: &Plan) {
         // What somebody let through is not counted against the limit that it was let through to pass.
         let limited = |action: &Action| {
             let counts = verb == Verb::Revoke || by_no_order(action.why.cause);
-            action.verb == verb && counts && !let_through(world, Lifts::Limit, action)
+            // What is tried again was counted when it was tried first.
+            let again = verb == Verb::Revoke && in_vain(world, cell(action)).is_some();
+            action.verb == verb && counts && !again && !let_through(world, Lifts::Limit, action)
         };
         let made = |target: Option<TargetIx>| {
             let on = |action: &&Action| limited(action) && target.is_none_or(|target| action.target == target);
@@ -285,6 +290,7 @@ fn holds_with_reason(world: PlanInput<'_>, plan: &Plan) {
             Hold::Protected => protected(world, cell),
             Hold::FreshLedger => !grant && world.constraints.ledger == LedgerTrust::Fresh,
             Hold::Frozen => world.constraints.freeze > if grant { Freeze::Revocations } else { Freeze::Nothing },
+            Hold::Stuck => !grant && in_vain(world, cell).is_some_and(|times| times >= TRIES),
             Hold::Flapping => grant && world.constraints.flapping.contains(&cell),
             Hold::Incomplete(Gap::Source) if exclusive => !grant && !world.constraints.blind.is_empty(),
             Hold::Incomplete(Gap::Source) => !grant && by_clock_alone(world, &one.action),
@@ -347,7 +353,10 @@ fn explains_itself(world: PlanInput<'_>, plan: &Plan) {
             (why.order, why.product, why.line) == (owned.order, Some(owned.product), line(owned.product))
         });
         let explained = match (action.verb, why.cause) {
-            (Verb::Grant, Cause::Drift) => by_claim && owned(world, cell).is_some(),
+            (Verb::Grant, Cause::Drift | Cause::Retry) => {
+                let asked = world.constraints.open.contains_key(&cell);
+                by_claim && owned(world, cell).is_some() && asked == (why.cause == Cause::Retry)
+            }
             (Verb::Grant | Verb::Adopt, Cause::Sale) => {
                 by_claim && owned(world, cell).is_none() && claim.is_some_and(|claim| claim.origin == Origin::Sale)
             }
@@ -445,6 +454,26 @@ fn counts(world: PlanInput<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
             (by_order || by_file || exempt) && !given_up(world, cell)
         };
         assert_eq!(tally.kept, count(&only_kept));
+    }
+}
+
+/// What Logto was asked for and never confirmed is found out by looking, and never forgotten; what it says in vain is
+/// not tried for ever.
+fn hears_of_every_write(world: PlanInput<'_>, plan: &Plan) {
+    for (&cell, intent) in &world.constraints.open {
+        let came: Vec<Came> =
+            plan.closed.iter().filter(|one| (one.target, one.user) == cell).map(|one| one.came).collect();
+        let expected = match (intent, held(world, cell)) {
+            (Intent::Grant, Some(true)) => Some(Came::Granted),
+            (Intent::Revocation { .. }, Some(false)) => Some(Came::Revoked),
+            (Intent::Revocation { .. }, Some(true)) if wanted(world, cell) => Some(Came::Kept),
+            _ => None,
+        };
+        assert_eq!(came, expected.into_iter().collect::<Vec<_>>(), "of {intent:?} at {cell:?}");
+    }
+    assert!(plan.closed.iter().all(|one| world.constraints.open.contains_key(&(one.target, one.user))));
+    for action in of(plan, Verb::Revoke).filter(|action| !let_through(world, Lifts::Stuck, action)) {
+        assert!(in_vain(world, cell(action)).is_none_or(|times| times < TRIES), "tries for ever: {action:?}");
     }
 }
 

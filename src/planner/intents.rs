@@ -1,0 +1,99 @@
+//! Writes of ours of which nobody knows yet whether Logto made them, and what a look says of them.
+//!
+//! An answer can be lost, or be untrue: a grant is ours from before it is asked for, and a revocation is written
+//! down before it is asked for. What became of either is seen by whoever looks next, and not before.
+//!
+//! Pure. A revocation that was made is an end like any other; one that Logto says it made, time and again, while the
+//! holder stays, is held.
+
+use super::approval::Lifts;
+use super::desired::State;
+use super::input::Presence;
+use super::{Action, Held, Hold, PlanInput, Row};
+use crate::model::{TargetIx, UserIx};
+
+/// A write that Logto was asked for, and of which nobody has seen that it was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Intent {
+    /// Ours since before it was asked for.
+    Grant,
+    /// Ours until it is seen to be gone.
+    Revocation {
+        /// How often Logto said that it was made, and the holder was there all the same.
+        in_vain: u32,
+    },
+}
+
+/// So often a revocation is tried again by itself before it is held.
+pub const TRIES: u32 = 3;
+
+/// What a look says of an intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Closed {
+    /// On which target.
+    pub target: TargetIx,
+    /// For whom.
+    pub user: UserIx,
+    /// What became of it.
+    pub came: Came,
+}
+
+/// What became of an intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Came {
+    /// The grant is there.
+    Granted,
+    /// The grant is gone.
+    Revoked,
+    /// It was to be taken, is there, and is paid for again.
+    Kept,
+}
+
+/// Every intent of which the look says what became of it.
+pub(super) fn closed(input: PlanInput<'_>) -> Vec<Closed> {
+    let one = |(&(target, user), intent): (&(TargetIx, UserIx), &Intent)| {
+        let came = match (intent, input.actual.targets[target.at()].presence(user)) {
+            (Intent::Grant, Presence::Held) => Came::Granted,
+            (Intent::Revocation { .. }, Presence::Absent) => Came::Revoked,
+            (Intent::Revocation { .. }, Presence::Held) if is_wanted(input, target, user) => Came::Kept,
+            (Intent::Grant, Presence::Absent | Presence::Unknown)
+            | (Intent::Revocation { .. }, Presence::Held | Presence::Unknown) => return None,
+        };
+        Some(Closed { target, user, came })
+    };
+    input.constraints.open.iter().filter_map(one).collect()
+}
+
+fn is_wanted(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> bool {
+    let claims = &input.desired.targets[target.at()];
+    let claim = claims.binary_search_by_key(&user, |claim| claim.user).ok().map(|at| claims[at]);
+    claim.is_some_and(|claim| claim.state == State::Entitled)
+}
+
+/// The row as it is once what we took is known to be gone: ours no more.
+pub(super) fn without_what_is_gone<'a>(input: PlanInput<'a>, target: TargetIx, row: Row<'a>) -> Row<'a> {
+    let taken = matches!(input.constraints.open.get(&(target, row.user)), Some(Intent::Revocation { .. }));
+    let gone = taken && input.actual.targets[target.at()].presence(row.user) == Presence::Absent;
+    if gone { Row { owned: None, ..row } } else { row }
+}
+
+/// Whether a revocation was tried before: the day's limit has counted it then.
+pub(super) fn was_tried(input: PlanInput<'_>, action: &Action) -> bool {
+    let intent = input.constraints.open.get(&(action.target, action.user));
+    matches!(intent, Some(Intent::Revocation { .. }))
+}
+
+/// Holds what Logto says time and again that it took and did not take.
+pub(super) fn hold_stuck(input: PlanInput<'_>, revocations: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
+    let stuck = |action: &Action| {
+        let cell = (action.target, action.user);
+        let in_vain = match input.constraints.open.get(&cell) {
+            Some(Intent::Revocation { in_vain }) => *in_vain,
+            Some(Intent::Grant) | None => 0,
+        };
+        in_vain >= TRIES && !input.constraints.is_approved(Lifts::Stuck, action.verb, cell)
+    };
+    let (stuck, going): (Vec<_>, Vec<_>) = revocations.into_iter().partition(stuck);
+    held.extend(stuck.into_iter().map(|action| Held { action, hold: Hold::Stuck }));
+    going
+}

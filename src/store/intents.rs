@@ -1,0 +1,130 @@
+//! Writes that Logto was asked for, and of which nobody has seen that they were made.
+//!
+//! A grant is one from the moment that it stands in the ledger until somebody has seen it; a revocation stands here
+//! from before it is asked for, with what ends it, so that its line in the trail is the same whoever sees that the
+//! grant is gone: the pass that took it, or the next one after a crash.
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+use super::audit::{Actor, Verb};
+use super::codec::{Sql, list, millis, small};
+use super::error::StoreError;
+use super::ledger::{self, End, grant};
+use super::open::Store;
+use crate::model::{Grant, RunId};
+use crate::planner::Intent;
+
+/// What has become of writes that nobody had heard back of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClosedIntents {
+    /// These grants are there.
+    pub granted: Vec<Grant>,
+    /// These are gone.
+    pub revoked: Vec<Grant>,
+    /// These were to be taken, are there, and are to stay.
+    pub kept: Vec<Grant>,
+}
+
+impl Store {
+    /// Every open one.
+    pub async fn intents(&self) -> Result<Vec<(Grant, Intent)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT user, target, in_vain FROM open_revocations
+             UNION ALL
+             SELECT user, target, NULL FROM ledger l WHERE confirmed_at IS NULL AND NOT EXISTS (
+                 SELECT 1 FROM open_revocations o WHERE o.user = l.user AND o.target = l.target)",
+        )
+        .fetch_all(self.readers())
+        .await;
+        rows.and_then(|rows| rows.iter().map(intent).collect()).map_err(|error| self.fault(error))
+    }
+
+    /// Writes down revocations **before** Logto is asked for them, each with what ends it. One that is tried again
+    /// keeps when it was tried first.
+    pub async fn begin_ends(&self, ends: &[End], now: Timestamp) -> Result<(), StoreError> {
+        let rows = ledger::end_rows_json(ends);
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "INSERT INTO open_revocations (user, target, at, because, source, order_id, product, line, config)
+             SELECT value ->> 0, value ->> 1, ?2, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+                    value ->> 7
+             FROM json_each(?1) WHERE true
+             ON CONFLICT (user, target) DO UPDATE SET because = excluded.because, source = excluded.source,
+                 order_id = excluded.order_id, product = excluded.product, line = excluded.line,
+                 config = excluded.config",
+        )
+        .bind(rows)
+        .bind(millis(now))
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
+    /// Logto said that these were taken, and they are still held.
+    pub async fn note_in_vain(&self, grants: &[Grant]) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "UPDATE open_revocations SET in_vain = in_vain + 1
+             WHERE (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+        )
+        .bind(keys(grants))
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
+    /// Writes down what has become of open ones: a grant that is there is confirmed, one that is gone ends for what
+    /// was to end it.
+    pub async fn close_intents(&self, run: &RunId, closed: &ClosedIntents, now: Timestamp) -> Result<(), StoreError> {
+        let ClosedIntents { granted, revoked, kept } = closed;
+        if granted.is_empty() && revoked.is_empty() && kept.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        let outcome: Sql<()> = async {
+            ledger::confirm(&mut transaction, granted, now).await?;
+            let ends = ends(&mut transaction, revoked).await?;
+            ledger::remove(&mut transaction, Verb::Revoked, Actor::Pass(run), &ends, millis(now)).await?;
+            drop_open(&mut transaction, &keys(kept)).await
+        }
+        .await;
+        self.end(transaction, outcome).await
+    }
+}
+
+/// What was written down of open revocations, as [`ledger::remove`] takes it.
+async fn ends(connection: &mut SqliteConnection, grants: &[Grant]) -> Sql<String> {
+    sqlx::query_scalar(
+        "SELECT json_group_array(json_array(user, target, because, source, order_id, product, line, config))
+         FROM open_revocations WHERE (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+    )
+    .bind(keys(grants))
+    .fetch_one(connection)
+    .await
+}
+
+/// Drops open revocations, given as JSON of user and target key and whatever follows.
+pub(super) async fn drop_open(connection: &mut SqliteConnection, grants: &str) -> Sql<()> {
+    sqlx::query(
+        "DELETE FROM open_revocations WHERE (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+    )
+    .bind(grants.to_owned())
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+fn keys(grants: &[Grant]) -> String {
+    list(&grants.iter().map(|grant| (grant.user.as_str(), grant.target.key())).collect::<Vec<_>>())
+}
+
+fn intent(row: &SqliteRow) -> Sql<(Grant, Intent)> {
+    let in_vain: Option<i64> = sqlx::Row::try_get(row, 2)?;
+    let intent = match in_vain {
+        Some(_) => Intent::Revocation { in_vain: small(row, 2)? },
+        None => Intent::Grant,
+    };
+    Ok((grant(row)?, intent))
+}
