@@ -122,13 +122,29 @@ pub fn render(diagnostics: &[Diagnostic], text: &str, file: &str, color: Color) 
         .collect();
     let page = Page { text, file, paint: Paint(color), hidden };
     let mut out = String::new();
-    for (at, diagnostic) in diagnostics.iter().enumerate() {
+    for (at, diagnostic) in shown(diagnostics).into_iter().enumerate() {
         if at > 0 {
             out.push('\n');
         }
         page.one(&mut out, diagnostic).expect("writing to a string cannot fail");
     }
+    let left = diagnostics.len().saturating_sub(MOST_SHOWN);
+    if left > 0 {
+        let noun = if left == 1 { "problem" } else { "problems" };
+        writeln!(out, "\n... and {left} more {noun}").expect("writing to a string cannot fail");
+    }
     out
+}
+
+/// So many are shown: whoever mends those sees the rest, and a page of a hundred thousand helps nobody.
+const MOST_SHOWN: usize = 50;
+
+/// The first of them, errors before warnings, in the order given.
+fn shown(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
+    let of = |severity| diagnostics.iter().enumerate().filter(move |(_, one)| one.severity == severity);
+    let mut shown: Vec<_> = of(Severity::Error).chain(of(Severity::Warning)).take(MOST_SHOWN).collect();
+    shown.sort_by_key(|(at, _)| *at);
+    shown.into_iter().map(|(_, one)| one).collect()
 }
 
 /// What ends a line of a file.

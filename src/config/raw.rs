@@ -13,8 +13,14 @@ use super::diagnostic::{BREAKS, Diagnostic, Origin, Place, position};
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Lists and maps inside each other.
 const MAX_DEPTH: usize = 32;
-/// Values that aliases may add to the tree.
+/// What aliases may add to the tree, in values of up to 64 bytes.
 const MAX_ALIASED: usize = 100_000;
+/// What may be kept for aliases, in the same measure: an anchor within an anchor is kept twice.
+const MAX_ANCHORED: usize = 10 * MAX_ALIASED;
+/// Lists, maps, keys and scalars: 65,000 products with seven each.
+const MAX_VALUES: usize = 1_000_000;
+/// The longest scalar, in bytes. Nothing that anybody means comes near it.
+const MAX_SCALAR: usize = 64 * 1024;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -89,14 +95,19 @@ impl Node {
         }
     }
 
+    /// How many values of up to 64 bytes it holds, and how deep they lie.
     fn size(&self) -> (usize, usize) {
         let sum = |nodes: &mut dyn Iterator<Item = &Node>| {
             nodes.map(Node::size).fold((1, 1), |(count, depth), (more, deep)| (count + more, depth.max(deep + 1)))
         };
         match &self.value {
-            Value::Nothing | Value::Text(_) => (1, 0),
+            Value::Nothing => (1, 0),
+            Value::Text(text) => (1 + text.text.len() / 64, 0),
             Value::List(nodes) => sum(&mut nodes.iter()),
-            Value::Map(entries) => sum(&mut entries.iter().map(|entry| &entry.node)),
+            Value::Map(entries) => {
+                let (count, depth) = sum(&mut entries.iter().map(|entry| &entry.node));
+                (count + entries.iter().map(|entry| entry.key.len() / 64).sum::<usize>(), depth)
+            }
         }
     }
 }
@@ -108,8 +119,18 @@ impl Node {
 /// The first place at which the text is no YAML, or grows beyond all bounds through aliases or nesting.
 pub fn parse(text: &str, origin: Origin, problems: &mut Vec<Diagnostic>) -> Result<Option<Node>, Box<Diagnostic>> {
     let bom = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    let mut builder =
-        Builder { text, bom, origin, problems, frames: Vec::new(), anchors: HashMap::new(), aliased: 0, root: None };
+    let mut builder = Builder {
+        text,
+        bom,
+        origin,
+        problems,
+        frames: Vec::new(),
+        anchors: HashMap::new(),
+        anchored: 0,
+        aliased: 0,
+        values: 0,
+        root: None,
+    };
     if text.len() > MAX_BYTES {
         let message = format!("the file is larger than {} MiB", MAX_BYTES / 1024 / 1024);
         return Err(builder.fatal(&message, builder.point(0, 1, 1)));
@@ -142,7 +163,9 @@ struct Builder<'t, 'p> {
     problems: &'p mut Vec<Diagnostic>,
     frames: Vec<Frame>,
     anchors: HashMap<usize, (Node, usize, usize)>,
+    anchored: usize,
     aliased: usize,
+    values: usize,
     root: Option<Node>,
 }
 
@@ -169,6 +192,10 @@ impl Builder<'_, '_> {
             let message = format!("tag `{}` means nothing here", tag.original());
             self.problem(message, place).help("tags are not used in this file; put the text in quotes");
         }
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return Err(self.fatal("the file holds more than a million keys and values", place));
+        }
         match event {
             Event::DocumentStart(..) if self.root.is_some() => {
                 self.problem("a second document starts here".to_owned(), place)
@@ -176,6 +203,12 @@ impl Builder<'_, '_> {
                 return Ok(Flow::Shutdown);
             }
             Event::Scalar(text, style, anchor, tag) => {
+                if text.len() > MAX_SCALAR {
+                    let mut error = self.fatal("this text is longer than 64 KiB", place);
+                    // Whatever it is, it helps nobody to see it, and it may be a key in PEM.
+                    error.hide(place);
+                    return Err(error);
+                }
                 let quoted = style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
                 let value = if !quoted && matches!(&*text, "" | "~" | "null") {
                     Value::Nothing
@@ -183,7 +216,7 @@ impl Builder<'_, '_> {
                     let verbatim = self.verbatim(&text, place);
                     Value::Text(Text { text: text.into_owned(), quoted, verbatim })
                 };
-                self.attach(Node { value, place }, anchor);
+                self.attach(Node { value, place }, anchor)?;
             }
             Event::SequenceStart(_, anchor, _) => self.open(place, anchor, Shape::List(Vec::new()))?,
             Event::MappingStart(_, anchor, _) => {
@@ -198,17 +231,19 @@ impl Builder<'_, '_> {
                 // A block ends where the next token starts; what it holds ends before that.
                 let end = place.end.clamp(frame.place.start, self.text.len());
                 let end = frame.place.start + self.text[frame.place.start..end].trim_end().len();
-                self.attach(Node { value, place: Place { end, ..frame.place } }, frame.anchor);
+                self.attach(Node { value, place: Place { end, ..frame.place } }, frame.anchor)?;
             }
             Event::Alias(anchor) => {
-                let Some((node, count, depth)) = self.anchors.get(&anchor).cloned() else {
+                let Some((node, count, depth)) = self.anchors.get(&anchor) else {
                     return Err(self.fatal("this alias stands inside its own anchor", place));
                 };
+                // Counted before anything is copied.
                 self.aliased += count;
                 if self.aliased > MAX_ALIASED || self.frames.len() + depth > MAX_DEPTH {
                     return Err(self.fatal("aliases make this file too large", place));
                 }
-                self.attach(node, 0);
+                let node = node.clone();
+                self.attach(node, 0)?;
             }
             _ => {}
         }
@@ -224,9 +259,13 @@ impl Builder<'_, '_> {
     }
 
     /// Puts a finished node where it belongs: the root, a list, or a map, as a key or as a value.
-    fn attach(&mut self, mut node: Node, anchor: usize) {
+    fn attach(&mut self, mut node: Node, anchor: usize) -> Result<(), Box<Diagnostic>> {
         if anchor != 0 {
             let (count, depth) = node.size();
+            self.anchored += count;
+            if self.anchored > MAX_ANCHORED {
+                return Err(self.fatal("anchors hold too much of this file", node.place));
+            }
             self.anchors.insert(anchor, (node.clone(), count, depth));
         }
         let Some(frame) = self.frames.last_mut() else {
@@ -234,7 +273,7 @@ impl Builder<'_, '_> {
             if !(matches!(node.value, Value::Nothing) && node.place.start == node.place.end) {
                 self.root = Some(node);
             }
-            return;
+            return Ok(());
         };
         match &mut frame.shape {
             Shape::List(nodes) => nodes.push(node),
@@ -253,19 +292,20 @@ impl Builder<'_, '_> {
             }
             Shape::Map { entries, seen, key } => {
                 let key = key.take().expect("the arm above takes a map without a key");
-                let Some(text) = key.text else { return };
+                let Some(text) = key.text else { return Ok(()) };
                 if node.place.start == node.place.end {
                     node.place = key.at;
                 }
                 if let Some(first) = seen.get(&text).copied() {
                     let message = format!("key `{text}` is written twice");
                     self.problem(message, key.at).label("again here").also(first, "first here");
-                    return;
+                    return Ok(());
                 }
                 seen.insert(text.clone(), key.at);
                 entries.push(Entry { key: text, at: key.at, node });
             }
         }
+        Ok(())
     }
 
     fn problem(&mut self, message: String, place: Place) -> &mut Diagnostic {

@@ -136,17 +136,18 @@ impl Check<'_> {
             self.error(node.place, "a product needs at least one id").help("without `ids`, the key is the id");
         }
         let mut ids: Vec<(SoldAs, Place)> = Vec::new();
+        let mut known: BTreeMap<(ProductId, Option<SourceName>), Place> = BTreeMap::new();
         for node in nodes {
             let sold = match &node.value {
                 Value::Map(_) => self.sold_in(node, source, sources),
                 _ => self.name(node, "a product id").map(|found| plain(&found.value)),
             };
             let Some(sold) = sold else { continue };
-            if let Some((_, first)) = ids.iter().find(|(known, _)| *known == sold) {
-                let first = *first;
+            if let Some(first) = known.get(&(sold.id.clone(), sold.source.clone())).copied() {
                 self.error(node.place, format!("`{}` stands here twice", sold.id)).warn().also(first, "first here");
                 continue;
             }
+            known.insert((sold.id.clone(), sold.source.clone()), node.place);
             ids.push((sold, node.place));
         }
         ids

@@ -19,11 +19,19 @@ const SANDBOX: &str = "openbitum";
 /// Maps that a file adds to. All else that it names replaces what the preset has.
 const MERGED: [&str; 8] = ["headers", "query", "map", "list", "get", "expect", "webhook", "signature"];
 
+/// Sources of one file.
+const MOST: usize = 200;
+
 impl Check<'_> {
     pub(super) fn sources(&mut self, entry: &Entry, logto: Option<&Logto>) -> Option<Vec<SourceSettings>> {
         let entries = self.named(&entry.node, "sources, each under its name")?;
         if entries.is_empty() {
             self.error(entry.at, "there are no sources").help("add one, such as `shop: {kind: sandbox}`");
+        }
+        if entries.len() > MOST {
+            // Each is compared with each.
+            self.error(entry.at, format!("there are {} sources; {MOST} are the most", entries.len()));
+            return None;
         }
         let real = logto.is_some_and(|logto| logto.endpoint != LogtoEndpoint::Sandbox);
         let mut sources = Vec::new();

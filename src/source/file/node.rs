@@ -13,8 +13,13 @@ use crate::source::FileError;
 
 /// Lists and maps inside each other.
 const MAX_DEPTH: usize = 32;
-/// Values that aliases may add.
+/// What aliases may add, in values of up to 64 bytes.
 const MAX_ALIASED: usize = 1_000_000;
+/// What may be kept for aliases, in the same measure: an anchor within an anchor is kept twice.
+const MAX_ANCHORED: usize = 2 * MAX_ALIASED;
+/// More than a file of honest orders as large as one may be holds: its brackets and commas are counted before it is
+/// read, since each value takes many times its bytes.
+const MAX_VALUES: usize = 8_000_000;
 
 /// What stands at a place.
 #[derive(Clone, Debug)]
@@ -42,20 +47,26 @@ impl Node {
         }
     }
 
+    /// How many values of up to 64 bytes it holds, and how deep they lie.
     fn size(&self) -> (usize, usize) {
         let sum = |nodes: &mut dyn Iterator<Item = &Node>| {
             nodes.map(Node::size).fold((1, 1), |(count, depth), (more, deep)| (count + more, depth.max(deep + 1)))
         };
         match self {
-            Node::Nothing | Node::Text(_) | Node::Flag(_) => (1, 0),
+            Node::Nothing | Node::Flag(_) => (1, 0),
+            Node::Text(text) => (1 + text.len() / 64, 0),
             Node::List(nodes) => sum(&mut nodes.iter()),
-            Node::Map(entries) => sum(&mut entries.iter().map(|(_, node)| node)),
+            Node::Map(entries) => {
+                let (count, depth) = sum(&mut entries.iter().map(|(_, node)| node));
+                (count + entries.iter().map(|(key, _)| key.len() / 64).sum::<usize>(), depth)
+            }
         }
     }
 }
 
 /// Reads JSON.
 pub(super) fn from_json(bytes: &[u8]) -> Result<Node, FileError> {
+    bounded(bytes)?;
     Ok(of_json(serde_json::from_slice(bytes).map_err(FileError::Json)?))
 }
 
@@ -71,8 +82,14 @@ fn of_json(value: Value) -> Node {
     }
 }
 
+fn bounded(bytes: &[u8]) -> Result<(), FileError> {
+    let values = bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{' | b'\n')).count();
+    if values > MAX_VALUES { Err(FileError::TooLarge) } else { Ok(()) }
+}
+
 /// Reads the first document of a YAML text.
 pub(super) fn from_yaml(bytes: &[u8]) -> Result<Node, FileError> {
+    bounded(bytes)?;
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -97,6 +114,7 @@ pub(super) fn from_yaml(bytes: &[u8]) -> Result<Node, FileError> {
 struct Builder {
     frames: Vec<Frame>,
     anchors: HashMap<usize, (Node, usize, usize)>,
+    anchored: usize,
     aliased: usize,
     root: Option<Node>,
 }
@@ -117,22 +135,23 @@ impl Builder {
                 // A plain key is a text, whatever it looks like.
                 let is_key = matches!(self.frames.last(), Some(Frame { node: Node::Map(_), key: None, .. }));
                 let node = if nothing && !is_key { Node::Nothing } else { Node::Text(text.into_owned()) };
-                self.attach(node, anchor);
+                self.attach(node, anchor)?;
             }
             Event::SequenceStart(_, anchor, _) => self.open(anchor, Node::List(Vec::new()))?,
             Event::MappingStart(_, anchor, _) => self.open(anchor, Node::Map(Vec::new()))?,
             Event::SequenceEnd | Event::MappingEnd => {
                 let frame = self.frames.pop().expect("the parser closes only what it opened");
-                self.attach(frame.node, frame.anchor);
+                self.attach(frame.node, frame.anchor)?;
             }
             Event::Alias(anchor) => {
                 // One that stands inside its own anchor has no end.
-                let (node, count, depth) = self.anchors.get(&anchor).cloned().ok_or(FileError::TooLarge)?;
+                let (node, count, depth) = self.anchors.get(&anchor).ok_or(FileError::TooLarge)?;
                 self.aliased += count;
                 if self.aliased > MAX_ALIASED || self.frames.len() + depth > MAX_DEPTH {
                     return Err(FileError::TooLarge);
                 }
-                self.attach(node, 0);
+                let node = node.clone();
+                self.attach(node, 0)?;
             }
             _ => {}
         }
@@ -148,14 +167,18 @@ impl Builder {
     }
 
     /// Puts a finished node where it belongs: the root, a list, or a map, as a key or as a value.
-    fn attach(&mut self, node: Node, anchor: usize) {
+    fn attach(&mut self, node: Node, anchor: usize) -> Result<(), FileError> {
         if anchor != 0 {
             let (count, depth) = node.size();
+            self.anchored += count;
+            if self.anchored > MAX_ANCHORED {
+                return Err(FileError::TooLarge);
+            }
             self.anchors.insert(anchor, (node.clone(), count, depth));
         }
         let Some(frame) = self.frames.last_mut() else {
             self.root = Some(node);
-            return;
+            return Ok(());
         };
         match (&mut frame.node, frame.key.take()) {
             (Node::List(nodes), _) => nodes.push(node),
@@ -169,5 +192,23 @@ impl Builder {
             }
             (Node::Nothing | Node::Text(_) | Node::Flag(_), _) => {}
         }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_aliases_and_brackets_make_too_large_is_refused_before_it_is_made() {
+        let long = format!("- &a \"{}\"\n{}", "x".repeat(60_000), "- *a\n".repeat(2_000));
+        assert!(matches!(from_yaml(long.as_bytes()), Err(FileError::TooLarge)));
+        let within: String = (0..30).map(|at| format!("&b{at} [")).collect();
+        let within = format!("{within}{}{}", "x, ".repeat(100_000), "]".repeat(30));
+        assert!(matches!(from_yaml(within.as_bytes()), Err(FileError::TooLarge)));
+        let many = format!("[{}[]]", "[],".repeat(MAX_VALUES / 2));
+        assert!(matches!(from_json(many.as_bytes()), Err(FileError::TooLarge)));
+        assert!(matches!(from_yaml(many.as_bytes()), Err(FileError::TooLarge)));
     }
 }

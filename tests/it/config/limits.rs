@@ -93,3 +93,74 @@ fn what_lies_too_deep_in_a_path_is_refused_before_it_is_read() {
     let shown = check(&quoted).err().map(|problems| format!("{problems:?}")).unwrap_or_default();
     assert!(!shown.contains("brackets lie"), "{shown}");
 }
+
+/// A text that aliases repeat is as large as it is often: ten megabytes a thousand times are ten gigabytes.
+#[test]
+fn a_long_text_that_aliases_repeat_is_refused_before_it_is_copied() {
+    let alone = refused(&format!("a: \"{}\"\n", "x".repeat(10_000_000)));
+    assert!(alone.starts_with("error: this text is longer than 64 KiB\n --> entitlements.yaml:1:4\n"), "{alone}");
+    assert!(alone.len() < 2_000 && !alone.contains("xxx"), "{alone}");
+    let text = "x".repeat(60_000);
+    let aliases = "*a, ".repeat(1_000);
+    let many = refused(&format!("a: &a \"{text}\"\nb: [{aliases}]\n"));
+    assert!(many.starts_with("error: aliases make this file too large\n --> entitlements.yaml:2:"), "{many}");
+    // Each level of anchors keeps all that lies within it once more.
+    let within = format!(
+        "{}{}{}",
+        (1..30).map(|at| format!("&b{at} [")).collect::<String>(),
+        "x, ".repeat(50_000),
+        "]".repeat(29)
+    );
+    let kept = refused(&format!("a: {within}\n"));
+    assert!(kept.starts_with("error: anchors hold too much of this file\n --> entitlements.yaml:1:"), "{kept}");
+}
+
+#[test]
+fn a_file_of_countless_values_is_refused_before_it_fills_the_memory() {
+    let shown = refused(&format!("a: [{}]\n", "[],".repeat(1_000_000)));
+    assert!(shown.starts_with("error: the file holds more than a million keys and values\n"), "{shown}");
+}
+
+#[test]
+fn deep_nesting_within_anchors_is_refused() {
+    let shown = refused(&format!("a: {}", "&a [".repeat(10_000)));
+    assert_eq!(shown.matches("error:").count(), 1, "{shown}");
+    let blocks: String = (0..5_000).map(|at| format!("{}- &b{at}\n", " ".repeat(at % 40))).collect();
+    assert_eq!(refused(&blocks).matches("error:").count(), 1);
+}
+
+/// However many problems there are, a person sees the first of them, and the errors before the warnings.
+#[test]
+fn the_first_fifty_problems_are_shown_and_the_rest_is_counted() {
+    let file = |products: &str, rest: &str| {
+        format!(
+            "version: 1\nlogto: {{endpoint: sandbox}}\nsources: {{s: {{kind: sandbox}}}}\nprune: owned\n\
+             products: {{p: {{entitlements: [{products}]}}}}\n{rest}"
+        )
+    };
+    let unknown: String = (0..100_000).map(|at| format!("key{at}: x\n")).collect();
+    let of_each = [
+        (file("role: a", &unknown), 100_000),
+        (file("role: a", &"prune: owned\n".repeat(10_000)), 10_000),
+        (file(&"rol: a, ".repeat(10_000), ""), 10_000),
+    ];
+    for (text, count) in &of_each {
+        let problems = check(text).unwrap_err();
+        assert_eq!(problems.len(), *count);
+        let shown = entitled::config::render(&problems, text, "entitlements.yaml", entitled::text::Color::Plain);
+        assert_eq!(shown.matches("error: ").count(), 50, "{shown}");
+        assert!(shown.ends_with(&format!("\n... and {} more problems\n", count - 50)), "{shown}");
+    }
+    // Ten thousand warnings on one line before the one error.
+    let text = file(&"role: a, ".repeat(10_000), "prun: owned\n");
+    let shown = refused(&text);
+    assert_eq!((shown.matches("error: ").count(), shown.matches("warning: ").count()), (1, 49), "{shown}");
+    assert!(shown.contains("unknown key `prun`") && shown.ends_with("\n... and 9950 more problems\n"), "{shown}");
+}
+
+#[test]
+fn more_sources_than_anybody_has_are_refused_as_one_problem() {
+    let sources: String = (0..10_000).map(|at| format!("  s{at}: {{kind: file, path: o{at}.yaml}}\n")).collect();
+    let text = format!("version: 1\nlogto: {{endpoint: sandbox}}\nsources:\n{sources}prune: owned\nproducts: {{}}\n");
+    assert!(refused(&text).contains("there are 10000 sources; 200 are the most"));
+}
