@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::progress::Bars;
+use super::standing::{Standing, place, standing};
 use super::{Context, Exit, Failure};
 use crate::config::settings::Config;
 use crate::config::{ConfigError, Unresolved};
@@ -21,7 +22,6 @@ use crate::report::run::RunReport;
 use crate::report::status::{About, Trouble};
 use crate::sandbox::{Running, SHOP_TOKEN, Seed};
 use crate::store::{Store, lease};
-use crate::text::human;
 use crate::{clock, config, sandbox, store};
 
 /// Which store a command works on.
@@ -62,48 +62,6 @@ pub(super) fn load(context: &Context) -> Result<(Config, Origin, String), Failur
         commit: config::commit_of(&context.file, &loaded.config.blob, &loaded.config.digest),
     };
     Ok((loaded.config, origin, loaded.text))
-}
-
-/// A configuration, and whether it is the file's.
-pub(super) struct Standing {
-    pub(super) config: Config,
-    pub(super) origin: Origin,
-    pub(super) text: String,
-    /// Why it is the one that was in force last, and not the file's.
-    pub(super) broken: Option<Failure>,
-}
-
-impl Standing {
-    /// How one pass of the daemon ends that would end so: failed where it went by another file than the one at hand,
-    /// which was said when it began.
-    pub(super) fn ended(broken: Option<&Failure>, exit: Exit) -> Exit {
-        if broken.is_some() { Exit::Failed } else { exit }
-    }
-}
-
-/// The file, checked; where it is broken or not there, the one that was in force last, by the store. Its problems are
-/// printed either way.
-pub(super) async fn standing(context: &Context) -> Result<Standing, Failure> {
-    let failure = match load(context) {
-        Ok((config, origin, text)) => return Ok(Standing { config, origin, text, broken: None }),
-        Err(failure) => failure,
-    };
-    let store = place(context);
-    let Ok(Some(kept)) = Store::valid_file(&store).await else { return Err(failure) };
-    let Ok(mut config) = config::check_kept(&kept.text, &context.file, &presets()) else { return Err(failure) };
-    config.store = store;
-    let origin = Origin { file: file_name(&context.file), digest: config.digest.clone(), commit: kept.commit };
-    crate::logging::note!("{}", failure.render(context.notes));
-    let (since, version) = (human::datetime(kept.entered), origin.short());
-    let note = context.notes.paint("1;33", "note");
-    crate::logging::noteln!("{note}: the file that entered into force {since} ({version}) stays in force");
-    Ok(Standing { config, origin, text: kept.text, broken: Some(failure) })
-}
-
-/// Where the store lies, whatever the file says: by the command line, by a look into the file, or where it lies
-/// when nobody says.
-pub(super) fn place(context: &Context) -> PathBuf {
-    context.store.clone().unwrap_or_else(|| config::store_of(&context.file))
 }
 
 /// Leaves in the store why a pass did not come about, unless somebody else writes to it: then that is theirs to say.
@@ -174,7 +132,7 @@ pub(super) async fn open_on(
 /// The same for whoever writes down what is ours and does nothing else, beside a running daemon if there is one.
 /// Sources go by the names that they have now: a daemon sees to that, and where none holds the lease, this does.
 pub(super) async fn open_ledger(context: &Context) -> Result<Opened, Failure> {
-    let opened = open(context, Keep::Real).await?;
+    let opened = open_with(context, Keep::Real, standing(context).await?).await?;
     if let Ok(_lease) = lease::take(&opened.active.config.store)? {
         opened.active.carry_over(&opened.store, clock::now()).await?;
     }

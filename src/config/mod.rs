@@ -15,6 +15,7 @@ pub mod raw;
 pub mod settings;
 pub mod spec;
 mod suggest;
+mod unresolvable;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub use self::names::{Unresolved, render_names};
 pub use self::settings::Config;
 pub use self::spec::schema;
 pub use self::suggest::slip;
+pub use self::unresolvable::{Unresolvable, check_unresolvable, load_unresolvable};
 
 /// A file that was taken.
 #[derive(Debug)]

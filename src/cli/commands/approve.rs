@@ -12,8 +12,9 @@ use std::fmt::Write as _;
 use jiff::SignedDuration;
 
 use super::undo;
-use crate::cli::bootstrap::{Keep, load, open_with, place, standing};
+use crate::cli::bootstrap::{Keep, open_with};
 use crate::cli::heeded::heeded;
+use crate::cli::standing::{at_hand, place, standing};
 use crate::cli::{Context, Exit, Failure, lookup, print};
 use crate::clock;
 use crate::model::RunId;
@@ -74,7 +75,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     };
     approved::approve(&store, &approval, &set.iter().collect::<Vec<_>>()).await?;
     // A broken file hides where a daemon listens, and keeps nobody from letting anything through.
-    if let Ok((config, ..)) = load(context) {
+    if let Some(config) = at_hand(context).await {
         heeded(context, &config, store.path()).await;
     }
     store.close().await;

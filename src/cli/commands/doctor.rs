@@ -6,11 +6,14 @@
 //!
 //! Exit codes: 0 nothing is wrong, 1 something is.
 
-use crate::cli::bootstrap::{load, simulate};
+use crate::cli::bootstrap::{invalid, load, simulate};
+use crate::cli::standing::kept;
 use crate::cli::{Context, Exit, Failure, Output, print};
 use crate::config::ConfigError;
+use crate::config::settings::Config;
 use crate::daemon::presets;
 use crate::doctor::{CONFIGURATION, Patient};
+use crate::report::Origin;
 use crate::report::checkup::Check;
 use crate::text::error_chain;
 use crate::{clock, config, doctor, report};
@@ -28,21 +31,22 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let checks = match config::load(&context.file, &presets()) {
         Ok(_) => {
             let (config, origin, _) = load(context)?;
-            let (running, simulators) = simulate(&config, None).await?;
-            let patient = Patient {
-                file: &context.file,
-                config: &config,
-                origin: &origin,
-                simulators: simulators.as_ref(),
-                now: clock::now(),
-            };
-            let checks = doctor::examine(patient).await;
-            drop(running);
-            checks
+            examined(context, &config, &origin).await?
         }
         Err(error) => {
-            crate::logging::note!("{}", error.render(context.notes));
-            invalid(&error)
+            let wrong = wrong(&error);
+            match kept(context, invalid(context, error)).await {
+                // All else is looked at as the daemon does, which goes on by the last valid file.
+                Ok(standing) => {
+                    let mut checks = examined(context, &standing.config, &standing.origin).await?;
+                    checks.retain(|check| check.section != CONFIGURATION);
+                    std::iter::once(wrong).chain(checks).collect()
+                }
+                Err(failure) => {
+                    crate::logging::note!("{}", failure.render(context.notes));
+                    std::iter::once(wrong).chain(not_tried()).collect()
+                }
+            }
         }
     };
     print(&match args.output {
@@ -52,12 +56,22 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     Ok(if checks.iter().any(Check::is_wrong) { Exit::Failed } else { Exit::Done })
 }
 
-/// Without a valid file nothing else can be looked at: it says where everything is.
-fn invalid(error: &ConfigError) -> Vec<Check> {
+async fn examined(context: &Context, config: &Config, origin: &Origin) -> Result<Vec<Check>, Failure> {
+    let (running, simulators) = simulate(config, None).await?;
+    let simulators = simulators.as_ref();
+    let checks = doctor::examine(Patient { file: &context.file, config, origin, simulators, now: clock::now() }).await;
+    drop(running);
+    Ok(checks)
+}
+
+fn wrong(error: &ConfigError) -> Check {
     let mend =
         error.hint().or_else(|| Some("mend the places shown above; `entitled check` shows them again".to_owned()));
-    let mut checks = vec![Check::wrong(CONFIGURATION, "file", error_chain(error), mend)];
+    Check::wrong(CONFIGURATION, "file", error_chain(error), mend)
+}
+
+/// Without a file that was ever valid nothing else can be looked at: it says where everything is.
+fn not_tried() -> impl Iterator<Item = Check> {
     let rest = ["Logto", "sources", "store", "file watching", "listener"];
-    checks.extend(rest.map(|section| Check::not_tried(section, "all", "the configuration must be valid first")));
-    checks
+    rest.into_iter().map(|section| Check::not_tried(section, "all", "the configuration must be valid first"))
 }

@@ -9,8 +9,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cli::bootstrap::{load, place};
 use crate::cli::heeded::heeded;
+use crate::cli::standing::{at_hand, place};
 use crate::cli::{Context, Exit, Failure, lookup, print};
 use crate::config::settings::Config;
 use crate::pass::snapshot::freeze_view;
@@ -56,9 +56,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let freeze = Freeze { scope, since: now, until: now + args.length, reason: args.reason, who: lookup::who() };
     store.freeze(&freeze).await?;
     // A broken file hides where a daemon listens, and stops no freeze.
-    let under_way = match load(context) {
-        Ok((config, ..)) => under_way(context, &config, &store, scope).await,
-        Err(_) => String::new(),
+    let under_way = match at_hand(context).await {
+        Some(config) => under_way(context, &config, &store, scope).await,
+        None => String::new(),
     };
     print(&format!("{}{}{under_way}", outlasted(&store, &freeze, now).await?, active(&store, now).await?))?;
     store.close().await;
@@ -71,7 +71,7 @@ pub(crate) async fn end(context: &Context) -> Result<Exit, Failure> {
     let now = clock::now();
     let ended = store.unfreeze(&lookup::who(), now).await?;
     let ended = if ended == 0 { String::new() } else { format!("{} ended.\n", human::count(ended as u64, "freeze")) };
-    if let Ok((config, ..)) = load(context) {
+    if let Some(config) = at_hand(context).await {
         heeded(context, &config, store.path()).await;
     }
     print(&format!("{ended}{}", active(&store, now).await?))?;

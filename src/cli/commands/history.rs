@@ -5,7 +5,7 @@
 //!
 //! Exit codes: 0 printed, 1 nobody is known by that address, or the store cannot be used.
 
-use crate::cli::bootstrap::place;
+use crate::cli::standing::place;
 use crate::cli::{Context, Exit, Failure, Output, lookup, print};
 use crate::report::{json, messages, table};
 use crate::store::{AuditRow, Store};

@@ -13,7 +13,8 @@ use clap::Subcommand;
 use human::count;
 
 use super::apply;
-use crate::cli::bootstrap::{Keep, open, place};
+use crate::cli::bootstrap::{Keep, open};
+use crate::cli::standing::place;
 use crate::cli::{Context, Exit, Failure, lookup, print};
 use crate::model::Grant;
 use crate::pass::PlannedPass;

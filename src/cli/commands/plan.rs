@@ -2,7 +2,8 @@
 
 use clap::ValueEnum;
 
-use crate::cli::bootstrap::{Keep, Opened, Standing, open, open_with, standing};
+use crate::cli::bootstrap::{Keep, Opened, open, open_with};
+use crate::cli::standing::{Standing, standing};
 use crate::cli::{Context, Exit, Failure, print};
 use crate::report::PlanDocument;
 use crate::text::Color;

@@ -9,15 +9,17 @@ use tokio::sync::watch;
 
 use super::{apply, plan};
 use crate::cli::background::Followers;
-use crate::cli::bootstrap::{Keep, Opened, Standing, note_failure, open_on, open_store, open_with, standing};
+use crate::cli::bootstrap::{Keep, Opened, note_failure, open_on, open_store, open_with};
+use crate::cli::standing::{Standing, blind, standing};
 use crate::cli::{Context, Exit, Failure, print};
 use crate::config::settings::source::{SourceKind, SourceSettings};
 use crate::config::settings::{Config, Listen};
-use crate::daemon::{Mode, Pulse, Start, StatusPublisher, StatusReader, Trigger};
+use crate::daemon::{HealthReporter, Mode, Pulse, Start, StatusPublisher, StatusReader, Trigger};
 use crate::model::SourceName;
 use crate::pass::active::Simulators;
 use crate::pass::kept;
 use crate::report::status::{About, Duty};
+use crate::secret::Secret;
 use crate::shutdown::{Shutdown, ShutdownTrigger};
 use crate::store::lease;
 use crate::web::{App, Door};
@@ -43,6 +45,8 @@ fn listen(text: &str) -> Result<Listen, String> {
 
 /// How long a daemon that cannot start yet waits before it tries again.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it waits before it looks again for what is at hand: files and variables in them.
+const AT_HAND: Duration = Duration::from_millis(500);
 
 /// Runs until SIGTERM or SIGINT, or for one pass.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
@@ -100,36 +104,36 @@ async fn keep_watch(
     let (trigger, triggers) = daemon::triggers();
     let followers = Followers::start(&reading, mode, &shutdown);
     let (at, listening) = watch::channel(None);
-    let Standing { config, .. } = standing(context).await?;
-    let server = serve(config, listen, &publisher, reading, trigger, at)?;
+    let mut server = Server { listen, reporter: publisher.reporter(), reading, trigger, at, up: None };
+    let mut said = None;
     let opened = loop {
-        let opening = async {
-            let mut standing = standing(context).await?;
-            let broken = standing.broken.take();
-            let store = open_store(context, keep, &standing.config).await?;
-            publisher.store(&store);
-            publisher.recall(&kept::troubles(&store).await?);
-            Ok::<_, Failure>((open_on(context, keep, standing, store).await?, broken))
-        };
+        let opening = start(context, keep, &mut server, &mut publisher);
         let opened = tokio::select! {
             opened = opening => opened,
             () = shutdown.wait() => return Ok(Exit::Done),
         };
-        match opened {
+        let wait = match opened {
+            Ok(Begun::Open(opened, broken)) => break (opened, broken),
+            Ok(Begun::Waiting(missing)) => {
+                told(context, &mut publisher, &missing, &mut said);
+                AT_HAND
+            }
             Err(failure) if failure.may_pass() => {
                 crate::logging::note!("{}", failure.render(context.notes));
                 publisher.trouble(failure.trouble(About::Logto, clock::now()));
                 tracing::warn!(seconds = PATIENCE.as_secs(), "not started yet; trying again");
-                tokio::select! {
-                    () = tokio::time::sleep(PATIENCE) => {}
-                    () = shutdown.wait() => return Ok(Exit::Done),
-                }
+                PATIENCE
             }
-            opened => break opened?,
+            Err(failure) => return Err(failure),
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = shutdown.wait() => return Ok(Exit::Done),
         }
     };
     let (opened, broken) = opened;
     publisher.works(&About::Logto);
+    publisher.works(&About::File);
     if let Some(failure) = broken {
         tracing::error!(
             config = opened.active.origin.short(),
@@ -145,7 +149,7 @@ async fn keep_watch(
             None => return Ok(Exit::Done),
         }
     }
-    let Opened { active, store, simulators, running, .. } = opened;
+    let Opened { active, store, simulators, running, .. } = *opened;
     let told = simulators.clone().map(|simulators| {
         let of_sandbox = |source: &&SourceSettings| matches!(source.kind, SourceKind::Sandbox(_));
         let sources = active.config.sources.iter().filter(of_sandbox).map(|source| source.name.clone()).collect();
@@ -185,33 +189,96 @@ async fn tell_simulators(
     }
 }
 
-/// Starts the server, unless it is off. It answers from the start on, also while Logto cannot be reached yet.
-fn serve(
-    config: Config,
+/// What came of one try to begin.
+enum Begun {
+    /// Everything is open; and why it is not the file's configuration, where it is not.
+    Open(Box<Opened>, Option<Failure>),
+    /// Something that the file refers to is missing; it may come.
+    Waiting(Failure),
+}
+
+/// Opens everything. Answers from the beginning on, also while Logto cannot be reached or a variable is not set.
+async fn start(
+    context: &Context,
+    keep: Keep,
+    server: &mut Server,
+    publisher: &mut StatusPublisher,
+) -> Result<Begun, Failure> {
+    let mut standing = match standing(context).await {
+        Ok(standing) => standing,
+        Err(failure) => {
+            let Some(blind) = blind(context).await else { return Err(failure) };
+            // Who may read is not known yet either where the token is what is missing.
+            let _unserved = server.serve(&blind.config);
+            let store = open_store(context, keep, &blind.config).await?;
+            publisher.store(&store);
+            store.close().await;
+            return Ok(Begun::Waiting(blind.failure()));
+        }
+    };
+    server.serve(&standing.config)?;
+    let broken = standing.broken.take();
+    let store = open_store(context, keep, &standing.config).await?;
+    publisher.store(&store);
+    publisher.recall(&kept::troubles(&store).await?);
+    Ok(Begun::Open(Box::new(open_on(context, keep, standing, store).await?), broken))
+}
+
+/// Says what is missing, where that is something else than before.
+fn told(context: &Context, publisher: &mut StatusPublisher, missing: &Failure, said: &mut Option<String>) {
+    let trouble = missing.trouble(About::File, clock::now());
+    if said.replace(trouble.message.clone()).as_ref() == Some(&trouble.message) {
+        return;
+    }
+    crate::logging::note!("{}", missing.render(context.notes));
+    tracing::error!(hint = trouble.hint, "not started yet: {}", trouble.message);
+    publisher.trouble(trouble);
+}
+
+/// The daemon's own HTTP server, unless it is off.
+struct Server {
+    /// Where, if the command line says so.
     listen: Option<Listen>,
-    publisher: &StatusPublisher,
+    reporter: HealthReporter,
     reading: StatusReader,
     trigger: Trigger,
     at: watch::Sender<Option<SocketAddr>>,
-) -> Result<Option<AbortOnDrop>, Failure> {
-    let (listen, token) = (listen.unwrap_or(config.listen), config.api_token);
-    let Listen::At(address) = listen else { return Ok(None) };
-    if token.is_none() && !address.ip().is_loopback() {
-        return Err(Failure::plain(
-            format!("`{address}` can be reached from other machines, and `ENTITLED_API_TOKEN` is not set"),
-            "set `ENTITLED_API_TOKEN` to a long random text, or listen on 127.0.0.1",
-        ));
-    }
-    let reporter = publisher.reporter();
-    let task = tokio::spawn(async move {
-        let make = |address| {
-            at.send_replace(Some(address));
-            App::new(reading.clone(), trigger.clone(), Door::new(address, token.clone()))
+    /// Where it is, whoever shows which token may read, and the task.
+    up: Option<(SocketAddr, Option<Secret>, AbortOnDrop)>,
+}
+
+impl Server {
+    /// Serves as this configuration has it. Goes on as it is where that says the same.
+    fn serve(&mut self, config: &Config) -> Result<(), Failure> {
+        let Listen::At(address) = self.listen.unwrap_or(config.listen) else {
+            self.up = None;
+            return Ok(());
         };
-        let _server = web::keep(address, make, reporter).await;
-        std::future::pending::<()>().await;
-    });
-    Ok(Some(AbortOnDrop(task)))
+        let token = config.api_token.clone();
+        let same = |other: &Option<Secret>| other.as_ref().map(Secret::expose) == token.as_ref().map(Secret::expose);
+        if self.up.as_ref().is_some_and(|(at, token, _)| *at == address && same(token)) {
+            return Ok(());
+        }
+        self.up = None;
+        if token.is_none() && !address.ip().is_loopback() {
+            return Err(Failure::plain(
+                format!("`{address}` can be reached from other machines, and `ENTITLED_API_TOKEN` is not set"),
+                "set `ENTITLED_API_TOKEN` to a long random text, or listen on 127.0.0.1",
+            ));
+        }
+        let (reading, trigger, at) = (self.reading.clone(), self.trigger.clone(), self.at.clone());
+        let (reporter, shown) = (self.reporter.clone(), token.clone());
+        let task = tokio::spawn(async move {
+            let make = |address| {
+                at.send_replace(Some(address));
+                App::new(reading.clone(), trigger.clone(), Door::new(address, shown.clone()))
+            };
+            let _server = web::keep(address, make, reporter).await;
+            std::future::pending::<()>().await;
+        });
+        self.up = Some((address, token, AbortOnDrop(task)));
+        Ok(())
+    }
 }
 
 /// A task that ends with whoever started it.

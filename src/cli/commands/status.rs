@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::cli::bootstrap::{Standing, place, standing};
+use crate::cli::standing::{Blind, Standing, blind, place, standing};
 use crate::cli::{Context, Exit, Failure, Output, print};
 use crate::config::settings::Config;
 use crate::daemon::{approvals, frozen, odd, peer, run_status};
@@ -39,7 +39,7 @@ const RUNS: u32 = 30;
 /// Asks, or reads, and prints.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let now = clock::now();
-    let (store, standing) = (place(context), standing(context).await);
+    let (store, standing) = (place(context), told(context).await);
     let answer = match &standing {
         Ok(standing) => peer::status(&standing.config, &store).await.map_err(|why| error_chain(&why)),
         Err(_) => Err("the file does not say where a daemon listens".to_owned()),
@@ -79,6 +79,21 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         State::Held => Exit::Held,
         State::Degraded => Exit::Failed,
     })
+}
+
+/// By which file it is told what a daemon would do. Nobody is asked by it but the daemon.
+async fn told(context: &Context) -> Result<Standing, Failure> {
+    let failure = match standing(context).await {
+        Ok(standing) => return Ok(standing),
+        Err(failure) => failure,
+    };
+    match blind(context).await {
+        Some(Blind { config, origin, text, .. }) => {
+            crate::logging::note!("{}", failure.render(context.notes));
+            Ok(Standing { config, origin, text, broken: Some(failure) })
+        }
+        None => Err(failure),
+    }
 }
 
 /// What is wrong with the file is said as it is now; any trouble goes before what the passes say.

@@ -9,7 +9,8 @@
 use jiff::Timestamp;
 
 use super::apply;
-use crate::cli::bootstrap::{Keep, Opened, open};
+use crate::cli::bootstrap::{Keep, Opened, open_with};
+use crate::cli::standing::standing;
 use crate::cli::{Context, Exit, Failure, print};
 use crate::model::RunId;
 use crate::pass::ingest::ReadScope;
@@ -37,7 +38,7 @@ const AGAIN: &str = "The next pass does it all again, unless the file or the ord
 
 /// Plans the inverse, shows it, asks, carries it out.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
-    let opened = open(context, Keep::Real).await?;
+    let opened = open_with(context, Keep::Real, standing(context).await?).await?;
     let _lease = apply::take(&opened)?;
     let back = plan_pass(&opened, &args.run, clock::now()).await?;
     for grant in &back.lost {

@@ -5,8 +5,9 @@
 //!
 //! Exit codes: 0 shown, 1 no such target, or something could not be read.
 
-use crate::cli::bootstrap::{Keep, open_with, standing};
+use crate::cli::bootstrap::{Keep, open_with};
 use crate::cli::progress::Bars;
+use crate::cli::standing::standing;
 use crate::cli::{Context, Exit, Failure, Output, lookup, print};
 use crate::pass::holders::who_has;
 use crate::pass::ingest::ReadScope;

@@ -5,7 +5,8 @@
 //!
 //! Exit codes: 0 explained, 1 nobody is known by that name, or something could not be read.
 
-use crate::cli::bootstrap::{Keep, open_with, standing};
+use crate::cli::bootstrap::{Keep, open_with};
+use crate::cli::standing::standing;
 use crate::cli::{Context, Exit, Failure, Output, lookup, print};
 use crate::pass::explain::{Whom, why};
 use crate::pass::ingest::ReadScope;

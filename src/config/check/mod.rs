@@ -46,6 +46,11 @@ pub trait Env {
     /// # Errors
     /// Why it cannot be read, for people.
     fn file(&self, path: &str) -> Result<String, String>;
+
+    /// What takes the place of a reference that stands for nothing. By default that is an error.
+    fn stand_in(&self, _reference: &str) -> Option<String> {
+        None
+    }
 }
 
 /// The payment APIs known by name: each a text with the keys of a `kind: http` source.

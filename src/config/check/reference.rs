@@ -88,9 +88,12 @@ impl<'t> Template<'t> {
                     match (env.var(name).filter(|value| default.is_none() || !value.is_empty()), default) {
                         (Some(found), _) => value.push_str(&found),
                         (None, Some(default)) => value.push_str(default),
-                        (None, None) => {
-                            faults.push(Fault { at: at.clone(), kind: FaultKind::Undefined((*name).to_owned()) });
-                        }
+                        (None, None) => match env.stand_in(name) {
+                            Some(other) => value.push_str(&other),
+                            None => {
+                                faults.push(Fault { at: at.clone(), kind: FaultKind::Undefined((*name).to_owned()) })
+                            }
+                        },
                     }
                 }
                 Part::File { path, at } => match env.file(path) {
@@ -98,10 +101,13 @@ impl<'t> Template<'t> {
                         let text = text.strip_suffix('\n').unwrap_or(&text);
                         value.push_str(text.strip_suffix('\r').unwrap_or(text));
                     }
-                    Err(reason) => faults.push(Fault {
-                        at: at.clone(),
-                        kind: FaultKind::Unreadable { path: (*path).to_owned(), reason },
-                    }),
+                    Err(reason) => match env.stand_in(&format!("file:{path}")) {
+                        Some(other) => value.push_str(&other),
+                        None => faults.push(Fault {
+                            at: at.clone(),
+                            kind: FaultKind::Unreadable { path: (*path).to_owned(), reason },
+                        }),
+                    },
                 },
             }
         }

@@ -96,3 +96,29 @@ fn a_store_that_never_saw_a_valid_file_has_nothing_to_go_on_with() {
     let status = home.entitled(&["status"]).exits(1);
     assert!(status.out.starts_with("Degraded since ") && status.out.contains("frozen: "), "{}", status.out);
 }
+
+/// What a person does by hand goes by the last valid file, and so does the look of a doctor.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_by_hand_goes_by_the_last_valid_file() {
+    let town = Town::demo().await;
+    town.home.entitled(&["run", "--once"]).exits(0);
+    let user = town.logto.add_user("one@example.com");
+    town.shop.buy(&"prd_01H9TEAM".into(), &user);
+    town.home.entitled(&["run", "--once"]).exits(0);
+    let trail = town.home.entitled(&["history", user.as_str(), "-o", "json"]).exits(0);
+    let trail: serde_json::Value = serde_json::from_str(&trail.out).unwrap();
+    let run = trail[0]["run"].as_str().unwrap();
+    let whole = fs::read_to_string(town.home.path("entitlements.yaml")).unwrap();
+    let role = town.logto.role("paid-tier").unwrap();
+    for (state, file) in STATES {
+        become_of(&town.home, file(&whole));
+        let released = ["release", user.as_str(), "role", "paid-tier", "--reason", "a gift"];
+        town.home.entitled(&released).exits(0).complains(&["stays in force"]);
+        town.home.entitled(&["adopt", user.as_str(), "role", "paid-tier"]).exits(0).complains(&["stays in force"]);
+        let doctor = town.home.entitled(&["doctor"]).exits(1).complains(&["stays in force"]);
+        assert!(!doctor.out.contains("must be valid first"), "{state}\n{}", doctor.out);
+        assert!(doctor.out.contains("Logto") && doctor.out.contains("store"), "{state}\n{}", doctor.out);
+    }
+    town.home.entitled(&["undo", run, "--yes"]).exits(0).complains(&["stays in force"]);
+    assert!(!town.logto.roles_of(&user).contains(&role));
+}

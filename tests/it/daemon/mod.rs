@@ -14,6 +14,7 @@ mod process;
 mod service_manager;
 mod strange_files;
 mod under_way;
+mod without;
 
 use std::collections::BTreeSet;
 use std::path::Path;
