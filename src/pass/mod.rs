@@ -19,6 +19,7 @@ pub mod directory;
 mod draft;
 pub mod execution;
 pub mod explain;
+mod gone;
 pub mod holders;
 pub mod ingest;
 pub mod kept;
@@ -39,6 +40,7 @@ use crate::planner::desired::Desired;
 use crate::planner::input::{Actual, PlanConstraints};
 use crate::planner::{Verify, plan};
 use crate::store::{BuyerKey, Scope, Store, StoreError, StoredBuyer};
+use gone::Missed;
 use snapshot::{Snapshot, owners, widen};
 use waiting::waiting;
 
@@ -107,6 +109,16 @@ pub(crate) async fn observe_and_plan(
     weigh(context, &snapshot, &wanted, &actual, began, &mut constraints).await?;
     let planner = |constraints: &PlanConstraints| plan(snapshot.input(&wanted, &actual, constraints));
     let (mut planned, mut approved) = gated(context, &snapshot, None, &mut constraints, planner).await?;
+    match gone::let_go(context, &snapshot, &planned, &mut wanted).await? {
+        Missed::Nobody => {}
+        // They may be somebody else by now.
+        Missed::Buyers => return Box::pin(observe_and_plan(context, span, also)).await,
+        Missed::Holders => {
+            weigh(context, &snapshot, &wanted, &actual, began, &mut constraints).await?;
+            let planner = |constraints: &PlanConstraints| plan(snapshot.input(&wanted, &actual, constraints));
+            (planned, approved) = gated(context, &snapshot, None, &mut constraints, planner).await?;
+        }
+    }
     if matches!(span, PassScope::Quick(_)) && planned.takes() && has_found(context).await? {
         // Whoever was found may be one from whom something would be taken, and their order may entitle to it.
         return Box::pin(observe_and_plan(context, span, also)).await;

@@ -7,6 +7,7 @@ mod files;
 mod hints;
 mod kept_going;
 mod lifted;
+mod lock;
 mod names;
 mod notices;
 mod outages;

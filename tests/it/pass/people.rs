@@ -128,17 +128,53 @@ async fn who_is_deleted_waits_to_come_back() {
     stage.pass().await;
     stage.logto.delete_user(&ann);
 
-    // What was taken along is missed, and asking for it shows that she is gone.
-    let passed = stage.pass().await;
-    assert!(passed.report.gone.contains(&ann), "{:?}", passed.report);
+    // What was taken along is missed, and asking for her shows that nobody took it away.
+    stage.logto.clear_requests();
     let passed = stage.pass().await;
     assert_eq!((passed.changes(), passed.planned.view.waiting.len()), (vec![], 1));
+    assert_eq!(stage.logto.writes(), []);
+    assert!(stage.store.ledger(None).await.unwrap().iter().all(|row| row.grant.user == ben));
     assert_eq!(stage.resolution("ann@example.com").await, Some(Resolution::NoAccount));
     stage.is_settled().await;
 
     let again = stage.logto.add_user("ann@example.com");
     assert_eq!(stage.pass().await.changes().len(), 2);
     assert_eq!(stage.acme(), [(again, vec!["member"]), (ben, vec!["member"])].into());
+    stage.is_settled().await;
+}
+
+#[tokio::test]
+async fn who_is_deleted_is_given_nothing_by_a_quick_pass_and_by_a_hint_either() {
+    for touched in [true, false] {
+        let mut stage = Stage::usual().await;
+        let (ann, order) = stage.buyer("ann@example.com", "prd_team");
+        stage.pass().await;
+        stage.logto.delete_user(&ann);
+        stage.logto.clear_requests();
+        let passed = if touched {
+            stage.shop.set_status(&order, "shipped");
+            stage.quick().await
+        } else {
+            stage.about(&ann).await
+        };
+        assert_eq!(passed.changes(), [], "nobody took anything away from her");
+        assert_eq!(stage.logto.writes(), []);
+        assert_eq!(stage.store.ledger(None).await.unwrap(), [], "{touched}");
+        assert_eq!(stage.resolution("ann@example.com").await, Some(Resolution::NoAccount));
+        stage.is_settled().await;
+    }
+}
+
+#[tokio::test]
+async fn who_is_deleted_and_has_another_account_gets_it_there() {
+    let mut stage = Stage::usual().await;
+    let ann = stage.logto.add_user("old@example.com");
+    stage.shop.buy(&"prd_pro".into(), (&ann, "ann@example.com"));
+    stage.pass().await;
+    stage.logto.delete_user(&ann);
+    let again = stage.logto.add_user("ann@example.com");
+    assert_eq!(stage.pass().await.changes(), [("grant", "role paid-tier", &again)]);
+    assert_eq!(stage.holders("paid-tier"), set([&again]));
     stage.is_settled().await;
 }
 

@@ -197,6 +197,13 @@ impl Stage {
         self.over(&PassScope::Quick(touched)).await
     }
 
+    /// The quick pass that a hint about one user leads to.
+    pub(crate) async fn about(&mut self, user: &UserId) -> Passed {
+        let buyers = self.store.buyers_of_users(std::slice::from_ref(user)).await.unwrap();
+        let orders = self.store.orders_of_buyers(&buyers).await.unwrap();
+        self.over(&PassScope::Quick(orders)).await
+    }
+
     /// A pass that finds nothing to do, to hold or to write down, and that writes nothing.
     pub(crate) async fn is_settled(&mut self) {
         self.logto.clear_requests();

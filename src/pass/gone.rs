@@ -1,0 +1,53 @@
+//! Users of whom something ours is missing since they themselves are: nobody took anything away from them.
+//!
+//! Asks Logto whether they are there, and forgets who they were; takes nothing and gives nothing.
+
+use std::collections::BTreeSet;
+
+use super::snapshot::Snapshot;
+use super::{PassContext, PassError};
+use crate::model::{Resolution, UserId, UserIx, Verb};
+use crate::planner::desired::Desired;
+use crate::planner::{Action, Cause, Plan};
+use crate::store::BuyerKey;
+
+/// What became of the users to whom a plan would give again what is ours.
+pub(super) enum Missed {
+    /// They are all there.
+    Nobody,
+    /// Some are gone. Their orders are nobody's now, and are to be looked at anew.
+    Buyers,
+    /// Some are gone, and no order is theirs: what was wanted for them is wanted no more.
+    Holders,
+}
+
+/// Looks for those to whom `plan` would give again what is ours, and lets go of who is gone: their orders wait for
+/// an account, and `wanted` speaks of them no more.
+pub(super) async fn let_go(
+    context: PassContext<'_>,
+    snapshot: &Snapshot,
+    plan: &Plan,
+    wanted: &mut Desired,
+) -> Result<Missed, PassError> {
+    let held = plan.held.iter().map(|held| &held.action);
+    let again = |action: &&Action| action.verb == Verb::Grant && action.why.cause == Cause::Drift;
+    let missed: BTreeSet<UserIx> = plan.actions.iter().chain(held).filter(again).map(|action| action.user).collect();
+    if missed.is_empty() {
+        return Ok(Missed::Nobody);
+    }
+    let users: Vec<UserId> = missed.iter().map(|user| snapshot.user_index.id(*user).clone()).collect();
+    let there = context.reader.users_by_id(&users).await?;
+    let gone: Vec<UserId> = users.into_iter().filter(|user| !there.contains(user)).collect();
+    if gone.is_empty() {
+        return Ok(Missed::Nobody);
+    }
+    let buyers: Vec<BuyerKey> = context.store.buyers_of_users(&gone).await?;
+    if !buyers.is_empty() {
+        let nobody: Vec<_> = buyers.into_iter().map(|buyer| (buyer, Resolution::NoAccount)).collect();
+        context.store.resolve_buyers(&nobody, context.now).await?;
+        return Ok(Missed::Buyers);
+    }
+    let gone: BTreeSet<UserIx> = gone.iter().filter_map(|user| snapshot.user_index.ix(user)).collect();
+    wanted.targets.iter_mut().for_each(|claims| claims.retain(|claim| !gone.contains(&claim.user)));
+    Ok(Missed::Holders)
+}
