@@ -7,7 +7,7 @@ use std::ops::{Range, RangeInclusive};
 
 use jiff::SignedDuration;
 
-use super::reference::{Fault, FaultKind, Template};
+use super::reference::{Fault, FaultKind, References, Template};
 use super::{Check, value};
 use crate::config::diagnostic::{Diagnostic, Place};
 use crate::config::raw::{Entry, Node, Text, Value};
@@ -202,6 +202,21 @@ impl Check<'_> {
     }
 
     fn resolve(&mut self, place: Place, text: &Text, secret: bool) -> Option<Resolved> {
+        let beyond = Template::parse(&text.text).ok().and_then(|template| template.beyond(self.references));
+        if let Some(at) = beyond {
+            let help = match self.references {
+                References::Public => {
+                    "what stands here is shown in plans: only a variable named `ENTITLED_PUBLIC_...` is resolved"
+                }
+                References::All | References::None => {
+                    "references are resolved in `logto`, `sources`, `listen`, `notify` and `store`"
+                }
+            };
+            self.error(inside(place, text, at), "this reference is not resolved here")
+                .label("stands for something that may be secret")
+                .help(format!("{help}; `$$` is a plain `$`"));
+            return None;
+        }
         let resolved =
             Template::parse(&text.text).map_err(|fault| vec![fault]).and_then(|template| template.resolve(self.env));
         match resolved {

@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use self::fields::{Fields, Resolved};
+use self::reference::References;
 use super::blob::Blob;
 use super::diagnostic::{Diagnostic, Origin, Place, Severity};
 use super::raw::{self, Node};
@@ -84,7 +85,8 @@ pub fn check_text(
     env: &dyn Env,
     presets: &Presets,
 ) -> Result<(Config, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let mut check = Check { env, presets, folder: file.parent().unwrap_or(Path::new("")), problems: Vec::new() };
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let mut check = Check { env, presets, folder, references: References::None, problems: Vec::new() };
     let config = match raw::parse(text, Origin::File, &mut check.problems) {
         Err(problem) => {
             check.problems.push(*problem);
@@ -127,6 +129,8 @@ struct Check<'a> {
     env: &'a dyn Env,
     presets: &'a Presets,
     folder: &'a Path,
+    /// Which references the part that is looked at may hold.
+    references: References,
     problems: Vec<Diagnostic>,
 }
 
@@ -135,19 +139,23 @@ impl Check<'_> {
     fn file(&mut self, root: &Node) -> Option<Config> {
         let fields = self.fields(root, None, &shapes::FILE)?;
         let version = self.version(fields);
+        // Everywhere else what stands in the file is shown, so that a reference would tell a secret.
+        self.references = References::All;
         let logto = fields.need(self, "logto", "logto: {endpoint: sandbox}");
         let logto = logto.and_then(|entry| self.logto(entry));
         let sources = fields.need(self, "sources", "sources: {shop: {kind: sandbox}}");
         let sources = sources.and_then(|entry| self.sources(entry, logto.as_ref()));
+        let store = self.store(fields);
+        let listen = self.listen(fields);
+        let notify = self.notify(fields);
+        self.references = References::None;
         let buyers = self.buyers(fields);
         let schedule = self.schedule(fields);
         let prune = self.prune(fields);
         let adopt = fields.node("adopt").map_or(Some(Adopt::Explained), |node| self.word(node, &ADOPT));
         let limits = self.limits(fields);
         let protect = self.protect(fields);
-        let store = self.store(fields);
-        let listen = self.listen(fields);
-        let notify = self.notify(fields);
+        self.references = References::Public;
         let products = fields.need(self, "products", "products:` and below it a product with its `entitlements:");
         let products = products.and_then(|entry| self.products(entry, fields));
         version?;

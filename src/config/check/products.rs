@@ -53,7 +53,10 @@ impl Check<'_> {
         match file.node("protect").and_then(|protect| protect.get("roles")).map(|roles| &roles.value) {
             Some(Value::List(nodes)) => nodes
                 .iter()
-                .filter_map(|node| Some((Template::parse(node.text()?).ok()?.resolve(self.env).ok()?, node.place)))
+                .filter_map(|node| {
+                    let template = Template::parse(node.text()?).ok().filter(|template| !template.refers())?;
+                    Some((template.resolve(self.env).ok()?, node.place))
+                })
                 .collect(),
             _ => BTreeMap::new(),
         }

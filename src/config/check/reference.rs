@@ -19,6 +19,20 @@ enum Part<'t> {
     File { path: &'t str, at: Range<usize> },
 }
 
+/// Which references a part of the file may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum References {
+    /// All: what they stand for is used here, and not shown.
+    All,
+    /// Only variables that are named as public: what stands here is shown to everybody who sees a plan.
+    Public,
+    /// None.
+    None,
+}
+
+/// How a variable begins that is no secret.
+pub(crate) const PUBLIC: &str = "ENTITLED_PUBLIC_";
+
 /// Why a value cannot be resolved, and the bytes of it that are to blame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -68,6 +82,15 @@ impl<'t> Template<'t> {
     /// Whether it names anything at all.
     pub(crate) fn refers(&self) -> bool {
         self.parts.iter().any(|part| !matches!(part, Part::Text(_)))
+    }
+
+    /// The first reference that may not stand where only these may.
+    pub(crate) fn beyond(&self, allowed: References) -> Option<Range<usize>> {
+        self.parts.iter().find_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Variable { name, .. } if allowed == References::Public && name.starts_with(PUBLIC) => None,
+            Part::Variable { at, .. } | Part::File { at, .. } => (allowed != References::All).then(|| at.clone()),
+        })
     }
 
     /// Whether a reference falls back on a text that stands in the file.

@@ -3,6 +3,7 @@
 mod examples;
 mod limits;
 mod marks;
+mod references;
 mod taken;
 mod twins;
 mod unicode;
@@ -21,7 +22,7 @@ impl Env for Fixed {
         let value = match name {
             "TOKEN" => "s3cr3t-of-the-test",
             "EMPTY" => "",
-            "ROOT_ROLE" => "root",
+            "ROOT_ROLE" | "ENTITLED_PUBLIC_ROLE" => "root",
             "NOTIFY_URL" => "https://hooks.example.com/T0/s3cr3t-of-a-hook?key=s3cr3t",
             "LOGTO_M2M_APP_ID" => "the-app",
             "LOGTO_M2M_APP_SECRET" => "s3cr3t-of-the-app",

@@ -231,20 +231,20 @@ async fn a_name_that_logto_does_not_know_waits_until_it_does() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_variable_beside_the_file_changes() {
-    let prepared = Live::prepare(RARELY, &giving("${ROLE:-paid-tier}")).await;
+    let prepared = Live::prepare(RARELY, &giving("${ENTITLED_PUBLIC_ROLE:-paid-tier}")).await;
     let dot_env = prepared.program.folder.path().join(".env");
     let secrets = std::fs::read_to_string(&dot_env).unwrap();
     let live = prepared.run(EVENTS_ONLY, Mode::Live);
     let ann = live.buyer("ann@example.com", "prd_pro");
     live.hold("paid-tier", &[&ann]).await;
-    std::fs::write(&dot_env, format!("{secrets}ROLE=beta\n")).unwrap();
+    std::fs::write(&dot_env, format!("{secrets}ENTITLED_PUBLIC_ROLE=beta\n")).unwrap();
     live.hold("beta", &[&ann]).await;
     live.hold("paid-tier", &[]).await;
 
     // Once more, while Logto does not answer: it is not forgotten.
     live.logto.faults().refuse_next(1_000_000, 503);
     let before = live.logto.requests().len();
-    std::fs::write(&dot_env, format!("{secrets}ROLE=admin\n")).unwrap();
+    std::fs::write(&dot_env, format!("{secrets}ENTITLED_PUBLIC_ROLE=admin\n")).unwrap();
     until("Logto is asked", || live.logto.requests().len() >= before + 4).await;
     live.logto.faults().clear();
     live.hold("admin", &[&ann]).await;
