@@ -57,6 +57,11 @@ impl Failure {
         self
     }
 
+    /// Whether this is what does not work.
+    pub(in crate::cli) fn is_about(&self, about: &About) -> bool {
+        self.about.as_ref() == Some(about)
+    }
+
     /// As a status says it, where it is something that does not work.
     pub(in crate::cli) fn told(&self, now: Timestamp) -> Option<Trouble> {
         self.about.clone().map(|about| self.trouble(about, now))
@@ -120,7 +125,6 @@ hinted! {
     crate::logto::LogtoError,
     crate::sandbox::SandboxError,
     crate::store::StoreError,
-    crate::pass::explain::WhyError,
 }
 
 impl From<crate::pass::PassError> for Failure {
@@ -131,6 +135,16 @@ impl From<crate::pass::PassError> for Failure {
         };
         let hint = error.hint();
         Self::new(error, hint).about(about)
+    }
+}
+
+impl From<crate::pass::explain::WhyError> for Failure {
+    fn from(error: crate::pass::explain::WhyError) -> Self {
+        let hint = error.hint();
+        match error {
+            crate::pass::explain::WhyError::Pass(error) => error.into(),
+            error => Self::new(error, hint),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod heeded;
 mod lookup;
 mod progress;
+mod remembered;
 mod standing;
 
 use std::io::IsTerminal as _;

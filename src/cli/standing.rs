@@ -94,19 +94,25 @@ pub(super) async fn blind(context: &Context) -> Option<Blind> {
     Some(blind(found, kept.commit, kept.text))
 }
 
-/// Where a daemon of this file would be, also while the file is broken or its references stand for nothing. Prints
-/// nothing.
-pub(super) async fn at_hand(context: &Context) -> Option<Config> {
-    if let Ok(mut loaded) = config::load(&context.file, &presets()) {
-        loaded.config.store = place(context);
-        return Some(loaded.config);
+/// What there is to go by for whoever asks nobody, also while the file is broken or its references stand for nothing.
+/// Prints nothing.
+pub(super) async fn at_hand(context: &Context) -> Option<Blind> {
+    let file = file_name(&context.file);
+    let whole = |mut config: Config, commit: Option<String>, text: String| {
+        config.store = place(context);
+        let origin = Origin { file: file.clone(), digest: config.digest.clone(), commit };
+        Blind { config, origin, text, missing: Vec::new() }
+    };
+    if let Ok(loaded) = config::load(&context.file, &presets()) {
+        let commit = config::commit_of(&context.file, &loaded.config.blob, &loaded.config.digest);
+        return Some(whole(loaded.config, commit, loaded.text));
     }
     if let Ok(Some(kept)) = Store::valid_file(&place(context)).await
         && let Ok(config) = config::check_kept(&kept.text, &context.file, &presets())
     {
-        return Some(config);
+        return Some(whole(config, kept.commit, kept.text));
     }
-    blind(context).await.map(|blind| blind.config)
+    blind(context).await
 }
 
 /// Where the store lies, whatever the file says: by the command line, by a look into the file, or where it lies

@@ -58,6 +58,11 @@ impl Env for Lenient<'_> {
     }
 
     fn stand_in(&self, reference: &str) -> Option<String> {
+        // What is there and cannot be read is no file that may still come.
+        let file = reference.strip_prefix("file:").map(|path| self.process.folder.join(path));
+        if file.is_some_and(|file| file.symlink_metadata().is_ok()) {
+            return None;
+        }
         self.missing.borrow_mut().push(reference.to_owned());
         Some(self.instead.to_owned())
     }

@@ -6,17 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::LogtoError;
-use super::read::{Reader, RoleField};
-use super::transport::Query;
+use super::lookup::{look_up_organization_roles, look_up_organizations, look_up_roles};
+use super::read::Reader;
 use super::wire::{self, RoleType};
 use crate::config::settings::{Product, Wanted, WantedTarget};
-use crate::config::slip;
-use crate::model::{
-    Catalog, Entitlement, KnownNames, OrganizationId, ProductIx, Protect, Rule, Target, TargetEntry, TargetIx,
-};
-
-/// How many names a message lists.
-const LISTED: usize = 10;
+use crate::model::{Catalog, Entitlement, KnownNames, ProductIx, Protect, Rule, Target, TargetEntry, TargetIx};
 
 /// A catalog, and what of the file is not in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +41,9 @@ pub struct Problem {
 
 /// Why a name does not resolve.
 #[derive(Clone)]
-struct Wrong {
-    message: String,
-    hint: Option<String>,
+pub(super) struct Wrong {
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
 }
 
 /// Looks up every name or id that `products` mention: two calls for the roles, one for the organization
@@ -68,7 +62,15 @@ pub async fn resolve_knowing(
     protect: &Protect,
     known: &KnownNames,
 ) -> Result<Resolved, LogtoError> {
-    let mut tenant = Tenant::look_up(reader, products).await?;
+    Ok(resolved(Tenant::look_up(reader, products).await?, products, protect, known))
+}
+
+/// The catalog by what names stood for before, while Logto cannot be asked. A name that is not known is left out.
+pub fn resolve_unasked(products: &[Product], protect: &Protect, known: &KnownNames) -> Catalog {
+    resolved(Tenant::unasked(products), products, protect, known).catalog
+}
+
+fn resolved(mut tenant: Tenant, products: &[Product], protect: &Protect, known: &KnownNames) -> Resolved {
     let names = tenant.names();
     let kept = tenant.keep(known);
     let mut problems = Vec::new();
@@ -157,7 +159,7 @@ pub async fn resolve_knowing(
             on_dispute: product.on_dispute,
         }));
     }
-    Ok(Resolved { catalog, problems, another, names })
+    Resolved { catalog, problems, another, names }
 }
 
 /// Two organizations may have one name: then the id is part of it.
@@ -185,6 +187,30 @@ struct Tenant {
 
 impl Tenant {
     async fn look_up(reader: &Reader, products: &[Product]) -> Result<Self, LogtoError> {
+        let [roles, organizations, organization_roles] = Self::wanted(products);
+        Ok(Self {
+            roles: look_up_roles(reader, &roles).await?,
+            organizations: look_up_organizations(reader, &organizations).await?,
+            organization_roles: look_up_organization_roles(reader, &organization_roles).await?,
+        })
+    }
+
+    /// Every name as one that nobody was asked for.
+    fn unasked(products: &[Product]) -> Self {
+        let unasked = |name: &&str| Wrong { message: format!("Logto was not asked for `{name}`"), hint: None };
+        let [roles, organizations, organization_roles] = Self::wanted(products);
+        Self {
+            roles: roles.iter().map(|name| ((*name).to_owned(), Err(unasked(name)))).collect(),
+            organizations: organizations.iter().map(|name| ((*name).to_owned(), Err(unasked(name)))).collect(),
+            organization_roles: organization_roles
+                .iter()
+                .map(|name| ((*name).to_owned(), Err(unasked(name))))
+                .collect(),
+        }
+    }
+
+    /// The roles, organizations and organization roles that `products` mention.
+    fn wanted(products: &[Product]) -> [BTreeSet<&str>; 3] {
         let mut roles = BTreeSet::new();
         let mut organizations = BTreeSet::new();
         let mut organization_roles = BTreeSet::new();
@@ -202,11 +228,7 @@ impl Tenant {
                 }
             }
         }
-        Ok(Self {
-            roles: look_up_roles(reader, &roles).await?,
-            organizations: look_up_organizations(reader, &organizations).await?,
-            organization_roles: look_up_organization_roles(reader, &organization_roles).await?,
-        })
+        [roles, organizations, organization_roles]
     }
 
     /// What each name stands for.
@@ -315,130 +337,4 @@ fn keys(what: &WantedTarget) -> Vec<(String, String)> {
             vec![key(ORGANIZATION, organization), key(ORGANIZATION_ROLE, role)]
         }
     }
-}
-
-async fn look_up_roles(
-    reader: &Reader,
-    wanted: &BTreeSet<&str>,
-) -> Result<BTreeMap<String, Result<wire::Role, Wrong>>, LogtoError> {
-    if wanted.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let mut roles = reader.roles_by(RoleField::Name, wanted).await?;
-    roles.extend(reader.roles_by(RoleField::Id, wanted).await?);
-    let mut found = BTreeMap::new();
-    let mut names = None;
-    for name in wanted {
-        let fits = fitting(&roles, name, |role| role.id.as_str(), |role| &role.name);
-        let result = match fits[..] {
-            [role] if role.kind == RoleType::User => Ok(role.clone()),
-            [_] => Err(for_machines("role", name)),
-            [] => Err(unknown("role", name, reader, &mut names, "/api/roles", &user_type()).await?),
-            _ => Err(ambiguous("role", name, fits.iter().map(|role| role.id.as_str()))),
-        };
-        found.insert((*name).to_owned(), result);
-    }
-    Ok(found)
-}
-
-async fn look_up_organizations(
-    reader: &Reader,
-    wanted: &BTreeSet<&str>,
-) -> Result<BTreeMap<String, Result<wire::Organization, Wrong>>, LogtoError> {
-    let mut found = BTreeMap::new();
-    let mut names = None;
-    for name in wanted {
-        let like = reader.organizations_like(name).await?;
-        let fits = fitting(&like, name, |found| found.id.as_str(), |found| &found.name);
-        let result = match fits[..] {
-            [organization] => Ok(organization.clone()),
-            [] => Err(unknown("organization", name, reader, &mut names, "/api/organizations", &Query::new()).await?),
-            _ => Err(ambiguous("organization", name, fits.iter().map(|found| OrganizationId::as_str(&found.id)))),
-        };
-        found.insert((*name).to_owned(), result);
-    }
-    Ok(found)
-}
-
-async fn look_up_organization_roles(
-    reader: &Reader,
-    wanted: &BTreeSet<&str>,
-) -> Result<BTreeMap<String, Result<wire::OrganizationRole, Wrong>>, LogtoError> {
-    if wanted.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let roles = reader.organization_roles().await?;
-    let for_people = roles.iter().filter(|role| role.kind == RoleType::User).map(|role| role.name.clone()).collect();
-    let mut names = Some(for_people);
-    let mut found = BTreeMap::new();
-    for name in wanted {
-        let fits = fitting(&roles, name, |role| role.id.as_str(), |role| &role.name);
-        let result = match fits[..] {
-            [role] if role.kind == RoleType::User => Ok(role.clone()),
-            [_] => Err(for_machines("organization role", name)),
-            [] => {
-                let path = "/api/organization-roles";
-                Err(unknown("organization role", name, reader, &mut names, path, &Query::new()).await?)
-            }
-            _ => Err(ambiguous("organization role", name, fits.iter().map(|role| role.id.as_str()))),
-        };
-        found.insert((*name).to_owned(), result);
-    }
-    Ok(found)
-}
-
-/// Every different entry that `text` is the id or the name of.
-fn fitting<'a, T>(all: &'a [T], text: &str, id: fn(&T) -> &str, name: fn(&T) -> &String) -> Vec<&'a T> {
-    let mut fits: Vec<&T> = all.iter().filter(|entry| id(entry) == text || name(entry) == text).collect();
-    fits.sort_by_key(|entry| id(entry).to_owned());
-    fits.dedup_by_key(|entry| id(entry).to_owned());
-    fits
-}
-
-fn user_type() -> Query {
-    vec![("type", "User".to_owned())]
-}
-
-fn for_machines(kind: &str, name: &str) -> Wrong {
-    Wrong {
-        message: format!("the {kind} `{name}` is for machine-to-machine applications and cannot be given to users"),
-        hint: Some("choose one of the type `User`; the console makes new ones".to_owned()),
-    }
-}
-
-fn ambiguous<'a>(kind: &str, name: &str, ids: impl Iterator<Item = &'a str>) -> Wrong {
-    let ids: Vec<&str> = ids.collect();
-    Wrong {
-        message: format!("`{name}` names {} {kind}s", ids.len()),
-        hint: Some(format!("write the id of the one that is meant: {}", quoted(&ids))),
-    }
-}
-
-/// `names` are what the tenant has, asked for once.
-async fn unknown(
-    kind: &str,
-    name: &str,
-    reader: &Reader,
-    names: &mut Option<Vec<String>>,
-    path: &str,
-    query: &Query,
-) -> Result<Wrong, LogtoError> {
-    let names = match names {
-        Some(names) => names,
-        None => names.insert(reader.some_names(path, query).await?),
-    };
-    let hint = match slip(name, names.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if names.is_empty() => "the tenant has none for users yet: make one in the console".to_owned(),
-        None => {
-            let some: Vec<&str> = names.iter().map(String::as_str).take(LISTED).collect();
-            let more = if names.len() > LISTED { ", and more" } else { "" };
-            format!("the tenant has {}{more}", quoted(&some))
-        }
-    };
-    Ok(Wrong { message: format!("Logto has no {kind} `{name}`"), hint: Some(hint) })
-}
-
-fn quoted(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

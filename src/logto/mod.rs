@@ -10,6 +10,7 @@
 mod catalog;
 mod curl;
 mod error;
+mod lookup;
 mod orphans;
 mod paging;
 mod probe;
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use crate::config::settings;
 
-pub use catalog::{Problem, Resolved, resolve, resolve_knowing};
+pub use catalog::{Problem, Resolved, resolve, resolve_knowing, resolve_unasked};
 pub use error::LogtoError;
 pub use orphans::name_forgotten;
 pub use paging::{Found, MemberWalk, Progress, Walk};

@@ -219,6 +219,11 @@ pub async fn carry_over_one(source: &SourceSettings, store: &Store, now: Timesta
     Ok(())
 }
 
+/// The catalog of a configuration by what its names stood for before, for whoever asks nobody.
+pub fn remembered_catalog(config: &Config, known: &KnownNames) -> Catalog {
+    with_slack(logto::resolve_unasked(&config.products, &config.protect, known), config)
+}
+
 /// What the sources of the file add to the catalog.
 fn with_slack(catalog: Catalog, config: &Config) -> Catalog {
     let of = |source: &SourceSettings| {

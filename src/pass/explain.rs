@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::observe::{Observed, ObservedTarget};
+use super::snapshot::{Snapshot, widen};
 use super::{PassContext, PassDraft, PassError, PassScope, buyers, directory, observe_and_plan};
 use crate::model::{Email, OrderKey, ProductIx, TargetIx, UserId, UserIx, Verb};
 use crate::planner::desired::{desired, statements};
-use crate::planner::input::{Actual, Holding, Presence};
+use crate::planner::input::{Actual, Coverage, Holding, Presence};
 use crate::planner::{Action, Hold, Plan};
 use crate::report::{Explanation, Facts, Idle, Mine, Names, Paid, Waiting, explain};
 use crate::store::{BuyerKey, LedgerRow, Scope, StoreError, StoredBuyer, StoredOrder};
@@ -126,6 +128,54 @@ pub async fn why(context: PassContext<'_>, whom: &Whom) -> Result<Explanation, W
         return Err(WhyError::Nobody(text));
     }
     told(context, seen, user, account, &buyers, &ledger).await
+}
+
+/// The same while nobody can be asked: what the orders that the store has say, and what is ours. What Logto has, and
+/// what a pass would do, is not known.
+pub async fn why_remembered(context: PassContext<'_>, whom: &Whom) -> Result<Explanation, WhyError> {
+    let (asked, emails) = match whom {
+        Whom::User(user) => (Some(user.clone()), Vec::new()),
+        Whom::Email(email) => (None, vec![email.clone()]),
+    };
+    let named = async |users: &[UserId]| -> Result<Vec<StoredBuyer>, StoreError> {
+        let keys = context.store.buyers_named(users, &emails).await?;
+        context.store.buyers(&Scope::Buyers(keys)).await
+    };
+    let mut buyers = named(asked.as_slice()).await?;
+    let user = match whom {
+        Whom::User(_) => asked,
+        Whom::Email(email) => only(email, buyers.iter().filter_map(StoredBuyer::user).cloned().collect())?,
+    };
+    let users: Vec<UserId> = user.iter().cloned().collect();
+    if let Whom::Email(_) = whom {
+        buyers = named(&users).await?;
+    }
+    buyers.retain(|one| one.user().is_none_or(|of| user.as_ref() == Some(of)));
+    let ledger = context.store.ledger(Some(&users)).await?;
+    if buyers.is_empty() && ledger.is_empty() {
+        let text = user.map_or_else(|| emails.iter().map(Email::to_string).collect(), |user| user.to_string());
+        return Err(WhyError::Nobody(text));
+    }
+    let keys: Vec<BuyerKey> = buyers.iter().map(|one| one.key).collect();
+    let span = PassScope::Quick(context.store.orders_of_buyers(&keys).await?);
+    let catalog = widen(context.catalog, &ledger, &context.config.protect.roles);
+    let unread = ObservedTarget { coverage: Coverage::Unread, ..ObservedTarget::default() };
+    let observed = Observed { targets: vec![unread; catalog.targets.len()], troubles: Vec::new() };
+    let snapshot = Snapshot::new(context, &span, catalog, &buyers, &ledger, &observed).await?;
+    // Somebody whose orders are all nobody's by now is known by them alone.
+    let user = user.filter(|user| snapshot.user_index.ix(user).is_some());
+    let (wanted, actual) = (snapshot.desired(context).await?, snapshot.actual(&observed));
+    let draft = PassDraft {
+        snapshot,
+        plan: Plan::default(),
+        wanted,
+        actual,
+        observed,
+        buyers: buyers.clone(),
+        approvals: Vec::new(),
+        calls_before: 0,
+    };
+    told(context, draft, user, Presence::Unknown, &buyers, &ledger).await
 }
 
 /// The user whose orders have this address; without such orders, the one whose account has it. `None`: the

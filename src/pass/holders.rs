@@ -12,6 +12,7 @@ use crate::logto::name_forgotten;
 use crate::model::users::UserIndex;
 use crate::model::{Adopt, Catalog, OrderKey, Target, TargetIx, UserId, UserIx};
 use crate::planner::desired::{State, desired};
+use crate::planner::input::Coverage;
 use crate::report::{Holder, Holders, Owner, messages};
 use crate::store::{BuyerKey, LedgerRow, Scope, StoredBuyer};
 use crate::text::clean;
@@ -80,6 +81,51 @@ pub async fn who_has(context: PassContext<'_>, target: &Target) -> Result<Option
         coverage: messages::coverage(seen.coverage),
         missing: missing.map(|user| holder(user)).collect(),
         holders: seen.holders.iter().map(holder).collect(),
+    }))
+}
+
+/// Who held `target` by the last word of the passes, while nobody can be asked: what is ours by the ledger, and what
+/// others had given. `None` where neither the file nor the ledger has that target.
+pub async fn who_held(context: PassContext<'_>, target: &Target) -> Result<Option<Holders>, PassError> {
+    let mut ledger = context.store.ledger(None).await?;
+    ledger.retain(|row| row.grant.target == *target);
+    let catalog = widen(context.catalog, &ledger, &context.config.protect.roles);
+    let Some(ix) = catalog.find(target) else { return Ok(None) };
+    let buyers = context.store.buyers(&Scope::All).await?;
+    let emails = |user: &UserId| -> Vec<String> {
+        let theirs = buyers.iter().filter(|one| one.user() == Some(user));
+        let emails = theirs.filter_map(|one| one.buyer.email.as_ref());
+        emails.map(|email| clean(email.as_str()).into_owned()).collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    let holder = |user: &UserId, owner: Owner, row: Option<&LedgerRow>| Holder {
+        user: UserId::from(clean(user.as_str()).as_ref()),
+        emails: emails(user),
+        owner,
+        ours: row.map(mine),
+        explained_by: None,
+        paid_by: None,
+    };
+    let released = context.store.released().await?;
+    let foreign = context.store.foreign(None).await?;
+    let mut holders: Vec<Holder> =
+        ledger.iter().map(|row| holder(&row.grant.user, row.ownership.into(), Some(row))).collect();
+    for one in foreign.iter().filter(|one| one.grant.target == *target) {
+        let owner = if released.contains(&one.grant) { Owner::Released } else { Owner::Foreign };
+        if ledger.iter().all(|row| row.grant != one.grant) {
+            holders.push(holder(&one.grant.user, owner, None));
+        }
+    }
+    holders.sort_by(|a, b| a.user.cmp(&b.user));
+    let entry = catalog.target(ix);
+    Ok(Some(Holders {
+        version: Holders::VERSION,
+        config: context.origin.clone(),
+        at: context.now,
+        target: clean(&entry.name).into_owned(),
+        target_key: clean(&entry.target.key()).into_owned(),
+        coverage: messages::coverage(Coverage::Unread),
+        missing: Vec::new(),
+        holders,
     }))
 }
 

@@ -413,6 +413,9 @@ fn outcome(
     }
     match (desired, presence, owner) {
         (Wanted::Entitled, ..) if facts.user.is_none() => rests("waits until the buyer is one user of Logto"),
+        (_, Presence::Unknown, _) => {
+            rests("nobody can say whether Logto holds it, so what a pass would do is not known")
+        }
         (Wanted::Entitled, _, Owner::Released) => rests("nothing to do: it is held, and somebody has released it"),
         (Wanted::Entitled, Presence::Held, Owner::Foreign) => {
             rests(&messages::paid_foreign(facts.foreign.get(&ix).copied(), facts.adopt))

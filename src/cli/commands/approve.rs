@@ -75,8 +75,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     };
     approved::approve(&store, &approval, &set.iter().collect::<Vec<_>>()).await?;
     // A broken file hides where a daemon listens, and keeps nobody from letting anything through.
-    if let Some(config) = at_hand(context).await {
-        heeded(context, &config, store.path()).await;
+    if let Some(at_hand) = at_hand(context).await {
+        heeded(context, &at_hand.config, store.path()).await;
     }
     store.close().await;
 
@@ -122,7 +122,10 @@ async fn look(context: &Context, args: &Args, held: &[HeldChange]) -> Result<Fou
         Ok(planned) => planned,
         Err(failure) => {
             crate::logging::note!("{}", failure.render(context.notes));
-            return Err(unknown(&args.digest, held));
+            let hint = "no pass has written such a set down; whether one has come up since can be told once the above is mended";
+            return Err(
+                Failure::plain(format!("no held set has the digest `{}`", args.digest), hint).with_body(listed(held))
+            );
         }
     };
     if planned.approvals.iter().any(|action| action.digest == args.digest) {
@@ -144,7 +147,8 @@ fn sets(held: &[HeldChange]) -> BTreeMap<&str, Vec<&HeldChange>> {
     sets
 }
 
-fn unknown(digest: &str, held: &[HeldChange]) -> Failure {
+/// Each set that can be let through, on a line.
+fn listed(held: &[HeldChange]) -> String {
     let mut body = String::new();
     for (digest, set) in sets(held) {
         let mut targets: Vec<&str> = set.iter().map(|held| held.change.target.as_str()).collect();
@@ -153,6 +157,11 @@ fn unknown(digest: &str, held: &[HeldChange]) -> Failure {
         let (verb, hold) = (&set[0].change.action, &set[0].hold);
         let _ = writeln!(body, "{digest}  {} {verb}  {}  {hold}", set.len(), targets.join(", "));
     }
+    body
+}
+
+fn unknown(digest: &str, held: &[HeldChange]) -> Failure {
+    let body = listed(held);
     let hint = if body.is_empty() {
         "nothing is held that could be let through: `entitled plan` shows what is"
     } else {

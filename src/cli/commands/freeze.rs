@@ -57,7 +57,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     store.freeze(&freeze).await?;
     // A broken file hides where a daemon listens, and stops no freeze.
     let under_way = match at_hand(context).await {
-        Some(config) => under_way(context, &config, &store, scope).await,
+        Some(at_hand) => under_way(context, &at_hand.config, &store, scope).await,
         None => String::new(),
     };
     print(&format!("{}{}{under_way}", outlasted(&store, &freeze, now).await?, active(&store, now).await?))?;
@@ -71,8 +71,8 @@ pub(crate) async fn end(context: &Context) -> Result<Exit, Failure> {
     let now = clock::now();
     let ended = store.unfreeze(&lookup::who(), now).await?;
     let ended = if ended == 0 { String::new() } else { format!("{} ended.\n", human::count(ended as u64, "freeze")) };
-    if let Some(config) = at_hand(context).await {
-        heeded(context, &config, store.path()).await;
+    if let Some(at_hand) = at_hand(context).await {
+        heeded(context, &at_hand.config, store.path()).await;
     }
     print(&format!("{ended}{}", active(&store, now).await?))?;
     store.close().await;

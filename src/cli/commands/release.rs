@@ -1,15 +1,17 @@
 //! `entitled release`: gives a grant up without taking it from anybody.
 //!
 //! Flow: resolves the names, removes the grant from the ledger, remembers that it was released, so that no
-//! pass adopts it again. Logto is read for the names only. Works beside a running daemon.
+//! pass adopts it again. Logto is read for the names only; where it cannot be, they stand for what they stood for last. Works beside a running daemon.
 //!
-//! Exit codes: 0 released, 1 the target is not known.
+//! Exit codes: 0 released, 1 the target is not known, or Logto could not be asked, which is said.
 
 use crate::cli::bootstrap::{Opened, open_ledger};
+use crate::cli::remembered::remembered;
 use crate::cli::{Context, Exit, Failure, lookup, print};
 use crate::clock;
-use crate::model::Grant;
+use crate::model::{Catalog, Grant};
 use crate::pass::snapshot::widen;
+use crate::store::Store;
 use crate::text::clean;
 
 /// `entitled release`
@@ -24,12 +26,25 @@ pub(crate) struct Args {
 
 /// Removes it from the ledger.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
-    let opened = open_ledger(context).await?;
-    let Opened { active, store, .. } = &opened;
+    match open_ledger(context).await {
+        Ok(Opened { active, store, .. }) => {
+            release(&store, &active.catalog, &active.config.protect.roles, args).await?;
+            Ok(Exit::Done)
+        }
+        // Whose it is stands in the store, and Logto is not written to anyway.
+        Err(failure) => {
+            let known = remembered(context, failure, Store::open).await?;
+            release(&known.store, &known.catalog, known.protected(), args).await?;
+            Ok(Exit::Failed)
+        }
+    }
+}
+
+async fn release(store: &Store, catalog: &Catalog, protected: &[String], args: Args) -> Result<(), Failure> {
     let user = lookup::user(store, &args.grant.user).await?;
     let ours = store.ledger(Some(std::slice::from_ref(&user))).await?;
     // What the file gives no more may still be ours.
-    let catalog = widen(&active.catalog, &ours, &active.config.protect.roles);
+    let catalog = widen(catalog, &ours, protected);
     let (target, name) = lookup::target(&catalog, &args.grant.target)?;
     let shown = clean(user.as_str()).into_owned();
     let grant = Grant { user, target };
@@ -40,5 +55,5 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         "{name} of {shown} {before}.\nWhoever holds it keeps it; no pass takes it away or adopts it, \
          until `entitled adopt` says otherwise.\n"
     ))?;
-    Ok(Exit::Done)
+    Ok(())
 }

@@ -1,16 +1,19 @@
 //! `entitled why`: order -> product -> line -> commit -> action, for one user.
 //!
 //! Flow: reads the sources and looks as `plan` does, on a copy of the store, but for one user; where a limit
-//! counts what becomes of others too, at everybody. Changes nothing.
+//! counts what becomes of others too, at everybody. Where Logto cannot be asked, tells what the store knows. Changes
+//! nothing.
 //!
 //! Exit codes: 0 explained, 1 nobody is known by that name, or something could not be read.
 
 use crate::cli::bootstrap::{Keep, open_with};
+use crate::cli::remembered::remembered;
 use crate::cli::standing::standing;
 use crate::cli::{Context, Exit, Failure, Output, lookup, print};
-use crate::pass::explain::{Whom, why};
+use crate::pass::explain::{Whom, why, why_remembered};
 use crate::pass::ingest::ReadScope;
 use crate::report::Explanation;
+use crate::store::Store;
 use crate::text::clean;
 use crate::{clock, report};
 
@@ -37,11 +40,21 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
             "give the id of the user, as Logto's console shows it, or the address of an order",
         )
     })?;
-    let opened = open_with(context, Keep::Scratch, standing(context).await?).await?;
     let now = clock::now();
-    let unread = opened.read(ReadScope::Changes, now).await?;
-    let silent = |_: &str, _, _| {};
-    let mut explained = why(opened.active.context(&opened.store, &unread, &silent, now), &whom).await?;
+    let asked = async {
+        let opened = open_with(context, Keep::Scratch, standing(context).await?).await?;
+        let unread = opened.read(ReadScope::Changes, now).await?;
+        let silent = |_: &str, _, _| {};
+        let explained = why(opened.active.context(&opened.store, &unread, &silent, now), &whom).await?;
+        Ok::<_, Failure>((explained, opened))
+    };
+    let (mut explained, opened) = match asked.await {
+        Ok((explained, opened)) => (explained, Some(opened)),
+        Err(failure) => {
+            let known = remembered(context, failure, Store::for_reading).await?;
+            (why_remembered(known.context(now), &whom).await?, None)
+        }
+    };
     if !args.target.is_empty() {
         only(&mut explained, &args.target)?;
     }
@@ -49,7 +62,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         Output::Text => report::why_text(&explained, !args.target.is_empty(), context.color),
         Output::Json => report::json(&explained),
     })?;
-    Ok(opened.ended(context, Exit::Done))
+    Ok(opened.map_or(Exit::Failed, |opened| opened.ended(context, Exit::Done)))
 }
 
 /// Leaves one target.

@@ -13,6 +13,7 @@ mod refusals;
 mod renamed;
 mod sandbox;
 mod sources;
+mod states;
 mod status;
 mod stepping_in;
 mod strange_files;

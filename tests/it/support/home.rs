@@ -81,7 +81,12 @@ impl Home {
 
     /// Runs `entitled` to its end.
     pub(crate) fn entitled(&self, arguments: &[&str]) -> Ran {
-        let mut command = assert_cmd::Command::from_std(self.command(env!("CARGO_BIN_EXE_entitled")));
+        self.program(env!("CARGO_BIN_EXE_entitled"), arguments)
+    }
+
+    /// Runs a program to its end.
+    pub(crate) fn program(&self, program: &str, arguments: &[&str]) -> Ran {
+        let mut command = assert_cmd::Command::from_std(self.command(program));
         let output = command.args(arguments).timeout(PATIENCE).output().unwrap();
         Ran {
             code: output.status.code().unwrap_or(-1),
