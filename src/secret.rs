@@ -1,8 +1,12 @@
 //! Secrets: shown to nobody, given only to whoever must send them.
 
+mod known;
+
 use std::fmt;
 
 use secrecy::{ExposeSecret as _, SecretString};
+
+pub use known::{SHORTEST, hide, redacted};
 
 /// A text that appears in no output: `Debug` shows `[secret]`, there is no `Display`, and its memory is
 /// wiped when it is dropped.

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use crate::files::{self, Kind};
+use crate::secret::hide;
 use crate::text::{Color, without_bom};
 
 pub use self::blob::Blob;
@@ -183,12 +184,14 @@ impl Env for Process {
     }
 
     fn file(&self, path: &str) -> Result<String, String> {
-        files::read_text(&self.folder.join(path), Kind::Reference).map(unmarked).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => "no such file".to_owned(),
-            io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
-            io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
-            _ => error.to_string(),
-        })
+        files::read_text(&self.folder.join(path), Kind::Reference).map(unmarked).inspect(|text| hide(text)).map_err(
+            |error| match error.kind() {
+                io::ErrorKind::NotFound => "no such file".to_owned(),
+                io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
+                io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+                _ => error.to_string(),
+            },
+        )
     }
 }
 

@@ -342,7 +342,7 @@ impl Daemon {
         let text = report::text(&planned.view, Color::Plain);
         if self.shown.as_ref() != Some(&text) {
             // Whoever reads the plans may have gone; that ends no daemon.
-            let _nobody_reads = writeln!(std::io::stdout().lock(), "{text}");
+            let _nobody_reads = writeln!(std::io::stdout().lock(), "{}", crate::secret::redacted(&text));
             self.shown = Some(text);
         }
     }

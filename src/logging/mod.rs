@@ -6,10 +6,11 @@ mod panics;
 mod text;
 
 use std::fmt;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use tracing_subscriber::EnvFilter;
 
+use crate::secret::redacted;
 use crate::text::Color;
 
 pub use panics::{Panicked, caught, caught_at_once};
@@ -45,7 +46,7 @@ pub fn start(directives: &str, format: LogFormat, color: Color) {
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Shown);
     // Where a line cannot be written there is nobody to be told so.
     let builder = builder.log_internal_errors(false);
     panics::install();
@@ -59,7 +60,22 @@ pub fn start(directives: &str, format: LogFormat, color: Color) {
 
 /// Writes to stderr, for people. Where that is full or closed nobody can be told, and the work goes on.
 pub fn tell(text: fmt::Arguments<'_>) {
-    let _nobody_to_tell = std::io::stderr().lock().write_fmt(text);
+    let _nobody_to_tell = std::io::stderr().lock().write_all(redacted(&text.to_string()).as_bytes());
+}
+
+/// Stderr, without any secret.
+struct Shown;
+
+impl io::Write for Shown {
+    /// A line comes whole.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        std::io::stderr().lock().write_all(redacted(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        std::io::stderr().flush()
+    }
 }
 
 /// `eprint!` that never ends the program.

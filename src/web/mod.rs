@@ -37,6 +37,7 @@ mod metrics;
 pub mod page;
 mod queries;
 mod rate_limit;
+mod redact;
 mod rooms;
 mod sandbox;
 mod serve;
@@ -45,6 +46,7 @@ pub mod session;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::map_response;
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
@@ -162,5 +164,6 @@ pub fn router(app: &App) -> Router {
         .merge(api::routes())
         .merge(crate::web::page::routes::routes())
         .merge(hooks);
-    guard::contained(guard::bounded(routes, app.clone()).with_state(app.clone()), app.0.reading.reporter.clone())
+    let routes = guard::bounded(routes, app.clone()).layer(map_response(redact::shown));
+    guard::contained(routes.with_state(app.clone()), app.0.reading.reporter.clone())
 }

@@ -293,6 +293,7 @@ impl Check<'_> {
             self.error(node.place, format!("the secret `{key}` is empty")).label("resolves to nothing");
             return None;
         }
+        crate::secret::hide(&found.value);
         Some(Secret::new(found.value))
     }
 

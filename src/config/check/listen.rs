@@ -37,6 +37,8 @@ impl Check<'_> {
 
     /// The token of the API, where the environment has one.
     pub(super) fn api_token(&self) -> Option<Secret> {
-        self.env.var(TOKEN).filter(|token| !token.trim().is_empty()).map(|token| Secret::new(token.trim().to_owned()))
+        let token = self.env.var(TOKEN).filter(|token| !token.trim().is_empty())?;
+        crate::secret::hide(&token);
+        Some(Secret::new(token.trim().to_owned()))
     }
 }

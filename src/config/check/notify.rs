@@ -54,6 +54,9 @@ impl Check<'_> {
                         .warn()
                         .label("not `https`, and not this machine");
                 }
+                // What is secret of it may be named without its host, as by a server that refuses it.
+                let behind = secret.expose().split_once("://").and_then(|(_, rest)| rest.split_once('/'));
+                crate::secret::hide(behind.map_or("", |(_, path)| path));
                 let host = address.host().to_owned();
                 Some((secret, host))
             }

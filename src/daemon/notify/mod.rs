@@ -125,6 +125,7 @@ async fn send(client: &reqwest::Client, receiver: &Notify, notice: &Notice) -> R
         NotifyFormat::Json => notice.json(),
         NotifyFormat::Slack => notice.slack(),
     };
+    let body = crate::secret::redacted(&body).into_owned();
     let mut tries = 1;
     loop {
         let request = client.post(receiver.url.expose()).header(CONTENT_TYPE, "application/json").body(body.clone());

@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use crate::http::link::next_link;
-use crate::secret::Secret;
+use crate::secret::{Secret, redacted};
 use crate::source::SourceError;
 use crate::source::recording::Exchange;
 
@@ -139,6 +139,8 @@ pub(in crate::source) fn begins(bytes: &[u8], secrets: &[Secret]) -> String {
     for secret in secrets.iter().filter(|secret| secret.expose().len() >= 4) {
         text = text.replace(secret.expose(), "[secret]");
     }
+    // Before it is cut, which would leave the better part of one.
+    let text = redacted(&text);
     let line: String = text
         .chars()
         .map(|c| if c.is_control() || c == '`' { ' ' } else { c })

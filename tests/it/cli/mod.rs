@@ -3,6 +3,7 @@
 mod asking;
 mod broken;
 mod doctor;
+mod encodings;
 mod helps;
 mod hooks;
 mod kept;

@@ -1,0 +1,117 @@
+//! Servers that hand back what they were sent, in whatever form: none of it is shown.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+
+use crate::support::home::Town;
+
+const ID: &str = "the-id-of-the-client";
+const SECRET: &str = "canary/of+the&client=1";
+const HOOK: &str = "canary-of-the-webhook";
+const NOTIFY: &str = "https://127.0.0.1:9/services/canary-of-the-receiver";
+
+/// Refuses everything in the words in which it was asked.
+async fn echo() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = async |uri: Uri, headers: HeaderMap, body: Bytes| {
+        let sent = headers.get("authorization").map_or("", |value| value.to_str().unwrap());
+        let said = format!("{sent} asks {uri} for {}", String::from_utf8_lossy(&body));
+        (StatusCode::BAD_REQUEST, axum::Json(serde_json::json!({"error": "invalid_request", "message": said})))
+    };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    url
+}
+
+/// A secret in the forms in which the world writes it.
+fn forms(secret: &str) -> Vec<String> {
+    let form = |secret: &str| reqwest::Url::parse_with_params("http://x.example.com", [("k", secret)]).unwrap();
+    let percent = form(secret).query().unwrap()[2..].to_owned();
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let mut forms = vec![secret.to_owned(), percent.clone(), percent.to_lowercase(), hex.to_uppercase(), hex];
+    for text in [secret, &percent] {
+        // All that stands in base64 whatever comes before and after it.
+        for before in ["", "x", "xy"] {
+            let from = (before.len() * 8).div_ceil(6);
+            let text = format!("{before}{text}");
+            let to = text.len() * 8 / 6;
+            forms.extend([STANDARD.encode(&text)[from..to].to_owned(), URL_SAFE.encode(&text)[from..to].to_owned()]);
+        }
+    }
+    forms
+}
+
+#[track_caller]
+fn silent(output: &str, of: &str) {
+    let file = "canary-out-of-a-file";
+    let token = "canary-of-the-api-token";
+    for secret in [SECRET, HOOK, NOTIFY, &NOTIFY[22..], file, token] {
+        for form in forms(secret) {
+            assert!(!output.contains(&form), "{of} shows `{form}` of `{secret}`:\n{output}");
+        }
+    }
+}
+
+async fn town() -> Town {
+    let mut town = Town::demo().await;
+    let echo = echo().await;
+    let sources = format!(
+        "sources:
+  pair:
+    kind: openbitum
+    url: {echo}
+    poll: 50ms
+    auth: {{kind: oauth2_client_credentials, token_url: {echo}/token, client_id: {ID}, client_secret: \"${{CLIENT}}\"}}
+    webhook: {{order_id: $.id, signature: {{scheme: hmac_hex, header: X-Signature, secret: \"${{HOOK}}\"}}}}
+  file:
+    kind: openbitum
+    url: \"{echo}/${{file:host}}\"
+    auth: {{kind: bearer, token: \"${{file:token}}\"}}
+  name:
+    kind: openbitum
+    url: \"http://${{HOOK}}.example.invalid\"
+    auth: {{kind: header, name: X-Key, value: \"${{HOOK}}\"}}
+"
+    );
+    town.edit("sources:\n", &sources);
+    town.home.write("token", "canary-out-of-a-file\n");
+    town.home.write("host", "canary-out-of-a-file\n");
+    town.home.write(".env", &format!("HOOK={HOOK}\nNOTIFY={NOTIFY}\n"));
+    let text = std::fs::read_to_string(town.home.path("entitlements.yaml")).unwrap();
+    town.home.write("entitlements.yaml", &format!("{text}notify: [{{url: \"${{NOTIFY}}\"}}]\n"));
+    town.home.set("CLIENT", SECRET);
+    town.home.set("ENTITLED_API_TOKEN", "canary-of-the-api-token");
+    town
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_hands_back_is_shown_in_no_form() {
+    let town = town().await;
+    let commands: [&[&str]; 9] = [
+        &["check"],
+        &["plan"],
+        &["plan", "-o", "json"],
+        &["run", "--once", "--log", "trace", "--log-format", "text"],
+        &["run", "--once", "--log", "trace", "--log-format", "json"],
+        &["source", "test", "pair"],
+        &["source", "test", "file"],
+        &["source", "test", "name"],
+        &["doctor"],
+    ];
+    let mut hidden = 0;
+    for command in commands {
+        let ran = town.home.entitled(command);
+        let all = format!("{}{}", ran.out, ran.err);
+        assert!(!all.contains("fault of its own"), "{all}");
+        hidden += usize::from(all.contains("[secret]"));
+        silent(&all, &format!("{command:?}"));
+    }
+    assert!(hidden >= 5, "the servers were asked, and handed something back: {hidden}");
+    for command in [&["status"][..], &["status", "-o", "json"], &["history", "nobody"]] {
+        let ran = town.home.entitled(command);
+        silent(&format!("{}{}", ran.out, ran.err), &format!("{command:?}"));
+    }
+}
