@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
-use crate::config::settings::{Config, Listen};
+use crate::config::settings::{Config, Listen, TOKEN_LENGTH};
 use crate::daemon::peer::{self, Unasked};
 use crate::report::checkup::Check;
 
@@ -21,6 +21,12 @@ pub(super) async fn examine(config: &Config) -> Vec<Check> {
     };
     let mut checks = vec![taken(config, address).await];
     checks.push(match (&config.api_token, address.ip().is_loopback()) {
+        (Some(_), _) if config.has_weak_token() => Check::wrong(
+            SECTION,
+            TOKEN,
+            format!("`ENTITLED_API_TOKEN` has fewer than {TOKEN_LENGTH} characters, with which no daemon starts"),
+            Some("set it to a long random text, such as `openssl rand -hex 32` prints".to_owned()),
+        ),
         (Some(_), _) => Check::ok(SECTION, TOKEN, "`ENTITLED_API_TOKEN` is set"),
         (None, true) => {
             Check::ok(SECTION, TOKEN, "none is set: whoever can run a program on this machine may read and write")

@@ -4,14 +4,18 @@
 //! included: a proxy on it makes the whole world look like this machine. Without one only a program on this machine is,
 //! and only where nothing says that it passes on what others ask.
 
+#![expect(clippy::disallowed_methods, reason = "an edge: asks when somebody shows a token")]
+
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::extract::{FromRequestParts, Request};
 use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Version};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Version};
+use tokio::time::Instant;
 
+use super::guesses::Verdict;
 use super::session::same;
 use super::{App, Refused};
 use crate::secret::Secret;
@@ -34,6 +38,8 @@ pub(super) enum Standing {
 pub(super) struct Caller {
     pub(super) standing: Standing,
     pub(super) headers: HeaderMap,
+    /// The connection that it came by.
+    pub(super) extensions: Extensions,
 }
 
 /// The other end of a connection, in the extensions of each request on it.
@@ -55,29 +61,50 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
         let standing = parts.extensions.get::<Standing>().copied().unwrap_or(Standing::Stranger(Refused::NoToken));
-        Ok(Self { standing, headers: parts.headers.clone() })
+        Ok(Self { standing, headers: parts.headers.clone(), extensions: parts.extensions.clone() })
     }
 }
 
 impl App {
+    /// What a token that was shown comes to.
+    pub(super) fn judge(&self, shown: &str, token: &Secret, extensions: &Extensions) -> Verdict {
+        self.0.guesses.judge(client(extensions), || same(shown, token.expose()), Instant::now())
+    }
+
     /// Finds out who asks.
     pub(super) fn recognize(&self, request: &Request) -> Standing {
         let headers = request.headers();
         match &self.door().token {
-            Some(token) if shows(headers, token) => Standing::Token,
-            Some(_) if self.is_signed_in(headers) => Standing::Session,
-            Some(_) => Standing::Stranger(Refused::NoToken),
+            Some(token) => match shown(headers).map(|shown| self.judge(shown, token, request.extensions())) {
+                Some(Verdict::Right) => Standing::Token,
+                _ if self.is_signed_in(headers) => Standing::Session,
+                Some(Verdict::TooMany) => Standing::Stranger(Refused::TooManyTries),
+                Some(Verdict::Wrong) | None => Standing::Stranger(Refused::NoToken),
+            },
             None if self.door().address.ip().is_loopback() && is_local(request) => Standing::Local,
             None => Standing::Stranger(Refused::NoTokenSet),
         }
     }
 }
 
-/// Whether a request shows a token.
-fn shows(headers: &HeaderMap, token: &Secret) -> bool {
-    let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let shown = shown.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    same(shown.map_or("", |(_, token)| token.trim()), token.expose())
+/// The token that a request shows.
+fn shown(headers: &HeaderMap) -> Option<&str> {
+    let shown = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (_, token) = shown.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))?;
+    Some(token.trim())
+}
+
+/// From where a request comes.
+pub(super) fn client(extensions: &Extensions) -> IpAddr {
+    extensions.get::<Peer>().map_or(Ipv4Addr::UNSPECIFIED.into(), |Peer(address)| address.ip())
+}
+
+/// Whether a request can be meant for nobody else: it names one host, and that once.
+pub(super) fn names_one_host(request: &Request) -> bool {
+    let mut named = request.headers().get_all(HOST).iter();
+    let first = named.next().map(HeaderValue::as_bytes);
+    let whole = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    named.next().is_none() && (whole.is_none() || first.is_none() || whole == first)
 }
 
 /// Whether a request was made on this machine, for this machine, and passed on by nobody as far as it shows.

@@ -1,6 +1,5 @@
 //! What holds for every request, whoever sends it: bounds, headers, and how it is refused.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Request};
@@ -15,7 +14,7 @@ use axum::{Json, Router};
 use serde_json::json;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::caller::{Peer, Standing};
+use super::caller::{Standing, client, names_one_host};
 use super::rate_limit::Buckets;
 use super::rooms::Seat;
 use super::{App, Rate, health};
@@ -38,8 +37,12 @@ pub enum Refused {
     NoToken,
     /// No token is set, and this does not come from the same machine, or does not look so.
     NoTokenSet,
+    /// More wrong tokens than an address has tries.
+    TooManyTries,
     /// More than this route takes.
     TooMany,
+    /// It names no host that could be this one, or two.
+    Ambiguous,
     /// More than this server answers at once.
     Busy,
     /// It took too long.
@@ -64,6 +67,18 @@ impl Refused {
                 "without a token the daemon answers only programs on its own machine, and nothing that was passed on",
                 "set `ENTITLED_API_TOKEN` to a long random text, start the daemon again, and show it",
             ),
+            Refused::TooManyTries => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_tries",
+                "too many wrong tokens came from this address",
+                "wait a minute, then show the right one",
+            ),
+            Refused::Ambiguous => (
+                StatusCode::BAD_REQUEST,
+                "ambiguous_host",
+                "the request names more than one host",
+                "send one `Host` header, and the same host in the address",
+            ),
             Refused::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many", "too many requests", "ask less often"),
             Refused::Busy => {
                 (StatusCode::SERVICE_UNAVAILABLE, "busy", "too many requests at the same time", "ask again later")
@@ -87,8 +102,11 @@ impl IntoResponse for Refused {
         let body = Json(json!({ "error": error, "message": message, "hint": hint }));
         match self {
             Refused::NoToken => (status, [(WWW_AUTHENTICATE, "Bearer")], body).into_response(),
+            Refused::TooManyTries => (status, [("retry-after", "60")], body).into_response(),
             Refused::TooMany | Refused::Busy => (status, [("retry-after", "1")], body).into_response(),
-            Refused::NoTokenSet | Refused::TooLong | Refused::NotFromHere => (status, body).into_response(),
+            Refused::NoTokenSet | Refused::TooLong | Refused::NotFromHere | Refused::Ambiguous => {
+                (status, body).into_response()
+            }
         }
     }
 }
@@ -102,17 +120,11 @@ pub fn limited(routes: Router<App>, rate: Rate) -> Router<App> {
         async move {
             let may = match request.extensions().get::<Standing>() {
                 Some(Standing::Token | Standing::Session | Standing::Local) => known.take(),
-                _ => strangers.take(client(&request)),
+                _ => strangers.take(client(request.extensions())),
             };
             if may { next.run(request).await } else { Refused::TooMany.into_response() }
         }
     }))
-}
-
-/// From where a request comes.
-fn client(request: &Request) -> IpAddr {
-    let peer = request.extensions().get::<Peer>();
-    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |Peer(address)| address.ip())
 }
 
 /// Room for requests.
@@ -154,6 +166,9 @@ impl Pools {
         standing: Standing,
         seat: Option<&Seat>,
     ) -> Result<Option<SemaphorePermit<'_>>, Refused> {
+        if !names_one_host(request) {
+            return Err(Refused::Ambiguous);
+        }
         let pool = match standing {
             _ if health::PATHS.contains(&request.uri().path()) => return Ok(None),
             Standing::Token | Standing::Session | Standing::Local => {

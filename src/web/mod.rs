@@ -30,6 +30,7 @@ mod error;
 mod events;
 mod forms;
 pub mod guard;
+mod guesses;
 mod health;
 mod hooks;
 mod line;
@@ -72,6 +73,7 @@ struct Inner {
     reading: StatusReader,
     trigger: Trigger,
     door: Door,
+    guesses: guesses::Guesses,
     /// `None` where nothing can be written from the page.
     keys: Option<Keys>,
     /// Questions that cost Logto calls.
@@ -87,7 +89,16 @@ impl App {
         let hooks = hooks::Desk::default();
         let (questions, streams) =
             (Arc::new(Semaphore::new(queries::AT_ONCE)), Arc::new(Semaphore::new(events::STREAMS)));
-        Self(Arc::new(Inner { reading, trigger, door, keys: Keys::fresh(), questions, streams, hooks }))
+        Self(Arc::new(Inner {
+            reading,
+            trigger,
+            door,
+            guesses: guesses::Guesses::default(),
+            keys: Keys::fresh(),
+            questions,
+            streams,
+            hooks,
+        }))
     }
 
     /// What the daemon says of itself now.

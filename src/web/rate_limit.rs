@@ -56,7 +56,13 @@ impl Buckets {
         self.take_at(address, Instant::now())
     }
 
-    fn take_at(&self, address: IpAddr, now: Instant) -> bool {
+    /// Whether there is something in the bucket of an address.
+    pub(super) fn has(&self, address: IpAddr, now: Instant) -> bool {
+        let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        levels.get(&household(address)).is_none_or(|level| self.rate.take(&mut level.clone(), now))
+    }
+
+    pub(super) fn take_at(&self, address: IpAddr, now: Instant) -> bool {
         let address = household(address);
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         if levels.len() >= ADDRESSES && !levels.contains_key(&address) {

@@ -5,51 +5,92 @@
 //! from here. The API takes a header in place of the value: a site that sets one of its own must ask first, and is
 //! never told yes.
 //!
-//! Where a token is set, a person signs in with it. The cookie that they get is no token: it is made from one
-//! and from a key that ends with the process.
+//! Where a token is set, a person signs in with it. The cookie that they get says nothing of it: it is the name of a
+//! session, which ends on the server when they sign out, after half a day, and with the process.
 
-#![expect(clippy::disallowed_methods, reason = "an edge: reads the system's randomness")]
+#![expect(clippy::disallowed_methods, reason = "an edge: reads the system's randomness and asks how old a session is")]
 
+use std::collections::VecDeque;
 use std::io::Read as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::http::header::{COOKIE, HOST, ORIGIN};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+use tokio::time::Instant;
 
 use super::caller::{Caller, Standing};
+use super::guesses::Verdict;
 use super::page::{Hand, Session};
 use super::{App, Refused};
-use crate::secret::Secret;
 
 /// The header that takes the place of a form's value in the API, whatever it says.
 pub const HEADER: &str = "x-entitled";
 /// The cookie of whoever signed in.
 const SESSION: &str = "entitled_session";
 
-/// What shows that a form was sent from this page. Lives as long as the process.
-#[derive(Clone)]
+/// So many people are signed in at the same time; one more ends the oldest session.
+const SESSIONS: usize = 64;
+/// How long a session lasts.
+const LASTS: Duration = Duration::from_secs(12 * 3_600);
+
+/// What shows that a form was sent from this page, and who has signed in. Lives as long as the process.
 pub struct Keys {
     form: String,
-    session: Secret,
+    /// By the digest of their cookies, the oldest first: who could read this would be nobody yet.
+    sessions: Mutex<VecDeque<(String, Instant)>>,
+}
+
+/// So many random bytes, in hex. Absent where the system has none.
+fn random() -> Option<String> {
+    let mut bytes = [0; 32];
+    let read = std::fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes));
+    if let Err(error) = read {
+        tracing::warn!(%error, "no randomness, so nothing can be done from the page");
+        return None;
+    }
+    Some(hex(&bytes))
 }
 
 impl Keys {
     /// Fresh ones. Absent where the system has no randomness: then nothing can be written from the page.
     pub fn fresh() -> Option<Self> {
-        let mut bytes = [0; 64];
-        let read = std::fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes));
-        if let Err(error) = read {
-            tracing::warn!(%error, "no randomness, so nothing can be done from the page");
-            return None;
-        }
-        Some(Self { form: hex(&bytes[..32]), session: Secret::new(hex(&bytes[32..])) })
+        Some(Self { form: random()?, sessions: Mutex::default() })
     }
 
-    /// What the cookie of somebody who showed `token` says.
-    fn cookie(&self, token: &Secret) -> String {
-        hex(&Sha256::digest(format!("{}\n{}", self.session.expose(), token.expose())))
+    fn sessions(&self) -> MutexGuard<'_, VecDeque<(String, Instant)>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Begins a session, and returns the value of its cookie.
+    fn begin(&self, now: Instant) -> Option<String> {
+        let cookie = random()?;
+        let mut sessions = self.sessions();
+        if sessions.len() >= SESSIONS {
+            sessions.pop_front();
+        }
+        sessions.push_back((digest(&cookie), now));
+        Some(cookie)
+    }
+
+    /// Whether a cookie is that of a session which is not over.
+    fn knows(&self, cookie: &str, now: Instant) -> bool {
+        let (cookie, mut sessions) = (digest(cookie), self.sessions());
+        sessions.retain(|(_, since)| now.saturating_duration_since(*since) < LASTS);
+        sessions.iter().any(|(session, _)| *session == cookie)
+    }
+
+    /// Ends a session.
+    fn end(&self, cookie: &str) {
+        let cookie = digest(cookie);
+        self.sessions().retain(|(session, _)| *session != cookie);
+    }
+}
+
+fn digest(text: &str) -> String {
+    hex(&Sha256::digest(text))
 }
 
 impl App {
@@ -77,22 +118,37 @@ impl App {
         self.keys().map_or(Hand::Reads, |keys| Hand::Writes { form: &keys.form, session })
     }
 
-    /// The cookie for whoever typed `token`; `None` where that is not it.
-    pub(super) fn sign_in(&self, token: &str, headers: &HeaderMap) -> Option<String> {
-        let (keys, set) = (self.keys()?, self.door().token.as_ref()?);
-        if !same(token, set.expose()) || !same_origin(headers) {
-            return None;
+    /// The cookie for whoever typed `typed`.
+    ///
+    /// # Errors
+    /// Where that is not the token, or nothing shows that it was typed into this page.
+    pub(super) fn sign_in(&self, typed: &str, caller: &Caller) -> Result<String, Refused> {
+        let (Some(keys), Some(token)) = (self.keys(), &self.door().token) else { return Err(Refused::NoToken) };
+        if !same_origin(&caller.headers) {
+            return Err(Refused::NoToken);
         }
-        let secure = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
+        match self.judge(typed, token, &caller.extensions) {
+            Verdict::Right => {}
+            Verdict::Wrong => return Err(Refused::NoToken),
+            Verdict::TooMany => return Err(Refused::TooManyTries),
+        }
+        let cookie = keys.begin(Instant::now()).ok_or(Refused::NoToken)?;
+        let secure = caller.headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
         let secure = if secure { "; Secure" } else { "" };
-        Some(format!("{SESSION}={}; Path=/; HttpOnly; SameSite=Strict{secure}", keys.cookie(set)))
+        Ok(format!("{SESSION}={cookie}; Path=/; HttpOnly; SameSite=Strict{secure}"))
+    }
+
+    /// Ends the session of whoever sent this, for whoever else has its cookie too. Returns the cookie that says so.
+    pub(super) fn sign_out(&self, caller: &Caller) -> String {
+        for cookie in cookies(&caller.headers) {
+            self.keys().inspect(|keys| keys.end(cookie));
+        }
+        format!("{SESSION}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0")
     }
 
     pub(super) fn is_signed_in(&self, headers: &HeaderMap) -> bool {
-        let (Some(keys), Some(token)) = (self.keys(), &self.door().token) else { return false };
-        let sent = headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
-        let mut sent = sent.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-        sent.any(|(name, value)| name == SESSION && same(value, &keys.cookie(token)))
+        let now = Instant::now();
+        self.keys().is_some_and(|keys| cookies(headers).any(|cookie| keys.knows(cookie, now)))
     }
 
     fn sent_from_here(&self, headers: &HeaderMap, form: Option<&str>) -> Result<(), Refused> {
@@ -102,9 +158,12 @@ impl App {
     }
 }
 
-/// The cookie that ends a session.
-pub(super) fn signed_out() -> String {
-    format!("{SESSION}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0")
+/// The sessions that a request claims.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let sent = headers.get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
+    let sent = sent.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+    // A browser sends one; whoever sends a thousand is looked at no longer.
+    sent.filter(|(name, _)| *name == SESSION).map(|(_, value)| value).take(4)
 }
 
 /// Whether a browser says that a page of this very origin sent this. Programs that are no browsers say nothing.
@@ -156,11 +215,17 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_says_nothing_of_the_token() {
-        let (keys, others) = (Keys::fresh().unwrap(), Keys::fresh().unwrap());
-        let token = Secret::new("correct horse".to_owned());
-        assert_ne!(keys.cookie(&token), others.cookie(&token), "it must not outlive the process");
-        assert!(!keys.cookie(&token).contains("horse"));
-        assert_ne!(keys.form, others.form);
+    fn a_session_ends_by_itself_by_word_and_when_there_are_too_many() {
+        let (keys, now) = (Keys::fresh().unwrap(), Instant::now());
+        assert_ne!(keys.form, Keys::fresh().unwrap().form);
+        let all: Vec<String> = (0..SESSIONS).map(|_| keys.begin(now).unwrap()).collect();
+        assert!(all.iter().all(|cookie| keys.knows(cookie, now)));
+        assert!(!keys.knows("", now) && !keys.knows(&digest(&all[0]), now));
+        keys.end(&all[1]);
+        assert!(!keys.knows(&all[1], now) && keys.knows(&all[0], now));
+        keys.begin(now).unwrap();
+        keys.begin(now).unwrap();
+        assert!(!keys.knows(&all[0], now), "the oldest makes room");
+        assert!(keys.knows(&all[2], now) && !keys.knows(&all[2], now + LASTS));
     }
 }

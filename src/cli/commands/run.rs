@@ -13,7 +13,7 @@ use crate::cli::bootstrap::{Keep, Opened, note_failure, open_on, open_store, ope
 use crate::cli::standing::{Standing, blind, standing};
 use crate::cli::{Context, Exit, Failure, print};
 use crate::config::settings::source::{SourceKind, SourceSettings};
-use crate::config::settings::{Config, Listen};
+use crate::config::settings::{Config, Listen, TOKEN_LENGTH};
 use crate::daemon::{HealthReporter, Mode, Pulse, Start, StatusPublisher, StatusReader, Trigger};
 use crate::model::SourceName;
 use crate::pass::active::Simulators;
@@ -260,6 +260,12 @@ impl Server {
             return Ok(());
         }
         self.up = None;
+        if config.has_weak_token() {
+            return Err(Failure::plain(
+                format!("`ENTITLED_API_TOKEN` has fewer than {TOKEN_LENGTH} characters"),
+                "set it to a long random text, such as `openssl rand -hex 32` prints",
+            ));
+        }
         if token.is_none() && !address.ip().is_loopback() {
             return Err(Failure::plain(
                 format!("`{address}` can be reached from other machines, and `ENTITLED_API_TOKEN` is not set"),

@@ -14,6 +14,9 @@ use crate::config::raw::{Entry, Node, Text, Value};
 use crate::config::suggest::nearest;
 use crate::secret::Secret;
 
+/// What the examples have where a secret belongs.
+const PLACEHOLDER: &str = "replace-me";
+
 /// The keys that a map of the file may have.
 #[derive(Debug)]
 pub(crate) struct Shape {
@@ -289,8 +292,14 @@ impl Check<'_> {
             }
         }
         let found = self.resolve(node.place, text, true)?;
-        if found.value.is_empty() {
-            self.error(node.place, format!("the secret `{key}` is empty")).label("resolves to nothing");
+        // Whoever knows that it is blank, or has read the examples, knows it.
+        let blame = match found.value.trim() {
+            "" => Some(("is empty", "resolves to nothing")),
+            PLACEHOLDER => Some(("is the placeholder of the examples", "resolves to `replace-me`")),
+            _ => None,
+        };
+        if let Some((is, label)) = blame {
+            self.error(node.place, format!("the secret `{key}` {is}")).label(label);
             return None;
         }
         crate::secret::hide(&found.value);

@@ -51,6 +51,16 @@ pub struct Config {
     pub text: std::sync::Arc<str>,
 }
 
+impl Config {
+    /// Whether the token is too short for anybody who may guess for long.
+    pub fn has_weak_token(&self) -> bool {
+        self.api_token.as_ref().is_some_and(|token| token.expose().chars().count() < TOKEN_LENGTH)
+    }
+}
+
+/// The least characters of a token of the API.
+pub const TOKEN_LENGTH: usize = 16;
+
 /// Where the daemon's own HTTP server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listen {

@@ -8,7 +8,7 @@
 mod responses;
 
 use axum::Router;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Json, Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -113,30 +113,37 @@ pub(super) fn routes() -> Router<App> {
     guard::limited(calls.route("/api/{*rest}", axum::routing::any(missing)), Rate::new(20.0, 60))
 }
 
+/// The most that a caller may ask for.
+const MOST_ROWS: usize = 10_000;
+
 /// How many rows of each list an answer has at the most.
 #[derive(Deserialize)]
 struct Limit {
-    limit: Option<usize>,
+    limit: Option<String>,
 }
 
-impl Limit {
-    fn rows(&self) -> usize {
-        self.limit.unwrap_or(1_000).min(10_000)
-    }
+type Limited = Result<Query<Limit>, QueryRejection>;
+
+fn rows(limited: Limited) -> Result<usize, Fault> {
+    let Query(Limit { limit }) = limited.map_err(|wrong| Fault::Wrong(wrong.body_text()))?;
+    let Some(limit) = limit else { return Ok(1_000) };
+    let wrong = || Fault::Wrong(format!("`limit` must be a whole number from 1 to {MOST_ROWS}"));
+    limit.parse().ok().filter(|rows| (1..=MOST_ROWS).contains(rows)).ok_or_else(wrong)
 }
 
 type Answer = Result<Json<Value>, Fault>;
 
-async fn status(State(app): State<App>, caller: Caller, Query(limit): Query<Limit>) -> Answer {
+async fn status(State(app): State<App>, caller: Caller, limit: Limited) -> Answer {
     caller.reads()?;
-    Ok(Json(responses::status(&app.status(), limit.rows())))
+    Ok(Json(responses::status(&app.status(), rows(limit)?)))
 }
 
-async fn plan(State(app): State<App>, caller: Caller, Query(limit): Query<Limit>) -> Answer {
+async fn plan(State(app): State<App>, caller: Caller, limit: Limited) -> Answer {
     caller.reads()?;
+    let rows = rows(limit)?;
     let status = app.status();
     let planned = status.plan.as_deref().ok_or_else(|| Fault::Missing("nothing was planned so far".to_owned()))?;
-    Ok(Json(responses::plan(planned, limit.rows())))
+    Ok(Json(responses::plan(planned, rows)))
 }
 
 async fn runs(State(app): State<App>, caller: Caller) -> Answer {
@@ -149,14 +156,10 @@ async fn why(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> 
     Ok(Json(responses::value(&queries::explained(&app, &id).await?)))
 }
 
-async fn holders(
-    State(app): State<App>,
-    caller: Caller,
-    Path(key): Path<String>,
-    Query(limit): Query<Limit>,
-) -> Answer {
+async fn holders(State(app): State<App>, caller: Caller, Path(key): Path<String>, limit: Limited) -> Answer {
     caller.reads()?;
-    Ok(Json(responses::holders(queries::holders(&app, &key).await?, limit.rows())))
+    let rows = rows(limit)?;
+    Ok(Json(responses::holders(queries::holders(&app, &key).await?, rows)))
 }
 
 async fn reconcile(State(app): State<App>, caller: Caller) -> Response {

@@ -15,7 +15,7 @@ use crate::report::status::Status;
 use crate::web::caller::Caller;
 use crate::web::error::Fault;
 use crate::web::forms::Did;
-use crate::web::{App, Rate, events, forms, guard, page, queries, sandbox, session};
+use crate::web::{App, Rate, Refused, events, forms, guard, page, queries, sandbox};
 
 /// No inline style or script, nothing from elsewhere, in nobody's frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -115,15 +115,16 @@ struct Token {
 }
 
 async fn sign_in(State(app): State<App>, caller: Caller, Form(typed): Form<Token>) -> Response {
-    match app.sign_in(typed.token.trim(), &caller.headers) {
-        Some(cookie) => see("/", Some(cookie)),
-        None => html(StatusCode::UNAUTHORIZED, page::sign_in(true)),
+    match app.sign_in(typed.token.trim(), &caller) {
+        Ok(cookie) => see("/", Some(cookie)),
+        Err(Refused::NoToken) => html(StatusCode::UNAUTHORIZED, page::sign_in(true)),
+        Err(refused) => refusal(&app, &caller, refused.into()),
     }
 }
 
 async fn sign_out(State(app): State<App>, caller: Caller, Form(sent): Form<forms::Sent>) -> Response {
     match app.writes(&caller, Some(&sent.form)) {
-        Ok(()) => see("/", Some(session::signed_out())),
+        Ok(()) => see("/", Some(app.sign_out(&caller))),
         Err(refused) => refusal(&app, &caller, refused.into()),
     }
 }

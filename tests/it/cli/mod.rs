@@ -19,6 +19,7 @@ mod status;
 mod stepping_in;
 mod strange_files;
 mod strangers;
+mod weak;
 
 use std::io::Read as _;
 use std::process::Stdio;

@@ -17,9 +17,9 @@ async fn with_a_token_nothing_but_health_is_read_without_it_not_even_on_this_mac
         for (name, value) in [("accept", "*/*"), ("host", "evil.example"), ("x-forwarded-for", "192.0.2.1")] {
             let refused = web.send(ask().header(name, value)).await;
             assert_eq!(refused.status, 401, "{path} {name}: {refused:?}");
-            let wrong = web.send(ask().header(name, value).bearer_auth("another")).await;
-            assert_eq!(wrong.status, 401, "{path} {name}: {wrong:?}");
         }
+        let wrong = web.send(ask().bearer_auth("another")).await;
+        assert_eq!(wrong.status, 401, "{path}: {wrong:?}");
     }
     let behind_a_proxy = web.client().get(web.url("/metrics")).header("via", "1.1 proxy").bearer_auth(TOKEN);
     assert_eq!(web.send(behind_a_proxy).await.status, 200);

@@ -1,6 +1,9 @@
 //! Who is let in: with a token whoever shows it, without one whoever sits at this machine, and nobody whom a proxy
 //! may have let through.
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use super::{Ask, Desk, FORM, TOKEN, samples};
 
 /// What proxies, balancers and networks in between add to a request.
@@ -90,8 +93,7 @@ async fn with_a_token_it_is_shown_from_anywhere() {
     for claims in ["127.0.0.1:8787", "0.0.0.0:8787"] {
         let desk = Desk::start(samples::waits_for_approval(2), Some(TOKEN), claims, None).await;
         is_told_nothing(&desk, &[("host", "127.0.0.1:8787")], 401).await;
-        is_told_nothing(&desk, &[("authorization", "Bearer another")], 401).await;
-        for wrong in ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", TOKEN] {
+        for wrong in ["", "Bearer another", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", TOKEN] {
             let answer = desk.ask(Ask("GET", "/api/v1/status", &[("authorization", wrong)], "")).await;
             assert_eq!(answer.status().as_u16(), 401, "{wrong}");
         }
@@ -105,4 +107,100 @@ async fn with_a_token_it_is_shown_from_anywhere() {
             assert_eq!(answer.status().as_u16(), 200, "{headers:?}");
         }
     }
+}
+
+/// What somebody at another address is answered: all of 127.0.0.0/8 is this machine on Linux.
+async fn answer_from(address: &str, desk: &Desk, bytes: &str) -> String {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    whole(socket.connect(desk.server.address()).await.unwrap(), bytes).await
+}
+
+#[tokio::test]
+async fn wrong_tokens_slow_down_the_address_that_tries_and_not_the_owner() {
+    let desk = Desk::start(samples::in_sync(), Some(TOKEN), "127.0.0.1:8787", None).await;
+    let end = "host: 127.0.0.1\r\nconnection: close\r\n";
+    let show = async |address: &str, token: &str| {
+        let request = format!("GET /api/v1/runs HTTP/1.1\r\n{end}authorization: Bearer {token}\r\n\r\n");
+        let said = answer_from(address, &desk, &request).await;
+        (said[9..12].parse::<u16>().unwrap(), said.contains("too_many_tries"))
+    };
+    let (owner, guesser) = ("127.0.0.2", "127.0.0.3");
+    assert_eq!(show(owner, TOKEN).await.0, 200);
+    for number in 0..10 {
+        assert_eq!(show(guesser, &format!("guess-{number}")).await, (401, false));
+    }
+    assert_eq!(show(guesser, "guess-more").await, (429, true));
+    assert_eq!(show(guesser, TOKEN).await, (429, true), "the right one is no longer told from a wrong one");
+    assert_eq!(show(owner, TOKEN).await.0, 200);
+    // Somebody behind the owner's own address.
+    for number in 0..20 {
+        show(owner, &format!("guess-{number}")).await;
+    }
+    assert_eq!(show(owner, TOKEN).await.0, 200);
+    let (body, kind) = (format!("token={TOKEN}"), "content-type: application/x-www-form-urlencoded\r\n");
+    let sign_in = format!("POST /sign-in HTTP/1.1\r\n{end}{kind}content-length: {}\r\n\r\n{body}", body.len());
+    let typed = answer_from(guesser, &desk, &sign_in).await;
+    assert!(typed.starts_with("HTTP/1.1 429 ") && !typed.contains("set-cookie"), "{typed}");
+    let typed = answer_from(owner, &desk, &sign_in).await;
+    assert!(typed.starts_with("HTTP/1.1 303 ") && typed.contains("set-cookie"), "{typed}");
+}
+
+/// What raw bytes are answered, up to the end of the connection.
+async fn answer(desk: &Desk, bytes: &str) -> String {
+    whole(TcpStream::connect(desk.server.address()).await.unwrap(), bytes).await
+}
+
+async fn whole(mut stream: TcpStream, bytes: &str) -> String {
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    let mut said = Vec::new();
+    stream.read_to_end(&mut said).await.unwrap();
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let desk = Desk::local(samples::in_sync()).await;
+    let end = "connection: close\r\n\r\n";
+    for (path, hosts, status) in [
+        ("/api/v1/runs", "host: localhost\r\n", 200),
+        ("/api/v1/runs", "host: localhost\r\nhost: evil.example\r\n", 400),
+        ("/api/v1/runs", "host: localhost\r\nHost: localhost\r\n", 400),
+        ("/healthz", "host: evil.example\r\nhost: localhost\r\n", 400),
+        ("http://localhost/api/v1/runs", "host: localhost\r\n", 200),
+        ("http://evil.example/api/v1/runs", "host: localhost\r\n", 400),
+        ("http://localhost/api/v1/runs", "host: evil.example\r\n", 400),
+        ("/api/v1/runs", "", 403),
+    ] {
+        let said = answer(&desk, &format!("GET {path} HTTP/1.1\r\n{hosts}{end}")).await;
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{path} {hosts:?}: {said}");
+    }
+    // What a proxy speaks that was told nothing else.
+    let said = answer(&desk, &format!("GET /api/v1/runs HTTP/1.0\r\nhost: 127.0.0.1:8787\r\n{end}")).await;
+    assert!(said.contains(" 403 "), "{said}");
+}
+
+/// A body of another length than one reader takes it for, or a head that two readers read in two ways, is never followed
+/// by a second request.
+#[tokio::test]
+async fn no_request_hides_in_another() {
+    let desk = Desk::local(samples::in_sync()).await;
+    let hidden = "GET /api/v1/runs HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    for head in [
+        "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ncontent-length: 0\r\n\r\n",
+        "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ncontent-length: +5\r\n\r\n",
+        "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0, 0\r\n\r\n",
+        "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding : chunked\r\n\r\n0\r\n\r\n",
+        "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n folded: yes\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: a\rb: c\r\n\r\n",
+    ] {
+        let said = answer(&desk, &format!("{head}{hidden}")).await;
+        assert!(!said.contains("\"runs\""), "{head:?}: {said}");
+    }
+    // Both lengths: the chunks count, and the connection ends with them.
+    let both =
+        "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ncontent-length: 6\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    let said = answer(&desk, &format!("{both}{hidden}")).await;
+    assert!(!said.contains("\"runs\""), "{said}");
 }

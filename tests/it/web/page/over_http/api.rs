@@ -76,6 +76,27 @@ async fn real_answers_fit_in_every_state() {
     }
 }
 
+#[tokio::test]
+async fn a_limit_that_is_none_is_an_error_that_is_described() {
+    let desk = Desk::local(samples::waits_for_approval(12)).await;
+    let calls = [
+        (Call::Status, "/api/v1/status"),
+        (Call::Plan, "/api/v1/plan"),
+        (Call::Holders, "/api/v1/targets/role%2Fx/holders"),
+    ];
+    for (call, path) in calls {
+        for wrong in ["-1", "0", "10001", "99999999999999999999", "1.5", "ten", "", "%20", "1&limit=2"] {
+            let said = fits(&desk, call, Ask("GET", &format!("{path}?limit={wrong}"), &[], "")).await;
+            assert_eq!(said["error"], "bad_request", "{path} {wrong}: {said}");
+            assert!(said["message"].as_str().unwrap().contains("limit"), "{path} {wrong}: {said}");
+        }
+    }
+    for right in ["1", "10000"] {
+        let answer = desk.ask(Ask("GET", &format!("/api/v1/status?limit={right}"), &[], "")).await;
+        assert_eq!(answer.status().as_u16(), 200, "{right}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_is_explained_and_a_target_has_its_holders() {
     let mut stage = Stage::usual().await;

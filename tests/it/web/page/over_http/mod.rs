@@ -156,6 +156,11 @@ async fn with_a_token_writing_needs_it_or_a_session_of_this_page() {
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains(TOKEN), "{cookie}");
     let cookie = cookie.split(';').next().unwrap();
 
+    let more = desk.ask(Ask("POST", "/sign-in", &[FORM], &format!("token={TOKEN}"))).await;
+    let another = more.headers()["set-cookie"].to_str().unwrap().to_owned();
+    let another = another.split(';').next().unwrap();
+    assert_ne!(cookie, another, "each session is one of its own");
+
     let form = desk.form_token(Some(cookie)).await;
     let body = format!("form={form}");
     assert_eq!(post("/actions/reconcile", &[FORM, ("cookie", cookie)], &body).await, 503);
@@ -166,6 +171,10 @@ async fn with_a_token_writing_needs_it_or_a_session_of_this_page() {
     assert_eq!(post("/actions/reconcile", &[FORM, ("cookie", "entitled_session=0000")], &body).await, 401);
     let out = desk.ask(Ask("POST", "/sign-out", &[FORM, ("cookie", cookie)], &body)).await;
     assert!(out.headers()["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+    // Whoever has kept the cookie is told so, and another session goes on.
+    assert_eq!(post("/actions/reconcile", &[FORM, ("cookie", cookie)], &body).await, 401);
+    assert_eq!(desk.ask(Ask("GET", "/api/v1/status", &[("cookie", cookie)], "")).await.status().as_u16(), 401);
+    assert_eq!(post("/actions/reconcile", &[FORM, ("cookie", another)], &body).await, 503);
 }
 
 #[tokio::test]
