@@ -60,7 +60,7 @@ fn is_approved(input: PlanInput<'_>, lifts: Lifts, action: &Action) -> bool {
 
 /// Lets through what somebody approved, each target that stays within its limit, then all of them if the
 /// sum does. What was approved is not counted against the limit that it was approved to pass, and what is tried
-/// again was counted when it was tried first.
+/// again was counted when it was tried first: it only needs the limit of today to allow what was done.
 fn bounded(
     input: PlanInput<'_>,
     actions: Vec<Action>,
@@ -69,27 +69,42 @@ fn bounded(
     held: &mut Vec<Held>,
 ) -> Vec<Action> {
     let is_approved = |action: &Action| is_approved(input, Lifts::Limit, action);
-    let is_free = |action: &Action| is_approved(action) || was_tried(input, action);
-    let (free, actions): (Vec<_>, Vec<_>) = actions.into_iter().partition(is_free);
-    let tallies = &input.ledger.tally;
+    let (mut passed, actions): (Vec<_>, Vec<_>) = actions.into_iter().partition(is_approved);
+    let (again, new): (Vec<_>, Vec<_>) = actions.into_iter().partition(|action| was_tried(input, action));
+    passed.extend(within(input, again, limit, |tally, wanted| spent(tally).saturating_sub(wanted), held));
+    passed.extend(within(input, new, limit, |tally, _| spent(tally), held));
+    passed.sort_unstable_by_key(|action| (action.target, action.user));
+    passed
+}
+
+/// Those that fit, each target by itself and then all together. `spent`: how much of the day was used before so many
+/// were wanted.
+fn within(
+    input: PlanInput<'_>,
+    actions: Vec<Action>,
+    limit: Limit,
+    spent: impl Fn(&LimitUsage, u64) -> u64,
+    held: &mut Vec<Held>,
+) -> Vec<Action> {
     let mut passed = Vec::with_capacity(actions.len());
     let mut refuse = |actions: &[Action], bound, over: Over| {
         held.extend(actions.iter().map(|&action| Held { action, hold: Hold::OverLimit(bound, over) }));
     };
+    let over = |tally: &LimitUsage, wanted: usize| {
+        let wanted = wanted as u64;
+        limits::over(limit, tally.base, spent(tally, wanted), wanted)
+    };
+    let tallies = &input.ledger.tally;
     for of_target in actions.chunk_by(|a, b| a.target == b.target) {
-        let tally = &tallies[of_target[0].target.at()];
-        match limits::over(limit, tally.base, spent(tally), of_target.len() as u64) {
+        match over(&tallies[of_target[0].target.at()], of_target.len()) {
             Some(over) => refuse(of_target, Bound::Target(of_target[0].target), over),
             None => passed.extend_from_slice(of_target),
         }
     }
-    let (base, spent) = tallies.iter().fold((0, 0), |sum, tally| (sum.0 + tally.base, sum.1 + spent(tally)));
-    if let Some(over) = limits::over(limit, base, spent, passed.len() as u64) {
+    if let Some(over) = over(&LimitUsage::sum(tallies), passed.len()) {
         refuse(&passed, Bound::Total, over);
         passed.clear();
     }
-    passed.extend(free);
-    passed.sort_unstable_by_key(|action| (action.target, action.user));
     passed
 }
 

@@ -128,6 +128,18 @@ pub struct LimitUsage {
     pub config_granted: u64,
 }
 
+impl LimitUsage {
+    /// All of them together.
+    pub fn sum(all: &[Self]) -> Self {
+        let add = |sum: Self, one: &Self| Self {
+            base: sum.base + one.base,
+            revoked: sum.revoked + one.revoked,
+            config_granted: sum.config_granted + one.config_granted,
+        };
+        all.iter().fold(Self::default(), add)
+    }
+}
+
 /// What the file and the state of the ledger allow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanConstraints {

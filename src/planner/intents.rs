@@ -9,7 +9,7 @@
 use super::approval::Lifts;
 use super::desired::State;
 use super::input::Presence;
-use super::{Action, Held, Hold, PlanInput, Row};
+use super::{Action, Held, Hold, PlanInput, Row, Verb};
 use crate::model::{TargetIx, UserIx};
 
 /// A write that Logto was asked for, and of which nobody has seen that it was made.
@@ -80,7 +80,7 @@ pub(super) fn without_what_is_gone<'a>(input: PlanInput<'a>, target: TargetIx, r
 /// Whether a revocation was tried before: the day's limit has counted it then.
 pub(super) fn was_tried(input: PlanInput<'_>, action: &Action) -> bool {
     let intent = input.constraints.open.get(&(action.target, action.user));
-    matches!(intent, Some(Intent::Revocation { .. }))
+    action.verb == Verb::Revoke && matches!(intent, Some(Intent::Revocation { .. }))
 }
 
 /// Holds what Logto says time and again that it took and did not take.

@@ -141,6 +141,13 @@ fn stays_within_the_limits(world: PlanInput<'_>, plan: &Plan) {
             let again = verb == Verb::Revoke && in_vain(world, cell(action)).is_some();
             action.verb == verb && counts && !again && !let_through(world, Lifts::Limit, action)
         };
+        // What is tried again was counted when it was tried first, and needs no more than that this is allowed.
+        let again = |target: Option<TargetIx>| {
+            let tried = |action: &&Action| in_vain(world, cell(action)).is_some() && action.verb == verb;
+            let free = |action: &&Action| let_through(world, Lifts::Limit, action);
+            let on = |action: &&Action| target.is_none_or(|target| action.target == target);
+            plan.actions.iter().any(|action| tried(&action) && !free(&action) && on(&action))
+        };
         let made = |target: Option<TargetIx>| {
             let on = |action: &&Action| limited(action) && target.is_none_or(|target| action.target == target);
             plan.actions.iter().filter(on).count() as u64
@@ -161,6 +168,7 @@ fn stays_within_the_limits(world: PlanInput<'_>, plan: &Plan) {
         for (target, (base, spent)) in each.chain([(None, total)]) {
             let allowed = share(limit, base);
             let (made, over) = (made(target), over(target));
+            assert!(verb == Verb::Grant || !again(target) || spent <= allowed, "4: tries again over {allowed}");
             assert!(free || made == 0 || spent + made <= allowed, "4: {made} {verb:?} over {allowed} on {target:?}");
             if free {
                 assert!(over.is_empty(), "4: the first pass grants without the limit");
