@@ -8,6 +8,7 @@ use super::error::LogtoError;
 use super::paging::{Found, MemberWalk, PAGE, Progress, Rows, Walk};
 use super::transport::{Query, ReadAccess, Reply};
 use super::{paging, wire};
+use crate::model::users::NewestUsers;
 use crate::model::{Email, OrganizationId, OrganizationRoleId, RoleId, Target, UserId};
 
 /// The most bytes of values in one question, their names aside: Logto's limit for a whole head is
@@ -318,6 +319,18 @@ impl Reader {
     pub(super) async fn organization_roles(&self) -> Result<Vec<wire::OrganizationRole>, LogtoError> {
         let path = "/api/organization-roles";
         paging::every(&self.access, path, &Query::new(), |role: &wire::OrganizationRole| role.id.clone()).await
+    }
+
+    /// The newest hundred users, and how many there are. One call.
+    ///
+    /// `GET /api/users`
+    pub async fn newest_users(&self) -> Result<NewestUsers, LogtoError> {
+        let (path, query) = ("/api/users", vec![("page", "1".to_owned()), ("page_size", PAGE.to_string())]);
+        let answer = self.access.find(path, &query).await?;
+        let answer = answer.ok_or_else(|| LogtoError::WrongPath { path: path.to_owned(), status: 404 })?;
+        let users: Vec<wire::User> = answer.json()?;
+        let one = |user: wire::User| (user.id, user.primary_email.as_deref().and_then(Email::parse));
+        Ok(NewestUsers { total: answer.total()?, users: users.into_iter().map(one).collect() })
     }
 
     /// Names to choose from, for a message: not all of them where there are very many.

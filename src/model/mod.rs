@@ -27,3 +27,4 @@ pub use order::{Item, Order, Recheck, Renewal, Standing};
 pub use policy::{Limit, Limits, Protect, Prune};
 pub use purchase::Purchase;
 pub use target::{Grant, Ownership, Target, TargetKind, Verb};
+pub use users::UsersMark;

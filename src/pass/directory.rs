@@ -10,28 +10,35 @@ use crate::logto::{LogtoError, Reader};
 use crate::model::{Buyer, Email, Resolution, UserId};
 use crate::store::{Bound, BuyerKey, StoredBuyer};
 
+/// Who could be looked up, each with the user whom the file names for the address: who was never looked up, is
+/// nobody still, or on whom a binding decides otherwise than before.
+pub(super) fn open<'a>(rules: &'a Buyers, buyers: &'a [StoredBuyer]) -> Vec<(&'a StoredBuyer, Option<&'a UserId>)> {
+    let bindings = bindings(rules);
+    let bound = |one: &StoredBuyer| one.buyer.email.as_ref().and_then(|email| bindings.get(email).copied());
+    let with = buyers.iter().map(|one| (one, bound(one)));
+    with.filter(|(one, bound)| is_open(one, *bound, rules)).collect()
+}
+
 /// Looks up whoever needs it and returns what changed. `Err`: Logto could not be asked; nothing is known anew.
 pub async fn resolve(
     reader: &Reader,
     rules: &Buyers,
     buyers: &[StoredBuyer],
 ) -> Result<Vec<(BuyerKey, Resolution)>, LogtoError> {
-    let bindings = bindings(rules);
-    let bound = |buyer: &Buyer| buyer.email.as_ref().and_then(|email| bindings.get(email).copied());
-    let open: Vec<&StoredBuyer> = buyers.iter().filter(|one| is_open(one, bound(&one.buyer), rules)).collect();
+    let open = open(rules, buyers);
     if open.is_empty() {
         return Ok(Vec::new());
     }
 
     let ids: BTreeSet<&UserId> =
-        open.iter().flat_map(|one| one.buyer.user.as_ref().into_iter().chain(bound(&one.buyer))).collect();
+        open.iter().flat_map(|(one, bound)| one.buyer.user.as_ref().into_iter().chain(*bound)).collect();
     let existing = reader.users_by_id(&ids.into_iter().cloned().collect::<Vec<_>>()).await?;
     let candidates: Vec<Candidates<'_>> = open
         .iter()
-        .map(|one| Candidates {
+        .map(|(one, bound)| Candidates {
             buyer: &one.buyer,
             by_id: one.buyer.user.as_ref().filter(|user| existing.contains(*user)),
-            bound: bound(&one.buyer).filter(|user| existing.contains(*user)),
+            bound: bound.filter(|user| existing.contains(*user)),
         })
         .collect();
 
@@ -39,8 +46,9 @@ pub async fn resolve(
     let emails: Vec<Email> = emails.into_iter().cloned().collect();
     let by_email: BTreeMap<Email, Vec<UserId>> = reader.users_by_email(&emails).await?.into_iter().collect();
 
-    let answers = open.iter().zip(&candidates).map(|(one, candidates)| (one.key, candidates.decide(rules, &by_email)));
-    let known: BTreeMap<BuyerKey, &StoredBuyer> = open.iter().map(|one| (one.key, *one)).collect();
+    let answers =
+        open.iter().zip(&candidates).map(|((one, _), candidates)| (one.key, candidates.decide(rules, &by_email)));
+    let known: BTreeMap<BuyerKey, &StoredBuyer> = open.iter().map(|(one, _)| (one.key, *one)).collect();
     Ok(answers.filter(|(key, answer)| known[key].resolution.as_ref() != Some(answer)).collect())
 }
 
@@ -85,7 +93,9 @@ fn is_open(one: &StoredBuyer, bound: Option<&UserId>, rules: &Buyers) -> bool {
             let corrected = bound.is_some_and(|bound| bound != user) && one.buyer.user.as_ref() != Some(user);
             corrected || one.bound.as_ref().is_some_and(|before| bound != Some(before))
         }
-        Some(Resolution::Ambiguous(_) | Resolution::NoAccount | Resolution::NoIdentity) => true,
+        Some(Resolution::Ambiguous(_) | Resolution::NoAccount) => true,
+        // Whom a shop names by nothing will never be anybody.
+        Some(Resolution::NoIdentity) => false,
     }
 }
 

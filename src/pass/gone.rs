@@ -30,7 +30,8 @@ pub(super) async fn let_go(
     wanted: &mut Desired,
 ) -> Result<Missed, PassError> {
     let held = plan.held.iter().map(|held| &held.action);
-    let again = |action: &&Action| action.verb == Verb::Grant && action.why.cause == Cause::Drift;
+    let ours = |cause| matches!(cause, Cause::Drift | Cause::Retry);
+    let again = |action: &&Action| action.verb == Verb::Grant && ours(action.why.cause);
     let missed: BTreeSet<UserIx> = plan.actions.iter().chain(held).filter(again).map(|action| action.user).collect();
     if missed.is_empty() {
         return Ok(Missed::Nobody);

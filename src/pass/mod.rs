@@ -13,6 +13,7 @@
 pub mod active;
 pub mod apply;
 pub mod approved;
+mod asking;
 mod context;
 mod day;
 pub mod directory;
@@ -40,6 +41,7 @@ use crate::planner::desired::Desired;
 use crate::planner::input::{Actual, PlanConstraints};
 use crate::planner::{Verify, plan};
 use crate::store::{BuyerKey, Scope, Store, StoreError, StoredBuyer};
+use asking::Occasion;
 use gone::Missed;
 use snapshot::{Snapshot, owners, widen};
 use waiting::waiting;
@@ -174,7 +176,11 @@ pub(crate) async fn buyers(
         }
     };
     let buyers = context.store.buyers(&scope).await?;
-    let answers = resolved(context, &buyers).await?;
+    let occasion = match span {
+        PassScope::Full => Occasion::Round,
+        PassScope::Quick(_) => Occasion::News,
+    };
+    let answers = resolved(context, &buyers, occasion).await?;
     let scope = match span {
         PassScope::Full => Scope::All,
         // What one of a user's orders ends, another of theirs may still entitle to.
@@ -197,9 +203,15 @@ pub(crate) async fn buyers(
 }
 
 /// Looks up those of `buyers` who need it, and remembers what came of it. Returns what changed.
-async fn resolved(context: PassContext<'_>, buyers: &[StoredBuyer]) -> Result<Vec<(BuyerKey, Resolution)>, PassError> {
+async fn resolved(
+    context: PassContext<'_>,
+    buyers: &[StoredBuyer],
+    occasion: Occasion,
+) -> Result<Vec<(BuyerKey, Resolution)>, PassError> {
     let rules = &context.config.buyers;
-    let answers = directory::resolve(context.reader, rules, buyers).await?;
+    let asked = asking::choose(context, buyers, occasion).await?;
+    let answers = directory::resolve(context.reader, rules, &asked.buyers).await?;
+    asking::note(context, &asked).await?;
     context.store.resolve_buyers(&answers, context.now).await?;
     let bound = directory::newly_bound(rules, buyers, &answers);
     if !bound.is_empty() {
@@ -212,7 +224,7 @@ async fn resolved(context: PassContext<'_>, buyers: &[StoredBuyer]) -> Result<Ve
 /// the orders of its own buyers only, and an order that is nobody's yet may entitle one of them.
 async fn has_found(context: PassContext<'_>) -> Result<bool, PassError> {
     let waiting = context.store.buyers(&Scope::Buyers(context.store.waiting_buyers().await?)).await?;
-    let answers = resolved(context, &waiting).await?;
+    let answers = resolved(context, &waiting, Occasion::Round).await?;
     Ok(answers.iter().any(|(_, answer)| matches!(answer, Resolution::User(_))))
 }
 

@@ -2,14 +2,16 @@
 //!
 //! Never resolves anybody itself, and forgets a resolution only when told another one.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
-use super::codec::{Sql, list, millis, small, text, text_or_null, time_or_null};
+use super::codec::{Sql, count, int, list, millis, small, text, text_or_null, time_or_null};
 use super::error::{StoreError, unreadable};
 use super::keys::{BuyerKey, Scope};
 use super::open::Store;
-use crate::model::{Buyer, Email, OrderKey, Resolution, UserId};
+use crate::model::{Buyer, Email, OrderKey, Resolution, Standing, UserId, UsersMark};
 
 /// A buyer as the store has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +22,10 @@ pub struct StoredBuyer {
     pub buyer: Buyer,
     /// Who that is. `None`: nobody has asked yet.
     pub resolution: Option<Resolution>,
-    /// When somebody last asked.
+    /// Since when that is so.
     pub checked_at: Option<Timestamp>,
+    /// When Logto was last asked, whatever came of it.
+    pub asked_at: Option<Timestamp>,
     /// The user whom a binding of the file named, where that decided.
     pub bound: Option<UserId>,
 }
@@ -50,23 +54,25 @@ pub struct Bound {
 impl Store {
     /// The buyers in `scope`, by key.
     pub async fn buyers(&self, scope: &Scope) -> Result<Vec<StoredBuyer>, StoreError> {
-        let rows = match scope {
-            Scope::All => sqlx::query(
-                "SELECT key, claimed, email, resolution, user, candidates, checked_at, bound FROM buyers ORDER BY key",
-            )
-            .fetch_all(self.readers())
-            .await,
-            Scope::Buyers(keys) => {
-                let keys: Vec<u32> = keys.iter().map(|key| key.0).collect();
-                sqlx::query(
-                    "SELECT key, claimed, email, resolution, user, candidates, checked_at, bound FROM buyers
+        let rows =
+            match scope {
+                Scope::All => sqlx::query(
+                    "SELECT key, claimed, email, resolution, user, candidates, checked_at, bound, asked_at FROM buyers
+                 ORDER BY key",
+                )
+                .fetch_all(self.readers())
+                .await,
+                Scope::Buyers(keys) => {
+                    let keys: Vec<u32> = keys.iter().map(|key| key.0).collect();
+                    sqlx::query(
+                    "SELECT key, claimed, email, resolution, user, candidates, checked_at, bound, asked_at FROM buyers
                      WHERE key IN (SELECT value FROM json_each(?1)) ORDER BY key",
                 )
                 .bind(list(&keys))
                 .fetch_all(self.readers())
                 .await
-            }
-        };
+                }
+            };
         rows.and_then(|rows| rows.iter().map(stored).collect()).map_err(|error| self.fault(error))
     }
 
@@ -144,6 +150,61 @@ impl Store {
         rows.and_then(|rows| rows.iter().map(key).collect()).map_err(|error| self.fault(error))
     }
 
+    /// Which of these buyers have an order that was ever more than an intention: who only filled a basket, or let a
+    /// payment run out, is nobody to be looked for.
+    pub async fn have_paid(&self, buyers: &[BuyerKey]) -> Result<BTreeSet<BuyerKey>, StoreError> {
+        let keys: Vec<u32> = buyers.iter().map(|key| key.0).collect();
+        let rows = sqlx::query(
+            "SELECT value FROM json_each(?1) WHERE EXISTS (
+                 SELECT 1 FROM orders o
+                 WHERE o.buyer = value AND (o.standing NOT IN (?2, ?3) OR o.entitled_seen_at IS NOT NULL))",
+        )
+        .bind(list(&keys))
+        .bind(Standing::Pending as i64)
+        .bind(Standing::Expired as i64)
+        .fetch_all(self.readers())
+        .await;
+        rows.and_then(|rows| rows.iter().map(key).collect()).map_err(|error| self.fault(error))
+    }
+
+    /// Logto was asked who these buyers are.
+    pub async fn note_asked(&self, buyers: &[BuyerKey], now: Timestamp) -> Result<(), StoreError> {
+        if buyers.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<u32> = buyers.iter().map(|key| key.0).collect();
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query("UPDATE buyers SET asked_at = ?2 WHERE key IN (SELECT value FROM json_each(?1))")
+            .bind(list(&keys))
+            .bind(millis(now))
+            .execute(&mut *transaction)
+            .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
+    /// The users of Logto when everybody who waits for an account had last been asked for.
+    pub async fn users_mark(&self) -> Result<Option<UsersMark>, StoreError> {
+        let row = sqlx::query("SELECT newest, total FROM users_mark").fetch_optional(self.readers()).await;
+        let mark = |row: SqliteRow| {
+            Ok(UsersMark { newest: text_or_null(&row, 0)?.map(UserId::from), total: count(int(&row, 1)?) })
+        };
+        row.and_then(|row| row.map(mark).transpose()).map_err(|error| self.fault(error))
+    }
+
+    /// Everybody who waits for an account has been asked for among these users.
+    pub async fn note_users_mark(&self, mark: &UsersMark) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "INSERT INTO users_mark (id, newest, total) VALUES (1, ?1, ?2)
+             ON CONFLICT (id) DO UPDATE SET newest = excluded.newest, total = excluded.total",
+        )
+        .bind(mark.newest.as_ref().map(|user| user.as_str().to_owned()))
+        .bind(i64::try_from(mark.total).unwrap_or(i64::MAX))
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
     /// Every buyer whom a payment API calls by one of these ids or addresses, or who is known to be one of
     /// these users, ascending.
     pub async fn buyers_named(&self, users: &[UserId], emails: &[Email]) -> Result<Vec<BuyerKey>, StoreError> {
@@ -191,5 +252,6 @@ fn stored(row: &SqliteRow) -> Sql<StoredBuyer> {
         resolution,
         checked_at: time_or_null(row, 6)?,
         bound: text_or_null(row, 7)?.map(UserId::from),
+        asked_at: time_or_null(row, 8)?,
     })
 }

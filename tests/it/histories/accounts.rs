@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entitled::model::UserId;
 
-use super::truth::{Known, Order, Theirs};
+use super::truth::{Known, Order, Said, Theirs};
 use super::world::World;
 use super::{ACCOUNTS, PEOPLE, SIGNED_UP};
 
@@ -272,7 +272,10 @@ impl Accounts {
                 found.insert(one.clone());
                 // Whoever was found earlier and is gone is looked for anew only once a grant was tried.
                 let only = found.len() == 1 || bound;
-                if all_is_well && only && payers.len() == 1 && matches!(order.known(), Known::Surely(Some(_))) {
+                // Who never paid is not looked for.
+                let paid = |said: Said| !["pending", "expired"].contains(&said.status);
+                let asked = matches!(order.known(), Known::Surely(Some(said)) if paid(said));
+                if all_is_well && only && payers.len() == 1 && asked {
                     self.surely.entry(buyer).or_insert(one);
                 }
             }

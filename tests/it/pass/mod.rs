@@ -2,6 +2,7 @@
 //! store, with nothing left out but the loop.
 
 mod approving;
+mod asking;
 mod by_hand;
 mod calls;
 mod changed;
