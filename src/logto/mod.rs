@@ -10,6 +10,7 @@
 mod catalog;
 mod curl;
 mod error;
+mod groups;
 mod lookup;
 mod orphans;
 mod paging;
