@@ -105,7 +105,8 @@ pub(super) struct Rows<T> {
 }
 
 /// Reads the list at `path`: page 1 for the number of pages, then those between several at once, and the
-/// last one after all others, so that its `Total-Number` tells whether the list changed meanwhile.
+/// last one after all others, so that its `Total-Number` tells whether the list changed meanwhile. A page that is
+/// not full is the last, whatever `Total-Number` says: a figure that is too large costs a few calls and no more.
 /// `None` where the list itself does not exist.
 pub(super) async fn rows<T: DeserializeOwned>(
     access: &ReadAccess,
@@ -124,7 +125,7 @@ pub(super) async fn rows<T: DeserializeOwned>(
     let mut rows: Vec<T> = first.json()?;
     told(rows.len(), total);
     let last = total.div_ceil(PAGE as u64);
-    if last < 2 {
+    if last < 2 || rows.len() < PAGE {
         return Ok(Some(Rows { rows, total, total_at_end: total }));
     }
 
@@ -132,6 +133,7 @@ pub(super) async fn rows<T: DeserializeOwned>(
     let mut waiting = 2..last;
     let mut under_way = JoinSet::new();
     let mut pages = BTreeMap::new();
+    let mut ended_early = false;
     loop {
         while under_way.len() < access.core().concurrency
             && let Some(number) = waiting.next()
@@ -142,10 +144,18 @@ pub(super) async fn rows<T: DeserializeOwned>(
         let Some(ended) = under_way.join_next().await else { break };
         let (number, answer) = ended.expect("a page is neither aborted nor does it panic");
         let Some(answer) = answer? else { return Ok(None) };
-        pages.insert(number, answer.json::<Vec<T>>()?);
+        let page = answer.json::<Vec<T>>()?;
+        if page.len() < PAGE {
+            waiting = last..last;
+            ended_early = true;
+        }
+        pages.insert(number, page);
         told(rows.len() + pages.values().map(Vec::len).sum::<usize>(), total);
     }
     rows.extend(pages.into_values().flatten());
+    if ended_early {
+        return Ok(Some(Rows { rows, total, total_at_end: total }));
+    }
     let Some(end) = page(access, path, query, last).await? else { return Ok(None) };
     let total_at_end = end.total()?;
     rows.extend(end.json::<Vec<T>>()?);

@@ -142,6 +142,40 @@ async fn a_server_that_ignores_a_search_is_not_believed() {
     assert!(matches!(error, LogtoError::SearchIgnored { .. }), "{error:?}");
 }
 
+/// A list is as long as its pages, whatever the number beside it says; and it is not whole then.
+#[tokio::test]
+async fn an_absurd_total_costs_a_handful_of_calls() {
+    for (rows, most) in [(0, 1), (2, 1), (100, 5), (250, 7)] {
+        let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = asked.clone();
+        let app = axum::Router::new()
+            .route(
+                "/oidc/token",
+                axum::routing::post(|| async {
+                    axum::Json(serde_json::json!({"access_token": "t", "expires_in": 60, "scope": "all"}))
+                }),
+            )
+            .fallback(move |request: axum::extract::Request| async move {
+                counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let query = request.uri().query().unwrap_or_default().to_owned();
+                let page = query.split('&').find_map(|part| part.strip_prefix("page=")).unwrap();
+                let page: usize = page.parse().unwrap();
+                let ids = (page - 1) * 100..(page * 100).min(rows).max((page - 1) * 100);
+                let users: Vec<_> = ids.map(|id| serde_json::json!({"id": format!("u{id}")})).collect();
+                ([("total-number", "9000000000")], axum::Json(users))
+            });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let stub = Stub::start().await;
+        let reader = Client::new(&url, &settings(&stub)).reader();
+        let walk = reader.role_holders(&paid(), None).await.unwrap().here().unwrap();
+        assert_eq!((walk.ids.len(), walk.whole()), (rows, false));
+        let asked = asked.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(asked <= most, "{asked} calls for {rows} rows");
+    }
+}
+
 #[tokio::test]
 async fn addresses_are_found_whatever_their_case_however_many_share_one() {
     let stub = Stub::start().await;
