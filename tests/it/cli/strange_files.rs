@@ -1,8 +1,6 @@
 //! Something else than a file lies where a file is expected: every command says so at once, and where and what.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use crate::support::home::{Home, Town};
 use crate::support::strange::Strange;
@@ -45,19 +43,6 @@ async fn town() -> Town {
     town.home.write("plan.json", "{}");
     town.home.set("NO_COLOR", "1");
     town
-}
-
-/// A daemon says what it waits for, and ends when it is told.
-fn waits(home: &Home, place: &str) {
-    let mut command = home.command(env!("CARGO_BIN_EXE_entitled"));
-    let mut daemon = command.args(["run", "--listen", "off"]).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(daemon.stderr.take().unwrap()).lines();
-    let said = lines.find(|line| line.as_ref().unwrap().contains("not started yet")).unwrap().unwrap();
-    assert!(said.contains(place), "{said}");
-    let pid = daemon.id().to_string();
-    assert!(Command::new("/bin/sh").args(["-c", "kill -TERM \"$1\"", "sh", &pid]).status().unwrap().success());
-    assert!(lines.all(|line| line.is_ok()));
-    assert_eq!(daemon.wait().unwrap().code(), Some(0));
 }
 
 /// Puts the file back when dropped.
@@ -108,11 +93,6 @@ async fn no_command_waits_for_a_pipe() {
     for place in ["entitlements.yaml", ".env", "secret"] {
         let _instead = Instead::of(&town.home, place, Strange::Pipe);
         for command in ALL {
-            // A daemon waits for what a file would bring it, and answers meanwhile.
-            if *command == ["run"] && place == "secret" {
-                waits(&town.home, place);
-                continue;
-            }
             let ran = town.home.entitled(command);
             let said = format!("{command:?} with a pipe at {place}\n{}\n{}", ran.out, ran.err);
             assert_eq!(ran.code, 1, "{said}");
