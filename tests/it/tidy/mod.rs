@@ -1,6 +1,7 @@
 //! What holds of the repository as a whole: that what is written about the program is true of it.
 
 mod examples;
+mod faults;
 mod panics;
 mod secrets;
 mod written;
