@@ -70,7 +70,7 @@ pub async fn status(config: &Config, path: &Path) -> Result<Status, Unasked> {
     if !answer.status().is_success() {
         return Err(Unasked::Refuses { at, status: answer.status() });
     }
-    let body = http::body(answer).await.map_err(|_| Unasked::Stranger(at))?;
+    let body = http::body(answer, http::MAX_ANSWER).await.map_err(|_| Unasked::Stranger(at))?;
     let status: Status = serde_json::from_slice(&body).map_err(|_| Unasked::Stranger(at))?;
     match &status.store {
         Some(store) if *store == own.as_str() => Ok(status),

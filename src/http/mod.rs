@@ -25,8 +25,9 @@ pub const USER_AGENT: &str = concat!("entitled/", env!("CARGO_PKG_VERSION"));
 /// Logto closes an idle connection after 5 s (observed on 1.42); one that is younger is not yet half closed.
 const POOL_IDLE: Duration = Duration::from_secs(4);
 
-/// The most of one answer that is read: a page of 100 Logto users is 40 KB.
-pub const MAX_BODY: usize = 64 * 1024 * 1024;
+/// The most of one answer that is read, in bytes, where nothing else is said: a page of 100 Logto users is 40 KB, and
+/// JSON takes ten to twenty times its length in memory.
+pub const MAX_ANSWER: usize = 8 * 1024 * 1024;
 
 /// A client that follows no redirect (a token must not travel to another origin) and keeps no idle
 /// connection longer than the server does.
@@ -47,17 +48,20 @@ pub enum BodyError {
     /// The connection ended before the body did.
     #[error("the answer ended too early")]
     Cut(#[source] reqwest::Error),
-    /// It is longer than [`MAX_BODY`].
-    #[error("the answer is longer than {MAX_BODY} bytes")]
-    TooLong,
+    /// It is longer than it may be.
+    #[error("the answer is longer than {most} bytes")]
+    TooLong {
+        /// So many bytes are read.
+        most: usize,
+    },
 }
 
-/// The whole body, or an error: never a part of it.
-pub async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, BodyError> {
+/// The whole body, or an error: never a part of it. Ends where `most` bytes are exceeded, whatever it was packed in.
+pub async fn body(mut response: reqwest::Response, most: usize) -> Result<Vec<u8>, BodyError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| BodyError::Cut(error.without_url()))? {
-        if bytes.len() + chunk.len() > MAX_BODY {
-            return Err(BodyError::TooLong);
+        if bytes.len() + chunk.len() > most {
+            return Err(BodyError::TooLong { most });
         }
         bytes.extend_from_slice(&chunk);
     }

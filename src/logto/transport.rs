@@ -313,7 +313,7 @@ impl Core {
         let response = sent.map_err(broken)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         self.skew.note(&headers);
-        let body = http::body(response).await;
+        let body = http::body(response, http::MAX_ANSWER).await;
         tracing::debug!(
             method,
             path,

@@ -383,6 +383,9 @@ impl SourceError {
             SourceError::Status { status, .. } if status.is_server_error() => {
                 "nothing to do if the payment API is soon well again: the next poll reads it anew"
             }
+            SourceError::Body { source: BodyError::TooLong { .. }, .. } => {
+                "ask for smaller pages, or raise `max_page_bytes`"
+            }
             SourceError::Body { .. } | SourceError::BrokenJson { .. } => {
                 "nothing to do if this was a bad moment: the next poll reads it anew; if it stays, look for a proxy \
                  before the API that cuts answers short"

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::fields::Fields;
-use super::list::OVERLAP;
+use super::list::{OVERLAP, PAGE_BYTES};
 use super::{Check, shapes};
 use crate::config::diagnostic::Place;
 use crate::config::raw::{Entry, Node, Value};
@@ -46,6 +46,8 @@ impl Check<'_> {
         let read_timeout = fields.node("read_timeout").map_or(Some(READ_TIMEOUT), |node| self.interval(node));
         let rate = fields.node("rate").and_then(|node| self.rate(node));
         let max_pages = fields.node("max_pages").map_or(Some(10_000), |node| self.whole(node, 1..=10_000_000));
+        let max_page_bytes = fields.node("max_page_bytes");
+        let max_page_bytes = max_page_bytes.map_or(Some(PAGE_BYTES), |node| self.whole(node, 65_536..=1_073_741_824));
         let list =
             fields.need(self, "list", "list:` with `path`, `items` and `paging").and_then(|entry| self.orders(entry));
         let incremental = fields.find("incremental");
@@ -82,6 +84,7 @@ impl Check<'_> {
             read_timeout: read_timeout?,
             rate,
             max_pages: max_pages?,
+            max_page_bytes: max_page_bytes?,
             list: list?,
             incremental,
             overlap,

@@ -8,6 +8,9 @@ use super::{Check, shapes};
 use crate::config::raw::{Entry, Node};
 use crate::config::settings::source::{GetById, Incremental, ItemsPath, List, PagedBy, Paging, TimeFormat};
 
+/// How much of one page is read where the file does not say: 8 MiB.
+pub(super) const PAGE_BYTES: u32 = 8 * 1024 * 1024;
+
 /// How far before the watermark an increment starts where the file does not say.
 pub(super) const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::fields::{Fields, list};
+use super::list::PAGE_BYTES;
 use super::{Check, shapes};
 use crate::config::raw::{Entry, Node};
 use crate::config::settings::source::{Expect, StripeMode, StripePart, StripeProducts, StripeSource};
@@ -55,6 +56,8 @@ impl Check<'_> {
         let read_timeout = fields.node("read_timeout").map_or(Some(READ_TIMEOUT), |node| self.interval(node));
         let rate = fields.node("rate").map_or(Some(RATE), |node| self.rate(node));
         let max_pages = fields.node("max_pages").map_or(Some(10_000), |node| self.whole(node, 1..=10_000_000));
+        let max_page_bytes = fields.node("max_page_bytes");
+        let max_page_bytes = max_page_bytes.map_or(Some(PAGE_BYTES), |node| self.whole(node, 65_536..=1_073_741_824));
         let expect = self.stripe_expect(fields);
         let key = key?;
         let mode = match mode {
@@ -75,6 +78,7 @@ impl Check<'_> {
             read_timeout: read_timeout?,
             rate: rate?,
             max_pages: max_pages?,
+            max_page_bytes: max_page_bytes?,
             expect: expect?,
         })
     }

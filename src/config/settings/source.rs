@@ -120,6 +120,8 @@ pub struct HttpSource {
     pub rate: Option<f64>,
     /// At the most so many pages in one read.
     pub max_pages: u32,
+    /// At the most so many bytes of one page.
+    pub max_page_bytes: u32,
     /// How to list orders.
     pub list: List,
     /// How to read what changed.

@@ -34,6 +34,8 @@ pub struct StripeSource {
     pub rate: f64,
     /// At the most so many pages of one list.
     pub max_pages: u32,
+    /// At the most so many bytes of one page.
+    pub max_page_bytes: u32,
     /// What a full read must hold to be believed. Stripe states no totals.
     pub expect: Expect,
 }

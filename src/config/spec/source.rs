@@ -51,6 +51,8 @@ pub struct Source {
     pub rate: Option<Number>,
     /// Most pages in one read. Default: 10,000.
     pub max_pages: Option<Number>,
+    /// Most bytes of one page. Default: 8388608, which is 8 MiB.
+    pub max_page_bytes: Option<Number>,
     /// How to list orders.
     pub list: Option<List>,
     /// How to read what changed. Default: `{kind: snapshot}`.

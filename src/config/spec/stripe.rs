@@ -48,6 +48,8 @@ pub struct Stripe {
     pub rate: Option<Number>,
     /// Most pages of one list. Default: 10,000.
     pub max_pages: Option<Number>,
+    /// Most bytes of one page. Default: 8388608, which is 8 MiB.
+    pub max_page_bytes: Option<Number>,
     /// What an answer must hold to be believed.
     pub expect: Option<Expect>,
     /// How a hint of Stripe is verified, and which order it is about.

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::response::{Head, Reply, passing};
 use super::{header_name, origin_of_ours};
 use crate::config::settings::source::Auth as Settings;
-use crate::http::{Backoff, body, retry_after};
+use crate::http::{Backoff, MAX_ANSWER, body, retry_after};
 use crate::secret::Secret;
 use crate::source::SourceError;
 
@@ -212,7 +212,7 @@ impl Tokens {
                 Ok(response) => {
                     let wait = self.backoff.wait(tries + 1, retry_after(response.headers()));
                     let head = Head::of(&response);
-                    match body(response).await {
+                    match body(response, MAX_ANSWER).await {
                         Err(source) => (SourceError::Body { call: call.clone(), source }, wait),
                         Ok(bytes) => {
                             let reply = Reply::new(head, bytes, secrets.clone());

@@ -15,7 +15,7 @@ use reqwest::{StatusCode, Url};
 use super::SourceError;
 use super::recording::{Recording, Tape};
 use crate::config::settings::source::Auth;
-use crate::http::{Backoff, BodyError, Pace, Skew, body, client, retry_after};
+use crate::http::{Backoff, BodyError, MAX_ANSWER, Pace, Skew, body, client, retry_after};
 use response::Reply;
 
 /// The client of one payment API, with its one token and its one pace.
@@ -29,6 +29,8 @@ pub(super) struct Caller {
     pace: Pace,
     skew: Skew,
     backoff: Backoff,
+    /// Bytes of one answer, at the most.
+    most: usize,
     /// Takes every answer down.
     tape: Option<Tape>,
     /// Answers in place of the API.
@@ -65,9 +67,16 @@ impl Caller {
             client,
             headers: map,
             backoff,
+            most: MAX_ANSWER,
             tape: None,
             recording: None,
         })
+    }
+
+    /// Reads no more than so many bytes of an answer.
+    #[must_use]
+    pub(super) fn at_most(self, bytes: u32) -> Self {
+        Self { most: bytes as usize, ..self }
     }
 
     /// A caller that asks nobody: what was recorded answers.
@@ -164,8 +173,8 @@ impl Caller {
                         self.pace.quiet(wait).await;
                     }
                     let head = response::Head::of(&response);
-                    match body(response).await {
-                        Err(source @ BodyError::TooLong) => return Err(SourceError::Body { call, source }),
+                    match body(response, self.most).await {
+                        Err(source @ BodyError::TooLong { .. }) => return Err(SourceError::Body { call, source }),
                         Err(source) => (SourceError::Body { call: call.clone(), source }, wait),
                         Ok(bytes) => {
                             let reply = Reply::new(head, bytes, secrets);

@@ -39,10 +39,10 @@ pub struct Http {
 impl Http {
     /// Checks the settings; asks nobody.
     pub fn new(settings: &HttpSource) -> Result<Self, SourceError> {
-        let HttpSource { base_url, recorded, auth, headers, timeout, rate, .. } = settings;
+        let HttpSource { base_url, recorded, auth, headers, timeout, rate, max_page_bytes, .. } = settings;
         let mut settings = settings.clone();
         let caller = match recorded {
-            None => Caller::new(base_url, auth, headers, *timeout, *rate)?,
+            None => Caller::new(base_url, auth, headers, *timeout, *rate)?.at_most(*max_page_bytes),
             Some(folder) => {
                 // What was recorded does not change, and holds no answer to a question about some other time.
                 settings.incremental = Incremental::Snapshot;

@@ -71,7 +71,8 @@ impl Stripe {
         headers.extend(settings.account.clone().map(|account| ("Stripe-Account".to_owned(), account)));
         let auth = Auth::Bearer(settings.key.clone());
         Ok(Self {
-            caller: Caller::new(&settings.base_url, &auth, &headers, settings.timeout, Some(settings.rate))?,
+            caller: Caller::new(&settings.base_url, &auth, &headers, settings.timeout, Some(settings.rate))?
+                .at_most(settings.max_page_bytes),
             rules: Rules { user_id: settings.user_id.clone(), products: settings.products },
             settings: settings.clone(),
             recent: Recent::default(),

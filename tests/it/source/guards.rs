@@ -252,11 +252,11 @@ async fn a_read_that_takes_too_long_ends_although_every_call_is_quick() {
 
 #[tokio::test]
 async fn a_small_answer_that_unfolds_without_end_is_cut_off_and_not_asked_for_again() {
-    let bomb = bomb(entitled::http::MAX_BODY + 1);
+    let bomb = bomb(entitled::http::MAX_ANSWER + 1);
     assert!(bomb.len() < 1 << 20, "{} bytes on the wire", bomb.len());
     let (error, calls) =
         answered(Line::answer("GET", FIRST, 200, "application/json", bomb).header("content-encoding", "gzip")).await;
-    assert!(matches!(error, SourceError::Body { source: BodyError::TooLong, .. }), "{error:?}");
+    assert!(matches!(error, SourceError::Body { source: BodyError::TooLong { .. }, .. }), "{error:?}");
     assert_eq!(calls, 1);
 }
 
