@@ -32,8 +32,9 @@ impl World {
             let thing = self.thing(&grant.target);
             self.right_hold(&grant.user, thing, held.action.verb, held.hold).map_err(|why| {
                 format!(
-                    "{why}: {:?} of {grant:?} ({thing:?}) under {:?}\norders: {:#?}",
+                    "{why}: {:?} of {grant:?} ({thing:?}), {:?} under {:?}\norders: {:#?}",
                     held.hold,
+                    held.action.why,
                     self.rules,
                     self.orders_of(&grant.user)
                 )
