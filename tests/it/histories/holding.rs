@@ -38,7 +38,10 @@ struct LetThrough {
     fresh: bool,
 }
 
-/// The holds that are let through here, by their word.
+/// The holds that are let through here.
+const WORDS: [&str; 3] = ["OverLimit", "FreshLedger", "ClockDoubtful"];
+
+/// One of them, by its word.
 fn word(hold: Hold) -> Option<&'static str> {
     match hold {
         Hold::OverLimit(..) => Some("OverLimit"),
@@ -76,8 +79,9 @@ impl World {
     /// What the last plan said can be let through.
     pub(super) fn offer(&mut self, planned: &PlannedPass) {
         let mut offers: BTreeMap<String, Vec<(HeldChange, &'static str)>> = BTreeMap::new();
-        for (said, held) in planned.view.held.iter().zip(&planned.plan.held) {
-            if let (Some(digest), Some(word)) = (&said.set, word(held.hold)) {
+        // In words they stand in another order than in numbers.
+        for said in &planned.view.held {
+            if let (Some(digest), Some(word)) = (&said.set, WORDS.into_iter().find(|word| *word == said.hold)) {
                 offers.entry(digest.clone()).or_default().push((said.clone(), word));
             }
         }
