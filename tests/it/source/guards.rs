@@ -260,6 +260,25 @@ async fn a_small_answer_that_unfolds_without_end_is_cut_off_and_not_asked_for_ag
     assert_eq!(calls, 1);
 }
 
+/// Sixty megabytes of JSON are a gigabyte in memory.
+#[tokio::test]
+async fn a_page_has_a_bound_in_bytes_that_the_file_sets() {
+    let long = |bytes: usize| {
+        let mut order = order("a", 1);
+        order["note"] = "x".repeat(bytes).into();
+        json!({"orders": [order], "count": 1})
+    };
+    let (error, calls) = answered(Line::json(FIRST, long(9 << 20))).await;
+    assert!(matches!(error, SourceError::Body { source: BodyError::TooLong { most: 8_388_608 }, .. }), "{error:?}");
+    assert!(error.hint().unwrap().contains("`max_page_bytes`") && calls == 1, "{error:?}");
+
+    let server = Replay::start(vec![Line::json(FIRST, long(9 << 20))]).await;
+    assert_eq!(read(&shop(&server.url, "max_page_bytes: 16777216"), FULL).await.1.unwrap().orders, 1);
+    let server = Replay::start(vec![Line::json(FIRST, long(1 << 17))]).await;
+    let error = refused(&shop(&server.url, "max_page_bytes: 65536"), FULL).await;
+    assert!(matches!(error, SourceError::Body { source: BodyError::TooLong { most: 65_536 }, .. }), "{error:?}");
+}
+
 /// Gzip of so many times the same byte: one literal, then copies of the 258 bytes before (RFC 1951, fixed codes).
 fn bomb(length: usize) -> Vec<u8> {
     let mut bits = Bits(vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255], 0);
