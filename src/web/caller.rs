@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::guesses::Verdict;
 use super::session::same;
-use super::{App, Refused};
+use super::{App, Refused, forwarded};
 use crate::secret::Secret;
 
 /// What whoever sent a request has shown.
@@ -46,6 +46,10 @@ pub(super) struct Caller {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
+/// For whom a trusted proxy at the other end asks, in the extensions of such a request.
+#[derive(Clone, Copy, Debug)]
+struct Client(IpAddr);
+
 impl Caller {
     /// Whether anything may be read.
     pub(super) fn reads(&self) -> Result<(), Refused> {
@@ -71,8 +75,17 @@ impl App {
         self.0.guesses.judge(client(extensions), || same(shown, token.expose()), Instant::now())
     }
 
-    /// Finds out who asks.
-    pub(super) fn recognize(&self, request: &Request) -> Standing {
+    /// Finds out who asks, and notes from where.
+    ///
+    /// # Errors
+    /// Where a trusted proxy leaves open from where: whatever it shows is not looked at.
+    pub(super) fn recognize(&self, request: &mut Request) -> Result<Standing, Refused> {
+        let client = forwarded::client(client(request.extensions()), request.headers(), &self.door().trusted)?;
+        request.extensions_mut().insert(Client(client));
+        Ok(self.standing(request))
+    }
+
+    fn standing(&self, request: &Request) -> Standing {
         let headers = request.headers();
         match &self.door().token {
             Some(token) => match shown(headers).map(|shown| self.judge(shown, token, request.extensions())) {
@@ -94,9 +107,11 @@ fn shown(headers: &HeaderMap) -> Option<&str> {
     Some(token.trim())
 }
 
-/// From where a request comes.
+/// From where a request comes: the other end of its connection, or whom a trusted proxy there asks for.
 pub(super) fn client(extensions: &Extensions) -> IpAddr {
-    extensions.get::<Peer>().map_or(Ipv4Addr::UNSPECIFIED.into(), |Peer(address)| address.ip())
+    let peer = || extensions.get::<Peer>().map(|Peer(address)| address.ip());
+    let client = extensions.get::<Client>().map(|Client(address)| *address);
+    client.or_else(peer).unwrap_or(Ipv4Addr::UNSPECIFIED.into())
 }
 
 /// Whether a request can be meant for nobody else: it names one host, and that once.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::config::settings::network::Network;
 use crate::secret::Secret;
 
 /// What a server is told when it starts.
@@ -12,6 +13,8 @@ pub struct Door {
     pub address: SocketAddr,
     /// What whoever reads or writes shows; without one only this machine is let in.
     pub token: Option<Secret>,
+    /// The proxies whose word on who asks is taken.
+    pub trusted: Vec<Network>,
     /// How long it waits.
     pub patience: Patience,
 }
@@ -19,7 +22,7 @@ pub struct Door {
 impl Door {
     /// One that waits for as long as is usual.
     pub fn new(address: SocketAddr, token: Option<Secret>) -> Self {
-        Self { address, token, patience: Patience::default() }
+        Self { address, token, trusted: Vec::new(), patience: Patience::default() }
     }
 }
 

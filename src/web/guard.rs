@@ -43,6 +43,8 @@ pub enum Refused {
     TooMany,
     /// It names no host that could be this one, or two.
     Ambiguous,
+    /// A trusted proxy leaves open for whom it asks.
+    Forwarding,
     /// More than this server answers at once.
     Busy,
     /// It took too long.
@@ -71,13 +73,19 @@ impl Refused {
                 StatusCode::TOO_MANY_REQUESTS,
                 "too_many_tries",
                 "too many wrong tokens came from this address",
-                "wait a minute, then show the right one",
+                "wait a minute, then show the right one; if this is the address of your proxy, name it in `trusted_proxies`",
             ),
             Refused::Ambiguous => (
                 StatusCode::BAD_REQUEST,
                 "ambiguous_host",
                 "the request names more than one host",
                 "send one `Host` header, and the same host in the address",
+            ),
+            Refused::Forwarding => (
+                StatusCode::BAD_REQUEST,
+                "unclear_client",
+                "a trusted proxy passed this on without an address that can be read, or with two that differ",
+                "have the proxy add the address to `X-Forwarded-For` or to `Forwarded`, and remove the other one",
             ),
             Refused::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many", "too many requests", "ask less often"),
             Refused::Busy => {
@@ -104,9 +112,11 @@ impl IntoResponse for Refused {
             Refused::NoToken => (status, [(WWW_AUTHENTICATE, "Bearer")], body).into_response(),
             Refused::TooManyTries => (status, [("retry-after", "60")], body).into_response(),
             Refused::TooMany | Refused::Busy => (status, [("retry-after", "1")], body).into_response(),
-            Refused::NoTokenSet | Refused::TooLong | Refused::NotFromHere | Refused::Ambiguous => {
-                (status, body).into_response()
-            }
+            Refused::NoTokenSet
+            | Refused::TooLong
+            | Refused::NotFromHere
+            | Refused::Ambiguous
+            | Refused::Forwarding => (status, body).into_response(),
         }
     }
 }
@@ -138,11 +148,13 @@ struct Pools {
 pub(super) fn bounded(routes: Router<App>, app: App) -> Router<App> {
     let pools = Arc::new(Pools { known: Semaphore::new(KNOWN_AT_ONCE), strangers: Semaphore::new(STRANGERS_AT_ONCE) });
     routes.layer(DefaultBodyLimit::max(MAX_BODY)).layer(middleware::from_fn(move |mut request: Request, next: Next| {
-        let (pools, standing, within) = (Arc::clone(&pools), app.recognize(&request), app.door().patience.request);
+        let (pools, within, recognized) =
+            (Arc::clone(&pools), app.door().patience.request, app.recognize(&mut request));
+        let standing = recognized.unwrap_or_else(Standing::Stranger);
         request.extensions_mut().insert(standing);
         async move {
             let seat = request.extensions().get::<Arc<Seat>>().cloned();
-            let mut response = match pools.admit(&request, standing, seat.as_deref()) {
+            let mut response = match recognized.and_then(|_| pools.admit(&request, standing, seat.as_deref())) {
                 Err(refused) => refused.into_response(),
                 Ok(_permit) => match tokio::time::timeout(within, next.run(request)).await {
                     Ok(response) => response,

@@ -29,6 +29,7 @@ mod door;
 mod error;
 mod events;
 mod forms;
+mod forwarded;
 pub mod guard;
 mod guesses;
 mod health;

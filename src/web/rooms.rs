@@ -34,11 +34,26 @@ struct Taken {
     next: u64,
 }
 
+/// Who comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Visitor {
+    /// Whoever has this address, which is one of a household.
+    Client(IpAddr),
+    /// A trusted proxy, by which many come: no share bounds it.
+    Proxy,
+}
+
+impl Visitor {
+    pub(super) fn client(address: IpAddr) -> Self {
+        Self::Client(household(address))
+    }
+}
+
 /// Where a connection sits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// Among all.
-    Open(IpAddr),
+    Open(Visitor),
     /// On one of the last seats.
     Last(u64),
     /// Among those who showed the token.
@@ -71,15 +86,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Rooms {
-    /// A seat for a connection from `address`. There always is one.
-    pub(super) fn seat(self: &Arc<Self>, address: IpAddr) -> Seat {
-        let (address, leave) = (household(address), Arc::<Notify>::default());
+    /// A seat for a connection. There always is one.
+    pub(super) fn seat(self: &Arc<Self>, visitor: Visitor) -> Seat {
+        let leave = Arc::<Notify>::default();
         let mut taken = lock(&self.0);
-        let share = taken.of_address.get(&address).copied().unwrap_or_default();
+        let share = match visitor {
+            Visitor::Client(address) => taken.of_address.get(&address).copied().unwrap_or_default(),
+            Visitor::Proxy => 0,
+        };
         let place = if taken.seats < SEATS && share < SHARE {
             taken.seats += 1;
-            taken.of_address.insert(address, share + 1);
-            Place::Open(address)
+            if let Visitor::Client(address) = visitor {
+                taken.of_address.insert(address, share + 1);
+            }
+            Place::Open(visitor)
         } else {
             if taken.last.len() >= LAST
                 && let Some((_, oldest)) = taken.last.pop_front()
@@ -127,8 +147,9 @@ impl Drop for Seat {
         let place = std::mem::replace(&mut *lock(&self.place), Place::Nowhere);
         let mut taken = lock(&self.rooms.0);
         match place {
-            Place::Open(address) => {
+            Place::Open(visitor) => {
                 taken.seats -= 1;
+                let Visitor::Client(address) = visitor else { return };
                 let left = taken.of_address.remove(&address).unwrap_or_default().saturating_sub(1);
                 if left > 0 {
                     taken.of_address.insert(address, left);
@@ -149,31 +170,46 @@ mod tests {
         IpAddr::from([192, 0, 2, u8::try_from(last).unwrap()])
     }
 
+    fn client(last: usize) -> Visitor {
+        Visitor::client(address(last))
+    }
+
     #[test]
     fn nobody_takes_more_than_a_share_and_all_is_free_again() {
         let rooms = Arc::<Rooms>::default();
-        let one: Vec<Seat> = (0..SHARE + 5).map(|_| rooms.seat(address(1))).collect();
+        let one: Vec<Seat> = (0..SHARE + 5).map(|_| rooms.seat(client(1))).collect();
         assert_eq!(one.iter().filter(|seat| seat.is_last()).count(), 5);
-        assert!(!rooms.seat(address(2)).is_last(), "others have room");
+        assert!(!rooms.seat(client(2)).is_last(), "others have room");
         let all: Vec<Seat> =
-            (2..6).flat_map(|other| (0..SHARE).map(move |_| other)).map(|other| rooms.seat(address(other))).collect();
+            (2..6).flat_map(|other| (0..SHARE).map(move |_| other)).map(|other| rooms.seat(client(other))).collect();
         assert_eq!(all.iter().filter(|seat| !seat.is_last()).count(), SEATS - SHARE);
-        assert!(rooms.seat(address(9)).is_last(), "no room is left but the last");
+        assert!(rooms.seat(client(9)).is_last(), "no room is left but the last");
         drop((one, all));
         let taken = lock(&rooms.0);
         assert_eq!((taken.seats, taken.known, taken.last.len(), taken.of_address.len()), (0, 0, 0, 0));
     }
 
+    #[test]
+    fn a_proxy_has_no_share_but_the_room_that_there_is() {
+        let rooms = Arc::<Rooms>::default();
+        let proxy: Vec<Seat> = (0..SEATS).map(|_| rooms.seat(Visitor::Proxy)).collect();
+        assert!(proxy.iter().all(|seat| !seat.is_last()));
+        assert!(rooms.seat(Visitor::Proxy).is_last() && rooms.seat(client(1)).is_last());
+        drop(proxy);
+        let taken = lock(&rooms.0);
+        assert_eq!((taken.seats, taken.of_address.len()), (0, 0));
+    }
+
     #[tokio::test]
     async fn the_oldest_of_the_last_makes_room_but_for_who_is_known() {
         let rooms = Arc::<Rooms>::default();
-        let _all: Vec<Seat> = (0..SHARE).map(|_| rooms.seat(address(1))).collect();
-        let mut last: VecDeque<Seat> = (0..LAST).map(|_| rooms.seat(address(1))).collect();
+        let _all: Vec<Seat> = (0..SHARE).map(|_| rooms.seat(client(1))).collect();
+        let mut last: VecDeque<Seat> = (0..LAST).map(|_| rooms.seat(client(1))).collect();
         last[0].know();
         assert!(!last[0].is_last());
         // One seat has become free by that, so that the second one after this needs another's.
-        last.push_back(rooms.seat(address(1)));
-        last.push_back(rooms.seat(address(1)));
+        last.push_back(rooms.seat(client(1)));
+        last.push_back(rooms.seat(client(1)));
         last[1].is_needed().await;
         let stays = tokio::time::timeout(std::time::Duration::from_millis(1), last[0].is_needed()).await;
         assert!(stays.is_err(), "whoever is known stays");

@@ -18,8 +18,8 @@ use tokio::task::JoinHandle;
 
 use super::caller::Peer;
 use super::line::Line;
-use super::rooms::{Rooms, Seat};
-use super::{App, Patience, router};
+use super::rooms::{Rooms, Seat, Visitor};
+use super::{App, Door, Patience, forwarded, router};
 use crate::clock;
 use crate::daemon::{HealthReporter, trouble};
 use crate::report::status::About;
@@ -77,7 +77,7 @@ impl Server {
     pub fn start(listener: TcpListener, app: &App) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(serve(listener, router(app), app.door().patience, stopped));
+        let task = tokio::spawn(serve(listener, router(app), app.door().clone(), stopped));
         tracing::info!("listening on http://{address}");
         Ok(Self { address, stop, task })
     }
@@ -131,7 +131,7 @@ pub async fn keep(address: SocketAddr, make: impl Fn(SocketAddr) -> App, reporte
     }
 }
 
-async fn serve(listener: TcpListener, routes: Router, patience: Patience, mut stopped: watch::Receiver<bool>) {
+async fn serve(listener: TcpListener, routes: Router, door: Door, mut stopped: watch::Receiver<bool>) {
     let rooms = Arc::<Rooms>::default();
     // Says nothing ever, and is closed when the last connection has ended.
     let (open, mut all_ended) = mpsc::channel::<()>(1);
@@ -148,7 +148,9 @@ async fn serve(listener: TcpListener, routes: Router, patience: Patience, mut st
             },
             _ = stopped.changed() => break,
         };
-        let visit = Visit { peer: Peer(peer), seat: Arc::new(rooms.seat(peer.ip())), patience };
+        let proxy = forwarded::trusts(&door.trusted, peer.ip());
+        let visitor = if proxy { Visitor::Proxy } else { Visitor::client(peer.ip()) };
+        let visit = Visit { peer: Peer(peer), seat: Arc::new(rooms.seat(visitor)), patience: door.patience };
         let (routes, stopped, open) = (routes.clone(), stopped.clone(), open.clone());
         tokio::spawn(async move {
             connection(stream, visit, routes, stopped).await;

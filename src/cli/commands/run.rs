@@ -12,6 +12,7 @@ use crate::cli::background::Followers;
 use crate::cli::bootstrap::{Keep, Opened, note_failure, open_on, open_store, open_with};
 use crate::cli::standing::{Standing, blind, standing};
 use crate::cli::{Context, Exit, Failure, print};
+use crate::config::settings::network::Network;
 use crate::config::settings::source::{SourceKind, SourceSettings};
 use crate::config::settings::{Config, Listen, TOKEN_LENGTH};
 use crate::daemon::{HealthReporter, Mode, Pulse, Start, StatusPublisher, StatusReader, Trigger};
@@ -243,8 +244,8 @@ struct Server {
     reading: StatusReader,
     trigger: Trigger,
     at: watch::Sender<Option<SocketAddr>>,
-    /// Where it is, whoever shows which token may read, and the task.
-    up: Option<(SocketAddr, Option<Secret>, AbortOnDrop)>,
+    /// Where it is, whoever shows which token may read, which proxies it trusts, and the task.
+    up: Option<(SocketAddr, Option<Secret>, Vec<Network>, AbortOnDrop)>,
 }
 
 impl Server {
@@ -256,7 +257,9 @@ impl Server {
         };
         let token = config.api_token.clone();
         let same = |other: &Option<Secret>| other.as_ref().map(Secret::expose) == token.as_ref().map(Secret::expose);
-        if self.up.as_ref().is_some_and(|(at, token, _)| *at == address && same(token)) {
+        let trusted = config.trusted_proxies.clone();
+        let up = self.up.as_ref();
+        if up.is_some_and(|(at, token, proxies, _)| *at == address && same(token) && *proxies == trusted) {
             return Ok(());
         }
         self.up = None;
@@ -273,16 +276,17 @@ impl Server {
             ));
         }
         let (reading, trigger, at) = (self.reading.clone(), self.trigger.clone(), self.at.clone());
-        let (reporter, shown) = (self.reporter.clone(), token.clone());
+        let (reporter, shown, proxies) = (self.reporter.clone(), token.clone(), trusted.clone());
         let task = tokio::spawn(async move {
             let make = |address| {
                 at.send_replace(Some(address));
-                App::new(reading.clone(), trigger.clone(), Door::new(address, shown.clone()))
+                let door = Door { trusted: proxies.clone(), ..Door::new(address, shown.clone()) };
+                App::new(reading.clone(), trigger.clone(), door)
             };
             let _server = web::keep(address, make, reporter).await;
             std::future::pending::<()>().await;
         });
-        self.up = Some((address, token, AbortOnDrop(task)));
+        self.up = Some((address, token, trusted, AbortOnDrop(task)));
         Ok(())
     }
 }

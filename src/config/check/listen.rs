@@ -1,8 +1,10 @@
-//! Where the daemon listens, and the token that its API wants.
+//! Where the daemon listens, behind which proxies, and the token that its API wants.
 
 use super::Check;
 use super::fields::Fields;
+use crate::config::raw::Node;
 use crate::config::settings::Listen;
+use crate::config::settings::network::{Network, NoNetwork};
 use crate::secret::Secret;
 
 /// The variable that holds the token of the API.
@@ -33,6 +35,37 @@ impl Check<'_> {
                 .label(format!("expected an address with a port such as `{DEFAULT}`, or `off`"));
         }
         listen
+    }
+
+    pub(super) fn trusted_proxies(&mut self, fields: Fields<'_>) -> Option<Vec<Network>> {
+        let Some(node) = fields.node("trusted_proxies") else { return Some(Vec::new()) };
+        let nodes = self.list(node, "a list of addresses and networks")?;
+        let read: Vec<Option<Network>> = nodes.iter().map(|node| self.network(node)).collect();
+        read.into_iter().collect()
+    }
+
+    fn network(&mut self, node: &Node) -> Option<Network> {
+        let found = self.name(node, "an address or a network")?;
+        let fault = match Network::parse(&found.value) {
+            Ok(network) => return Some(network),
+            Err(fault) => fault,
+        };
+        match fault {
+            NoNetwork::Unreadable => {
+                self.error(node.place, format!("`{}` is no address and no network", found.written))
+                    .label("expected the like of `10.0.0.0/8`, `192.0.2.7` or `2001:db8::/32`");
+            }
+            NoNetwork::Within(meant) => {
+                self.error(node.place, format!("`{}` is an address within a network", found.written))
+                    .label(format!("did you mean `{meant}`?"));
+            }
+            NoNetwork::Everybody => {
+                self.error(node.place, format!("`{}` trusts everybody", found.written))
+                    .label("whoever asks could then claim any address")
+                    .help("name the addresses of your proxies");
+            }
+        }
+        None
     }
 
     /// The token of the API, where the environment has one.

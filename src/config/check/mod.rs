@@ -155,6 +155,7 @@ impl Check<'_> {
         let adopt = fields.node("adopt").map_or(Some(Adopt::Explained), |node| self.word(node, &ADOPT));
         let limits = self.limits(fields);
         let protect = self.protect(fields);
+        let trusted_proxies = self.trusted_proxies(fields);
         self.references = References::Public;
         let products = fields.need(self, "products", "products:` and below it a product with its `entitlements:");
         let products = products.and_then(|entry| self.products(entry, fields));
@@ -170,6 +171,7 @@ impl Check<'_> {
             protect: protect?,
             store: store?,
             listen: listen?,
+            trusted_proxies: trusted_proxies?,
             api_token: self.api_token(),
             notify,
             products: products?,

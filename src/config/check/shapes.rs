@@ -15,8 +15,20 @@ const fn secretive(name: &'static str, keys: &'static [&'static str], secret: &'
 pub(super) static FILE: Shape = shape(
     "File",
     &[
-        "version", "logto", "sources", "buyers", "schedule", "prune", "adopt", "limits", "protect", "store", "listen",
-        "notify", "products",
+        "version",
+        "logto",
+        "sources",
+        "buyers",
+        "schedule",
+        "prune",
+        "adopt",
+        "limits",
+        "protect",
+        "store",
+        "listen",
+        "trusted_proxies",
+        "notify",
+        "products",
     ],
 );
 pub(super) static LOGTO: Shape = secretive(

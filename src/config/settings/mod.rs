@@ -1,6 +1,7 @@
 //! The checked configuration: every value valid by itself, every reference resolved, nothing optional
 //! that the rest of the crate would have to default.
 
+pub mod network;
 pub(crate) mod place;
 pub mod source;
 pub(crate) mod stripe;
@@ -13,6 +14,7 @@ use super::blob::Blob;
 use super::settings::source::SourceSettings;
 use crate::model::{Adopt, Email, Limits, Occasion, Policy, ProductId, Protect, Prune, SourceName, UserId};
 use crate::secret::Secret;
+use network::Network;
 
 /// `entitlements.yaml` after all checks.
 #[derive(Clone, Debug)]
@@ -37,6 +39,8 @@ pub struct Config {
     pub store: std::path::PathBuf,
     /// Where `run` listens.
     pub listen: Listen,
+    /// The proxies whose word on who asks is taken.
+    pub trusted_proxies: Vec<Network>,
     /// What a caller of the API must show: `ENTITLED_API_TOKEN`, where it is set.
     pub api_token: Option<Secret>,
     /// Who is told of a change of state.

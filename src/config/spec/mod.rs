@@ -101,6 +101,9 @@ pub struct File {
     /// Where `entitled run` listens for webhooks and shows itself: an address, or `off`. Beyond this machine
     /// only with `ENTITLED_API_TOKEN` set. Default: `127.0.0.1:8787`.
     pub listen: Option<String>,
+    /// Addresses and networks of the proxies in front of `run`. Behind them, whoever asks is the right-most other
+    /// address in `X-Forwarded-For` or `Forwarded`. Default: none.
+    pub trusted_proxies: Option<Vec<String>>,
     /// Who is told of a change of state: once for each change, never once per pass.
     pub notify: Option<Vec<Notify>>,
     /// What each product gives, under its id in the payment API, or under any name with `ids`.

@@ -110,7 +110,7 @@ async fn with_a_token_it_is_shown_from_anywhere() {
 }
 
 /// What somebody at another address is answered: all of 127.0.0.0/8 is this machine on Linux.
-async fn answer_from(address: &str, desk: &Desk, bytes: &str) -> String {
+pub(super) async fn answer_from(address: &str, desk: &Desk, bytes: &str) -> String {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
     whole(socket.connect(desk.server.address()).await.unwrap(), bytes).await

@@ -2,6 +2,7 @@
 
 mod admission;
 mod api;
+mod proxies;
 mod rooms;
 
 use std::sync::Arc;
