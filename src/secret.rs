@@ -6,7 +6,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-pub use known::{SHORTEST, hide, redacted};
+pub use known::{SHORTEST, hide, hide_issued, redacted};
 
 /// A text that appears in no output: `Debug` shows `[secret]`, there is no `Display`, and its memory is
 /// wiped when it is dropped.

@@ -25,6 +25,8 @@ use crate::files::{self, Kind};
 use crate::secret::hide;
 use crate::text::{Color, without_bom};
 
+use self::check::reference::PUBLIC;
+
 pub use self::blob::Blob;
 pub use self::check::{Env, Presets, check_text, duration};
 pub use self::commit::{commit_of, head_of};
@@ -180,7 +182,13 @@ impl Process {
 
 impl Env for Process {
     fn var(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok().or_else(|| self.variables.get(name).cloned())
+        let found = std::env::var(name).ok().or_else(|| self.variables.get(name).cloned());
+        // Whatever it is for: an address may be as secret as a token.
+        found.inspect(|value| {
+            if !name.starts_with(PUBLIC) {
+                hide(value);
+            }
+        })
     }
 
     fn file(&self, path: &str) -> Result<String, String> {

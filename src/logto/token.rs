@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::error::LogtoError;
 use super::transport::{Core, Raw};
 use super::wire;
-use crate::secret::Secret;
+use crate::secret::{Secret, hide_issued};
 
 /// Where tokens come from.
 pub(super) const PATH: &str = "/oidc/token";
@@ -106,6 +106,7 @@ impl TokenSource {
         }
         let answer: wire::TokenAnswer =
             serde_json::from_slice(&raw.body).map_err(|_may_show_the_token| LogtoError::TokenShape { status: 200 })?;
+        hide_issued(&answer.access_token);
         if !answer.scope.as_deref().unwrap_or_default().split_whitespace().any(|scope| scope == "all") {
             return Err(LogtoError::Scope { app: self.app.clone() });
         }

@@ -5,6 +5,7 @@ use super::{PassScope, PlannedPass};
 use crate::model::RunId;
 use crate::report::HeldChange;
 use crate::report::status::{About, Trouble};
+use crate::secret::redacted;
 use crate::store::{HeldOf, HeldRow, Store, StoreError, TroubleRow};
 
 /// Leaves what a plan withholds, before any of the rest is carried out.
@@ -63,15 +64,20 @@ fn outlasts(about: &About) -> bool {
 
 fn row(trouble: &Trouble) -> Option<TroubleRow> {
     let about = serde_json::to_string(&trouble.about).ok()?;
-    let document = serde_json::to_string(trouble).ok()?;
+    let document = document(trouble)?;
     Some(TroubleRow { about, since: trouble.since, document })
+}
+
+/// What is read on any later day by whoever has a copy of the store has no secret in it: that day knows other ones.
+fn document(of: &impl serde::Serialize) -> Option<String> {
+    Some(redacted(&serde_json::to_string(of).ok()?).into_owned())
 }
 
 fn rows(held: &[HeldChange]) -> Vec<HeldRow> {
     let row = |held: &HeldChange| {
         let change = &held.change;
         let (verb, target, user) = (change.action.clone(), change.target_key.clone(), change.user.to_string());
-        Some(HeldRow { verb, target, user, document: serde_json::to_string(held).ok()? })
+        Some(HeldRow { verb, target, user, document: document(held)? })
     };
     held.iter().filter_map(row).collect()
 }

@@ -5,8 +5,10 @@
 //! none of these; a page has to show them.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::sync::{PoisonError, RwLock};
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
@@ -16,34 +18,85 @@ pub const SHORTEST: usize = 12;
 /// What stands in its place.
 const HIDDEN: &str = "[secret]";
 
-/// Every form of every secret, the longest first.
-static FORMS: RwLock<Vec<String>> = RwLock::new(Vec::new());
+/// So many of the tokens that servers issued are known, the newest: one lives for an hour or so, and a daemon for years.
+const ISSUED: usize = 64;
 
-/// From now on this is shown nowhere.
+static KNOWN: RwLock<Known> = RwLock::new(Known { given: Vec::new(), issued: VecDeque::new(), search: None });
+
+struct Known {
+    /// Every form of every secret that this process was given.
+    given: Vec<String>,
+    /// The tokens that servers issued to it, each with its forms.
+    issued: VecDeque<Vec<String>>,
+    /// Finds any of all these in one go.
+    search: Option<AhoCorasick>,
+}
+
+impl Known {
+    fn has(&self, secret: &str) -> bool {
+        let mut all = self.given.iter().chain(self.issued.iter().flatten());
+        all.any(|form| form == secret)
+    }
+
+    fn note(&mut self) {
+        let all = self.given.iter().chain(self.issued.iter().flatten());
+        // Hosts and the digits of hex and of percent signs are written in either case.
+        let mut search = AhoCorasick::builder();
+        search.match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true);
+        self.search = Some(search.build(all).expect("secrets that fit into memory fit into what finds them"));
+    }
+}
+
+/// From now on this is shown nowhere; nor, if it is an address, its host.
 pub fn hide(secret: &str) {
     let secret = secret.trim();
     if secret.len() < SHORTEST {
         return;
     }
-    let mut forms = FORMS.write().unwrap_or_else(PoisonError::into_inner);
-    if forms.iter().any(|form| form == secret) {
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    if known.has(secret) {
         return;
     }
-    forms.extend(all(secret));
-    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-    forms.dedup();
+    known.given.extend(all(secret));
+    if let Some((_, rest)) = secret.split_once("://") {
+        let rest = rest.trim_end_matches('/');
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let (host, _port) = authority.split_once(':').unwrap_or((authority, ""));
+        known.given.extend([rest, authority, host].into_iter().flat_map(all));
+    }
+    known.note();
+}
+
+/// The same for a token that a server issued, until many newer ones have come.
+pub fn hide_issued(token: &str) {
+    if token.len() < SHORTEST {
+        return;
+    }
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    if known.has(token) {
+        return;
+    }
+    if known.issued.len() == ISSUED {
+        known.issued.pop_front();
+    }
+    known.issued.push_back(all(token));
+    known.note();
 }
 
 /// A text without any secret in it, as it may be shown.
 pub fn redacted(text: &str) -> Cow<'_, str> {
-    let forms = FORMS.read().unwrap_or_else(PoisonError::into_inner);
-    let mut shown = Cow::Borrowed(text);
-    for form in forms.iter() {
-        if shown.contains(form.as_str()) {
-            shown = Cow::Owned(shown.replace(form.as_str(), HIDDEN));
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    match &known.search {
+        Some(search) if search.is_match(text) => {
+            let mut shown = String::with_capacity(text.len());
+            search.replace_all_with(text, &mut shown, |_, _, shown| {
+                shown.push_str(HIDDEN);
+                true
+            });
+            Cow::Owned(shown)
         }
+        _ => Cow::Borrowed(text),
     }
-    shown
 }
 
 fn all(secret: &str) -> Vec<String> {
@@ -53,9 +106,7 @@ fn all(secret: &str) -> Vec<String> {
     let mut texts = vec![secret.to_owned(), secret.escape_debug().to_string(), json.replace('/', "\\/"), json, html];
     for space in ["%20", "+"] {
         for kept in ["-_.~", "-_.*", "-_.!~*'()"] {
-            let upper = percent(secret, space, kept);
-            texts.push(lower_escapes(&upper));
-            texts.push(upper);
+            texts.push(percent(secret, space, kept));
         }
     }
     let mut forms = Vec::new();
@@ -65,7 +116,7 @@ fn all(secret: &str) -> Vec<String> {
         }
     }
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-    forms.extend([hex.to_uppercase(), hex]);
+    forms.push(hex);
     forms.extend(texts);
     forms.retain(|form| form.len() >= SHORTEST);
     forms.sort();
@@ -91,17 +142,6 @@ fn percent(text: &str, space: &str, kept: &str) -> String {
         }
     }
     out
-}
-
-/// With `%2F` as `%2f`.
-fn lower_escapes(text: &str) -> String {
-    let mut left = 0_u8;
-    let lower = |c: char| {
-        let is_digit = left > 0;
-        left = if c == '%' { 2 } else { left.saturating_sub(1) };
-        if is_digit { c.to_ascii_lowercase() } else { c }
-    };
-    text.chars().map(lower).collect()
 }
 
 #[cfg(test)]
@@ -134,6 +174,22 @@ mod tests {
             assert!(left <= 26, "{redacted}");
         }
         assert_eq!(redacted("nothing of it"), "nothing of it");
+    }
+
+    #[test]
+    fn an_address_is_found_by_its_host() {
+        hide("https://Tenant-7f3a.example.com/");
+        for text in ["https://tenant-7f3a.example.com/api", "lookup of tenant-7f3a.example.com failed"] {
+            assert!(!redacted(text).contains("tenant-7f3a"), "{}", redacted(text));
+        }
+    }
+
+    #[test]
+    fn of_issued_tokens_the_newest_are_hidden() {
+        let token = |number: usize| format!("issued-token-{number:04}-to-nobody");
+        (0..=ISSUED).map(token).for_each(|token| hide_issued(&token));
+        assert_eq!(redacted(&token(0)), token(0));
+        assert_eq!((redacted(&token(1)), redacted(&token(ISSUED))), (HIDDEN.into(), HIDDEN.into()));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{Check, value};
 use crate::config::diagnostic::{Diagnostic, Place};
 use crate::config::raw::{Entry, Node, Text, Value};
 use crate::config::suggest::nearest;
-use crate::secret::Secret;
+use crate::secret::{SHORTEST, Secret, hide};
 
 /// What the examples have where a secret belongs.
 const PLACEHOLDER: &str = "replace-me";
@@ -302,7 +302,13 @@ impl Check<'_> {
             self.error(node.place, format!("the secret `{key}` {is}")).label(label);
             return None;
         }
-        crate::secret::hide(&found.value);
+        if found.value.trim().len() < SHORTEST {
+            self.error(node.place, format!("the secret `{key}` has fewer than {SHORTEST} characters"))
+                .warn()
+                .label("not taken out of what servers say, where so short a text may stand by chance")
+                .help("take a longer one, if whoever issues it allows");
+        }
+        hide(&found.value);
         Some(Secret::new(found.value))
     }
 

@@ -16,7 +16,7 @@ use super::response::{Head, Reply, passing};
 use super::{header_name, origin_of_ours};
 use crate::config::settings::source::Auth as Settings;
 use crate::http::{Backoff, MAX_ANSWER, body, retry_after};
-use crate::secret::Secret;
+use crate::secret::{Secret, hide_issued};
 use crate::source::SourceError;
 
 /// The life of a token whose answer names none.
@@ -242,6 +242,7 @@ impl Tokens {
         if answer.access_token.is_empty() {
             return Err(unusable());
         }
+        hide_issued(&answer.access_token);
         let mut header = HeaderValue::from_str(&format!("Bearer {}", answer.access_token)).map_err(|_| unusable())?;
         header.set_sensitive(true);
         let life = answer

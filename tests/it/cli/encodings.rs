@@ -8,18 +8,26 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
 use crate::support::home::Town;
 
+/// Only part of an address, and written there with a capital letter.
+const PLACE: &str = "Canary-of-the-place";
+const ISSUED: &str = "canary.issued_by.the-endpoint";
 const ID: &str = "the-id-of-the-client";
 const SECRET: &str = "canary/of+the&client=1";
+pub(super) const TOKEN: &str = "canary-of-the-api-token";
 const HOOK: &str = "canary-of-the-webhook";
 const NOTIFY: &str = "https://127.0.0.1:9/services/canary-of-the-receiver";
 
 /// Refuses everything in the words in which it was asked.
-async fn echo() -> String {
+pub(super) async fn echo() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let answer = async |uri: Uri, headers: HeaderMap, body: Bytes| {
         let sent = headers.get("authorization").map_or("", |value| value.to_str().unwrap());
-        let said = format!("{sent} asks {uri} for {}", String::from_utf8_lossy(&body));
+        if uri.path() == "/issue" {
+            return (StatusCode::OK, axum::Json(serde_json::json!({"access_token": ISSUED, "expires_in": 3600})));
+        }
+        let (words, encoded) = (String::from_utf8_lossy(&body), STANDARD.encode(sent));
+        let said = format!("{sent} ({encoded}) asks {uri} for {words}");
         (StatusCode::BAD_REQUEST, axum::Json(serde_json::json!({"error": "invalid_request", "message": said})))
     };
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
@@ -45,17 +53,18 @@ fn forms(secret: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn silent(output: &str, of: &str) {
+pub(super) fn silent(output: &str, of: &str) {
     let file = "canary-out-of-a-file";
-    let token = "canary-of-the-api-token";
-    for secret in [SECRET, HOOK, NOTIFY, &NOTIFY[22..], file, token] {
+    let place = PLACE.to_lowercase();
+    for secret in [SECRET, HOOK, NOTIFY, &NOTIFY[22..], file, TOKEN, ISSUED, PLACE, &place] {
         for form in forms(secret) {
             assert!(!output.contains(&form), "{of} shows `{form}` of `{secret}`:\n{output}");
         }
     }
 }
 
-async fn town() -> Town {
+/// A town whose shops are all of that kind.
+pub(super) async fn town() -> Town {
     let mut town = Town::demo().await;
     let echo = echo().await;
     let sources = format!(
@@ -70,9 +79,14 @@ async fn town() -> Town {
     kind: openbitum
     url: \"{echo}/${{file:host}}\"
     auth: {{kind: bearer, token: \"${{file:token}}\"}}
+  issued:
+    kind: openbitum
+    url: {echo}
+    poll: 50ms
+    auth: {{kind: oauth2_client_credentials, token_url: {echo}/issue, client_id: {ID}, client_secret: \"${{CLIENT}}\"}}
   name:
     kind: openbitum
-    url: \"http://${{HOOK}}.example.invalid\"
+    url: \"http://${{PLACE}}.example.invalid\"
     auth: {{kind: header, name: X-Key, value: \"${{HOOK}}\"}}
 "
     );
@@ -83,14 +97,15 @@ async fn town() -> Town {
     let text = std::fs::read_to_string(town.home.path("entitlements.yaml")).unwrap();
     town.home.write("entitlements.yaml", &format!("{text}notify: [{{url: \"${{NOTIFY}}\"}}]\n"));
     town.home.set("CLIENT", SECRET);
-    town.home.set("ENTITLED_API_TOKEN", "canary-of-the-api-token");
+    town.home.set("ENTITLED_API_TOKEN", TOKEN);
+    town.home.set("PLACE", PLACE);
     town
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_server_hands_back_is_shown_in_no_form() {
     let town = town().await;
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 10] = [
         &["check"],
         &["plan"],
         &["plan", "-o", "json"],
@@ -99,6 +114,7 @@ async fn what_a_server_hands_back_is_shown_in_no_form() {
         &["source", "test", "pair"],
         &["source", "test", "file"],
         &["source", "test", "name"],
+        &["source", "test", "issued"],
         &["doctor"],
     ];
     let mut hidden = 0;
@@ -109,7 +125,7 @@ async fn what_a_server_hands_back_is_shown_in_no_form() {
         hidden += usize::from(all.contains("[secret]"));
         silent(&all, &format!("{command:?}"));
     }
-    assert!(hidden >= 5, "the servers were asked, and handed something back: {hidden}");
+    assert!(hidden >= 7, "the servers were asked, and handed something back: {hidden}");
     for command in [&["status"][..], &["status", "-o", "json"], &["history", "nobody"]] {
         let ran = town.home.entitled(command);
         silent(&format!("{}{}", ran.out, ran.err), &format!("{command:?}"));

@@ -2,6 +2,7 @@
 
 mod asking;
 mod broken;
+mod canaries;
 mod doctor;
 mod encodings;
 mod helps;

@@ -43,7 +43,7 @@ struct Given;
 
 impl Env for Given {
     fn var(&self, _: &str) -> Option<String> {
-        Some("a-value".to_owned())
+        Some("a-value-of-the-user".to_owned())
     }
 
     fn file(&self, path: &str) -> Result<String, String> {

@@ -148,7 +148,7 @@ fn loading_reads_dot_env_and_files_beside_the_file() {
     let text = "version: 1\nlogto: {endpoint: 'https://${ENTITLED_TEST_HOST}', app_id: a, app_secret: '${file:secret}'}\n\
                 sources: {shop: {kind: sandbox}}\nprune: owned\nproducts: {p: {entitlements: [{role: r}]}}\n";
     std::fs::write(&path, text).unwrap();
-    std::fs::write(folder.path().join("secret"), "of the file\n").unwrap();
+    std::fs::write(folder.path().join("secret"), "what is in the file\n").unwrap();
 
     let error = load(&path, &presets()).unwrap_err();
     assert!(
@@ -159,7 +159,7 @@ fn loading_reads_dot_env_and_files_beside_the_file() {
 
     std::fs::write(folder.path().join(".env"), "ENTITLED_TEST_HOST=logto.example.com\n").unwrap();
     let loaded = load(&path, &presets()).unwrap();
-    assert_eq!(loaded.config.logto.app_secret.expose(), "of the file");
+    assert_eq!(loaded.config.logto.app_secret.expose(), "what is in the file");
     assert_eq!(loaded.config.store, folder.path().join("entitled.db"));
     assert_eq!(loaded.text, text);
     assert_eq!(loaded.warnings.len(), 1, "the simulated shop with a real Logto");

@@ -64,3 +64,22 @@ fn a_reference_is_resolved_where_it_is_used() {
     let (config, _) = check(&with("GIVEN", "${ENTITLED_PUBLIC_ROLE}")).unwrap();
     assert!(format!("{:?}", config.products).contains("\"root\""), "{:?}", config.products);
 }
+
+#[test]
+fn a_secret_that_is_too_short_to_be_searched_for_is_warned_of() {
+    let text = |name: &str| {
+        FILE.replace(
+            "{kind: sandbox}",
+            &format!(
+                "{{kind: openbitum, url: 'https://a.example.com', auth: {{kind: bearer, token: \"${{{name}}}\"}}}}"
+            ),
+        )
+        .replace("MAIL", "b@example.com")
+    };
+    let said = |name: &str| -> Vec<String> {
+        let (_, warnings) = check(&text(name)).unwrap();
+        warnings.into_iter().map(|warning| warning.message).filter(|message| message.contains("fewer than")).collect()
+    };
+    assert_eq!(said("ROOT_ROLE"), ["the secret `token` has fewer than 12 characters"]);
+    assert_eq!(said("TOKEN"), Vec::<String>::new());
+}

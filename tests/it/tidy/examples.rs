@@ -22,7 +22,7 @@ fn is_valid(text: &str, from: &str) {
     home.write("entitlements.yaml", text);
     for reference in text.split("${").skip(1).filter_map(|rest| rest.split(['}', ':']).next()) {
         let address = reference.ends_with("_ENDPOINT");
-        home.set(reference, if address { "https://logto.example.com" } else { "a-value" });
+        home.set(reference, if address { "https://logto.example.com" } else { "a-value-of-the-user" });
     }
     let ran = home.entitled(&["check"]).exits(0);
     assert_eq!(ran.err, "", "{from}");

@@ -116,7 +116,7 @@ fn the_examples_are_valid() {
         let mut home = Home::new();
         for reference in example.text.split("${").skip(1).filter_map(|rest| rest.split(['}', ':']).next()) {
             let address = reference.ends_with("_ENDPOINT");
-            home.set(reference, if address { "https://logto.example.com" } else { "a-value" });
+            home.set(reference, if address { "https://logto.example.com" } else { "a-value-of-the-user" });
         }
         let path = root().join(&example.path);
         let ran = home.entitled(&["check", path.to_str().unwrap()]).exits(0);
