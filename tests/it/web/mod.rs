@@ -6,6 +6,7 @@ mod guard;
 pub(crate) mod hooks;
 mod metrics;
 pub(crate) mod page;
+mod purposes;
 
 use entitled::daemon::Mode;
 use entitled::model::State;
