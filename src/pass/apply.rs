@@ -159,7 +159,14 @@ async fn revoke(
         Outcome::Done => ActionOutcome::Done,
         // Gone with its user or its target is gone all the same.
         Outcome::AlreadySo | Outcome::NoUser | Outcome::NoTarget => ActionOutcome::AlreadySo,
-        Outcome::Failed(error) => ActionOutcome::Failed(error.to_string()),
+        Outcome::Failed(error) => {
+            // What Logto refused for good was not taken, and counts for no day.
+            if !error.is_transient() {
+                let refused = ClosedIntents { kept: vec![grant], ..ClosedIntents::default() };
+                executor.store.close_intents(executor.run, &refused, executor.now).await?;
+            }
+            ActionOutcome::Failed(error.to_string())
+        }
     })
 }
 

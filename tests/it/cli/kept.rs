@@ -6,7 +6,7 @@ use entitled::report::status::{About, Status, Trouble};
 
 use crate::support::home::{Home, Town};
 
-const SECRETS: [&str; 3] = ["APP_ID", "APP_SECRET", "SHOP_TOKEN"];
+const SECRETS: [&str; 3] = ["ENTITLED_PUBLIC_APP_ID", "APP_SECRET", "SHOP_TOKEN"];
 
 /// The demo under a limit that lets nothing be taken away, once a pass held the end of one order.
 async fn over_the_limit() -> (Town, String) {
@@ -55,7 +55,7 @@ async fn what_is_held_is_shown_and_let_through_while_nobody_can_be_asked() {
     assert!(again.out.contains("is let through already"), "{}", again.out);
     assert_eq!(town.logto.requests(), []);
 
-    town.home.set("APP_ID", entitled::sandbox::APP_ID);
+    town.home.set("ENTITLED_PUBLIC_APP_ID", entitled::sandbox::APP_ID);
     town.home.set("APP_SECRET", entitled::sandbox::APP_SECRET);
     town.home.set("SHOP_TOKEN", entitled::sandbox::SHOP_TOKEN);
     let held = status(&town.home).held.len();

@@ -108,7 +108,7 @@ async fn bring_about(state: State, town: &mut Town) -> Option<Daemon> {
             town.home.write("entitlements.yaml", &file.replace(town.running.logto_url(), &format!("http://{free}")))
         }
         Broken => town.home.write("entitlements.yaml", "prune: [owend   # “never”\u{a0}😀\n"),
-        Unset => ["APP_ID", "APP_SECRET", "SHOP_TOKEN"].iter().for_each(|name| town.home.unset(name)),
+        Unset => ["ENTITLED_PUBLIC_APP_ID", "APP_SECRET", "SHOP_TOKEN"].iter().for_each(|name| town.home.unset(name)),
         FullDisk => {}
     }
     None
@@ -171,7 +171,7 @@ async fn what_the_store_knows_is_told_while_logto_cannot_be_asked() {
         town.logto.clear_requests();
         town.shop.clear_requests();
         let missing: &[&str] = match state {
-            Unset => &["`APP_ID`", "`APP_SECRET`", "`SHOP_TOKEN`"],
+            Unset => &["`ENTITLED_PUBLIC_APP_ID`", "`APP_SECRET`", "`SHOP_TOKEN`"],
             _ => &["Logto at http://127.0.0.1:"],
         };
         for whom in [user.as_str(), "one@example.com"] {

@@ -117,6 +117,24 @@ async fn what_is_tried_again_counts_once_for_the_day() {
     assert_eq!(passed.held(), [("OverLimit", "revoke", "role paid-tier", &ben)], "ann's is the one of the day");
 }
 
+/// Otherwise what Logto refuses would use the day up, and keep everybody else's.
+#[tokio::test]
+async fn what_logto_refuses_for_good_counts_for_no_day() {
+    let limits = "limits: {revocations: {per_day: 0%, floor: 1}, config_grants: {per_day: 100%, floor: 5000}}";
+    let mut stage = Stage::of(&file("owned", limits, PRODUCTS)).await;
+    let (ann, order) = stage.buyer("ann@example.com", "prd_pro");
+    let (ben, other) = stage.buyer("ben@example.com", "prd_pro");
+    stage.pass().await;
+    stage.shop.set_status(&order, "refunded");
+    stage.logto.faults().add(Rule::refuse(403).method("DELETE").path(ann.as_str()));
+    assert_eq!(stage.pass().await.report.figures().failed, 1);
+    assert_eq!(stage.store.intents().await.unwrap(), []);
+
+    stage.shop.set_status(&order, "paid");
+    stage.shop.set_status(&other, "refunded");
+    assert_eq!(stage.pass().await.changes(), [("revoke", "role paid-tier", &ben)]);
+}
+
 /// An outage that cuts grants off half done is not somebody who takes them away.
 #[tokio::test]
 async fn what_an_outage_left_half_done_is_told_as_that_and_is_no_quarrel() {

@@ -142,7 +142,7 @@ impl Town {
 
     /// Whom the file says to be, by the variables it refers to.
     pub(crate) fn credentials(mut self, id: &str, secret: &str) -> Self {
-        self.home.set("APP_ID", id);
+        self.home.set("ENTITLED_PUBLIC_APP_ID", id);
         self.home.set("APP_SECRET", secret);
         self
     }
@@ -157,7 +157,7 @@ impl Town {
 
 /// The demo's file for servers at these addresses.
 pub(crate) fn file_for(logto: &str, shop: &str) -> String {
-    let at_logto = format!("  endpoint: {logto}\n  app_id: ${{APP_ID}}\n  app_secret: ${{APP_SECRET}}\n");
+    let at_logto = format!("  endpoint: {logto}\n  app_id: ${{ENTITLED_PUBLIC_APP_ID}}\n  app_secret: ${{APP_SECRET}}\n");
     let at_shop =
         format!("    kind: openbitum\n    url: {shop}\n    auth: {{kind: bearer, token: \"${{SHOP_TOKEN}}\"}}\n");
     let text = demo_file();
