@@ -157,7 +157,8 @@ impl Town {
 
 /// The demo's file for servers at these addresses.
 pub(crate) fn file_for(logto: &str, shop: &str) -> String {
-    let at_logto = format!("  endpoint: {logto}\n  app_id: ${{ENTITLED_PUBLIC_APP_ID}}\n  app_secret: ${{APP_SECRET}}\n");
+    let at_logto =
+        format!("  endpoint: {logto}\n  app_id: ${{ENTITLED_PUBLIC_APP_ID}}\n  app_secret: ${{APP_SECRET}}\n");
     let at_shop =
         format!("    kind: openbitum\n    url: {shop}\n    auth: {{kind: bearer, token: \"${{SHOP_TOKEN}}\"}}\n");
     let text = demo_file();
