@@ -19,7 +19,7 @@
 //! Every request is bounded: so many connections and requests at once, so many bytes, so many seconds, so
 //! many a second for each route ([`guard`]). With `ENTITLED_API_TOKEN` set whoever reads or writes shows it, or has
 //! signed in with it, from wherever it is; webhooks show their signature instead, and health is for everybody. Where
-//! no token is set, whoever sits at this machine may read and write ([`caller`]), and no web site in their browser
+//! no token is set, whoever sits at this machine may read and write (`caller`), and no web site in their browser
 //! may ([`session`]).
 
 mod actions;

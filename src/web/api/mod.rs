@@ -1,7 +1,7 @@
 //! `/api/v1`: what the commands print, for programs.
 //!
 //! [`OPENAPI`] describes every call with an example of its answer; a test holds the two against each other and
-//! against real answers. Who may read is said in [`caller`](super::caller), who may write in
+//! against real answers. Who may read is said in `caller`, who may write in
 //! [`session`](super::session). Errors are `{"error", "message", "hint"}`. No answer is longer than its `limit`
 //! lets it be.
 
