@@ -133,7 +133,6 @@ pub(super) async fn rows<T: DeserializeOwned>(
     let mut waiting = 2..last;
     let mut under_way = JoinSet::new();
     let mut pages = BTreeMap::new();
-    let mut ended_early = false;
     loop {
         while under_way.len() < access.core().concurrency
             && let Some(number) = waiting.next()
@@ -147,13 +146,13 @@ pub(super) async fn rows<T: DeserializeOwned>(
         let page = answer.json::<Vec<T>>()?;
         if page.len() < PAGE {
             waiting = last..last;
-            ended_early = true;
         }
         pages.insert(number, page);
         told(rows.len() + pages.values().map(Vec::len).sum::<usize>(), total);
     }
+    let ended = pages.values().any(|page| page.len() < PAGE);
     rows.extend(pages.into_values().flatten());
-    if ended_early {
+    if ended {
         return Ok(Some(Rows { rows, total, total_at_end: total }));
     }
     let Some(end) = page(access, path, query, last).await? else { return Ok(None) };

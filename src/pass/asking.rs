@@ -34,7 +34,8 @@ pub(super) enum Occasion {
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) buyers: Vec<StoredBuyer>,
-    /// The users of Logto among whom everybody who waits has been asked for after that.
+    /// The users of Logto among whom everybody who waits has been asked for after that, where they are others than
+    /// before.
     mark: Option<UsersMark>,
 }
 
@@ -57,8 +58,9 @@ pub(super) async fn choose(
         true => (rest, None),
         false => {
             let newest = context.reader.newest_users().await?;
-            let mark = context.store.users_mark().await?;
-            (who_may_be(&newest, mark.as_ref(), rest), Some(newest.mark()))
+            let before = context.store.users_mark().await?;
+            let mark = Some(newest.mark()).filter(|mark| before.as_ref() != Some(mark));
+            (who_may_be(&newest, before.as_ref(), rest), mark)
         }
     };
     Ok(Asked { buyers: decided.chain(due).chain(rest).cloned().collect(), mark })
@@ -68,9 +70,7 @@ pub(super) async fn choose(
 pub(super) async fn note(context: PassContext<'_>, asked: &Asked) -> Result<(), PassError> {
     let keys: Vec<BuyerKey> = asked.buyers.iter().map(|one| one.key).collect();
     context.store.note_asked(&keys, context.now).await?;
-    if let Some(mark) = &asked.mark
-        && context.store.users_mark().await?.as_ref() != Some(mark)
-    {
+    if let Some(mark) = &asked.mark {
         context.store.note_users_mark(mark).await?;
     }
     Ok(())

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use super::audit::Verb;
 use super::codec::{Sql, int, list, millis, small, time};
 use super::error::StoreError;
-use super::ledger::{End, grant};
+use super::ledger::{End, grant, keys};
 use super::open::Store;
 use crate::model::{Grant, OrderKey, RunId, UserId};
 
@@ -137,8 +137,4 @@ impl Store {
         let one = |row: &SqliteRow| Ok((OrderKey(small(row, 0)?), int(row, 1)?));
         rows.and_then(|rows| rows.iter().map(one).collect()).map_err(|error| self.fault(error))
     }
-}
-
-fn keys(grants: &[Grant]) -> String {
-    list(&grants.iter().map(|grant| (grant.user.as_str(), grant.target.key())).collect::<Vec<_>>())
 }

@@ -9,9 +9,9 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::audit::{Actor, Verb};
-use super::codec::{Sql, list, millis, small};
+use super::codec::{Sql, millis, small};
 use super::error::StoreError;
-use super::ledger::{self, End, grant};
+use super::ledger::{self, End, grant, keys};
 use super::open::Store;
 use crate::model::{Grant, RunId};
 use crate::planner::Intent;
@@ -114,10 +114,6 @@ pub(super) async fn drop_open(connection: &mut SqliteConnection, grants: &str) -
     .execute(connection)
     .await
     .map(drop)
-}
-
-fn keys(grants: &[Grant]) -> String {
-    list(&grants.iter().map(|grant| (grant.user.as_str(), grant.target.key())).collect::<Vec<_>>())
 }
 
 fn intent(row: &SqliteRow) -> Sql<(Grant, Intent)> {

@@ -270,14 +270,18 @@ pub(super) fn end_rows_json(ends: &[End]) -> String {
     list(&ends.iter().map(row).collect::<Vec<_>>())
 }
 
+/// Grants as JSON of user and target key.
+pub(super) fn keys(grants: &[Grant]) -> String {
+    list(&grants.iter().map(|grant| (grant.user.as_str(), grant.target.key())).collect::<Vec<_>>())
+}
+
 /// Logto holds these grants.
 pub(super) async fn confirm(connection: &mut SqliteConnection, grants: &[Grant], now: Timestamp) -> Sql<()> {
-    let grants: Vec<_> = grants.iter().map(|grant| (grant.user.as_str(), grant.target.key())).collect();
     sqlx::query(
         "UPDATE ledger SET confirmed_at = ?2 FROM json_each(?1) j
          WHERE ledger.user = j.value ->> 0 AND ledger.target = j.value ->> 1 AND ledger.confirmed_at IS NULL",
     )
-    .bind(list(&grants))
+    .bind(keys(grants))
     .bind(millis(now))
     .execute(connection)
     .await
