@@ -91,6 +91,19 @@ pub struct TargetEntry {
     pub protected: bool,
 }
 
+impl TargetEntry {
+    /// Whether it is the role of that id, or of that name.
+    pub fn is_role(&self, role: &str) -> bool {
+        match &self.target {
+            Target::Membership { .. } => false,
+            Target::Role { role: id } => id.as_str() == role || self.name.strip_prefix("role ") == Some(role),
+            Target::OrganizationRole { role: id, .. } => {
+                id.as_str() == role || self.name.ends_with(&format!(" role {role}"))
+            }
+        }
+    }
+}
+
 /// What one product gives, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {

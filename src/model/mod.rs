@@ -11,6 +11,7 @@ mod odd;
 mod order;
 mod policy;
 mod purchase;
+mod safeguards;
 mod target;
 pub mod users;
 
@@ -26,5 +27,6 @@ pub use odd::{Odd, OddPart, Oddity, ReadOrder};
 pub use order::{Item, Order, Recheck, Renewal, Standing};
 pub use policy::{Limit, Limits, Protect, Prune};
 pub use purchase::Purchase;
+pub use safeguards::{Lingering, Safeguards, Version};
 pub use target::{Grant, Ownership, Target, TargetKind, Verb};
 pub use users::UsersMark;

@@ -1,9 +1,12 @@
 //! What the file allows: how much is taken away, how much at once, and who and what is never touched.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Email, UserId};
 
-/// How much `entitled` takes away. It has no default: the file must say it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// How much `entitled` takes away, the most careful first. It has no default: the file must say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Prune {
     /// Only adds.
     Never,
@@ -14,7 +17,7 @@ pub enum Prune {
 }
 
 /// How much may happen at once.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// Revocations, per target and in total.
     pub revocations: Limit,
@@ -23,7 +26,7 @@ pub struct Limits {
 }
 
 /// `max(floor, percent of what was owned when those began)` in any 24 hours.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limit {
     /// Percent of the owned grants, 0 to 100.
     pub percent: f64,
@@ -32,7 +35,7 @@ pub struct Limit {
 }
 
 /// Who and what is never touched.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Protect {
     /// Addresses, exact or with `*`.
     pub emails: Vec<String>,

@@ -22,7 +22,7 @@ pub(crate) struct Approved(BTreeMap<(Verb, TargetIx, UserIx), Vec<ApprovedAction
 pub async fn approve(store: &Store, approval: &Approval, set: &[&HeldChange]) -> Result<(), StoreError> {
     let action = |held: &&HeldChange| ApprovedAction {
         digest: approval.digest.clone(),
-        lifts: held.hold.clone(),
+        lifts: held.lifts.as_ref().unwrap_or(&held.hold).clone(),
         verb: held.change.action.clone(),
         target: held.change.target_key.clone(),
         user: held.change.user.to_string(),

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::PassContext;
-use crate::model::{Catalog, Verb};
-use crate::planner::limits::{Day, fits_from};
+use super::snapshot::Snapshot;
+use crate::model::{Limits, Verb};
+use crate::planner::limits::{Cap, Day, fits_from};
 use crate::planner::{Bound, Hold, Plan};
 use crate::store::StoreError;
 
@@ -17,7 +18,7 @@ use crate::store::StoreError;
 pub(super) async fn lifts_at(
     context: PassContext<'_>,
     plan: &Plan,
-    catalog: &Catalog,
+    snapshot: &Snapshot,
 ) -> Result<BTreeMap<(Verb, Bound), Timestamp>, StoreError> {
     let over: BTreeSet<(Verb, Bound, u64)> = plan
         .held
@@ -32,10 +33,15 @@ pub(super) async fn lifts_at(
         if !over.iter().any(|(of, ..)| *of == verb) {
             continue;
         }
-        let limit = match verb {
-            Verb::Grant => context.config.limits.config_grants,
-            _ => context.config.limits.revocations,
+        let limit = |limits: &Limits| match verb {
+            Verb::Grant => limits.config_grants,
+            _ => limits.revocations,
         };
+        let earlier = snapshot
+            .lingering()
+            .iter()
+            .map(|one| Cap { limit: limit(&one.safeguards.limits), until: Some(one.until.as_millisecond()) });
+        let caps: Vec<Cap> = earlier.chain([limit(&context.config.limits).into()]).collect();
         let days = context.store.day(verb, context.now - SignedDuration::from_hours(24)).await?;
         let mut all = days.values().fold(Day::default(), |all, one| all.and(one));
         all.sort();
@@ -43,10 +49,10 @@ pub(super) async fn lifts_at(
         for (_, bound, wanted) in over.iter().filter(|(of, ..)| *of == verb) {
             // What fits into the day of its target must fit into that of all.
             let target = match bound {
-                Bound::Target(target) => days.get(&catalog.target(*target).target.key()).unwrap_or(&none),
+                Bound::Target(target) => days.get(&snapshot.catalog.target(*target).target.key()).unwrap_or(&none),
                 Bound::Total => &all,
             };
-            let from = fits_from(limit, &[target, &all], *wanted, context.now.as_millisecond());
+            let from = fits_from(&caps, &[target, &all], *wanted, context.now.as_millisecond());
             if let Some(at) = from.and_then(|at| Timestamp::from_millisecond(at).ok()) {
                 lifts.insert((verb, *bound), at);
             }

@@ -13,7 +13,7 @@ use super::{PassContext, PassError};
 use super::{day, skew};
 use crate::logto::LogtoError;
 use crate::model::users::UserIndex;
-use crate::model::{Catalog, Grant, OrderKey, RunId, SourceName, TargetIx, UserId, UserIx};
+use crate::model::{Catalog, Email, Grant, OrderKey, RunId, SourceName, TargetIx, UserId, UserIx};
 use crate::planner::desired::Desired;
 use crate::planner::input::{Actual, LedgerTrust, PlanConstraints};
 use crate::planner::{Action, Hold, Plan, Verb, Whose};
@@ -56,6 +56,11 @@ impl PlannedPass {
     /// The grant that an index into the catalog and one into the users name.
     pub fn grant(&self, target: TargetIx, user: UserIx) -> Grant {
         Grant { user: self.user_index.id(user).clone(), target: self.catalog.target(target).target.clone() }
+    }
+
+    /// Whether a change takes back what a version of the file did shortly before.
+    pub(super) fn is_undone(&self, action: &Action) -> bool {
+        self.plan.undone.contains(&(action.verb, action.target, action.user))
     }
 
     /// Leaves of the plan only what was sold: what takes something away, or what a commit gives, counts for limits
@@ -156,7 +161,7 @@ impl PassDraft {
             orders: order_names(context.store, &self.plan).await?,
             freeze: self.snapshot.freeze.clone(),
             dropped: self.dropped(context).await?,
-            lifts_at: day::lifts_at(context, &self.plan, &self.snapshot.catalog).await?,
+            lifts_at: day::lifts_at(context, &self.plan, &self.snapshot).await?,
             undoes,
         })
     }
@@ -196,7 +201,8 @@ pub(crate) async fn gated(
     let shielded = shielded(context, snapshot, &planned).await?;
     if !shielded.is_empty() {
         // Before anything is let through or verified: without them the rest may fit into the limits.
-        constraints.protect(shielded);
+        constraints.protect(shielded.iter().filter(|(_, until)| until.is_none()).map(|(user, _)| *user));
+        constraints.earlier.users.extend(shielded.into_iter().filter_map(|(user, until)| Some((user, until?))));
         planned = planner(constraints);
     }
     let approved = Approved::read(context, snapshot, undoes, constraints).await?;
@@ -207,10 +213,15 @@ pub(crate) async fn gated(
 }
 
 /// Those from whom something would be taken and who have a protected address in Logto: who bought with
-/// another one, or bought nothing at all, is known to no order by it.
-async fn shielded(context: PassContext<'_>, snapshot: &Snapshot, plan: &Plan) -> Result<Vec<UserIx>, PassError> {
-    let protect = &context.config.protect;
-    if protect.emails.is_empty() {
+/// another one, or bought nothing at all, is known to no order by it. With until when, where only an earlier version of
+/// the file protects it.
+async fn shielded(
+    context: PassContext<'_>,
+    snapshot: &Snapshot,
+    plan: &Plan,
+) -> Result<Vec<(UserIx, Option<i64>)>, PassError> {
+    let own = context.config.safeguards();
+    if !snapshot.protects_addresses(&own) {
         return Ok(Vec::new());
     }
     let wanted = plan.actions.iter().chain(plan.held.iter().map(|held| &held.action));
@@ -218,8 +229,12 @@ async fn shielded(context: PassContext<'_>, snapshot: &Snapshot, plan: &Plan) ->
         wanted.filter(|action| action.verb == Verb::Revoke).map(|action| action.user).collect();
     let losers: Vec<UserId> = losers.into_iter().map(|user| snapshot.user_index.id(user).clone()).collect();
     let emails = context.reader.emails_of(&losers).await?;
-    let covered = emails.iter().filter(|(_, email)| protect.covers(email));
-    Ok(covered.filter_map(|(user, _)| snapshot.user_index.ix(user)).collect())
+    let shield = |(user, email): (&UserId, &Email)| {
+        let until = snapshot.once_protected(&own, user, email);
+        let user = snapshot.user_index.ix(user)?;
+        (until.is_some() || own.protect.covers(email)).then_some((user, until))
+    };
+    Ok(emails.iter().filter_map(shield).collect())
 }
 
 async fn order_names(store: &Store, plan: &Plan) -> Result<BTreeMap<OrderKey, OrderName>, PassError> {

@@ -4,6 +4,7 @@
 
 mod foreign;
 mod mapped;
+mod settling;
 mod turned;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -23,6 +24,7 @@ use crate::report::FreezeView;
 use crate::store::{self, BuyerKey, FreezeScope, LedgerRow, ProductKey, Scope, StoreError, StoredBuyer};
 use crate::text::clean;
 use foreign::ByHand;
+use settling::Settling;
 
 pub use foreign::Noted;
 pub(crate) use foreign::first_paid;
@@ -73,6 +75,7 @@ pub struct Snapshot {
     pub product_ix: HashMap<ProductKey, ProductIx>,
     user_ix: HashMap<BuyerKey, UserIx>,
     by_hand: ByHand,
+    settling: Settling,
     /// Writes of ours of which nobody has seen whether Logto made them.
     open: Vec<(Grant, Intent)>,
     /// What is stopped: by whom, why, and until when.
@@ -125,6 +128,7 @@ impl Snapshot {
         };
         drop(by_name);
         let by_hand = ByHand::read(context, span, user_index.ids(), ledger).await?;
+        let settling = Settling::read(context, ledger).await?;
         let freeze = context.store.frozen(context.now).await?.map(freeze_view);
         Ok(Self {
             catalog,
@@ -137,6 +141,7 @@ impl Snapshot {
             product_ix,
             user_ix,
             by_hand,
+            settling,
             open,
             freeze,
         })
@@ -243,6 +248,8 @@ impl Snapshot {
             open,
             released: self.cells(&context.store.released().await?),
             rules: self.rules,
+            earlier: self.earlier(context, buyers),
+            undoes: self.undoes(),
             ..PlanConstraints::new(context.config.prune, context.config.limits.clone(), self.age)
         })
     }

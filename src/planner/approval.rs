@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Author, Bound, Doubt, Held, Hold, Plan};
+use super::{Author, Bound, Doubt, Held, Hold, Plan, Safeguard};
 use crate::model::{Catalog, Target, TargetIx, UserId, UserIx, Verb};
 
 /// Actions that are held together and can be let through together.
@@ -40,13 +40,26 @@ pub enum Lifts {
     Flapping,
     /// That Logto says that it was taken, and it was not.
     Stuck,
+    /// That an earlier version of the file was more careful: with which safeguard.
+    Settling(Safeguard),
 }
 
 impl Lifts {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Limit, Self::FreshLedger, Self::Clock, Self::Proof, Self::Flapping, Self::Stuck];
+    pub const ALL: [Self; 9] = [
+        Self::Limit,
+        Self::FreshLedger,
+        Self::Clock,
+        Self::Proof,
+        Self::Flapping,
+        Self::Stuck,
+        Self::Settling(Safeguard::Role),
+        Self::Settling(Safeguard::User),
+        Self::Settling(Safeguard::Prune),
+    ];
 
-    /// The name of the hold that it lifts. It is also the word in the store.
+    /// The name of the hold that it lifts, and where there are several of that name which. It is also the word in the
+    /// store.
     pub fn word(self) -> &'static str {
         match self {
             Self::Limit => "OverLimit",
@@ -55,6 +68,9 @@ impl Lifts {
             Self::Proof => "Unverified",
             Self::Flapping => "Flapping",
             Self::Stuck => "Stuck",
+            Self::Settling(Safeguard::Role) => "Settling role",
+            Self::Settling(Safeguard::User) => "Settling user",
+            Self::Settling(Safeguard::Prune) => "Settling prune",
         }
     }
 }
@@ -69,6 +85,7 @@ impl Hold {
             Self::Unverified(Doubt::OrderUnconfirmed | Doubt::NoEvidence) => Some(Lifts::Proof),
             Self::Flapping => Some(Lifts::Flapping),
             Self::Stuck => Some(Lifts::Stuck),
+            Self::Settling(safeguard, _) => Some(Lifts::Settling(*safeguard)),
             // A pass asks by itself.
             Self::Unverified(Doubt::NotAsked) => None,
             Self::Foreign | Self::Incomplete(_) | Self::Protected | Self::Frozen => None,
@@ -97,7 +114,7 @@ pub fn held_sets(plan: &Plan, catalog: &Catalog, users: &[UserId]) -> Vec<HeldSe
         let Some(lifts) = hold.lifts() else { continue };
         let by_part = match hold {
             Hold::OverLimit(bound, _) => *bound != Bound::Total,
-            Hold::Unverified(_) | Hold::Flapping | Hold::Stuck => true,
+            Hold::Unverified(_) | Hold::Flapping | Hold::Stuck | Hold::Settling(..) => true,
             _ => false,
         };
         let part = by_part.then(|| part(&catalog.target(action.target).target));

@@ -10,8 +10,9 @@ use super::desired::{Ending, Past};
 use super::input::{LedgerTrust, LimitUsage, Presence};
 use super::intents::was_tried;
 use super::limits::Over;
+use super::safeguards::is_undone;
 use super::{Action, Bound, Cause, Doubt, Held, Hold, Plan, PlanInput, Verb, limits, line};
-use crate::model::{Limit, OrderKey, Recheck, Target, TargetIx, UserIx};
+use crate::model::{Limit, Limits, OrderKey, Recheck, Target, TargetIx, UserIx};
 
 /// Holds what a commit would give beyond the limit of the day. Sales and drift pass.
 pub(super) fn limit_grants(input: PlanInput<'_>, grants: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
@@ -19,7 +20,7 @@ pub(super) fn limit_grants(input: PlanInput<'_>, grants: Vec<Action>, held: &mut
         return grants;
     }
     let (limited, mut free): (Vec<_>, Vec<_>) = grants.into_iter().partition(|grant| grant.why.cause.is_limited());
-    let passed = bounded(input, limited, input.constraints.limits.config_grants, |tally| tally.config_granted, held);
+    let passed = bounded(input, limited, |limits| limits.config_grants, |tally| tally.config_granted, held);
     free.extend(passed);
     free.sort_unstable_by_key(|action| (action.target, action.user));
     free
@@ -50,7 +51,7 @@ pub(super) fn need_membership(input: PlanInput<'_>, grants: Vec<Action>, held: &
 }
 
 pub(super) fn limit_revocations(input: PlanInput<'_>, revocations: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
-    bounded(input, revocations, input.constraints.limits.revocations, |tally| tally.revoked, held)
+    bounded(input, revocations, |limits| limits.revocations, |tally| tally.revoked, held)
 }
 
 /// Whether somebody let this through although it is held for that.
@@ -59,20 +60,23 @@ fn is_approved(input: PlanInput<'_>, lifts: Lifts, action: &Action) -> bool {
 }
 
 /// Lets through what somebody approved, each target that stays within its limit, then all of them if the
-/// sum does. What was approved is not counted against the limit that it was approved to pass, and what is tried
-/// again was counted when it was tried first: it only needs the limit of today to allow what was done.
+/// sum does. What was approved is not counted against the limit that it was approved to pass; what takes back what a
+/// version of the file did shortly before is for no limit; and what is tried again was counted when it was tried first: it only needs the limit of today to allow what was done.
 fn bounded(
     input: PlanInput<'_>,
     actions: Vec<Action>,
-    limit: Limit,
+    limit: impl Fn(&Limits) -> Limit,
     spent: impl Fn(&LimitUsage) -> u64,
     held: &mut Vec<Held>,
 ) -> Vec<Action> {
-    let is_approved = |action: &Action| is_approved(input, Lifts::Limit, action);
-    let (mut passed, actions): (Vec<_>, Vec<_>) = actions.into_iter().partition(is_approved);
+    // Those of earlier versions that still count, too: the least decides.
+    let limits: Vec<Limit> =
+        std::iter::once(&input.constraints.limits).chain(&input.constraints.earlier.limits).map(limit).collect();
+    let is_free = |action: &Action| is_approved(input, Lifts::Limit, action) || is_undone(input, action);
+    let (mut passed, actions): (Vec<_>, Vec<_>) = actions.into_iter().partition(is_free);
     let (again, new): (Vec<_>, Vec<_>) = actions.into_iter().partition(|action| was_tried(input, action));
-    passed.extend(within(input, again, limit, |tally, wanted| spent(tally).saturating_sub(wanted), held));
-    passed.extend(within(input, new, limit, |tally, _| spent(tally), held));
+    passed.extend(within(input, again, &limits, |tally, wanted| spent(tally).saturating_sub(wanted), held));
+    passed.extend(within(input, new, &limits, |tally, _| spent(tally), held));
     passed.sort_unstable_by_key(|action| (action.target, action.user));
     passed
 }
@@ -82,7 +86,7 @@ fn bounded(
 fn within(
     input: PlanInput<'_>,
     actions: Vec<Action>,
-    limit: Limit,
+    limits: &[Limit],
     spent: impl Fn(&LimitUsage, u64) -> u64,
     held: &mut Vec<Held>,
 ) -> Vec<Action> {
@@ -92,7 +96,7 @@ fn within(
     };
     let over = |tally: &LimitUsage, wanted: usize| {
         let wanted = wanted as u64;
-        limits::over(limit, tally.base, spent(tally, wanted), wanted)
+        limits::over(limits, tally.base, spent(tally, wanted), wanted)
     };
     let tallies = &input.ledger.tally;
     for of_target in actions.chunk_by(|a, b| a.target == b.target) {

@@ -147,6 +147,10 @@ pub struct PlanConstraints {
     pub prune: Prune,
     /// How much in a day.
     pub limits: Limits,
+    /// What versions of the file before this one ask for besides, as long as that still counts.
+    pub earlier: Earlier,
+    /// Changes that take back what a version of the file did shortly before. No limit is for them.
+    pub undoes: BTreeSet<(Verb, TargetIx, UserIx)>,
     /// Whether the ledger has seen a whole pass.
     pub ledger: LedgerTrust,
     /// Users from whom nothing is ever taken, sorted.
@@ -186,6 +190,27 @@ pub struct PlanConstraints {
     pub clock: Clock,
 }
 
+/// The safeguards of earlier versions of the file that still count, where they are the more careful ones. Each with
+/// until when, in seconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Earlier {
+    /// How much is taken away at all.
+    pub prune: Vec<(Prune, i64)>,
+    /// How much in a day.
+    pub limits: Vec<Limits>,
+    /// Roles that are neither given nor taken.
+    pub roles: BTreeMap<TargetIx, i64>,
+    /// Users from whom nothing is taken.
+    pub users: BTreeMap<UserIx, i64>,
+}
+
+impl Earlier {
+    /// Until when no version that counts lets so much be taken away; `None` where all do.
+    pub fn restrains(&self, prune: Prune) -> Option<i64> {
+        self.prune.iter().filter(|(least, _)| *least < prune).map(|(_, until)| *until).max()
+    }
+}
+
 /// How far the clock of the pass is off those of the servers, where that is too far to take anything by it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Clock {
@@ -211,6 +236,8 @@ impl PlanConstraints {
         Self {
             prune,
             limits,
+            earlier: Earlier::default(),
+            undoes: BTreeSet::new(),
             ledger,
             protected: Vec::new(),
             blind: BTreeSet::new(),

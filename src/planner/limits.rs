@@ -29,10 +29,31 @@ pub fn allowed(limit: Limit, owned: u64) -> u64 {
     share.max(u64::from(limit.floor))
 }
 
+/// What the least of several limits allows.
+pub fn least(limits: &[Limit], owned: u64) -> u64 {
+    limits.iter().map(|limit| allowed(*limit, owned)).min().unwrap_or(u64::MAX)
+}
+
+/// A limit, and until when it counts, in milliseconds since 1970; for good where that is `None`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cap {
+    /// How much.
+    pub limit: Limit,
+    /// Until when.
+    pub until: Option<i64>,
+}
+
+impl From<Limit> for Cap {
+    fn from(limit: Limit) -> Self {
+        Self { limit, until: None }
+    }
+}
+
 /// `None` where `wanted` more fit in beside the `spent` ones of the last 24 hours. `base` is what was owned
-/// when those began: neither a slow leak nor a burst of sales changes the measure that both are held against.
-pub fn over(limit: Limit, base: u64, spent: u64, wanted: u64) -> Option<Over> {
-    let allowed = allowed(limit, base);
+/// when those began: neither a slow leak nor a burst of sales changes the measure that both are held against. The least
+/// of several limits decides.
+pub fn over(limits: &[Limit], base: u64, spent: u64, wanted: u64) -> Option<Over> {
+    let allowed = least(limits, base);
     (wanted > 0 && spent + wanted > allowed).then_some(Over { wanted, spent, allowed, owned: base })
 }
 
@@ -70,25 +91,34 @@ impl Day {
     }
 
     /// Whether `wanted` more fit in at an instant, if nothing else happens until then.
-    fn fits(&self, limit: Limit, wanted: u64, at: i64) -> bool {
+    fn fits(&self, limits: &[Limit], wanted: u64, at: i64) -> bool {
         let since = at - DAY;
         let later = |times: &[i64]| (times.len() - times.partition_point(|time| *time < since)) as u64;
         let gone = self.went.iter().filter(|(began, ended)| *began < since && since <= *ended).count() as u64;
-        over(limit, self.owned + gone - later(&self.came), later(&self.done), wanted).is_none()
+        over(limits, self.owned + gone - later(&self.came), later(&self.done), wanted).is_none()
     }
 
     /// The second at the start of which one more thing has left the day, or become part of what a share is of.
     fn turns(&self) -> impl Iterator<Item = i64> + '_ {
         let began = self.went.iter().map(|(began, _)| began);
-        self.done.iter().chain(&self.came).chain(began).map(|time| (time.div_euclid(1_000) + 1) * 1_000 + DAY)
+        self.done.iter().chain(&self.came).chain(began).map(|time| next_second(*time) + DAY)
     }
 }
 
 /// From which second on, later than `now`, `wanted` more fit into each of these days, if nothing else happens. `None`:
 /// they never do. Times in milliseconds since 1970.
-pub fn fits_from(limit: Limit, days: &[&Day], wanted: u64, now: i64) -> Option<i64> {
-    let mut turns: Vec<i64> = days.iter().flat_map(|day| day.turns()).filter(|at| *at > now).collect();
+pub fn fits_from(caps: &[Cap], days: &[&Day], wanted: u64, now: i64) -> Option<i64> {
+    let ends = caps.iter().filter_map(|cap| cap.until).map(next_second);
+    let mut turns: Vec<i64> = days.iter().flat_map(|day| day.turns()).chain(ends).filter(|at| *at > now).collect();
     turns.sort_unstable();
     turns.dedup();
-    turns.into_iter().find(|at| days.iter().all(|day| day.fits(limit, wanted, *at)))
+    turns.into_iter().find(|at| {
+        let counts = |cap: &&Cap| cap.until.is_none_or(|until| *at < until);
+        let limits: Vec<Limit> = caps.iter().filter(counts).map(|cap| cap.limit).collect();
+        days.iter().all(|day| day.fits(&limits, wanted, *at))
+    })
+}
+
+fn next_second(millis: i64) -> i64 {
+    (millis.div_euclid(1_000) + 1) * 1_000
 }

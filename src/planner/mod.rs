@@ -19,7 +19,10 @@ pub mod input;
 mod intents;
 pub mod limits;
 mod plan;
+mod safeguards;
 mod undo;
+
+use std::collections::BTreeSet;
 
 use crate::model::{Adopt, Catalog, Prune, TargetIx, UserIx};
 use approval::Lifts;
@@ -28,10 +31,13 @@ use evidence::{given, line, released, taken, taken_back};
 use gates::{keep_ties, limit_grants, limit_revocations, need_membership, prove};
 use input::{Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, OwnedGrant, PlanConstraints, Presence};
 use intents::{hold_stuck, without_what_is_gone};
+use safeguards::{is_undone, prune_settling, role_settling, user_settling};
 
 pub use crate::model::Verb;
 pub use intents::{Came, Closed, Intent, TRIES};
-pub use plan::{Action, Author, Bound, Cause, Doubt, Gap, Held, Hold, Off, Plan, TargetTally, Verify, Whose, Why};
+pub use plan::{
+    Action, Author, Bound, Cause, Doubt, Gap, Held, Hold, Off, Plan, Safeguard, TargetTally, Verify, Whose, Why,
+};
 pub use undo::{Inverse, undo};
 
 /// Everything the planner looks at.
@@ -87,6 +93,8 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
 impl Plan {
     /// What is stuck, limits, memberships, ties and proofs, in that order; then everything in the order of doing.
     fn pass_gates(&mut self, input: PlanInput<'_>, grants: Vec<Action>, revocations: Vec<Action>) {
+        let all = grants.iter().chain(&revocations);
+        let undone: BTreeSet<_> = all.filter(|action| is_undone(input, action)).map(cell).collect();
         let grants = limit_grants(input, grants, &mut self.held);
         self.actions = need_membership(input, grants, &mut self.held);
         let revocations = hold_stuck(input, revocations, &mut self.held);
@@ -97,8 +105,13 @@ impl Plan {
         let mut revocations = keep_ties(input, revocations, &mut self.held);
         revocations.sort_unstable_by_key(|action| (std::cmp::Reverse(action.target), action.user));
         self.actions.extend(revocations);
+        self.undone = self.actions.iter().map(cell).filter(|cell| undone.contains(cell)).collect();
         self.held.sort_unstable_by_key(|held| (held.action.verb, held.action.target, held.action.user));
     }
+}
+
+fn cell(action: &Action) -> (Verb, TargetIx, UserIx) {
+    (action.verb, action.target, action.user)
 }
 
 /// One user on one target, as the three runs have it.
@@ -218,8 +231,9 @@ fn stays(input: PlanInput<'_>, target: TargetIx, state: Option<State>) -> bool {
 /// A grant of ours that nothing entitles any more.
 fn take_back(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &OwnedGrant, presence: Presence) -> Decision {
     let why = taken(input, target, row, owned);
-    let hold = |hold| Decision::Hold(Verb::Revoke, why.unwrap_or_else(|bare| bare), hold);
-    match revocation_hold(input, target, row.user) {
+    let bare = why.unwrap_or_else(|bare| bare);
+    let hold = |hold| Decision::Hold(Verb::Revoke, bare, hold);
+    match revocation_hold(input, Prune::Owned, &Action { verb: Verb::Revoke, target, user: row.user, why: bare }) {
         Some(because) => hold(because),
         None if presence == Presence::Unknown => hold(Hold::Incomplete(gap(&input.actual.targets[target.at()]))),
         None => match why {
@@ -262,7 +276,7 @@ fn evict(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {
     }
     let why = Why { cause: Cause::Exclusive, order: None, product: None, line: 0, at: 0 };
     let holding = &input.actual.targets[target.at()];
-    match revocation_hold(input, target, row.user) {
+    match revocation_hold(input, Prune::Exclusive, &Action { verb: Verb::Revoke, target, user: row.user, why }) {
         // Exempt, and counted among what is kept: no person has to do anything about it, ever.
         Some(Hold::Protected) => Decision::Keep,
         Some(because) => Decision::Hold(Verb::Revoke, why, because),
@@ -285,26 +299,47 @@ fn grant_hold(input: PlanInput<'_>, cell: (TargetIx, UserIx)) -> Option<Hold> {
     if input.constraints.freeze == Freeze::Everything {
         return Some(Hold::Frozen);
     }
+    if let Some(hold) = role_settling(input, Verb::Grant, cell.0, cell.1) {
+        return Some(hold);
+    }
     let flapping = input.constraints.flapping.contains(&cell);
     (flapping && !input.constraints.is_approved(Lifts::Flapping, Verb::Grant, cell)).then_some(Hold::Flapping)
 }
 
-/// Holds on a revocation that do not depend on the proof: who is protected, a freeze, and a ledger that
-/// knows nothing yet.
+/// Holds on a revocation that do not depend on the proof: who is protected, a freeze, a ledger that knows nothing
+/// yet, and a version of the file that was more careful.
 fn standing_hold(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Option<Hold> {
-    if input.catalog.target(target).protected || input.constraints.protected.binary_search(&user).is_ok() {
+    if input.catalog.target(target).protected {
+        return Some(Hold::Protected);
+    }
+    user_hold(input, target, user).or_else(|| role_settling(input, Verb::Revoke, target, user))
+}
+
+/// Those of them that have nothing to do with which role it is.
+fn user_hold(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Option<Hold> {
+    if input.constraints.protected.binary_search(&user).is_ok() {
         return Some(Hold::Protected);
     }
     if input.constraints.freeze != Freeze::Nothing {
         return Some(Hold::Frozen);
     }
     let approved = input.constraints.is_approved(Lifts::FreshLedger, Verb::Revoke, (target, user));
-    (input.constraints.ledger == LedgerTrust::Fresh && !approved).then_some(Hold::FreshLedger)
+    if input.constraints.ledger == LedgerTrust::Fresh && !approved {
+        return Some(Hold::FreshLedger);
+    }
+    user_settling(input, target, user)
 }
 
-/// The same, and the clock: one that is off must take nothing.
-fn revocation_hold(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Option<Hold> {
-    standing_hold(input, target, user).or_else(|| clock_doubt(input, target, user).map(Hold::ClockDoubtful))
+/// What holds a revocation besides its proof and the limits. A clock that is off must take nothing.
+fn revocation_hold(input: PlanInput<'_>, least: Prune, action: &Action) -> Option<Hold> {
+    let (target, user) = (action.target, action.user);
+    // What an earlier version of the file gave away is not what `protect.roles` is there to keep.
+    let hold = if is_undone(input, action) {
+        user_hold(input, target, user)
+    } else {
+        standing_hold(input, target, user).or_else(|| prune_settling(input, least, target, user))
+    };
+    hold.or_else(|| clock_doubt(input, target, user).map(Hold::ClockDoubtful))
 }
 
 /// How far the clock is off by which one of a user's purchases does not entitle to the target any more:

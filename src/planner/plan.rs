@@ -24,6 +24,8 @@ pub struct Plan {
     pub release: Vec<Action>,
     /// Rows of the ledger whose grant is gone and not wanted.
     pub forget: Vec<(TargetIx, UserIx)>,
+    /// Those of the actions that take back what a version of the file did shortly before: they count for no day.
+    pub undone: BTreeSet<(Verb, TargetIx, UserIx)>,
     /// Writes of ours of which it is known by now what became of them.
     pub closed: Vec<Closed>,
     /// What has to be looked at before the held `Unverified` can be decided.
@@ -134,6 +136,17 @@ impl Cause {
     }
 }
 
+impl Why {
+    /// Whether this version of the file is why something of ours is given, or is taken away.
+    pub fn is_by_file(&self, verb: Verb) -> bool {
+        match verb {
+            Verb::Grant => self.cause == Cause::Commit,
+            Verb::Revoke => matches!(self.cause, Cause::Unmapped | Cause::Dropped | Cause::Moved(Mover::Commit)),
+            Verb::Adopt | Verb::Release => false,
+        }
+    }
+}
+
 /// A wanted action that is withheld.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Held {
@@ -162,10 +175,24 @@ pub enum Hold {
     Protected,
     /// Logto has said more than once that it was taken, and it is still held.
     Stuck,
+    /// The file has loosened a safeguard that keeps it, and the version before still counts until then, in seconds
+    /// since 1970.
+    Settling(Safeguard, i64),
     /// The clock would take it, and the clock is not to be believed.
     ClockDoubtful(Off),
     /// The proof is missing.
     Unverified(Doubt),
+}
+
+/// What an earlier version of the file still asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Safeguard {
+    /// `protect` names the role.
+    Role,
+    /// `protect` names the user.
+    User,
+    /// `prune` takes less away.
+    Prune,
 }
 
 /// How far the clock of this machine is off another one.

@@ -3,6 +3,7 @@
 mod causes;
 mod clock;
 mod foreign;
+mod settling;
 
 use std::collections::BTreeSet;
 
@@ -19,6 +20,7 @@ use crate::planner::limits::Over;
 use crate::planner::{Author, Cause, Doubt, Gap, Hold, Verb, Why};
 use crate::text::{clean, human};
 use clock::clock_doubtful;
+use settling::settling;
 
 pub use causes::cause_word;
 pub use foreign::{PAID_FOREIGN, foreign, paid_foreign};
@@ -158,6 +160,7 @@ pub fn hold_name(hold: &Hold) -> &'static str {
         Hold::Flapping => Lifts::Flapping.word(),
         Hold::Stuck => Lifts::Stuck.word(),
         Hold::Protected => "Protected",
+        Hold::Settling(..) => "Settling",
         Hold::ClockDoubtful(_) => Lifts::Clock.word(),
         Hold::Unverified(_) => Lifts::Proof.word(),
     }
@@ -282,6 +285,7 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
             "`protect` names this user or this role".into(),
             "take it out of `protect`, or do it by hand in the console".into(),
         ),
+        Hold::Settling(safeguard, until) => settling(*safeguard, *until, change, &approve),
         Hold::ClockDoubtful(off) => clock_doubtful(off.by, held.clock, &approve),
         Hold::Unverified(Doubt::NotAsked) => (
             "the order and the holder have not been read again yet".into(),
@@ -327,7 +331,10 @@ fn over_limit(over: &Over, change: &Change, held: &Held<'_>, approve: &str) -> (
             "{wanted} {what} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned a day ago); {}",
             held.causes
         ),
-        format!("check that this is meant; then {approve}raise `{key}` in the file{}", waits(held.lifts_at)),
+        format!(
+            "check that this is meant; then {approve}raise `{key}` in the file, which counts after `safeguards.delay`{}",
+            waits(held.lifts_at)
+        ),
     )
 }
 

@@ -195,6 +195,7 @@ mod tests {
             hold: "OverLimit".to_owned(),
             reason: "7 in a day, and 5 are allowed".to_owned(),
             lift: "`entitled approve 3f2a9c1` lets them through".to_owned(),
+            lifts: None,
             set: Some("3f2a9c1".to_owned()),
         };
         let mut status = Status::starting(Mode::Live, Timestamp::UNIX_EPOCH);

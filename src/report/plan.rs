@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::dropped::Dropped;
 use super::messages;
 use crate::model::{Buyer, Catalog, Email, OrderId, OrderKey, Resolution, RunId, SourceName, TargetIx, UserId, UserIx};
-use crate::planner::approval::{HeldSet, held_sets};
+use crate::planner::approval::{HeldSet, Lifts, held_sets};
 use crate::planner::input::{Actual, Freeze};
 use crate::planner::{Action, Bound, Held, Hold, Plan, Verb, Whose, Why};
 use crate::text::clean;
@@ -159,6 +159,9 @@ pub struct HeldChange {
     pub reason: String,
     /// What would lift the hold.
     pub lift: String,
+    /// What an approval lifts, where that is not all holds of that name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lifts: Option<String>,
     /// The digest of the held set it belongs to, where `entitled approve` can let it through.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub set: Option<String>,
@@ -405,7 +408,9 @@ pub(super) fn held(plan: &Plan, catalog: &Catalog, names: &Names, config: &Origi
         let (reason, lift) = messages::hold(&held.hold, &change, &context);
         let (reason, lift) = (clean(&reason).into_owned(), clean(&lift).into_owned());
         let set = place.map(|at| sets[at].digest.clone());
-        HeldChange { hold: messages::hold_name(&held.hold).to_owned(), reason, lift, set, change }
+        let name = messages::hold_name(&held.hold);
+        let lifts = held.hold.lifts().map(Lifts::word).filter(|word| *word != name).map(str::to_owned);
+        HeldChange { hold: name.to_owned(), reason, lift, lifts, set, change }
     };
     let mut held: Vec<HeldChange> = plan.held.iter().map(one).collect();
     held.sort();

@@ -201,12 +201,13 @@ impl Store {
         rows.and_then(|rows| rows.iter().map(audit_row).collect()).map_err(|error| self.fault(error))
     }
 
-    /// How many grants of each target were revoked at `since` or later, by target key.
+    /// How many grants of each target were revoked at `since` or later, by target key. What takes back what a version
+    /// of the file did does not count, here as below.
     pub async fn revoked_since(&self, since: Timestamp) -> Result<BTreeMap<String, u64>, StoreError> {
         let rows = sqlx::query(
             "SELECT target, count(*) FROM (
-                 SELECT target FROM audit WHERE verb = 'revoked' AND at >= ?1
-                 UNION ALL SELECT target FROM open_revocations WHERE at >= ?1)
+                 SELECT target FROM audit WHERE verb = 'revoked' AND at >= ?1 AND author IS NOT 'undo'
+                 UNION ALL SELECT target FROM open_revocations WHERE at >= ?1 AND author IS NOT 'undo')
              GROUP BY target",
         )
         .bind(millis(since))
@@ -220,7 +221,7 @@ impl Store {
     pub async fn config_grants_since(&self, since: Timestamp) -> Result<BTreeMap<String, u64>, StoreError> {
         let rows = sqlx::query(
             "SELECT a.target, count(DISTINCT a.user) FROM audit a
-             WHERE a.verb = 'granted' AND a.at >= ?1 AND a.cause = 'commit' AND NOT EXISTS (
+             WHERE a.verb = 'granted' AND a.at >= ?1 AND a.cause = 'commit' AND a.author IS NOT 'undo' AND NOT EXISTS (
                  SELECT 1 FROM audit r
                  WHERE r.user = a.user AND r.target = a.target AND r.run = a.run AND r.verb = 'refused' AND r.id > a.id)
              GROUP BY a.target",

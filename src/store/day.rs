@@ -19,14 +19,15 @@ impl Store {
         let done = match verb {
             Verb::Grant => {
                 "SELECT a.target, max(a.at), 0 FROM audit a
-                 WHERE a.verb = 'granted' AND a.at >= ?1 AND a.cause = ?2 AND NOT EXISTS (
+                 WHERE a.verb = 'granted' AND a.at >= ?1 AND a.cause = ?2 AND a.author IS NOT 'undo' AND NOT EXISTS (
                      SELECT 1 FROM audit r WHERE r.user = a.user AND r.target = a.target AND r.run = a.run
                      AND r.verb = 'refused' AND r.id > a.id)
                  GROUP BY a.target, a.user"
             }
             _ => {
                 "SELECT target, at, 0 FROM audit WHERE verb = 'revoked' AND at >= ?1 AND ?2 IS NOT NULL
-                 UNION ALL SELECT target, at, 0 FROM open_revocations WHERE at >= ?1"
+                 AND author IS NOT 'undo'
+                 UNION ALL SELECT target, at, 0 FROM open_revocations WHERE at >= ?1 AND author IS NOT 'undo'"
             }
         };
         let questions = [

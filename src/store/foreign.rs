@@ -7,8 +7,9 @@ use sqlx::sqlite::SqliteRow;
 
 use super::audit::Verb;
 use super::codec::{Sql, int, list, millis, small, time};
+use super::ends::End;
 use super::error::StoreError;
-use super::ledger::{End, grant, keys};
+use super::ledger::{grant, keys};
 use super::open::Store;
 use crate::model::{Grant, OrderKey, RunId, UserId};
 

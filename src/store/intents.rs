@@ -10,8 +10,9 @@ use sqlx::sqlite::SqliteRow;
 
 use super::audit::{Actor, Verb};
 use super::codec::{Sql, millis, small};
+use super::ends::{self, End};
 use super::error::StoreError;
-use super::ledger::{self, End, grant, keys};
+use super::ledger::{self, grant, keys};
 use super::open::Store;
 use crate::model::{Grant, RunId};
 use crate::planner::Intent;
@@ -44,16 +45,16 @@ impl Store {
     /// Writes down revocations **before** Logto is asked for them, each with what ends it. One that is tried again
     /// keeps when it was tried first.
     pub async fn begin_ends(&self, ends: &[End], now: Timestamp) -> Result<(), StoreError> {
-        let rows = ledger::end_rows_json(ends);
+        let rows = ends::rows(ends);
         let mut transaction = self.begin().await?;
         let outcome = sqlx::query(
-            "INSERT INTO open_revocations (user, target, at, because, source, order_id, product, line, config)
+            "INSERT INTO open_revocations (user, target, at, because, source, order_id, product, line, config, author)
              SELECT value ->> 0, value ->> 1, ?2, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
-                    value ->> 7
+                    value ->> 7, value ->> 8
              FROM json_each(?1) WHERE true
              ON CONFLICT (user, target) DO UPDATE SET because = excluded.because, source = excluded.source,
                  order_id = excluded.order_id, product = excluded.product, line = excluded.line,
-                 config = excluded.config",
+                 config = excluded.config, author = excluded.author",
         )
         .bind(rows)
         .bind(millis(now))
@@ -97,7 +98,7 @@ impl Store {
 /// What was written down of open revocations, as [`ledger::remove`] takes it.
 async fn ends(connection: &mut SqliteConnection, grants: &[Grant]) -> Sql<String> {
     sqlx::query_scalar(
-        "SELECT json_group_array(json_array(user, target, because, source, order_id, product, line, config))
+        "SELECT json_group_array(json_array(user, target, because, source, order_id, product, line, config, author))
          FROM open_revocations WHERE (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
     )
     .bind(keys(grants))

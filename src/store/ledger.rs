@@ -3,7 +3,7 @@
 //! A row never appears or vanishes without a line in the audit trail, in the same transaction. Never
 //! decides that something is ours, or is not: it is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::audit::{Actor, Verb};
 use super::codec::{Sql, count, int, list, millis, small, small_or_null, text, time};
+use super::ends::{self, Author, End};
 use super::error::{StoreError, unreadable};
 use super::intents;
 use super::open::Store;
@@ -45,23 +46,6 @@ pub struct LedgerRow {
     pub run: RunId,
     /// How often somebody else took it away after Logto had confirmed it. Counted by the store, never written.
     pub undone: u32,
-}
-
-/// A grant of ours that ends, and what ends it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct End {
-    /// Who held what.
-    pub grant: Grant,
-    /// The same in one sentence.
-    pub because: String,
-    /// The order that has ended, or gives it no more.
-    pub order: Option<(SourceName, OrderId)>,
-    /// The product of that order.
-    pub product: Option<ProductId>,
-    /// The line that maps that product to the target, where one still does.
-    pub line: Option<u32>,
-    /// The version of the file by which it ends.
-    pub commit: String,
 }
 
 /// What made us grant something.
@@ -174,13 +158,23 @@ impl Store {
     /// they are granted, by `run`. A grant that is ours already keeps its row, and the trail says that it was
     /// made again; if Logto had confirmed it, somebody else undid it, and that is counted.
     pub async fn journal_grants(&self, run: &RunId, rows: &[LedgerRow]) -> Result<(), StoreError> {
-        self.journal(run, rows, Ownership::Granted).await
+        self.journal_undoing(run, rows, &BTreeSet::new()).await
+    }
+
+    /// The same, where some of them take back what a version of the file did shortly before.
+    pub async fn journal_undoing(
+        &self,
+        run: &RunId,
+        rows: &[LedgerRow],
+        undoes: &BTreeSet<Grant>,
+    ) -> Result<(), StoreError> {
+        self.journal(run, rows, Ownership::Granted, undoes).await
     }
 
     /// Writes down grants that Logto held already when an order first explained them. `ownership` and `run`
     /// of the rows are not read. A grant that is ours already stays as it is.
     pub async fn journal_adoptions(&self, run: &RunId, rows: &[LedgerRow]) -> Result<(), StoreError> {
-        self.journal(run, rows, Ownership::Adopted).await
+        self.journal(run, rows, Ownership::Adopted, &BTreeSet::new()).await
     }
 
     /// Logto has acknowledged these grants.
@@ -232,15 +226,21 @@ impl Store {
         ends: &[End],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let rows = end_rows_json(ends);
+        let rows = ends::rows(ends);
         let mut transaction = self.begin().await?;
         let outcome = remove(&mut transaction, verb, Actor::Pass(run), &rows, millis(now)).await;
         self.end(transaction, outcome).await
     }
 
-    async fn journal(&self, run: &RunId, rows: &[LedgerRow], ownership: Ownership) -> Result<(), StoreError> {
+    async fn journal(
+        &self,
+        run: &RunId,
+        rows: &[LedgerRow],
+        ownership: Ownership,
+        undoes: &BTreeSet<Grant>,
+    ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let outcome = insert(&mut transaction, Actor::Pass(run), rows, ownership, None).await;
+        let outcome = insert(&mut transaction, Actor::Pass(run), rows, ownership, None, undoes).await;
         self.end(transaction, outcome).await
     }
 
@@ -257,17 +257,6 @@ impl Store {
         let outcome = remove(&mut transaction, verb, Actor::Pass(run), &grants, millis(now)).await;
         self.end(transaction, outcome).await
     }
-}
-
-/// Grants that end as [`remove`] takes them, each with what ends it.
-pub(super) fn end_rows_json(ends: &[End]) -> String {
-    let row = |end: &End| {
-        let End { grant, because, order, product, line, commit } = end;
-        let (source, order) = order.as_ref().map(|(source, id)| (source.as_str(), id.as_str())).unzip();
-        let product = product.as_ref().map(ProductId::as_str);
-        serde_json::json!([grant.user.as_str(), grant.target.key(), because, source, order, product, line, commit])
-    };
-    list(&ends.iter().map(row).collect::<Vec<_>>())
 }
 
 /// Grants as JSON of user and target key.
@@ -288,13 +277,15 @@ pub(super) async fn confirm(connection: &mut SqliteConnection, grants: &[Grant],
     .map(drop)
 }
 
-/// Writes down what is ours now, and that it is neither released nor foreign any more.
+/// Writes down what is ours now, and that it is neither released nor foreign any more. `undoes`: of these, what takes
+/// back what a version of the file did.
 pub(super) async fn insert(
     connection: &mut SqliteConnection,
     actor: Actor<'_>,
     rows: &[LedgerRow],
     ownership: Ownership,
     note: Option<&str>,
+    undoes: &BTreeSet<Grant>,
 ) -> Sql<()> {
     let rows: Vec<_> = rows
         .iter()
@@ -310,6 +301,7 @@ pub(super) async fn insert(
                 row.commit.as_str(),
                 millis(row.since),
                 actor.run().unwrap_or(row.run.as_str()),
+                undoes.contains(&row.grant).then_some(Author::Undo.word()),
             )
         })
         .collect();
@@ -320,9 +312,10 @@ pub(super) async fn insert(
         Ownership::Adopted => (Verb::Adopted, false),
     };
     sqlx::query(
-        "INSERT INTO audit (at, run, who, verb, user, target, cause, source, order_id, product, line, config, note)
+        "INSERT INTO audit (at, run, who, verb, user, target, cause, source, order_id, product, line, config, note,
+                            author)
          SELECT j.value ->> 8, ?2, ?5, ?3, j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4,
-                j.value ->> 5, j.value ->> 6, j.value ->> 7, ?6
+                j.value ->> 5, j.value ->> 6, j.value ->> 7, ?6, j.value ->> 10
          FROM json_each(?1) j
          WHERE ?4 OR NOT EXISTS (SELECT 1 FROM ledger l WHERE l.user = j.value ->> 0 AND l.target = j.value ->> 1)",
     )
@@ -366,7 +359,7 @@ pub(super) async fn insert(
 }
 
 /// Drops rows, given as JSON of user, target key and note, and says so in the trail. Where source, order, product,
-/// line and version follow, they are what ended the grant; else the trail has those that had made it.
+/// line, version and author follow, they are what ended the grant; else the trail has those that had made it.
 pub(super) async fn remove(
     connection: &mut SqliteConnection,
     verb: Verb,
@@ -375,14 +368,15 @@ pub(super) async fn remove(
     now: i64,
 ) -> Sql<()> {
     sqlx::query(
-        "INSERT INTO audit (at, run, who, verb, user, target, cause, source, order_id, product, line, config, note)
+        "INSERT INTO audit (at, run, who, verb, user, target, cause, source, order_id, product, line, config, note,
+                            author)
          SELECT ?2, ?3, ?5, ?4, j.value ->> 0, j.value ->> 1, l.cause,
                 iif(j.value ->> 7 IS NULL, l.source, j.value ->> 3),
                 iif(j.value ->> 7 IS NULL, l.order_id, j.value ->> 4),
                 iif(j.value ->> 7 IS NULL, l.product, j.value ->> 5),
                 iif(j.value ->> 7 IS NULL, l.line, j.value ->> 6),
                 iif(j.value ->> 7 IS NULL, l.config, j.value ->> 7),
-                j.value ->> 2
+                j.value ->> 2, j.value ->> 8
          FROM json_each(?1) j LEFT JOIN ledger l ON l.user = j.value ->> 0 AND l.target = j.value ->> 1",
     )
     .bind(grants.to_owned())

@@ -2,6 +2,8 @@
 //!
 //! Never touches Logto: a released grant stays with whoever holds it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::audit::{Actor, Verb};
@@ -23,7 +25,8 @@ impl Store {
         let row = LedgerRow { since: now, ..row.clone() };
         let mut transaction = self.begin().await?;
         let actor = Actor::Person(who);
-        let outcome = ledger::insert(&mut transaction, actor, &[row], Ownership::Adopted, Some(BY_HAND)).await;
+        let outcome =
+            ledger::insert(&mut transaction, actor, &[row], Ownership::Adopted, Some(BY_HAND), &BTreeSet::new()).await;
         self.end(transaction, outcome).await
     }
 
@@ -42,7 +45,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         let actor = Actor::Person(who);
         let outcome: Sql<()> = async {
-            ledger::insert(&mut transaction, actor, &rows, Ownership::Adopted, Some(REBUILT)).await?;
+            ledger::insert(&mut transaction, actor, &rows, Ownership::Adopted, Some(REBUILT), &BTreeSet::new()).await?;
             ledger::remove(&mut transaction, Verb::Closed, actor, &close, millis(now)).await
         }
         .await;

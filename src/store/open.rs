@@ -46,7 +46,7 @@ pub struct Store {
 }
 
 /// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 22] = [
+const STEPS: [(i64, &str, &str); 23] = [
     (1, "orders", include_str!("migrations/0001_orders.sql")),
     (2, "ledger", include_str!("migrations/0002_ledger.sql")),
     (3, "runs", include_str!("migrations/0003_runs.sql")),
@@ -69,6 +69,7 @@ const STEPS: [(i64, &str, &str); 22] = [
     (20, "kept_status", include_str!("migrations/0020_kept_status.sql")),
     (21, "intents", include_str!("migrations/0021_intents.sql")),
     (22, "asked", include_str!("migrations/0022_asked.sql")),
+    (23, "safeguards", include_str!("migrations/0023_safeguards.sql")),
 ];
 
 /// Takes the place of the one writer at once, and not with the first write.

@@ -277,3 +277,32 @@ async fn approve(stage: &Stage, held: &HeldChange) {
     };
     entitled::pass::approved::approve(&stage.store, &approval, &[held]).await.unwrap();
 }
+
+/// Each safeguard by itself is tried in `pass::safeguards`; this is the worst commit: it gives up all of them and uses that.
+#[tokio::test]
+async fn promise_12_one_commit_cannot_undo_its_own_safeguards() {
+    let few = "limits: {revocations: {per_day: 0%, floor: 1}, config_grants: {per_day: 0%, floor: 1}}";
+    let protect = "protect: {roles: [admin], emails: [buyer-0@example.com]}";
+    let careful = file("owned", &format!("safeguards: {{delay: 24h}}\n{few}\n{protect}"), PRODUCTS);
+    let (mut stage, users, orders) = sold(&careful, 4).await;
+    let stranger = stage.logto.add_user("stranger@example.com");
+    stage.logto.grant(&stranger, &stage.logto.role("admin").unwrap());
+    (0..3).for_each(|number| _ = stage.buyer(&format!("cheap-{number}@example.com"), "prd_cheap"));
+    stage.pass().await;
+    stage.ahead = SignedDuration::from_secs(5);
+    let before = (stage.holders("paid-tier"), stage.holders("admin"));
+
+    let hasty = "products: {prd_cheap: {entitlements: [role: admin]}}\n";
+    stage.commit(&file("exclusive", NO_LIMITS, hasty)).await.unwrap();
+    for hours in [0, 12, 11] {
+        stage.ahead += SignedDuration::from_hours(hours);
+        let passed = stage.pass().await;
+        assert_eq!(passed.changes(), [], "{hours}");
+        assert_eq!((stage.holders("paid-tier"), stage.holders("admin")), before);
+    }
+    // What the file says is lawful once the delay is over, and not before.
+    stage.ahead += SignedDuration::from_hours(2);
+    stage.pass().await;
+    assert_eq!((stage.holders("paid-tier").len(), stage.holders("admin").len()), (0, 3), "{users:?} {orders:?}");
+    assert!(!stage.holders("admin").contains(&stranger));
+}

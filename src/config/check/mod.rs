@@ -33,6 +33,8 @@ use super::blob::Blob;
 use super::diagnostic::{Diagnostic, Origin, Place, Severity};
 use super::raw::{self, Node};
 use super::settings::{Buyers, Config, Matching, Schedule};
+use jiff::SignedDuration;
+
 use crate::model::{Adopt, Email, Limit, Limits, Protect, Prune, UserId};
 
 pub use self::value::duration;
@@ -155,6 +157,7 @@ impl Check<'_> {
         let adopt = fields.node("adopt").map_or(Some(Adopt::Explained), |node| self.word(node, &ADOPT));
         let limits = self.limits(fields);
         let protect = self.protect(fields);
+        let safeguards_delay = self.safeguards_delay(fields);
         let trusted_proxies = self.trusted_proxies(fields);
         self.references = References::Public;
         let products = fields.need(self, "products", "products:` and below it a product with its `entitlements:");
@@ -169,6 +172,7 @@ impl Check<'_> {
             adopt: adopt?,
             limits: limits?,
             protect: protect?,
+            safeguards_delay: safeguards_delay?,
             store: store?,
             listen: listen?,
             trusted_proxies: trusted_proxies?,
@@ -277,10 +281,8 @@ impl Check<'_> {
     }
 
     fn schedule(&mut self, fields: Fields<'_>) -> Option<Schedule> {
-        let mut schedule = Schedule {
-            full_pass: jiff::SignedDuration::from_mins(10),
-            full_read: jiff::SignedDuration::from_hours(24),
-        };
+        let mut schedule =
+            Schedule { full_pass: SignedDuration::from_mins(10), full_read: SignedDuration::from_hours(24) };
         let Some(entry) = fields.find("schedule") else { return Some(schedule) };
         let fields = self.fields(&entry.node, Some(entry.at), &shapes::SCHEDULE)?;
         for (key, place) in [("full_pass", &mut schedule.full_pass), ("full_read", &mut schedule.full_read)] {
@@ -340,6 +342,21 @@ impl Check<'_> {
         let roles = self.names(fields.node("roles"), "a list of roles", "a role, by name or by id");
         protect.roles = roles.into_iter().map(|role| role.value).collect();
         Some(protect)
+    }
+
+    fn safeguards_delay(&mut self, fields: Fields<'_>) -> Option<SignedDuration> {
+        const DEFAULT: SignedDuration = SignedDuration::from_hours(24);
+        const MOST: SignedDuration = SignedDuration::from_hours(30 * 24);
+        let Some(entry) = fields.find("safeguards") else { return Some(DEFAULT) };
+        let fields = self.fields(&entry.node, Some(entry.at), &shapes::SAFEGUARDS)?;
+        let Some(node) = fields.node("delay") else { return Some(DEFAULT) };
+        let delay = self.duration(node)?;
+        if delay > MOST {
+            self.error(node.place, "safeguards outlast a version of the file for 30 days at most")
+                .help("for example `delay: 24h`");
+            return None;
+        }
+        Some(delay)
     }
 
     /// A list of texts, none blank and none twice.

@@ -24,6 +24,7 @@ pub(super) static FILE: Shape = shape(
         "adopt",
         "limits",
         "protect",
+        "safeguards",
         "store",
         "listen",
         "trusted_proxies",
@@ -43,6 +44,7 @@ pub(super) static SCHEDULE: Shape = shape("Schedule", &["full_pass", "full_read"
 pub(super) static LIMITS: Shape = shape("Limits", &["revocations", "config_grants"]);
 pub(super) static LIMIT: Shape = shape("Limit", &["per_day", "floor"]);
 pub(super) static PROTECT: Shape = shape("Protect", &["emails", "users", "roles"]);
+pub(super) static SAFEGUARDS: Shape = shape("Safeguards", &["delay"]);
 pub(super) static NOTIFY: Shape = secretive("Notify", &["url", "format", "on"], &["url"]);
 pub(super) static PRODUCT: Shape = shape(
     "Product",
@@ -204,6 +206,7 @@ mod tests {
             &LIMITS,
             &LIMIT,
             &PROTECT,
+            &SAFEGUARDS,
             &NOTIFY,
             &PRODUCT,
             &SOLD_AS,

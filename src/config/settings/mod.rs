@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 
 use super::blob::Blob;
 use super::settings::source::SourceSettings;
-use crate::model::{Adopt, Email, Limits, Occasion, Policy, ProductId, Protect, Prune, SourceName, UserId};
+use crate::model::{Adopt, Email, Limits, Occasion, Policy, ProductId, Protect, Prune, Safeguards, SourceName, UserId};
 use crate::secret::Secret;
 use network::Network;
 
@@ -35,6 +35,8 @@ pub struct Config {
     pub limits: Limits,
     /// Who and what is never touched.
     pub protect: Protect,
+    /// For how long the safeguards of this version outlast it.
+    pub safeguards_delay: SignedDuration,
     /// Where the store lies, from where the process started: the folder of the file is already in it.
     pub store: std::path::PathBuf,
     /// Where `run` listens.
@@ -56,6 +58,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// How careful it is.
+    pub fn safeguards(&self) -> Safeguards {
+        let Self { prune, limits, protect, safeguards_delay, .. } = self;
+        Safeguards { prune: *prune, limits: limits.clone(), protect: protect.clone(), delay: *safeguards_delay }
+    }
+
     /// Whether the token is too short for anybody who may guess for long.
     pub fn has_weak_token(&self) -> bool {
         self.api_token.as_ref().is_some_and(|token| token.expose().chars().count() < TOKEN_LENGTH)

@@ -96,6 +96,8 @@ pub struct File {
     pub limits: Option<Limits>,
     /// Who and what is never touched.
     pub protect: Option<Protect>,
+    /// For how long what this file loosens waits, and what it takes back is free.
+    pub safeguards: Option<Safeguards>,
     /// The database file, relative to this file. Default: `entitled.db`.
     pub store: Option<String>,
     /// Where `entitled run` listens for webhooks and shows itself: an address, or `off`. Beyond this machine
@@ -237,6 +239,15 @@ pub struct Protect {
     pub users: Option<Vec<Name>>,
     /// Roles by name or id, which no product may give.
     pub roles: Option<Vec<Name>>,
+}
+
+/// `limits`, `protect` and `prune` outlast the version of the file that sets them.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Safeguards {
+    /// For how long: raising a limit, protecting less or pruning more counts only after it. `0s` to `30d`. Default:
+    /// `24h`.
+    pub delay: Option<Duration>,
 }
 
 /// Somebody who is told of a change of state.

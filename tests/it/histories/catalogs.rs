@@ -204,7 +204,7 @@ impl Rules {
         text.push_str(&format!(
             "prune: {prune}\nlimits:\n  revocations: {{per_day: 0%, floor: {}}}\n  \
              config_grants: {{per_day: 0%, floor: {}}}\n\
-             protect: {{emails: [\"*@staff.example.com\"], roles: [admin]}}\nproducts:\n",
+             protect: {{emails: [\"*@staff.example.com\"], roles: [admin]}}\nsafeguards: {{delay: 0s}}\nproducts:\n",
             self.floor, self.config_floor
         ));
         let heads = PRODUCTS.iter().enumerate().map(|(at, product)| match self.corner {

@@ -53,6 +53,7 @@ fn word(hold: Hold) -> Option<&'static str> {
         | Hold::Flapping
         | Hold::Stuck
         | Hold::Protected
+        | Hold::Settling(..)
         | Hold::Unverified(_) => None,
     }
 }

@@ -111,7 +111,9 @@ impl World {
                 (self.rules.prune == Prune::Exclusive || self.once_of(user).any(dropped))
                     && self.orders.iter().any(|order| order.odd.is_some() || order.now.is_none())
             }
-            (Hold::Unverified(Doubt::NotAsked) | Hold::FreshLedger | Hold::Incomplete(_), _) => false,
+            (Hold::Unverified(Doubt::NotAsked) | Hold::FreshLedger | Hold::Incomplete(_) | Hold::Settling(..), _) => {
+                false
+            }
         };
         if right { Ok(()) } else { Err("held without need".to_owned()) }
     }

@@ -18,6 +18,7 @@ mod people;
 mod rebuild;
 mod renamed;
 mod resolved_anew;
+mod safeguards;
 mod scoped;
 mod sequences;
 mod shop;

@@ -1,7 +1,7 @@
 //! Every kind of hold, brought about, and lifted by what its own hint says.
 
 use entitled::model::{Grant, OrderId, UserId};
-use entitled::planner::{Bound, Doubt, Gap, Hold};
+use entitled::planner::{Bound, Doubt, Gap, Hold, Safeguard};
 use entitled::report::HeldChange;
 use entitled::sandbox::{Fault, Rule};
 use entitled::store::{Freeze, FreezeScope, Verb};
@@ -24,6 +24,9 @@ fn walked_by(hold: &Hold) -> Option<fn()> {
         Hold::Frozen => a_freeze_is_ended_or_ends_by_itself,
         Hold::Flapping => what_somebody_keeps_taking_away_is_granted_when_approved_and_a_week_later,
         Hold::Stuck => what_logto_says_it_took_and_keeps_is_taken_by_hand_or_tried_once_more,
+        Hold::Settling(Safeguard::Role | Safeguard::User | Safeguard::Prune, _) => {
+            what_an_earlier_version_forbids_is_approved_or_waits
+        }
         Hold::Protected => what_is_protected_leaves_the_protection_or_the_file,
         Hold::Foreign => a_membership_with_a_role_that_stays_follows_that_role,
         Hold::Incomplete(Gap::Unread) => a_target_that_could_not_be_read_is_read_anew,
@@ -478,4 +481,26 @@ async fn an_address_of_two_accounts_is_bound_to_one() {
     let bound = format!("{NO_LIMITS}\nbuyers: {{bindings: [{{email: ann@example.com, user: {ann}}}]}}");
     stage.commit(&file("owned", &bound, PRO)).await.unwrap();
     granted(&mut stage, &ann).await;
+}
+
+#[tokio::test]
+async fn what_an_earlier_version_forbids_is_approved_or_waits() {
+    let settling =
+        |prune: &str, products: &str| file(prune, &format!("safeguards: {{delay: 24h}}\n{NO_LIMITS}"), products);
+    for approve in [true, false] {
+        let mut stage = Stage::of(&settling("never", PRO)).await;
+        let (ann, order) = stage.buyer("ann@example.com", "prd_pro");
+        stage.pass().await;
+        stage.shop.set_status(&order, "refunded");
+        stage.commit(&settling("owned", PRO)).await.unwrap();
+        if approve {
+            approvable(&mut stage, "Settling", &["wait until then", "`safeguards.delay`"]).await;
+        } else {
+            held(&mut stage, "Settling", &["wait until then"]).await;
+            stage.ahead = SignedDuration::from_hours(23);
+            held(&mut stage, "Settling", &["wait until then"]).await;
+            stage.ahead = SignedDuration::from_hours(25);
+        }
+        revoked(&mut stage, &ann).await;
+    }
 }

@@ -1,9 +1,9 @@
 //! What an approval lifts, and what is approved together.
 
-use entitled::model::{Limit, ProductIx, Purchase, Recheck, Standing, TargetIx, UserId, UserIx};
+use entitled::model::{Limit, ProductIx, Prune, Purchase, Recheck, Standing, TargetIx, UserId, UserIx};
 use entitled::planner::approval::{HeldSet, Lifts, held_sets};
 use entitled::planner::input::{Clock, LedgerTrust};
-use entitled::planner::{Intent, TRIES, Verb};
+use entitled::planner::{Intent, Safeguard, TRIES, Verb};
 
 use super::{BUYER, Scene, actions, holds, one_role, organization, refunded};
 use crate::support::builders::worlds::{DAY, catalog, days, purchase, role, rule};
@@ -15,7 +15,7 @@ fn held_for(lifts: Lifts) -> (Verb, Scene) {
     let ended = || Scene::new(one_role(), &[refunded(1)]).owned(0, refunded(1)).rechecks(1, Recheck::Confirmed);
     let expired = || purchase(1, Standing::Paid, 10 * DAY);
     let mut scene = match lifts {
-        Lifts::Limit | Lifts::FreshLedger | Lifts::Stuck => ended(),
+        Lifts::Limit | Lifts::FreshLedger | Lifts::Stuck | Lifts::Settling(_) => ended(),
         Lifts::Proof => ended().rechecks(1, Recheck::Failed),
         Lifts::Clock => {
             let month = Purchase { product: ProductIx(1), ..expired() };
@@ -34,6 +34,9 @@ fn held_for(lifts: Lifts) -> (Verb, Scene) {
         Lifts::Clock => scene.constraints.clock = Clock { logto: Some(3_600), ..Clock::default() },
         Lifts::Flapping => _ = scene.constraints.flapping.insert((TargetIx(0), BUYER)),
         Lifts::Proof => {}
+        Lifts::Settling(Safeguard::Prune) => scene.constraints.earlier.prune.push((Prune::Never, 60 * DAY)),
+        Lifts::Settling(Safeguard::Role) => _ = scene.constraints.earlier.roles.insert(TargetIx(0), 60 * DAY),
+        Lifts::Settling(Safeguard::User) => _ = scene.constraints.earlier.users.insert(BUYER, 60 * DAY),
         Lifts::Stuck => {
             scene.constraints.open.insert((TargetIx(0), BUYER), Intent::Revocation { in_vain: TRIES });
         }
@@ -58,7 +61,17 @@ fn an_approval_lifts_its_own_kind_of_hold_and_no_other() {
 /// They are the names of the holds, and stand in stores.
 #[test]
 fn the_words_of_approvals_stay_what_they_are() {
-    let words = ["OverLimit", "FreshLedger", "ClockDoubtful", "Unverified", "Flapping", "Stuck"];
+    let words = [
+        "OverLimit",
+        "FreshLedger",
+        "ClockDoubtful",
+        "Unverified",
+        "Flapping",
+        "Stuck",
+        "Settling role",
+        "Settling user",
+        "Settling prune",
+    ];
     assert_eq!(Lifts::ALL.map(Lifts::word), words);
 }
 

@@ -22,17 +22,17 @@ fn the_larger_of_floor_and_share_is_allowed_rounded_down() {
 #[test]
 fn exactly_the_limit_passes_and_one_more_does_not() {
     let five = limit(0.0, 5);
-    assert_eq!(over(five, 100, 0, 5), None);
-    assert_eq!(over(five, 100, 2, 3), None);
-    assert_eq!(over(five, 100, 0, 6), Some(Over { wanted: 6, spent: 0, allowed: 5, owned: 100 }));
-    assert_eq!(over(five, 100, 3, 3), Some(Over { wanted: 3, spent: 3, allowed: 5, owned: 100 }));
+    assert_eq!(over(&[five], 100, 0, 5), None);
+    assert_eq!(over(&[five], 100, 2, 3), None);
+    assert_eq!(over(&[five], 100, 0, 6), Some(Over { wanted: 6, spent: 0, allowed: 5, owned: 100 }));
+    assert_eq!(over(&[five], 100, 3, 3), Some(Over { wanted: 3, spent: 3, allowed: 5, owned: 100 }));
 }
 
 #[test]
 fn what_wants_nothing_is_never_over() {
-    assert_eq!(over(limit(0.0, 5), 100, 9, 0), None);
-    assert_eq!(over(limit(0.0, 0), 0, 0, 0), None);
-    assert!(over(limit(0.0, 0), 0, 0, 1).is_some());
+    assert_eq!(over(&[limit(0.0, 5)], 100, 9, 0), None);
+    assert_eq!(over(&[limit(0.0, 0)], 0, 0, 0), None);
+    assert!(over(&[limit(0.0, 0)], 0, 0, 1).is_some());
 }
 
 /// In milliseconds, and on no whole second.
@@ -64,7 +64,7 @@ impl Past {
         let began = at - DAY;
         let ours = |(since, until): &&(i64, Option<i64>)| *since < began && until.is_none_or(|until| until >= began);
         let base = self.ours.iter().filter(ours).count() as u64;
-        over(limit, base, self.done.iter().filter(|done| **done >= began).count() as u64, wanted).is_none()
+        over(&[limit], base, self.done.iter().filter(|done| **done >= began).count() as u64, wanted).is_none()
     }
 
     fn and(&self, other: &Self) -> Self {
@@ -105,7 +105,7 @@ fn it_fits_from_the_first_second_at_which_it_would_pass() {
                     if past.fits(limit, wanted, NOW) {
                         continue;
                     }
-                    let from = fits_from(limit, &[&past.day()], wanted, NOW);
+                    let from = fits_from(&[limit.into()], &[&past.day()], wanted, NOW);
                     assert_eq!(from, first_that_fits(limit, &[&past], wanted), "{wanted} of {limit:?} after {past:?}");
                     found += usize::from(from.is_some());
                 }
@@ -130,7 +130,7 @@ fn it_fits_when_every_day_has_room_and_two_days_together_are_one() {
             for limit in [limit(0.0, 2), limit(50.0, 1)] {
                 let both = [one, other];
                 if !both.iter().all(|past| past.fits(limit, 1, NOW)) {
-                    let from = fits_from(limit, &[&one.day(), &other.day()], 1, NOW);
+                    let from = fits_from(&[limit.into()], &[&one.day(), &other.day()], 1, NOW);
                     assert_eq!(from, first_that_fits(limit, &both, 1), "{limit:?} after {both:?}");
                 }
                 let sum = one.and(other);
@@ -138,7 +138,7 @@ fn it_fits_when_every_day_has_room_and_two_days_together_are_one() {
                     let mut day = one.day().and(&other.day());
                     day.sort();
                     assert_eq!(
-                        fits_from(limit, &[&day], 1, NOW),
+                        fits_from(&[limit.into()], &[&day], 1, NOW),
                         first_that_fits(limit, &[&sum], 1),
                         "{limit:?} {sum:?}"
                     );

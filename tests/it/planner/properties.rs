@@ -12,10 +12,10 @@ use entitled::model::{
 use entitled::planner::approval::Lifts;
 use entitled::planner::desired::{Desired, desired};
 use entitled::planner::input::{
-    Actual, Clock, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, Mover, OwnedGrant, PlanConstraints,
-    Rules, Turn,
+    Actual, Clock, Coverage, Earlier, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, Mover, OwnedGrant,
+    PlanConstraints, Rules, Turn,
 };
-use entitled::planner::{Action, Intent, Plan, PlanInput, Verb, plan};
+use entitled::planner::{Action, Intent, Plan, PlanInput, Safeguard, Verb, plan};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -250,6 +250,22 @@ fn any_intent() -> impl Strategy<Value = Intent> {
     prop_oneof![Just(Intent::Grant), (0..5_u32).prop_map(|in_vain| Intent::Revocation { in_vain })]
 }
 
+/// Mostly none that still counts.
+fn any_earlier(ample: bool) -> impl Strategy<Value = Earlier> {
+    let prune = prop::collection::vec((select(&[Prune::Never, Prune::Owned, Prune::Exclusive][..]), 0..9_i64), 0..3);
+    let limits = (limit(), limit()).prop_map(|(revocations, config_grants)| Limits { revocations, config_grants });
+    let limits = prop::collection::vec(limits, 0..3);
+    let roles = prop::collection::btree_map((0..TARGETS as u16).prop_map(TargetIx), 0..9_i64, 0..3);
+    let users = prop::collection::btree_map((0..USERS).prop_map(UserIx), 0..9_i64, 0..3);
+    let earlier = (prune, limits, roles, users).prop_map(move |(prune, limits, roles, users)| Earlier {
+        prune,
+        limits: if ample { Vec::new() } else { limits },
+        roles,
+        users,
+    });
+    prop_oneof![3 => Just(Earlier::default()), 2 => earlier]
+}
+
 /// Mostly one that is right.
 fn any_clock() -> impl Strategy<Value = Clock> {
     let orders = prop::collection::btree_map((0..16_u32).prop_map(OrderKey), Just(600_i64), 0..4);
@@ -269,7 +285,8 @@ prop_compose! {
             1 => Just(Freeze::Revocations),
             1 => Just(Freeze::Everything),
         ],
-        minded in prop::collection::vec((0..6_u16, 0..8_u32, 0..11_u8), 0..16),
+        minded in prop::collection::vec((0..6_u16, 0..8_u32, 0..13_u8), 0..18),
+        earlier in any_earlier(ample),
         open in prop::collection::btree_map((0..TARGETS as u16, 0..USERS), any_intent(), 0..5),
         adopt in prop_oneof![3 => Just(Adopt::Explained), 1 => Just(Adopt::Never)],
         clock in any_clock(),
@@ -290,7 +307,7 @@ prop_compose! {
             (0..).zip(rechecks).filter_map(|(order, rechecks)| Some((OrderKey(order), rechecks?))).collect();
         let blind = blind.map(ProductIx).into_iter().collect();
         let of = |kind: u8| minded.iter().filter(move |one| one.2 == kind).map(|one| (TargetIx(one.0), UserIx(one.1)));
-        let lifts = [(0, Lifts::Limit), (0, Lifts::FreshLedger), (6, Lifts::Clock), (6, Lifts::Proof), (1, Lifts::Flapping), (10, Lifts::Stuck)];
+        let lifts = [(0, Lifts::Limit), (0, Lifts::FreshLedger), (6, Lifts::Clock), (6, Lifts::Proof), (1, Lifts::Flapping), (10, Lifts::Stuck), (6, Lifts::Settling(Safeguard::Role)), (1, Lifts::Settling(Safeguard::User)), (10, Lifts::Settling(Safeguard::Prune)),];
         let approved = lifts.into_iter().flat_map(|(kind, lifts)| {
             let both = move |(target, user)| [Verb::Revoke, Verb::Grant].map(|verb| (lifts, verb, target, user));
             of(kind).step_by(if kind == 1 { 2 } else { 1 }).flat_map(both)
@@ -299,6 +316,8 @@ prop_compose! {
             protected: users(protected),
             blind,
             freeze,
+            earlier,
+            undoes: of(12).flat_map(|(target, user)| [Verb::Grant, Verb::Revoke].map(|verb| (verb, target, user))).collect(),
             approved: approved.collect(),
             flapping: of(1).collect(),
             open: open.into_iter().map(|((target, user), intent)| ((TargetIx(target), UserIx(user)), intent)).collect(),

@@ -31,10 +31,12 @@ products:
 pub(crate) const NO_LIMITS: &str =
     "limits: {revocations: {per_day: 100%, floor: 5000}, config_grants: {per_day: 100%, floor: 5000}}";
 
-/// A file that runs on the simulators: how much is taken away, any further lines, and the products.
+/// A file that runs on the simulators: how much is taken away, any further lines, and the products. What it loosens
+/// counts at once, unless the further lines say otherwise.
 pub(crate) fn file(prune: &str, further: &str, products: &str) -> String {
+    let at_once = if further.contains("safeguards:") { "" } else { "safeguards: {delay: 0s}\n" };
     format!(
-        "version: 1\nlogto: {{endpoint: sandbox}}\nsources: {{shop: {{kind: sandbox}}}}\nprune: {prune}\n{further}\n{products}"
+        "version: 1\nlogto: {{endpoint: sandbox}}\nsources: {{shop: {{kind: sandbox}}}}\nprune: {prune}\n{further}\n{products}\n{at_once}"
     )
 }
 

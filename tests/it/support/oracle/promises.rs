@@ -15,6 +15,7 @@ use entitled::planner::{
 };
 
 use super::aftermath::insert;
+use super::careful::{cannot_undo_its_own_safeguards, forbidden, undone};
 use super::facts::{
     Cell, Evidence, acts, cell, cells, claim, ended_by_a_wrong_clock, evidence, given_up, held, in_vain, is_asked,
     kept, membership_for, of, owned, paid_and_foreign, protected, rereads, roles_within, takes_along, vanished, wanted,
@@ -30,6 +31,7 @@ pub(crate) fn hold(world: PlanInput<'_>, plan: &Plan) {
     only_adds_to_a_fresh_ledger(world, plan);
     does_nothing_that_is_frozen(world, plan);
     touches_nothing_protected(world, plan);
+    cannot_undo_its_own_safeguards(world, plan);
     gives_only_what_is_bought_and_absent(world, plan);
     drops_nothing(world, plan, &cells);
     holds_with_reason(world, plan);
@@ -120,31 +122,36 @@ fn stays_within_the_limits(world: PlanInput<'_>, plan: &Plan) {
     let tallies = || world.ledger.tally.iter();
     // Of each target: what a share is of, and what was used up today.
     type Used = Vec<(u64, u64)>;
-    let measures: [(Verb, Limit, Used); 2] = [
+    let versions = || [&world.constraints.limits].into_iter().chain(&world.constraints.earlier.limits);
+    let measures: [(Verb, Vec<Limit>, Used); 2] = [
         (
             Verb::Revoke,
-            world.constraints.limits.revocations,
+            versions().map(|limits| limits.revocations).collect(),
             tallies().map(|tally| (tally.base, tally.revoked)).collect(),
         ),
         (
             Verb::Grant,
-            world.constraints.limits.config_grants,
+            versions().map(|limits| limits.config_grants).collect(),
             tallies().map(|tally| (tally.base, tally.config_granted)).collect(),
         ),
     ];
-    for (verb, limit, bases) in measures {
+    for (verb, limits, bases) in measures {
         let free = verb == Verb::Grant && world.constraints.ledger == LedgerTrust::Fresh;
         // What somebody let through is not counted against the limit that it was let through to pass.
         let limited = |action: &Action| {
             let counts = verb == Verb::Revoke || by_no_order(action.why.cause);
             // What is tried again was counted when it was tried first.
             let again = verb == Verb::Revoke && in_vain(world, cell(action)).is_some();
-            action.verb == verb && counts && !again && !let_through(world, Lifts::Limit, action)
+            action.verb == verb
+                && counts
+                && !again
+                && !undone(world, action)
+                && !let_through(world, Lifts::Limit, action)
         };
         // What is tried again was counted when it was tried first, and needs no more than that this is allowed.
         let again = |target: Option<TargetIx>| {
             let tried = |action: &&Action| in_vain(world, cell(action)).is_some() && action.verb == verb;
-            let free = |action: &&Action| let_through(world, Lifts::Limit, action);
+            let free = |action: &&Action| undone(world, action) || let_through(world, Lifts::Limit, action);
             let on = |action: &&Action| target.is_none_or(|target| action.target == target);
             plan.actions.iter().any(|action| tried(&action) && !free(&action) && on(&action))
         };
@@ -166,7 +173,7 @@ fn stays_within_the_limits(world: PlanInput<'_>, plan: &Plan) {
         let total = bases.iter().fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
         let each = (0..).zip(&bases).map(|(at, base)| (Some(TargetIx(at)), *base));
         for (target, (base, spent)) in each.chain([(None, total)]) {
-            let allowed = share(limit, base);
+            let allowed = limits.iter().map(|limit| share(*limit, base)).min().expect("the file has one");
             let (made, over) = (made(target), over(target));
             assert!(verb == Verb::Grant || !again(target) || spent <= allowed, "4: tries again over {allowed}");
             assert!(free || made == 0 || spent + made <= allowed, "4: {made} {verb:?} over {allowed} on {target:?}");
@@ -226,6 +233,10 @@ fn touches_nothing_protected(world: PlanInput<'_>, plan: &Plan) {
     for action in &plan.actions {
         let cell = cell(action);
         match action.verb {
+            // What a version of the file gave away shortly before is not what `protect.roles` keeps.
+            Verb::Revoke if undone(world, action) => {
+                assert!(!world.constraints.protected.contains(&cell.1), "takes from who is protected: {action:?}");
+            }
             Verb::Revoke => assert!(!protected(world, cell), "takes what is protected: {action:?}"),
             Verb::Grant => assert!(!world.catalog.targets[cell.0.at()].protected, "gives a protected role: {action:?}"),
             Verb::Adopt | Verb::Release => panic!("this changes nothing and is no action: {action:?}"),
@@ -298,6 +309,7 @@ fn holds_with_reason(world: PlanInput<'_>, plan: &Plan) {
             Hold::Protected => protected(world, cell),
             Hold::FreshLedger => !grant && world.constraints.ledger == LedgerTrust::Fresh,
             Hold::Frozen => world.constraints.freeze > if grant { Freeze::Revocations } else { Freeze::Nothing },
+            Hold::Settling(safeguard, until) => forbidden(world, &one.action).contains(&(safeguard, until)),
             Hold::Stuck => !grant && in_vain(world, cell).is_some_and(|times| times >= TRIES),
             Hold::Flapping => grant && world.constraints.flapping.contains(&cell),
             Hold::Incomplete(Gap::Source) if exclusive => !grant && !world.constraints.blind.is_empty(),

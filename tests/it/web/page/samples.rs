@@ -49,6 +49,7 @@ pub(crate) fn held(number: usize) -> HeldChange {
         hold: "OverLimit".to_owned(),
         reason: "12 revocations of role paid-tier in a day are more than 5 (10% of 41 owned)".to_owned(),
         lift: "check that this is meant; then `entitled approve 4be2d11c90a7` lets exactly this set through".to_owned(),
+        lifts: None,
         set: Some("4be2d11c90a7".to_owned()),
     }
 }

@@ -1,0 +1,49 @@
+//! What an earlier version of the file asks for beyond this one, and what this one takes back of it.
+//!
+//! Flow: a version that loosens a safeguard finds the one before beside it until the delay is over, and what only that
+//! one forbids is held as `Settling`. What a version did within that delay a later one takes back outside the limits: they
+//! are there for what nobody wants, not for mending it.
+//!
+//! Caveat: an earlier version never makes anything happen. It only holds.
+
+use super::approval::Lifts;
+use super::{Action, Hold, PlanInput, Safeguard};
+use crate::model::{Ownership, Prune, TargetIx, UserIx, Verb};
+
+/// Whether an action takes back what a version of the file did shortly before, because the file says so.
+pub(super) fn is_undone(input: PlanInput<'_>, action: &Action) -> bool {
+    let (target, user) = (action.target, action.user);
+    let ours = input.ledger.find(target, user);
+    input.constraints.undoes.contains(&(action.verb, target, user))
+        && action.why.is_by_file(action.verb)
+        // What was only taken over was somebody's before.
+        && ours.is_none_or(|owned| owned.ownership == Ownership::Granted)
+}
+
+/// Held because an earlier version protects the role.
+pub(super) fn role_settling(input: PlanInput<'_>, verb: Verb, target: TargetIx, user: UserIx) -> Option<Hold> {
+    let until = input.constraints.earlier.roles.get(&target).copied();
+    settling(input, verb, (target, user), Safeguard::Role, until)
+}
+
+/// Held because an earlier version protects the user.
+pub(super) fn user_settling(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Option<Hold> {
+    let until = input.constraints.earlier.users.get(&user).copied();
+    settling(input, Verb::Revoke, (target, user), Safeguard::User, until)
+}
+
+/// Held because an earlier version takes less away than `least`.
+pub(super) fn prune_settling(input: PlanInput<'_>, least: Prune, target: TargetIx, user: UserIx) -> Option<Hold> {
+    settling(input, Verb::Revoke, (target, user), Safeguard::Prune, input.constraints.earlier.restrains(least))
+}
+
+fn settling(
+    input: PlanInput<'_>,
+    verb: Verb,
+    cell: (TargetIx, UserIx),
+    safeguard: Safeguard,
+    until: Option<i64>,
+) -> Option<Hold> {
+    let until = until?;
+    (!input.constraints.is_approved(Lifts::Settling(safeguard), verb, cell)).then_some(Hold::Settling(safeguard, until))
+}
