@@ -262,6 +262,7 @@ impl StatusPublisher {
                 self.draft.targets = view.targets.clone();
                 self.draft.figures = figures(view);
                 self.draft.dropped = view.dropped.clone();
+                self.draft.settling = view.settling.clone();
                 self.draft.plan = planned;
                 // Whatever is wrong with a target has been told.
                 self.began.retain(|about, _| !matches!(about, About::Target(_)));

@@ -17,7 +17,7 @@ use crate::model::{Catalog, Email, Grant, OrderKey, RunId, SourceName, TargetIx,
 use crate::planner::desired::Desired;
 use crate::planner::input::{Actual, LedgerTrust, PlanConstraints};
 use crate::planner::{Action, Hold, Plan, Verb, Whose};
-use crate::report::{Dropped, Names, OrderName, PlanDocument, Waiting, view};
+use crate::report::{Dropped, Names, OrderName, PlanDocument, Settling, Waiting, view};
 use crate::source::Source;
 use crate::store::{ApprovedAction, KnownSource, Store, StoreError, StoredBuyer};
 
@@ -161,6 +161,7 @@ impl PassDraft {
             orders: order_names(context.store, &self.plan).await?,
             freeze: self.snapshot.freeze.clone(),
             dropped: self.dropped(context).await?,
+            settling: Settling::of(&context.config.safeguards(), self.snapshot.lingering()),
             lifts_at: day::lifts_at(context, &self.plan, &self.snapshot).await?,
             undoes,
         })

@@ -18,6 +18,9 @@ pub fn markdown(view: &PlanDocument) -> String {
     for one in &view.dropped {
         let _ = writeln!(out, "\n**Gone from the file**: {}. *Hint*: {}.", prose(&one.sentence), prose(&one.hint));
     }
+    if let Some(settling) = &view.settling {
+        let _ = writeln!(out, "\n**Settling**: {}.", prose(&settling.sentence));
+    }
     table(&mut out, "Changes", &view.changes);
     table(&mut out, "Adoptions", &view.adoptions);
     table(&mut out, "Given up", &view.releases);

@@ -14,6 +14,7 @@ pub mod messages;
 mod notice;
 mod plan;
 pub mod run;
+mod settling;
 pub mod status;
 mod text;
 
@@ -28,6 +29,7 @@ pub use notice::{News, Notice};
 pub use plan::{
     Block, Change, FreezeView, HeldChange, Names, OrderName, Origin, PlanDocument, Summary, TargetView, Waiting, view,
 };
+pub use settling::Settling;
 pub use text::checkup::{checkup, checkup_json};
 pub use text::plan::text;
 pub use text::run::report;

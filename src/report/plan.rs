@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dropped::Dropped;
 use super::messages;
+use super::settling::Settling;
 use crate::model::{Buyer, Catalog, Email, OrderId, OrderKey, Resolution, RunId, SourceName, TargetIx, UserId, UserIx};
 use crate::planner::approval::{HeldSet, Lifts, held_sets};
 use crate::planner::input::{Actual, Freeze};
@@ -26,6 +27,8 @@ pub struct Names {
     pub freeze: Option<FreezeView>,
     /// Sources that the file no longer has and that something rests on.
     pub dropped: Vec<Dropped>,
+    /// What earlier versions of the file still ask for.
+    pub settling: Option<Settling>,
     /// From when on what a limit holds fits into its day: of one target or of all together. Where nothing stands,
     /// waiting does not lift it.
     pub lifts_at: BTreeMap<(Verb, Bound), Timestamp>,
@@ -90,6 +93,9 @@ pub struct PlanDocument {
     /// Sources that the file no longer has and whose orders are all that something of ours rests on, by name.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub dropped: Vec<Dropped>,
+    /// What earlier versions of the file ask for beyond this one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub settling: Option<Settling>,
     /// One for each target, by name.
     pub targets: Vec<TargetView>,
     /// One for each user whom `changes` touches: what they hold, and what they will.
@@ -335,6 +341,7 @@ pub fn view(
         held,
         waiting,
         dropped: names.dropped.clone(),
+        settling: names.settling.clone(),
         targets,
     }
 }

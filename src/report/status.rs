@@ -21,7 +21,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Dropped, HeldChange, Origin, PlanDocument, TargetView};
+use super::{Dropped, HeldChange, Origin, PlanDocument, Settling, TargetView};
 use crate::model::{SourceName, State};
 
 /// See the module. Everything but the two plans is in its JSON.
@@ -57,6 +57,9 @@ pub struct Status {
     /// Sources that the file no longer has and whose orders are all that something rests on.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub dropped: Vec<Dropped>,
+    /// What earlier versions of the file ask for beyond the one in force.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub settling: Option<Settling>,
     /// The pass that is writing just now; absent while none is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub progress: Option<Progress>,
@@ -323,6 +326,7 @@ impl Status {
             targets: Vec::new(),
             figures: Figures::default(),
             dropped: Vec::new(),
+            settling: None,
             progress: None,
             approvals: Vec::new(),
             held: Arc::default(),

@@ -17,10 +17,10 @@ use crate::config::settings::Config;
 use crate::daemon::{approvals, frozen, odd, peer, run_status};
 use crate::model::{SourceName, State};
 use crate::pass::kept;
-use crate::report::Dropped;
 use crate::report::status::{
     About, ConfigInForce, Duty, Figures, Mode, Pass, RunStatus, SourceStatus, Status, Trouble,
 };
+use crate::report::{Dropped, Settling};
 use crate::store::{Store, lease};
 use crate::text::error_chain;
 use crate::{clock, report};
@@ -161,6 +161,8 @@ async fn by_file(
     }
     let named = |source: &SourceName| config.sources.iter().any(|one| one.name == *source || one.was.contains(source));
     let owned = store.owned_by_source().await?.into_iter().filter(|(source, _)| !named(source));
+    let safeguards = config.safeguards();
+    status.settling = Settling::of(&safeguards, &safeguards.lingering(&store.versions().await?, clock::now()));
     status.dropped = owned.map(|(source, grants)| Dropped::new(&source, grants, None)).collect();
     Ok(())
 }

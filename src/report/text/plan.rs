@@ -26,6 +26,9 @@ pub fn text(view: &PlanDocument, color: Color) -> String {
         let _ = writeln!(out, "{} {}", color.paint("33", "!"), one.sentence);
         let _ = writeln!(out, "  {}: {}", color.paint("36", "hint"), one.hint);
     }
+    if let Some(settling) = &view.settling {
+        let _ = writeln!(out, "{} {}", color.paint("33", "!"), settling.sentence);
+    }
     for target in view.targets.iter().filter(|target| !messages::is_known(&target.coverage)) {
         let _ = writeln!(out, "{} {}", color.paint("33", "!"), messages::not_whole(target));
     }

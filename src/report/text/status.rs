@@ -49,6 +49,9 @@ pub fn status(status: &Status, now: Timestamp, color: Color) -> String {
         let _ = writeln!(out, "{} {}", color.paint("33", "!"), clean(&one.sentence));
         let _ = writeln!(out, "  {}: {}", color.paint("36", "hint"), clean(&one.hint));
     }
+    if let Some(settling) = status.settling.as_ref().filter(|one| now < one.until) {
+        let _ = writeln!(out, "\n{} {}", color.paint("33", "!"), clean(&settling.sentence));
+    }
     sources(&mut out, status, now, color);
     targets(&mut out, status, color);
     held(&mut out, status, color);

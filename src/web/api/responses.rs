@@ -33,6 +33,7 @@ pub(super) fn plan(planned: &Planned, rows: usize) -> Value {
         "config": view.config,
         "freeze": view.freeze,
         "dropped": view.dropped,
+        "settling": view.settling,
         "summary": view.summary,
         "changes": cut(&view.changes, rows),
         "held": cut(&view.held, rows),

@@ -252,3 +252,24 @@ async fn the_first_file_of_a_store_is_its_own_measure_and_a_preview_is_no_versio
     stage.commit(&careful("exclusive", NO_LIMITS, SOLD)).await.unwrap();
     assert_eq!(stage.store.versions().await.unwrap().len(), 1);
 }
+
+/// Whoever looks is told once what still counts, also where nothing is held for it.
+#[tokio::test]
+async fn a_plan_says_what_the_version_before_still_asks_for() {
+    let first = careful("never", &format!("{TIGHT}\nprotect: {{users: [u1], roles: [admin]}}"), SOLD);
+    let (mut stage, _) = sold(&first, &[]).await;
+    let said = |passed: &Passed| passed.planned.view.settling.clone();
+    assert_eq!(said(&stage.pass().await), None);
+    stage.commit(&file("owned", NO_LIMITS, SOLD)).await.unwrap();
+    let settling = said(&stage.pass().await).unwrap();
+    let all = ["limits.revocations", "limits.config_grants", "protect", "prune", "safeguards.delay"];
+    assert_eq!(settling.keys, all);
+    assert_eq!(settling.until.duration_since(stage.now()).as_hours(), 23);
+    assert!(settling.sentence.contains("`limits.revocations`, `limits.config_grants`"), "{}", settling.sentence);
+    // Tightened again, one of them is left.
+    let again = format!("{TIGHT}\nprotect: {{users: [u1], roles: [admin]}}");
+    stage.commit(&file("never", &again, SOLD)).await.unwrap();
+    assert_eq!(said(&stage.pass().await).unwrap().keys, ["safeguards.delay"]);
+    hours(&mut stage, 25).await;
+    assert_eq!(said(&stage.pass().await), None);
+}

@@ -3,6 +3,10 @@
 use std::collections::BTreeSet;
 
 use entitled::daemon::Targets;
+use entitled::planner::Cause;
+use entitled::planner::desired::Ending;
+use entitled::planner::input::Mover;
+use entitled::report::messages::cause_word;
 use entitled::web::api::{Call, OPENAPI};
 use serde_json::Value;
 
@@ -41,6 +45,52 @@ fn every_call_is_described_and_every_example_fits() {
     // What holds the two against each other sees a difference.
     let schema = serde_json::json!({ "$ref": "#/components/schemas/Run" });
     assert_ne!(misfits(&document, &schema, &serde_json::json!({ "id": 7, "more": 1 })), Vec::<String>::new());
+}
+
+/// Whoever reads `cause` by its list must find every word there.
+#[test]
+fn every_cause_is_on_the_list() {
+    let causes = [
+        Cause::Sale,
+        Cause::Commit,
+        Cause::Drift,
+        Cause::Retry,
+        Cause::Ended(Ending::Expired),
+        Cause::Unmapped,
+        Cause::Resolution,
+        Cause::Exchanged,
+        Cause::Moved(Mover::Shop),
+        Cause::Moved(Mover::Commit),
+        Cause::Dropped,
+        Cause::Upgrade,
+        Cause::Unexplained,
+        Cause::Undone,
+        Cause::GivenAgain,
+        Cause::Exclusive,
+    ];
+    let words: BTreeSet<&str> = causes.into_iter().map(cause_word).collect();
+    assert_eq!(words.len(), causes.len());
+    let document = document();
+    let mut lists = Vec::new();
+    collect_enums(&document["components"]["schemas"], "cause", &mut lists);
+    assert!(lists.len() >= 4, "{lists:?}");
+    for list in lists {
+        assert_eq!(list.iter().map(|word| word.as_str().unwrap()).collect::<BTreeSet<_>>(), words);
+    }
+}
+
+/// The lists of words of every property of this name.
+fn collect_enums<'a>(node: &'a Value, property: &str, lists: &mut Vec<&'a Vec<Value>>) {
+    match node {
+        Value::Object(map) => {
+            for (key, value) in map {
+                lists.extend((key == property).then(|| value["enum"].as_array()).flatten());
+                collect_enums(value, property, lists);
+            }
+        }
+        Value::Array(all) => all.iter().for_each(|one| collect_enums(one, property, lists)),
+        _ => {}
+    }
 }
 
 /// Holds a real answer against the description of its call.
