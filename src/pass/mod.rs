@@ -39,8 +39,9 @@ use crate::logto::name_forgotten;
 use crate::model::{OrderId, OrderKey, Recheck, Resolution, SourceName, UserId};
 use crate::planner::desired::Desired;
 use crate::planner::input::{Actual, PlanConstraints};
-use crate::planner::{Verify, plan};
+use crate::planner::{Plan, Verify, plan};
 use crate::store::{BuyerKey, Scope, Store, StoreError, StoredBuyer};
+use approved::Approved;
 use asking::Occasion;
 use gone::Missed;
 use snapshot::{Snapshot, owners, widen};
@@ -108,17 +109,13 @@ pub(crate) async fn observe_and_plan(
     observe::confirm(context.reader, &snapshot.catalog, &mut observed, doubtful).await?;
     let mut constraints = snapshot.constraints(context, &buyers).await?;
     let mut actual = snapshot.actual(&observed);
-    weigh(context, &snapshot, &wanted, &actual, began, &mut constraints).await?;
-    let planner = |constraints: &PlanConstraints| plan(snapshot.input(&wanted, &actual, constraints));
-    let (mut planned, mut approved) = gated(context, &snapshot, None, &mut constraints, planner).await?;
+    let (mut planned, mut approved) = decide(context, &snapshot, &wanted, &actual, began, &mut constraints).await?;
     match gone::let_go(context, &snapshot, &planned, &mut wanted).await? {
         Missed::Nobody => {}
         // They may be somebody else by now.
         Missed::Buyers => return Box::pin(observe_and_plan(context, span, also)).await,
         Missed::Holders => {
-            weigh(context, &snapshot, &wanted, &actual, began, &mut constraints).await?;
-            let planner = |constraints: &PlanConstraints| plan(snapshot.input(&wanted, &actual, constraints));
-            (planned, approved) = gated(context, &snapshot, None, &mut constraints, planner).await?;
+            (planned, approved) = decide(context, &snapshot, &wanted, &actual, began, &mut constraints).await?;
         }
     }
     if matches!(span, PassScope::Quick(_)) && planned.takes() && has_found(context).await? {
@@ -132,29 +129,27 @@ pub(crate) async fn observe_and_plan(
         snapshot.lose_sight_of_owners(context, &wanted).await?;
         wanted = snapshot.desired(context).await?;
         actual = snapshot.actual(&observed);
-        weigh(context, &snapshot, &wanted, &actual, began, &mut constraints).await?;
         // Through all gates once more: what was read again may take something from somebody else than before.
-        let planner = |constraints: &PlanConstraints| plan(snapshot.input(&wanted, &actual, constraints));
-        (planned, approved) = gated(context, &snapshot, None, &mut constraints, planner).await?;
+        (planned, approved) = decide(context, &snapshot, &wanted, &actual, began, &mut constraints).await?;
     }
     let approvals = approved.used(&planned);
     Ok(PassDraft { snapshot, plan: planned, wanted, actual, observed, buyers, approvals, calls_before })
 }
 
-/// Tells the planner what the orders behind our grants say by now, what was held before anybody paid for it, and
-/// whether the clock is to be believed.
-async fn weigh(
+/// Plans, by what the orders behind our grants say by now, what was held before anybody paid for it, and whether the
+/// clock is to be believed.
+async fn decide(
     context: PassContext<'_>,
     snapshot: &Snapshot,
     wanted: &Desired,
     actual: &Actual,
     began: Steady,
     constraints: &mut PlanConstraints,
-) -> Result<(), PassError> {
+) -> Result<(Plan, Approved), PassError> {
     constraints.turned = snapshot.turned(context, wanted).await?;
     snapshot.mind_foreign(context, wanted, actual, constraints).await?;
     constraints.clock = skew::judge(context, wanted, began).await?;
-    Ok(())
+    gated(context, snapshot, None, constraints, |constraints| plan(snapshot.input(wanted, actual, constraints))).await
 }
 
 /// The buyers of a pass, each looked up in Logto if nobody has yet. `also`: users whose buyers a quick pass is
