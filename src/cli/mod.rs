@@ -183,13 +183,22 @@ async fn run_command() -> Exit {
         }
     };
     let Global { file, store, log, log_format, color } = cli.global;
-    let context = Context {
+    let mut context = Context {
         file,
         store,
         color: color.on(std::io::stdout().is_terminal()),
         notes: color.on(std::io::stderr().is_terminal()),
     };
     logging::start(&log, log_format, context.notes);
+    // A daemon stands by where it is sent away, and takes over when the other one ends: that is a restart.
+    let begins = match &cli.command {
+        Command::Run(args) => args.stays(),
+        Command::Schema | Command::Sandbox(_) => true,
+        _ => false,
+    };
+    if !begins {
+        context.store = standing::in_use(&context);
+    }
     let outcome = match cli.command {
         Command::Run(args) => crate::cli::commands::run::run(&context, args).await,
         Command::Plan(args) => crate::cli::commands::plan::run(&context, args).await,

@@ -10,7 +10,7 @@ use crate::config::{self, Unresolvable};
 use crate::daemon::presets;
 use crate::report::Origin;
 use crate::report::status::About;
-use crate::store::Store;
+use crate::store::{Store, lease};
 use crate::text::human;
 
 /// A configuration, and whether it is the file's.
@@ -119,4 +119,19 @@ pub(super) async fn at_hand(context: &Context) -> Option<Blind> {
 /// when nobody says.
 pub(super) fn place(context: &Context) -> PathBuf {
     context.store.clone().unwrap_or_else(|| config::store_of(&context.file))
+}
+
+/// Where the store lies by the command line; else the one that a running daemon works on which was begun with this file
+/// and does not follow it to another one. That is said.
+pub(super) fn in_use(context: &Context) -> Option<PathBuf> {
+    if context.store.is_some() {
+        return context.store.clone();
+    }
+    let says = place(context);
+    let (holder, own) = lease::elsewhere(&says)?;
+    let (note, says, shown) = (context.notes.paint("1;33", "note"), says.display(), own.display());
+    crate::logging::noteln!(
+        "{note}: `store` is `{says}` by now, and the daemon ({holder}) works on `{shown}` until it is started again: so does this"
+    );
+    Some(own)
 }

@@ -21,6 +21,7 @@ mod publisher;
 mod reload;
 mod retry;
 mod schedule;
+mod settled;
 pub mod systemd;
 mod trigger;
 mod trouble;
@@ -40,6 +41,7 @@ use self::displaced::looked_after;
 use self::heard::Heard;
 use self::reload::watched;
 use self::retry::Retries;
+use self::settled::Detour;
 use self::trouble::Trouble;
 use crate::clock::Steady;
 use crate::config::Presets;
@@ -58,6 +60,7 @@ pub use crate::report::status::Mode;
 pub use follow::{MANY, PER_TURN};
 pub use publisher::{HealthReporter, LiveState, StatusPublisher, StatusReader, approvals, frozen, odd, run_status};
 pub use schedule::Schedule;
+pub use settled::Settled;
 pub use trigger::{Hint, LONGEST, PendingWork, SETTLE, Targets, Trigger, TriggerReceiver, triggers};
 pub(crate) use trouble::{refused, trouble, unresolved};
 pub use watch::{Content, Pulse, Watch};
@@ -81,11 +84,13 @@ pub struct Start {
     pub publisher: StatusPublisher,
     /// How it is asked for a pass.
     pub triggers: TriggerReceiver,
+    /// What a file does not change while it runs.
+    pub settled: Settled,
 }
 
 /// Runs until the end is asked for.
 pub async fn run(start: Start, mut shutdown: Shutdown) {
-    let Start { file, active, simulators, store, mode, pulse, publisher, triggers } = start;
+    let Start { file, active, simulators, store, mode, pulse, publisher, triggers, settled } = start;
     let now = clock::now();
     let store_line = store.last_line().await.unwrap_or_default();
     // What is in force counts, and not what the file holds by now.
@@ -103,6 +108,8 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         pulse,
         publisher,
         triggers,
+        settled,
+        detour: None,
         head: None,
         asked: PendingWork::default(),
         rest: Rest::Long,
@@ -126,6 +133,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
     daemon.announce();
     daemon.publisher.duty(Duty::Leader);
     daemon.keep_file().await;
+    daemon.see_what_is_settled().await;
     while !shutdown.requested() {
         let turn = async {
             daemon.turn(&mut shutdown).await;
@@ -155,6 +163,9 @@ struct Daemon {
     schedule: Schedule,
     publisher: StatusPublisher,
     triggers: TriggerReceiver,
+    settled: Settled,
+    /// What is done while the file names another store.
+    detour: Option<Detour>,
     /// Orders and users that hints are about, and that were not looked at yet.
     asked: PendingWork,
     /// How long the loop rests after this turn.

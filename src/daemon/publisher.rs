@@ -2,33 +2,31 @@
 //!
 //! Decides nothing. Whoever reads it holds a receiver and never keeps the loop waiting.
 
+mod stored;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::Schedule;
 use super::metrics::Metrics;
+use crate::clock;
 use crate::model::{SourceName, UserId};
 use crate::pass::active::ActiveConfig;
 use crate::pass::{PassScope, PlannedPass};
 use crate::report::run::{ActionOutcome, RunReport};
 use crate::report::status::{
-    About, ApprovalStatus, ConfigInForce, Duty, Figures, Frozen, Mode, Pass, Planned, Progress, RunEnded, RunStatus,
-    SourceStatus, Status, Trouble,
+    About, ConfigInForce, Duty, Figures, Frozen, Mode, Pass, Planned, Progress, SourceStatus, Status, Trouble, Unheeded,
 };
 use crate::report::{HeldChange, PlanDocument, TargetView};
-use crate::store::{ApprovalNow, Outcome, RunKind, RunRow, Store, StoreError};
-use crate::text::clean;
-use crate::{clock, store};
+use crate::store::{Store, StoreError};
+
+pub use stored::{approvals, frozen, odd, run_status};
 
 /// So many passes are shown.
 const RUNS: u32 = 30;
-/// So far back approvals are shown.
-const APPROVALS: SignedDuration = SignedDuration::from_hours(48);
-/// So many odd orders of a source are named.
-const ODD: u32 = 5;
 
 /// What the loop works on, once it has opened it: for whoever answers questions beside it. Reading only.
 #[derive(Clone, Debug)]
@@ -130,6 +128,17 @@ impl StatusPublisher {
             if progress.is_some() {
                 self.publish();
             }
+        }
+    }
+
+    /// What the file says by now and the daemon does not follow. Each is logged once.
+    pub(super) fn unheeded(&mut self, unheeded: Vec<Unheeded>) {
+        for one in unheeded.iter().filter(|one| !self.draft.unheeded.contains(one)) {
+            tracing::warn!(key = one.key, "{}", one.sentence);
+        }
+        if self.draft.unheeded != unheeded {
+            self.draft.unheeded = unheeded;
+            self.publish();
         }
     }
 
@@ -395,49 +404,4 @@ impl From<&PassScope> for Pass {
             PassScope::Quick(_) => Pass::Quick,
         }
     }
-}
-
-/// How many orders and rows of a source are odd, and some of them in words.
-pub async fn odd(store: &Store, source: &SourceName) -> Result<(u64, Vec<String>), StoreError> {
-    let odd = store.odd_orders(source, ODD).await?;
-    let said = odd.some.iter().map(|(id, odd)| {
-        let why: Vec<String> = odd.iter().map(ToString::to_string).collect();
-        clean(&format!("{id}: {}", why.join("; "))).into_owned()
-    });
-    Ok((odd.orders + odd.nameless, said.collect()))
-}
-
-/// What became of the approvals of the last two days, as a status shows it.
-pub async fn approvals(store: &Store, now: Timestamp) -> Result<Vec<ApprovalStatus>, StoreError> {
-    let approvals = store.approvals_since(now - APPROVALS).await?;
-    let status = |one: ApprovalNow| {
-        let ApprovalNow { digest, who, created, expires, used, open } = one;
-        ApprovalStatus { digest, who, created, expires, used, open }
-    };
-    Ok(approvals.into_iter().map(status).collect())
-}
-
-/// A freeze as the store has it, as a status shows it.
-pub fn frozen(freeze: store::Freeze) -> Frozen {
-    let store::Freeze { scope, since, until, reason, who } = freeze;
-    Frozen { scope: scope.word().to_owned(), reason, who, since, until }
-}
-
-/// A pass as the store has it, as a status shows it.
-pub fn run_status(row: RunRow) -> RunStatus {
-    let RunRow { run, end } = row;
-    let kind = match run.kind {
-        RunKind::Quick => Pass::Quick,
-        RunKind::Full => Pass::Full,
-    };
-    let end = end.map(|end| RunEnded {
-        elapsed_ms: u64::try_from(end.finished.duration_since(run.started).as_millis()).unwrap_or(0),
-        succeeded: end.outcome == Outcome::Succeeded,
-        done: end.done,
-        held: end.held,
-        failed: end.failed,
-        calls: end.calls,
-    });
-    let config = run.commit.unwrap_or(run.config);
-    RunStatus { id: run.id.to_string(), kind, config, started: run.started, end }
 }

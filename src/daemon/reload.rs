@@ -38,6 +38,11 @@ enum Missing {
 impl Daemon {
     /// A watched file has changed.
     pub(super) async fn changed(&mut self, path: PathBuf, content: Content) {
+        self.took_note(path, content).await;
+        self.see_what_is_settled().await;
+    }
+
+    async fn took_note(&mut self, path: PathBuf, content: Content) {
         let source =
             self.active.config.sources.iter().find(|one| matches!(&one.kind, SourceKind::File(of) if *of == path));
         match (source, content) {
@@ -175,7 +180,7 @@ impl Daemon {
 }
 
 /// Reads files off the loop. Ends by itself: each of them is read within its deadline.
-async fn aside<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn aside<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(read).await {
         Ok(read) => read,
         Err(error) => match error.try_into_panic() {

@@ -16,6 +16,8 @@
 //!
 //! Pure: `now` is an argument. Holds no secret: a message is as it stands in the log.
 
+mod beside;
+
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -23,6 +25,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Dropped, HeldChange, Origin, PlanDocument, Settling, TargetView};
 use crate::model::{SourceName, State};
+
+pub use beside::{Frozen, Unheeded};
 
 /// See the module. Everything but the two plans is in its JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +47,9 @@ pub struct Status {
     pub troubles: Vec<Trouble>,
     /// What somebody stopped; beside every state.
     pub freeze: Option<Frozen>,
+    /// What the file says by now and a running daemon does not follow; beside every state.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unheeded: Vec<Unheeded>,
     /// Which store it works on; absent until it has opened one.
     #[serde(default)]
     pub store: Option<String>,
@@ -149,21 +156,6 @@ pub enum About {
     Listener,
     /// The program met a fault of its own.
     Program,
-}
-
-/// What somebody stopped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Frozen {
-    /// `revocations` or `all`.
-    pub scope: String,
-    /// Why.
-    pub reason: String,
-    /// Who said so.
-    pub who: String,
-    /// From then on.
-    pub since: Timestamp,
-    /// Then it ends by itself.
-    pub until: Timestamp,
 }
 
 /// What a daemon works by.
@@ -320,6 +312,7 @@ impl Status {
             mode,
             troubles: Vec::new(),
             freeze: None,
+            unheeded: Vec::new(),
             store: None,
             config: None,
             sources: Vec::new(),

@@ -82,8 +82,20 @@ impl File {
                 Some((_, kept)) if kept.is_of(&bytes, now) => kept,
                 _ => {
                     self.parsed.fetch_add(1, Ordering::Relaxed);
-                    let (orders, nameless) = orders(&self.path, &bytes, now)?;
-                    Kept::new(orders, nameless, &bytes, now)
+                    let path = self.path.clone();
+                    // Sixty megabytes take seconds, and whoever is to end or to answer waits for nobody's orders.
+                    let parse = move || {
+                        let (orders, nameless) = orders(&path, &bytes, now)?;
+                        Ok::<_, FileError>(Kept::new(orders, nameless, &bytes, now))
+                    };
+                    match tokio::task::spawn_blocking(parse).await {
+                        Ok(parsed) => parsed?,
+                        Err(error) => match error.try_into_panic() {
+                            Ok(panic) => std::panic::resume_unwind(panic),
+                            // The whole program ends.
+                            Err(_) => std::future::pending().await,
+                        },
+                    }
                 }
             };
             self.last().kept = Some((place, Arc::clone(&kept)));

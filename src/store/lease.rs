@@ -25,6 +25,8 @@ const BEAT: Duration = Duration::from_secs(2);
 
 /// What a lock file begins with, unless it is empty.
 const BEGINS: &str = "process ";
+/// What the second line begins with where whoever holds the lock works on another store, named there.
+const USES: &str = "uses ";
 
 /// The right to write. Handed back when dropped.
 #[derive(Debug)]
@@ -130,7 +132,34 @@ fn named(content: &str) -> String {
 }
 
 fn marked(content: &str) -> Option<&str> {
-    content.lines().nth(1)
+    content.lines().nth(1).filter(|line| !line.starts_with(USES))
+}
+
+/// Takes the lease on the store at `path` for whoever works on the one at `own` and does not follow a file that names
+/// this one by now: nobody begins to write here meanwhile, and who comes by that file learns where to go.
+pub fn point(path: &Path, own: &Path) -> Result<Result<Lease, String>, LeaseError> {
+    let taken = take(path)?;
+    // A name that takes more than a line is told to nobody.
+    if let (Ok(lease), Some(own)) = (&taken, real(own).to_str().filter(|own| !own.contains('\n'))) {
+        lease.note(Some(&format!("{USES}{own}"))).map_err(|source| LeaseError { path: lock_of(path), source })?;
+    }
+    Ok(taken)
+}
+
+/// Whether two paths lead to the same store.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    real(one) == real(other)
+}
+
+/// Who holds the lease on the store at `path` while they work on another one, and on which.
+pub fn elsewhere(path: &Path) -> Option<(String, PathBuf)> {
+    let holder = holder(path).ok()??;
+    let content = content(&mut open(&lock_of(path), &mut OpenOptions::new()).ok()?).ok()?;
+    let own = PathBuf::from(content.lines().nth(1)?.strip_prefix(USES)?);
+    let process = |line: &str| line.split(' ').nth(1).map(str::to_owned);
+    // A note outlives whoever was killed, and a process may have the lock that never wrote it.
+    let there = self::holder(&own).ok()??;
+    (process(&there) == process(&holder)).then_some((holder, own))
 }
 
 /// What whoever holds the lease, or held it last, has noted.

@@ -15,7 +15,7 @@ use crate::cli::{Context, Exit, Failure, print};
 use crate::config::settings::network::Network;
 use crate::config::settings::source::{SourceKind, SourceSettings};
 use crate::config::settings::{Config, Listen, TOKEN_LENGTH};
-use crate::daemon::{HealthReporter, Mode, Pulse, Start, StatusPublisher, StatusReader, Trigger};
+use crate::daemon::{HealthReporter, Mode, Pulse, Settled, Start, StatusPublisher, StatusReader, Trigger};
 use crate::model::SourceName;
 use crate::pass::active::Simulators;
 use crate::pass::kept;
@@ -42,6 +42,13 @@ pub(crate) struct Args {
 
 fn listen(text: &str) -> Result<Listen, String> {
     Listen::parse(text).ok_or_else(|| "expected an address with a port such as `127.0.0.1:8787`, or `off`".to_owned())
+}
+
+impl Args {
+    /// Whether it goes on until it is stopped.
+    pub(crate) fn stays(&self) -> bool {
+        !self.once
+    }
 }
 
 /// How long a daemon that cannot start yet waits before it tries again.
@@ -105,7 +112,8 @@ async fn keep_watch(
     let (trigger, triggers) = daemon::triggers();
     let followers = Followers::start(&reading, mode, &shutdown);
     let (at, listening) = watch::channel(None);
-    let mut server = Server { listen, reporter: publisher.reporter(), reading, trigger, at, up: None };
+    let reporter = publisher.reporter();
+    let mut server = Server { listen, settled: None, reporter, reading, trigger, at, up: None };
     let mut said = None;
     let opened = loop {
         let opening = start(context, keep, &mut server, &mut publisher);
@@ -157,6 +165,7 @@ async fn keep_watch(
         AbortOnDrop(tokio::spawn(tell_simulators(simulators, sources, listening)))
     });
     let (file, store, pulse) = (context.file.clone(), Arc::new(store), Pulse::default());
+    let settled = server.settled(context, &active.config);
     let held = Arc::clone(&store);
     let note = |mark: Option<&str>| {
         if let Some(Err(error)) = held.lease().map(|lease| lease.note(mark)) {
@@ -164,7 +173,8 @@ async fn keep_watch(
         }
     };
     note(held.log_mark().as_deref());
-    daemon::run(Start { file, active, simulators, store, mode, pulse, publisher, triggers }, shutdown).await;
+    let start = Start { file, active, simulators, store, mode, pulse, publisher, triggers, settled };
+    daemon::run(start, shutdown).await;
     // Closed in order it has left no log behind.
     note(None);
     drop((server, told));
@@ -240,6 +250,8 @@ fn told(context: &Context, publisher: &mut StatusPublisher, missing: &Failure, s
 struct Server {
     /// Where, if the command line says so.
     listen: Option<Listen>,
+    /// Where, as it was when it was first asked to serve.
+    settled: Option<Listen>,
     reporter: HealthReporter,
     reading: StatusReader,
     trigger: Trigger,
@@ -249,9 +261,16 @@ struct Server {
 }
 
 impl Server {
-    /// Serves as this configuration has it. Goes on as it is where that says the same.
+    /// What stays as it is from here on: all that is served by, and where the store lies, unless that is said elsewhere.
+    fn settled(&self, context: &Context, config: &Config) -> Settled {
+        let of_file = Settled::of(config);
+        let listen = if self.listen.is_some() { None } else { self.settled.or(of_file.listen) };
+        Settled { store: of_file.store.filter(|_| context.store.is_none()), listen, ..of_file }
+    }
+
+    /// Serves as this configuration has it, where the first one had it. Goes on as it is where that says the same.
     fn serve(&mut self, config: &Config) -> Result<(), Failure> {
-        let Listen::At(address) = self.listen.unwrap_or(config.listen) else {
+        let Listen::At(address) = *self.settled.get_or_insert(self.listen.unwrap_or(config.listen)) else {
             self.up = None;
             return Ok(());
         };

@@ -42,8 +42,11 @@ pub fn status(status: &Status, now: Timestamp, color: Color) -> String {
             color.paint("36", "hint"),
         );
     }
-    if !status.dropped.is_empty() {
+    if !status.unheeded.is_empty() || !status.dropped.is_empty() {
         out.push('\n');
+    }
+    for one in &status.unheeded {
+        let _ = writeln!(out, "{} {}", color.paint("33", "!"), clean(&one.sentence));
     }
     for one in &status.dropped {
         let _ = writeln!(out, "{} {}", color.paint("33", "!"), clean(&one.sentence));

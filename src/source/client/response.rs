@@ -104,6 +104,15 @@ impl Reply {
     /// The body as JSON. A media type that is not JSON is an error even where the body would parse; an
     /// answer without a media type is taken by its body.
     pub(in crate::source) fn json(&self, call: &str) -> Result<Value, SourceError> {
+        self.json_by(call, |body| serde_json::from_slice(body))
+    }
+
+    /// The same, read by whoever wants something else than one tree.
+    pub(in crate::source) fn json_by<T>(
+        &self,
+        call: &str,
+        read: impl FnOnce(&[u8]) -> serde_json::Result<T>,
+    ) -> Result<T, SourceError> {
         let essence = self.head.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         if !(essence.is_empty() || essence.ends_with("/json") || essence.ends_with("+json")) {
             return Err(SourceError::NotJson {
@@ -112,7 +121,7 @@ impl Reply {
                 begins: begins(&self.body, &self.secrets),
             });
         }
-        serde_json::from_slice(&self.body).map_err(|source| SourceError::BrokenJson { call: call.to_owned(), source })
+        read(&self.body).map_err(|source| SourceError::BrokenJson { call: call.to_owned(), source })
     }
 
     /// What the server says went wrong: the usual fields of an error body, or how the body begins.

@@ -63,7 +63,14 @@ impl<'a> OverlayWalk<'a> {
         if self.pages >= max {
             return Err(SourceError::TooManyPages { max });
         }
-        let page = self.http.page(&self.settings.list, self.filter.clone(), &self.pager).await?;
+        let unread = self.http.page(&self.settings.list, self.filter.clone(), &self.pager).await?;
+        let page = unread.read(|raw| {
+            let list = alone(raw);
+            self.adjustment(&list).map(|(item, said)| {
+                let known_by = item.clone().unwrap_or_else(|| list[0].to_string());
+                (item, known_by, said)
+            })
+        })?;
         let Page { call, url, items, total, next, more } = page;
         let received = items.len();
         self.pages += 1;
@@ -73,22 +80,23 @@ impl<'a> OverlayWalk<'a> {
         }
         let (mut adjustments, mut ids) = (Vec::with_capacity(received), Vec::with_capacity(received));
         let (known, unnamed, mut last_id) = (self.seen.len(), self.unnamed_rows, None);
-        for (at, raw) in items.into_iter().enumerate() {
-            let list = alone(raw);
-            match self.adjustment(&list) {
-                Ok((Some(item), adjustment)) => {
+        for (at, row) in items.into_iter().enumerate() {
+            let (item, known_by, said) = match row {
+                Ok(row) => row,
+                Err(odd) => {
+                    self.nameless.note(&call, at + 1, &odd);
+                    continue;
+                }
+            };
+            match item {
+                Some(item) => {
                     self.seen.insert(item.clone());
-                    last_id = Some(item.clone());
-                    ids.push(item);
-                    adjustments.extend(adjustment);
+                    last_id = Some(item);
                 }
-                Ok((None, adjustment)) => {
-                    self.unnamed_rows += 1;
-                    ids.push(list[0].to_string());
-                    adjustments.extend(adjustment);
-                }
-                Err(odd) => self.nameless.note(&call, at + 1, &odd),
+                None => self.unnamed_rows += 1,
             }
+            ids.push(known_by);
+            adjustments.extend(said);
         }
         let nothing_new = self.seen.len() == known && self.unnamed_rows == unnamed && received >= self.pager.size();
         if !ids.is_empty() && (ids == self.before || nothing_new) {

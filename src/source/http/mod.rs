@@ -9,6 +9,7 @@ mod page;
 mod paging;
 mod probe;
 mod read;
+mod tree;
 
 use std::path::Path;
 

@@ -4,31 +4,40 @@ use reqwest::Url;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::Http;
 use super::paging::Pager;
+use super::{Http, tree};
 use crate::config::settings::source::{List, PagedBy};
 use crate::source::SourceError;
+use crate::source::client::response::Reply;
 use crate::source::client::{call, response};
 
-/// The answer to one page.
-pub(super) struct Page {
+/// What one page says; of each item what whoever reads makes of it.
+pub(super) struct Page<T> {
     /// The request, as errors name it.
     pub(super) call: String,
     pub(super) url: Url,
-    pub(super) items: Vec<Value>,
+    pub(super) items: Vec<T>,
     pub(super) total: Option<u64>,
     /// Where the next page is said to be.
     pub(super) next: Option<Value>,
     pub(super) more: Option<bool>,
 }
 
+/// The answer to one page, as it came.
+pub(super) struct Unread<'a> {
+    list: &'a List,
+    call: String,
+    url: Url,
+    reply: Reply,
+}
+
 impl Http {
-    pub(super) async fn page(
+    pub(super) async fn page<'a>(
         &self,
-        list: &List,
+        list: &'a List,
         filter: Option<(String, String)>,
         pager: &Pager<'_>,
-    ) -> Result<Page, SourceError> {
+    ) -> Result<Unread<'a>, SourceError> {
         let url = match pager.link() {
             Some(link) => self.caller.printable(link),
             None => {
@@ -38,7 +47,18 @@ impl Http {
         };
         let call = call(&url);
         let reply = self.caller.fetch(url.clone()).await?.success(&call)?;
-        let mut answer = reply.json(&call)?;
+        Ok(Unread { list, call, url, reply })
+    }
+}
+
+impl Unread<'_> {
+    /// Reads it, item by item where that can be.
+    pub(super) fn read<T>(self, mut each: impl FnMut(Value) -> T) -> Result<Page<T>, SourceError> {
+        let Self { list, call, url, reply } = self;
+        let (mut answer, taken) = match tree::plain(list) {
+            Some(ways) => reply.json_by(&call, |body| tree::read(body, &ways, &mut each))?,
+            None => (reply.json(&call)?, None),
+        };
         let total = list.total.as_ref().and_then(|path| count(path, &answer));
         let more = list.paging.has_more.as_ref().and_then(|path| path.query(&answer).first()?.as_bool());
         let next = match &list.paging.by {
@@ -47,10 +67,14 @@ impl Http {
             _ => None,
         };
         let paths = || list.items.iter().map(|path| &path.0);
-        match response::take(&mut answer, paths(), Value::is_array) {
-            Some(Value::Array(items)) => Ok(Page { call, url, items, total, next, more }),
-            _ => Err(response::nothing_at(&call, paths(), &answer)),
-        }
+        let items = match taken {
+            Some(items) => items,
+            None => match response::take(&mut answer, paths(), Value::is_array) {
+                Some(Value::Array(items)) => items.into_iter().map(each).collect(),
+                _ => return Err(response::nothing_at(&call, paths(), &answer)),
+            },
+        };
+        Ok(Page { call, url, items, total, next, more })
     }
 }
 

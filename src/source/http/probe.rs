@@ -39,7 +39,7 @@ impl Http {
             overlays.push((overlay.list.path.clone(), says, about, walk.nameless().clone()));
         }
         let mut pager = Pager::new(&list.paging);
-        let Page { call, url, items, total, next, more } = self.page(list, None, &pager).await?;
+        let Page { call, url, items, total, next, more } = self.page(list, None, &pager).await?.read(|item| item)?;
         let received = items.len();
         let (mut orders, mut raw, mut unreadable, mut test_orders) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for (index, item) in items.into_iter().enumerate() {

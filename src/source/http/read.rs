@@ -15,7 +15,7 @@ use super::adjustments::OverlayWalk;
 use super::paging::{Next, PageFacts, Pager};
 use super::{Http, Page, mapping};
 use crate::config::settings::source::{Incremental, TotalCheck};
-use crate::model::{OddPart, OrderId, ReadOrder, Standing};
+use crate::model::{Odd, OddPart, OrderId, ReadOrder, Standing};
 use crate::source::odd::Nameless;
 use crate::source::{OverlayRows, Read, ReadReport, Scope, SourceError, Step, believable, present, time};
 
@@ -174,10 +174,11 @@ impl Reading<'_> {
             return Err(SourceError::TooManyPages { max: settings.max_pages });
         }
         let filter = asked(&settings.incremental, settings.overlap, self.since, self.started);
-        let Page { call, url, items, total, next, more } =
-            self.http.page(&settings.list, filter.clone(), &self.pager).await?;
+        let (http, now) = (self.http, self.now);
+        let unread = http.page(&settings.list, filter.clone(), &self.pager).await?;
+        let Page { call, url, items, total, next, more } = unread.read(|raw| http.row(raw, now))?;
         let received = items.len();
-        let rows = self.http.rows(&call, items, self.now, &mut self.walk.nameless);
+        let rows = named(&call, items, &mut self.walk.nameless);
         self.walk.pages += 1;
         self.walk.walked += received as u64;
         if self.walk.pages == 1 {
@@ -297,18 +298,9 @@ impl Http {
         }
     }
 
-    fn rows(&self, call: &str, items: Vec<Value>, now: Timestamp, nameless: &mut Nameless) -> Vec<Row> {
-        let row = |(index, raw)| {
-            let list = mapping::alone(raw);
-            match self.mapper.order_in(&list, now) {
-                Ok(order) => Some(Row { order, live: self.live(&list) }),
-                Err(odd) => {
-                    nameless.note(call, index + 1, &odd);
-                    None
-                }
-            }
-        };
-        items.into_iter().enumerate().filter_map(row).collect()
+    fn row(&self, raw: Value, now: Timestamp) -> Result<Row, Odd> {
+        let list = mapping::alone(raw);
+        self.mapper.order_in(&list, now).map(|order| Row { order, live: self.live(&list) })
     }
 
     /// Refuses a full read whose first page lacks the total that is to be compared with.
@@ -326,6 +318,12 @@ impl Http {
         let collected = walk.seen.len() as u64 + walk.nameless.rows;
         (claimed != collected).then_some(SourceError::Total { claimed, collected })
     }
+}
+
+/// The rows of a page that have an id; the others are noted.
+fn named(call: &str, rows: Vec<Result<Row, Odd>>, nameless: &mut Nameless) -> Vec<Row> {
+    let named = |(index, row): (usize, Result<Row, Odd>)| row.map_err(|odd| nameless.note(call, index + 1, &odd)).ok();
+    rows.into_iter().enumerate().filter_map(named).collect()
 }
 
 impl Walk {

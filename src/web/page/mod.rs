@@ -80,6 +80,7 @@ pub fn overview(frame: Frame<'_>, sandbox: Option<&Sandbox>) -> String {
     let body = html! {
         (status::state(frame))
         (status::freeze(frame))
+        (status::unheeded(frame))
         (status::troubles(frame))
         @if let Some(sandbox) = sandbox { (crate::web::sandbox::page::panel(frame, sandbox)) }
         (plan::held(frame))

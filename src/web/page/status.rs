@@ -126,6 +126,19 @@ pub(super) fn freeze(frame: Frame<'_>) -> Markup {
     }
 }
 
+/// What the file says by now and a running daemon does not follow, whatever the state.
+pub(super) fn unheeded(frame: Frame<'_>) -> Markup {
+    let unheeded = &frame.status.unheeded;
+    html! {
+        section #unheeded data-live aria-label="Not followed" hidden[unheeded.is_empty()] {
+            @for one in unheeded { article.card.is-frozen {
+                header.card-head { (parts::tag("is-frozen", "not followed")) }
+                p.strong { (ticked(&one.sentence)) }
+            } }
+        }
+    }
+}
+
 /// What does not work, worst first.
 pub(super) fn troubles(frame: Frame<'_>) -> Markup {
     let troubles = &frame.status.troubles;

@@ -13,6 +13,7 @@ mod notices;
 mod outages;
 mod process;
 mod service_manager;
+mod settled;
 mod strange_files;
 mod under_way;
 mod without;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use entitled::daemon::{Mode, Pulse, Start, StatusPublisher, StatusReader, Trigger, presets};
+use entitled::daemon::{Mode, Pulse, Settled, Start, StatusPublisher, StatusReader, Trigger, presets};
 use entitled::model::UserId;
 use entitled::pass::active::activate;
 use entitled::report::Origin;
@@ -152,8 +153,8 @@ impl Prepared {
             runtime.block_on(async {
                 let active = active(&file).await;
                 let store = Store::open(&store).await.unwrap();
-                let start =
-                    Start { file, active, simulators: None, store: Arc::new(store), mode, pulse, publisher, triggers };
+                let (store, settled) = (Arc::new(store), Settled::of(&active.config));
+                let start = Start { file, active, simulators: None, store, mode, pulse, publisher, triggers, settled };
                 daemon::run(start, stop).await;
             });
         });

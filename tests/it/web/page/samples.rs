@@ -5,7 +5,7 @@ use std::sync::Arc;
 use entitled::model::{State, UserId};
 use entitled::report::status::{
     About, ConfigInForce, Duty, Figures, Frozen, Mode, Pass, Planned, RunEnded, RunStatus, SourceStatus, Status,
-    Trouble,
+    Trouble, Unheeded,
 };
 use entitled::report::{Change, HeldChange, Origin, PlanDocument, Summary, TargetView, Waiting};
 use jiff::{SignedDuration, Timestamp};
@@ -202,6 +202,7 @@ pub(crate) fn degraded() -> Status {
 /// Somebody has stopped revocations.
 pub(crate) fn frozen() -> Status {
     let mut status = waits_for_approval(2);
+    status.unheeded = vec![Unheeded::new("store", Some("fresh.db"), "it works on `entitled.db`")];
     status.freeze = Some(Frozen {
         scope: "revocations".to_owned(),
         reason: "the shop moves to another server".to_owned(),
