@@ -34,8 +34,8 @@ pub(crate) fn roots_hint(error: &(dyn Error + 'static)) -> Option<String> {
     while let Some(error) = cause {
         if error.to_string().contains(none) {
             return Some(
-                "install the CA certificates of the system (`ca-certificates`), or set `SSL_CERT_FILE` to a file that \
-                 holds them"
+                "install the CA certificates of the system (`ca-certificates`), or set `SSL_CERT_FILE` to a file or \
+                 `SSL_CERT_DIR` to a folder that holds them"
                     .to_owned(),
             );
         }
@@ -77,18 +77,33 @@ impl Roots {
 
 /// Reads the roots. Whoever reads them for us opens whatever is named, so that is looked at first.
 fn load(provider: &Arc<CryptoProvider>) -> Result<Verifier, NoRoots> {
-    let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    let path = named.clone().unwrap_or_else(|| "/etc/ssl".into());
+    let named: Vec<PathBuf> = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        .into_iter()
+        .filter_map(std::env::var_os)
+        .flat_map(|value| std::env::split_paths(&value).collect::<Vec<_>>())
+        .collect();
+    let place = named.first().cloned().unwrap_or_else(|| "/etc/ssl".into());
+    let unreadable = |(path, why)| NoRoots::Unreadable { path, why };
+    let looked = files::waited(&place, move |_| Ok(named.iter().try_for_each(|path| whole(path))));
+    looked.map_err(|why| unreadable((place.clone(), why)))?.map_err(unreadable)?;
     let provider = Arc::clone(provider);
-    let read = move |path: &Path| match named.map(|_| files::open(path)) {
-        Some(Err(error)) if error.kind() == io::ErrorKind::InvalidInput => Err(error),
-        // What is not there is no reason: there may be a folder of them.
-        _ => Ok(Verifier::new(provider)),
-    };
-    match files::waited(&path, read) {
+    match files::waited(&place, move |_| Ok(Verifier::new(provider))) {
         Ok(verifier) => verifier.map_err(NoRoots::None),
-        Err(why) => Err(NoRoots::Unreadable { path, why }),
+        Err(why) => Err(unreadable((place, why))),
     }
+}
+
+/// Whether a file, or every file of a folder, is none that would hold up whoever opens it. What is not there is no
+/// reason: the roots may lie elsewhere.
+fn whole(path: &Path) -> Result<(), (PathBuf, io::Error)> {
+    let files: Vec<PathBuf> = match std::fs::read_dir(path) {
+        Ok(entries) => entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| !path.is_dir()).collect(),
+        Err(_) => vec![path.to_owned()],
+    };
+    files.into_iter().try_for_each(|path| match files::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Err((path, error)),
+        _ => Ok(()),
+    })
 }
 
 impl ServerCertVerifier for Roots {

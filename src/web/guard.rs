@@ -189,7 +189,11 @@ impl Pools {
                 }
                 &self.known
             }
-            Standing::Stranger(_) if seat.is_some_and(Seat::is_last) => return Err(Refused::Busy),
+            Standing::Stranger(_)
+                if seat.is_some_and(|seat| seat.is_last() || !seat.asks_for(client(request.extensions()))) =>
+            {
+                return Err(Refused::Busy);
+            }
             Standing::Stranger(_) => &self.strangers,
         };
         pool.try_acquire().map(Some).map_err(|_| Refused::Busy)

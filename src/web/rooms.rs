@@ -39,7 +39,7 @@ struct Taken {
 pub(super) enum Visitor {
     /// Whoever has this address, which is one of a household.
     Client(IpAddr),
-    /// A trusted proxy, by which many come: no share bounds it.
+    /// A trusted proxy, by which many come: no share bounds it, but each of those for whom it asks has one.
     Proxy,
 }
 
@@ -90,15 +90,9 @@ impl Rooms {
     pub(super) fn seat(self: &Arc<Self>, visitor: Visitor) -> Seat {
         let leave = Arc::<Notify>::default();
         let mut taken = lock(&self.0);
-        let share = match visitor {
-            Visitor::Client(address) => taken.of_address.get(&address).copied().unwrap_or_default(),
-            Visitor::Proxy => 0,
-        };
-        let place = if taken.seats < SEATS && share < SHARE {
+        let place = if taken.seats < SEATS && taken.has_share(visitor) {
             taken.seats += 1;
-            if let Visitor::Client(address) = visitor {
-                taken.of_address.insert(address, share + 1);
-            }
+            taken.take_share(visitor);
             Place::Open(visitor)
         } else {
             if taken.last.len() >= LAST
@@ -116,7 +110,48 @@ impl Rooms {
     }
 }
 
+impl Taken {
+    fn has_share(&self, visitor: Visitor) -> bool {
+        match visitor {
+            Visitor::Client(address) => self.of_address.get(&address).is_none_or(|share| *share < SHARE),
+            Visitor::Proxy => true,
+        }
+    }
+
+    fn take_share(&mut self, visitor: Visitor) {
+        if let Visitor::Client(address) = visitor {
+            *self.of_address.entry(address).or_default() += 1;
+        }
+    }
+
+    fn give_share_back(&mut self, visitor: Visitor) {
+        let Visitor::Client(address) = visitor else { return };
+        let left = self.of_address.remove(&address).unwrap_or_default().saturating_sub(1);
+        if left > 0 {
+            self.of_address.insert(address, left);
+        }
+    }
+}
+
 impl Seat {
+    /// Whoever sits here asks for the client of this address by now, which a trusted proxy may do for many in turn.
+    /// Whether that client has not more than a share.
+    pub(super) fn asks_for(&self, client: IpAddr) -> bool {
+        let client = Visitor::client(client);
+        let mut place = lock(&self.place);
+        let Place::Open(before) = *place else { return true };
+        if before == client {
+            return true;
+        }
+        let mut taken = lock(&self.rooms.0);
+        taken.give_share_back(before);
+        let has = taken.has_share(client);
+        let now = if has { client } else { Visitor::Proxy };
+        taken.take_share(now);
+        *place = Place::Open(now);
+        has
+    }
+
     /// Whether it is one of the last.
     pub(super) fn is_last(&self) -> bool {
         matches!(*lock(&self.place), Place::Last(_))
@@ -149,11 +184,7 @@ impl Drop for Seat {
         match place {
             Place::Open(visitor) => {
                 taken.seats -= 1;
-                let Visitor::Client(address) = visitor else { return };
-                let left = taken.of_address.remove(&address).unwrap_or_default().saturating_sub(1);
-                if left > 0 {
-                    taken.of_address.insert(address, left);
-                }
+                taken.give_share_back(visitor);
             }
             Place::Last(number) => taken.last.retain(|(other, _)| *other != number),
             Place::Known => taken.known -= 1,
@@ -195,6 +226,19 @@ mod tests {
         let proxy: Vec<Seat> = (0..SEATS).map(|_| rooms.seat(Visitor::Proxy)).collect();
         assert!(proxy.iter().all(|seat| !seat.is_last()));
         assert!(rooms.seat(Visitor::Proxy).is_last() && rooms.seat(client(1)).is_last());
+        drop(proxy);
+        let taken = lock(&rooms.0);
+        assert_eq!((taken.seats, taken.of_address.len()), (0, 0));
+    }
+
+    #[test]
+    fn whoever_a_proxy_asks_for_has_a_share() {
+        let rooms = Arc::<Rooms>::default();
+        let proxy: Vec<Seat> = (0..SHARE + 2).map(|_| rooms.seat(Visitor::Proxy)).collect();
+        assert_eq!(proxy.iter().filter(|seat| seat.asks_for(address(1))).count(), SHARE);
+        assert!(!proxy[SHARE + 1].asks_for(address(1)) && proxy[SHARE + 1].asks_for(address(2)), "others have room");
+        assert!(proxy[0].asks_for(address(3)), "one connection may ask for many in turn");
+        assert!(proxy[SHARE].asks_for(address(1)), "which leaves room");
         drop(proxy);
         let taken = lock(&rooms.0);
         assert_eq!((taken.seats, taken.of_address.len()), (0, 0));

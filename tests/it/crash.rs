@@ -185,3 +185,38 @@ async fn killed_at_any_revocation_it_converges() {
     );
     assert_eq!((before, after), (6, 6), "two buyers with three grants each");
 }
+
+/// While people buy and give back all the time, the daemon is killed fifty times: at one of its writes, before or after
+/// that takes effect, whichever comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_fifty_times_under_load_it_converges() {
+    let world = World::with(2).await;
+    let by_hand = world.held();
+    // A ledger that has seen no whole pass takes nothing.
+    world.run().await;
+    let (mut keeps, mut gives_back) = (Vec::new(), Vec::new());
+    for number in 0..50 {
+        let user = world.logto.add_user(&format!("later-{number}@example.com"));
+        let order = world.shop.buy(&"prd_pro".into(), &user);
+        if number % 2 == 0 {
+            keeps.push(user)
+        } else {
+            gives_back.push(order)
+        }
+        if number % 5 == 4 {
+            gives_back.drain(..).for_each(|order| world.shop.set_status(&order, "refunded"));
+        }
+        let shut = if number % 3 == 0 { Shut::After } else { Shut::Before };
+        world.gate.shut(1, shut);
+        let daemon = world.program.start(&["run", "--listen", "off"]);
+        until("it writes", || world.gate.caught()).await;
+        daemon.kill().await;
+        world.gate.open();
+    }
+    world.run().await;
+    world.run().await;
+    let wanted = world.held();
+    assert_eq!(wanted.len(), by_hand.len() + 3 * world.buyers.len() + keeps.len(), "{wanted:#?}");
+    assert!(keeps.iter().all(|user| wanted.iter().any(|grant| grant.user == *user)));
+    world.has_converged(&wanted, "fifty times").await;
+}

@@ -21,7 +21,9 @@ pub(super) fn of(part: OddPart) -> usize {
 /// The order with what is within the bounds; the rest is noted in `odd`.
 pub(super) fn keep(mut order: Order, odd: &mut Vec<Odd>) -> Order {
     let mut note = |part, path: &str, value: &str| {
-        let (value, path) = (format!("{}…", begin(value, SHOWN)), path.to_owned());
+        // As one line: it is shown beside what is read of the rest.
+        let line = begin(value, SHOWN).replace(char::is_control, " ");
+        let (value, path) = (format!("{line}…"), path.to_owned());
         odd.push(Odd { part, what: Oddity::TooLong, path, value });
     };
     if order.id.as_str().len() > ID {
@@ -95,6 +97,14 @@ mod tests {
             // Read again it is as odd as before, and no more.
             assert_eq!(ReadOrder::new(read.order.clone(), read.odd.clone()), read);
         }
+    }
+
+    #[test]
+    fn what_is_shown_of_something_too_long_is_one_line_without_commands() {
+        let long = format!("a\n\u{1b}[2J\u{85}b{}", "x".repeat(300));
+        let read = ReadOrder::from(order(&long, &long, &long, "a@example.com"));
+        assert_eq!(read.odd.len(), 3);
+        assert!(read.odd.iter().all(|odd| !odd.value.contains(char::is_control)), "{:?}", read.odd);
     }
 
     #[test]

@@ -40,6 +40,8 @@ fn forms(secret: &str) -> Vec<String> {
     let percent = form(secret).query().unwrap()[2..].to_owned();
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     let mut forms = vec![secret.to_owned(), percent.clone(), percent.to_lowercase(), hex.to_uppercase(), hex];
+    forms.push(secret.replace('&', "&amp;"));
+    forms.push(secret.replace('/', "\\/"));
     for text in [secret, &percent] {
         // All that stands in base64 whatever comes before and after it.
         for before in ["", "x", "xy"] {
@@ -84,6 +86,16 @@ pub(super) async fn town() -> Town {
     url: {echo}
     poll: 50ms
     auth: {{kind: oauth2_client_credentials, token_url: {echo}/issue, client_id: {ID}, client_secret: \"${{CLIENT}}\"}}
+  basic:
+    kind: openbitum
+    url: {echo}
+    poll: 50ms
+    auth: {{kind: basic, username: somebody, password: \"${{CLIENT}}\"}}
+  query:
+    kind: openbitum
+    url: {echo}
+    poll: 50ms
+    auth: {{kind: query, param: key, value: \"${{CLIENT}}\"}}
   name:
     kind: openbitum
     url: \"http://${{PLACE}}.example.invalid\"
@@ -105,15 +117,21 @@ pub(super) async fn town() -> Town {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_server_hands_back_is_shown_in_no_form() {
     let town = town().await;
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 16] = [
         &["check"],
         &["plan"],
         &["plan", "-o", "json"],
+        &["plan", "-o", "diff"],
+        &["plan", "-o", "markdown"],
+        &["why", "ann@example.com"],
+        &["who-has", "role", "paid-tier"],
         &["run", "--once", "--log", "trace", "--log-format", "text"],
         &["run", "--once", "--log", "trace", "--log-format", "json"],
         &["source", "test", "pair"],
         &["source", "test", "file"],
         &["source", "test", "name"],
+        &["source", "test", "basic"],
+        &["source", "test", "query"],
         &["source", "test", "issued"],
         &["doctor"],
     ];
@@ -125,9 +143,36 @@ async fn what_a_server_hands_back_is_shown_in_no_form() {
         hidden += usize::from(all.contains("[secret]"));
         silent(&all, &format!("{command:?}"));
     }
-    assert!(hidden >= 7, "the servers were asked, and handed something back: {hidden}");
+    assert!(hidden >= 13, "the servers were asked, and handed something back: {hidden}");
     for command in [&["status"][..], &["status", "-o", "json"], &["history", "nobody"]] {
         let ran = town.home.entitled(command);
         silent(&format!("{}{}", ran.out, ran.err), &format!("{command:?}"));
     }
+}
+
+/// Logto's own answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_logto_hands_back_is_shown_in_no_form() {
+    let echo = echo().await;
+    let mut town = Town::demo().await;
+    town.edit(town.running.logto_url(), &echo);
+    town.home.unset("APP_SECRET");
+    town.home.set("APP_SECRET", SECRET);
+    let mut hidden = 0;
+    for command in [
+        &["plan"][..],
+        &["plan", "-o", "markdown"],
+        &["run", "--once", "--log", "trace"],
+        &["apply", "--yes"],
+        &["why", "ann@example.com"],
+        &["who-has", "role", "paid-tier"],
+        &["doctor"],
+        &["hooks", "logto", "--url", "https://hooks.example.com/hooks/logto"],
+    ] {
+        let ran = town.home.entitled(command);
+        let all = format!("{}{}", ran.out, ran.err);
+        hidden += usize::from(all.contains("[secret]"));
+        silent(&all, &format!("{command:?}"));
+    }
+    assert!(hidden >= 4, "Logto was asked, and handed something back: {hidden}");
 }

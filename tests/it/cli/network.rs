@@ -97,10 +97,89 @@ fn certificates_that_are_no_file_hold_nobody_up() {
     home.entitled(&["plan"]).exits(1).complains(&[why, "set `SSL_CERT_FILE`"]);
 }
 
+/// What lies in a folder of certificates may hold up whoever opens it, too.
+#[test]
+fn a_folder_of_certificates_is_read_and_what_is_no_file_there_holds_nobody_up() {
+    let mut home = home_with(&serves(include_bytes!("network/true.der"), include_bytes!("network/leaf-key.der")));
+    let folder = home.path("roots");
+    std::fs::create_dir(&folder).unwrap();
+    home.set("SSL_CERT_FILE", "/nonexistent/roots.pem");
+    home.set("SSL_CERT_DIR", "roots");
+    home.entitled(&["plan"]).exits(1).complains(&["no CA certificates are found", "SSL_CERT_DIR"]);
+    // By the name under which OpenSSL looks for it.
+    std::fs::write(folder.join("fd0ce072.0"), include_bytes!("network/ca.pem")).unwrap();
+    let ran = home.entitled(&["plan"]).exits(1);
+    assert!(!ran.err.to_lowercase().contains("certificate"), "{}", ran.err);
+    Strange::Pipe.lies_at(&folder.join("fd0ce073.0"));
+    let why = "the CA certificates `roots/fd0ce073.0` cannot be read, so no server can be trusted: it is a named pipe";
+    home.entitled(&["plan"]).exits(1).complains(&[why]);
+}
+
+/// Each is refused in its words, and sent neither a name nor a secret.
+#[test]
+fn whoever_shows_no_certificate_that_holds_is_told_nothing() {
+    let key = include_bytes!("network/leaf-key.der");
+    for (certificate, key, why) in [
+        (&include_bytes!("network/localhost.der")[..], &include_bytes!("network/localhost-key.der")[..], "certificate"),
+        (include_bytes!("network/other.der"), key, "not valid for name"),
+        (include_bytes!("network/expired.der"), key, "expired"),
+    ] {
+        let mut home = home_with(&serves(certificate, key));
+        trust_test_ca(&mut home);
+        let ran = home.entitled(&["plan", "--log", "trace"]).exits(1);
+        assert!(ran.err.contains(why), "{why}: {}", ran.err);
+        assert!(!ran.err.contains("s3cr3t"), "{}", ran.err);
+    }
+    // The same server with a certificate that holds is asked: it is only no Logto.
+    let mut home = home_with(&serves(include_bytes!("network/true.der"), key));
+    trust_test_ca(&mut home);
+    let ran = home.entitled(&["plan"]).exits(1);
+    assert!(!ran.err.to_lowercase().contains("certificate"), "{}", ran.err);
+}
+
+/// A server that speaks nothing newer than TLS 1.1.
+#[test]
+fn an_old_version_of_tls_is_not_spoken() {
+    use std::io::{Read as _, Write as _};
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut home = home_with(&format!("https://{}", listener.local_addr().unwrap()));
+    trust_test_ca(&mut home);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _hello = stream.read(&mut [0; 4_096]);
+            // ServerHello of 3.2, with TLS_RSA_WITH_AES_128_CBC_SHA (RFC 4346, 7.4.1.3).
+            let mut hello = vec![22, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
+            hello.extend([7; 32]);
+            hello.extend([0, 0, 47, 0]);
+            let _refused = stream.write_all(&hello);
+            let _closed = stream.read(&mut [0; 64]);
+        }
+    });
+    let ran = home.entitled(&["plan"]).exits(1);
+    assert!(ran.err.contains("TLS") || ran.err.contains("peer is incompatible"), "{}", ran.err);
+}
+
+fn trust_test_ca(home: &mut Home) {
+    home.set("SSL_CERT_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/cli/network/ca.pem"));
+}
+
+/// The address of a server with this certificate that hangs up on whoever believes it.
+fn serves(certificate: &'static [u8], key: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || greet_with(&listener, certificate, key));
+    format!("https://{address}")
+}
+
 /// Shows a certificate that it signed itself to everybody who comes.
 fn greet(listener: &TcpListener) {
-    let certificate = CertificateDer::from(include_bytes!("network/localhost.der").to_vec());
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(include_bytes!("network/localhost-key.der").to_vec()));
+    greet_with(listener, include_bytes!("network/localhost.der"), include_bytes!("network/localhost-key.der"));
+}
+
+fn greet_with(listener: &TcpListener, certificate: &[u8], key: &[u8]) {
+    let certificate = CertificateDer::from(certificate.to_vec());
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let config = Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap());

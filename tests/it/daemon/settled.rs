@@ -53,8 +53,9 @@ impl Town {
     /// Waits until the page and the API both say that this is not followed, or neither.
     async fn tells(&self, key: &str, whether: bool) {
         let client = entitled::http::client(std::time::Duration::from_secs(10));
-        let text =
-            async |path: &str| client.get(format!("{}{path}", self.address)).send().await.unwrap().text().await.unwrap();
+        let text = async |path: &str| {
+            client.get(format!("{}{path}", self.address)).send().await.unwrap().text().await.unwrap()
+        };
         until_async(&format!("{key}: {whether}"), async || {
             let status: serde_json::Value = serde_json::from_str(&text("/api/v1/status").await).unwrap();
             let told = status["unheeded"].as_array().is_some_and(|all| all.iter().any(|one| one["key"] == key));

@@ -116,6 +116,20 @@ pub(super) async fn answer_from(address: &str, desk: &Desk, bytes: &str) -> Stri
     whole(socket.connect(desk.server.address()).await.unwrap(), bytes).await
 }
 
+/// The head of the answer, and the connection, which stays open.
+pub(super) async fn kept_open(address: &str, desk: &Desk, bytes: &str) -> (String, tokio::net::TcpStream) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    let mut connection = socket.connect(desk.server.address()).await.unwrap();
+    connection.write_all(bytes.as_bytes()).await.unwrap();
+    let mut said = Vec::new();
+    while !said.windows(4).any(|end| end == b"\r\n\r\n") {
+        assert_ne!(connection.read_buf(&mut said).await.unwrap(), 0, "hung up");
+    }
+    (String::from_utf8_lossy(&said).into_owned(), connection)
+}
+
 #[tokio::test]
 async fn wrong_tokens_slow_down_the_address_that_tries_and_not_the_owner() {
     let desk = Desk::start(samples::in_sync(), Some(TOKEN), "127.0.0.1:8787", None).await;
@@ -194,6 +208,13 @@ async fn no_request_hides_in_another() {
         "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding : chunked\r\n\r\n0\r\n\r\n",
         "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n folded: yes\r\n\r\n",
         "GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: a\rb: c\r\n\r\n",
+        // Lines that end with a bare LF: where they are heard at all, lengths count as they are written.
+        &format!("POST /sign-in HTTP/1.1\nhost: localhost\ncontent-length: {}\n\n", hidden.len()),
+        "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n0\n\n",
+        "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n1\nx\n0\n\n",
+        "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n2\r\nxy0\r\n\r\n",
+        "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+        "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: identity, chunked, x\r\n\r\n0\r\n\r\n",
     ] {
         let said = answer(&desk, &format!("{head}{hidden}")).await;
         assert!(!said.contains("\"runs\""), "{head:?}: {said}");
@@ -203,4 +224,32 @@ async fn no_request_hides_in_another() {
         "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ncontent-length: 6\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
     let said = answer(&desk, &format!("{both}{hidden}")).await;
     assert!(!said.contains("\"runs\""), "{said}");
+}
+
+/// Nothing here is a file, so no path leads to one.
+#[tokio::test]
+async fn no_path_leads_out_of_what_is_served() {
+    let desk = Desk::local(samples::in_sync()).await;
+    for path in [
+        "/../../../../../../etc/passwd",
+        "/assets/../../../../etc/passwd",
+        "/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "/..%2f..%2f..%2fetc%2fpasswd",
+        "/..%5c..%5cetc%5cpasswd",
+        "/hooks/..%2f..%2fetc%2fpasswd",
+        "/users/..%2f..%2fetc%2fpasswd",
+        "/api/v1/users/..%2f..%2f..%2fetc%2fpasswd/why",
+        "//etc/passwd",
+        "/etc/passwd%00.css",
+        "/entitlements.yaml",
+        "/entitled.db",
+        "/.env",
+    ] {
+        let said = answer(&desk, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await;
+        assert!(!said.contains("root:") && !said.contains("version: 1") && !said.contains("SQLite"), "{path}: {said}");
+        let status: u16 = said[9..12].parse().unwrap();
+        assert!(status != 200 && status < 600, "{path}: {said}");
+        let of_files = said.contains("daemon has nothing open") || status < 500;
+        assert!(of_files, "{path}: {said}");
+    }
 }

@@ -4,7 +4,7 @@ use entitled::config::settings::network::Network;
 use entitled::secret::Secret;
 use entitled::web::Door;
 
-use super::admission::answer_from;
+use super::admission::{answer_from, kept_open};
 use super::{Ask, Desk, TOKEN, samples};
 use crate::support::home::demo_file;
 use crate::support::program::Program;
@@ -94,6 +94,28 @@ async fn who_floods_through_a_trusted_proxy_takes_only_a_rate_of_its_own() {
     }
     assert!(flood.contains(&429) && flood.contains(&401), "{flood:?}");
     assert_eq!(ask("203.0.113.8").await, 401);
+}
+
+/// Whoever holds connections by a proxy holds a share of them, and no more.
+#[tokio::test]
+async fn who_keeps_connections_through_a_trusted_proxy_keeps_nobody_else_out() {
+    let desk = desk(Some(TOKEN), &[PROXY]).await;
+    let ask = |client: &str, close: &str| {
+        format!("GET /sign-in HTTP/1.1\r\nhost: 127.0.0.1\r\nx-forwarded-for: {client}\r\n{close}\r\n")
+    };
+    let mut kept = Vec::new();
+    for number in 0..80 {
+        let (said, connection) = kept_open(PROXY, &desk, &ask("203.0.113.9", "")).await;
+        let wanted = if number < 64 { "HTTP/1.1 200" } else { "HTTP/1.1 503" };
+        // Sixty pages at once, the rest of them each in its time.
+        assert!(said.starts_with(wanted) || said.starts_with("HTTP/1.1 429"), "{number}: {said}");
+        assert!(number >= 64 || !said.starts_with("HTTP/1.1 503"), "{number}: {said}");
+        kept.push(connection);
+    }
+    let said = answer_from(PROXY, &desk, &ask("203.0.113.8", "connection: close\r\n")).await;
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    let said = answer_from(PROXY, &desk, &ask("203.0.113.9", "connection: close\r\n")).await;
+    assert!(said.starts_with("HTTP/1.1 503"), "{said}");
 }
 
 #[tokio::test]
