@@ -122,41 +122,52 @@ fn run(state: State, town: &Town, arguments: &[&str]) -> Ran {
     town.home.entitled(arguments)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_command_works_or_says_what_to_do_in_every_state() {
-    for state in STATES {
-        let mut town = Town::demo().await;
-        let user = town.logto.add_user("one@example.com");
-        town.shop.buy(&"prd_01H9PRO".into(), &user);
-        town.home.entitled(&["run", "--once"]).exits(0);
-        let held = bring_about(state, &mut town).await;
-        for (command, refused) in TABLE {
-            let named = |word: &&'static str| match *word {
-                "USER" => user.to_string(),
-                "FILE" => format!("{state:?}.db"),
-                word => word.to_owned(),
-            };
-            let arguments: Vec<String> = command.iter().map(named).collect();
-            let ran = run(state, &town, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
-            let told = format!("{command:?} while {state:?}, exit code {}\n{}\n{}", ran.code, ran.out, ran.err);
-            assert!([0, 1, 3].contains(&ran.code), "it ends by itself: {told}");
-            assert!(!ran.err.contains("fault of its own") && !ran.err.contains("panicked"), "{told}");
-            if refused.contains(&state) {
-                assert_eq!(ran.code, 1, "{told}");
-                assert!(ran.err.contains("hint: ") || ran.err.contains("help: "), "it says what to do: {told}");
-            } else {
-                assert!(!ran.out.is_empty(), "it works: {told}");
-                assert!(
-                    ran.code == 0
-                        || ran.err.contains("hint: ")
-                        || ran.out.contains("hint: ")
-                        || ran.err.contains("help: "),
-                    "{told}"
-                );
-            }
+#[test]
+fn every_command_works_or_says_what_to_do_in_every_state() {
+    // Most of it is waiting for who does not answer, so they wait together.
+    std::thread::scope(|threads| {
+        for state in STATES {
+            threads.spawn(move || {
+                let mut runtime = tokio::runtime::Builder::new_multi_thread();
+                let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+                runtime.block_on(every_command_works_or_says_what_to_do(state));
+            });
         }
-        drop(held);
+    });
+}
+
+async fn every_command_works_or_says_what_to_do(state: State) {
+    let mut town = Town::demo().await;
+    let user = town.logto.add_user("one@example.com");
+    town.shop.buy(&"prd_01H9PRO".into(), &user);
+    town.home.entitled(&["run", "--once"]).exits(0);
+    let held = bring_about(state, &mut town).await;
+    for (command, refused) in TABLE {
+        let named = |word: &&'static str| match *word {
+            "USER" => user.to_string(),
+            "FILE" => format!("{state:?}.db"),
+            word => word.to_owned(),
+        };
+        let arguments: Vec<String> = command.iter().map(named).collect();
+        let ran = run(state, &town, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let told = format!("{command:?} while {state:?}, exit code {}\n{}\n{}", ran.code, ran.out, ran.err);
+        assert!([0, 1, 3].contains(&ran.code), "it ends by itself: {told}");
+        assert!(!ran.err.contains("fault of its own") && !ran.err.contains("panicked"), "{told}");
+        if refused.contains(&state) {
+            assert_eq!(ran.code, 1, "{told}");
+            assert!(ran.err.contains("hint: ") || ran.err.contains("help: "), "it says what to do: {told}");
+        } else {
+            assert!(!ran.out.is_empty(), "it works: {told}");
+            assert!(
+                ran.code == 0
+                    || ran.err.contains("hint: ")
+                    || ran.out.contains("hint: ")
+                    || ran.err.contains("help: "),
+                "{told}"
+            );
+        }
     }
+    drop(held);
 }
 
 /// What nobody can be asked for is said to come from the store, and what is missing is named.

@@ -138,11 +138,11 @@ fn the_first_fifty_problems_are_shown_and_the_rest_is_counted() {
              products: {{p: {{entitlements: [{products}]}}}}\n{rest}"
         )
     };
-    let unknown: String = (0..100_000).map(|at| format!("key{at}: x\n")).collect();
+    let unknown: String = (0..10_000).map(|at| format!("key{at}: x\n")).collect();
     let of_each = [
-        (file("role: a", &unknown), 100_000),
-        (file("role: a", &"prune: owned\n".repeat(10_000)), 10_000),
-        (file(&"rol: a, ".repeat(10_000), ""), 10_000),
+        (file("role: a", &unknown), 10_000),
+        (file("role: a", &"prune: owned\n".repeat(2_000)), 2_000),
+        (file(&"rol: a, ".repeat(2_000), ""), 2_000),
     ];
     for (text, count) in &of_each {
         let problems = check(text).unwrap_err();
@@ -151,11 +151,11 @@ fn the_first_fifty_problems_are_shown_and_the_rest_is_counted() {
         assert_eq!(shown.matches("error: ").count(), 50, "{shown}");
         assert!(shown.ends_with(&format!("\n... and {} more problems\n", count - 50)), "{shown}");
     }
-    // Ten thousand warnings on one line before the one error.
-    let text = file(&"role: a, ".repeat(10_000), "prun: owned\n");
+    // Two thousand warnings on one line before the one error.
+    let text = file(&"role: a, ".repeat(2_000), "prun: owned\n");
     let shown = refused(&text);
     assert_eq!((shown.matches("error: ").count(), shown.matches("warning: ").count()), (1, 49), "{shown}");
-    assert!(shown.contains("unknown key `prun`") && shown.ends_with("\n... and 9950 more problems\n"), "{shown}");
+    assert!(shown.contains("unknown key `prun`") && shown.ends_with("\n... and 1950 more problems\n"), "{shown}");
 }
 
 #[test]

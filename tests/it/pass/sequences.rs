@@ -155,14 +155,20 @@ async fn stage_is_fresh(stage: &Stage) -> bool {
 
 #[test]
 fn what_was_made_by_hand_stays() {
-    for (seed, adopt) in [(1, "never"), (2, "explained")] {
-        let config =
-            Config { cases: 20, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Config::default() };
-        let events = prop::collection::vec(select(&EVENTS[..]), 4..12);
-        let outcome = TestRunner::new(config).run(&events, |events| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(play(adopt, &events)).map_err(TestCaseError::fail)
-        });
-        outcome.unwrap_or_else(|failure| panic!("{failure}"));
-    }
+    // They mostly wait for the disk, so they wait together.
+    std::thread::scope(|threads| {
+        for (seed, adopt) in [(1, "never"), (2, "explained")] {
+            threads.spawn(move || stays_by(seed, adopt));
+        }
+    });
+}
+
+fn stays_by(seed: u64, adopt: &str) {
+    let config = Config { cases: 20, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Config::default() };
+    let events = prop::collection::vec(select(&EVENTS[..]), 4..12);
+    let outcome = TestRunner::new(config).run(&events, |events| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(play(adopt, &events)).map_err(TestCaseError::fail)
+    });
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }
