@@ -12,6 +12,7 @@ mod progress;
 mod remembered;
 mod standing;
 
+use std::borrow::Cow;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
@@ -225,6 +226,22 @@ async fn run_command() -> Exit {
         crate::logging::note!("{}", failure.render(context.notes));
         Exit::Failed
     })
+}
+
+/// For people: on a terminal no line is wider than that, and none breaks inside a word. In a pipe every line stays whole.
+fn print_wrapped(text: &str) -> std::io::Result<()> {
+    print(&wrapped(text, &std::io::stdout()))
+}
+
+/// As wide as the terminal that it goes to, if it goes to one.
+fn wrapped<'t>(text: &'t str, to: &(impl std::os::fd::AsFd + std::io::IsTerminal)) -> Cow<'t, str> {
+    if !to.is_terminal() {
+        return Cow::Borrowed(text);
+    }
+    let size = rustix::termios::tcgetwinsize(to).map_or(0, |size| usize::from(size.ws_col));
+    let said = || std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let columns = Some(size).filter(|size| *size > 0).or_else(said).unwrap_or(80);
+    Cow::Owned(crate::text::wrap(text, columns))
 }
 
 /// Prints data. Whoever reads it may have seen enough and gone (`| head`): that is no failure.

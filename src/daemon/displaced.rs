@@ -19,9 +19,11 @@ impl Daemon {
     /// Whether the store lies where it was opened; says once that it does not, and once that it does again.
     pub(super) async fn is_in_place(&mut self) -> bool {
         let now = clock::now();
-        self.store.take_log_back();
-        self.store.take_lock_back();
-        let displaced = self.store.displaced();
+        let mut displaced = look(&self.store);
+        if displaced != self.displaced && matches!(displaced, Some(Displaced::Log | Displaced::Lock)) {
+            // The file may have come back between taking its log back and looking: then that is still to be taken.
+            displaced = look(&self.store);
+        }
         let before = std::mem::replace(&mut self.displaced, displaced);
         let Some(how) = displaced else {
             if before.is_some() {
@@ -65,6 +67,13 @@ impl Daemon {
         self.again.orders.put_off(patience, now);
         self.rest = Rest::Long;
     }
+}
+
+/// What has become of it, with what is its own taken back first.
+fn look(store: &Store) -> Option<Displaced> {
+    store.take_log_back();
+    store.take_lock_back();
+    store.displaced()
 }
 
 /// Returns when something else has become of the store than is known, or when its log is to be emptied. Cancel-safe.

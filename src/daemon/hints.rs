@@ -24,9 +24,6 @@ use crate::store::StoreError;
 /// Sales that are waited for; beyond that, the times of some are not taken.
 const SALES: usize = 10_000;
 
-/// Between two full passes that hints have asked for; a tenth of the interval where that is less.
-const GAP: SignedDuration = SignedDuration::from_secs(10);
-
 impl Daemon {
     /// Makes due what is asked for, and remembers what the next turn is to look into.
     pub(super) fn take(&mut self, asked: PendingWork) {
@@ -40,7 +37,8 @@ impl Daemon {
         }
         if asked.targets == Targets::All {
             // A busy tenant may send such hints all the time, and a full pass is many calls.
-            let gap = (self.active.config.schedule.full_pass / 10).min(GAP);
+            let most = SignedDuration::try_from(self.pulse.gap).unwrap_or(SignedDuration::MAX);
+            let gap = (self.active.config.schedule.full_pass / 10).min(most);
             self.want_full_pass(self.publisher.last_full_pass().map_or(now, |at| (at + gap).max(now)));
         }
         if asked.all_sources == Targets::All {

@@ -21,18 +21,21 @@ use tokio::sync::mpsc;
 
 use crate::files::{self, Kind};
 
-/// How often content is compared without any event, and how far apart two equal reads must be.
+/// How often content is compared without any event, how far apart two equal reads must be, and how far apart what
+/// others can ask for.
 #[derive(Clone, Copy, Debug)]
 pub struct Pulse {
     /// Between two looks without an event.
     pub backstop: Duration,
     /// Between two reads that must agree.
     pub settle: Duration,
+    /// Between two full passes that hints have asked for; a tenth of the interval where that is less.
+    pub gap: Duration,
 }
 
 impl Default for Pulse {
     fn default() -> Self {
-        Self { backstop: Duration::from_secs(3), settle: Duration::from_millis(100) }
+        Self { backstop: Duration::from_secs(3), settle: Duration::from_millis(100), gap: Duration::from_secs(10) }
     }
 }
 

@@ -46,7 +46,7 @@ async fn events(file: &Path) -> Check {
         );
     }
     // No look without an event, so that only an event can tell.
-    let pulse = Pulse { backstop: Duration::from_secs(3600), settle: Duration::from_millis(5) };
+    let pulse = Pulse { backstop: Duration::from_secs(3600), settle: Duration::from_millis(5), ..Pulse::default() };
     let mut watch = Watch::new([probe.0.clone()], &BTreeMap::new(), pulse).await;
     let told = async {
         // The first look of `changed` finds nothing; what follows it must be told.

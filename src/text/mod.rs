@@ -7,11 +7,13 @@
 mod error_chain;
 pub mod human;
 mod style;
+mod wrap;
 
 use std::borrow::Cow;
 
 pub use error_chain::error_chain;
 pub use style::Color;
+pub use wrap::wrap;
 
 /// One line in which nothing hides: line feeds and tabs become spaces, and control characters, marks that turn
 /// the direction of writing and all that is not seen become escapes such as `\u{200b}`, so that two texts

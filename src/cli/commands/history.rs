@@ -6,7 +6,7 @@
 //! Exit codes: 0 printed, 1 nobody is known by that address, or the store cannot be used.
 
 use crate::cli::standing::place;
-use crate::cli::{Context, Exit, Failure, Output, lookup, print};
+use crate::cli::{Context, Exit, Failure, Output, lookup, print_wrapped};
 use crate::report::{json, messages, table};
 use crate::store::{AuditRow, Store};
 use crate::text::{clean, human};
@@ -27,7 +27,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let store = Store::for_reading(&place(context)).await?;
     let user = lookup::user(&store, &args.user).await?;
     let rows = store.history(&user).await?;
-    print(&match args.output {
+    print_wrapped(&match args.output {
         Output::Json => json(&rows),
         Output::Text if rows.is_empty() => {
             format!("Nothing has ever happened to a grant of {}.\n", clean(user.as_str()))

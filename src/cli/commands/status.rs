@@ -12,7 +12,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::cli::standing::{Blind, Standing, blind, place, standing};
-use crate::cli::{Context, Exit, Failure, Output, print};
+use crate::cli::{Context, Exit, Failure, Output, print_wrapped, wrapped};
 use crate::config::settings::Config;
 use crate::daemon::{approvals, frozen, odd, peer, run_status};
 use crate::model::{SourceName, State};
@@ -50,11 +50,12 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
             let holder = lease::holder(&store).ok().flatten();
             let writes =
                 holder.map_or_else(|| "nobody writes to it".to_owned(), |holder| format!("{holder} writes to it"));
-            crate::logging::noteln!(
+            let note = format!(
                 "{}: {why}; this is what the store at `{}` says, and {writes}",
                 context.notes.paint("1;33", "note"),
                 store.display(),
             );
+            crate::logging::noteln!("{}", wrapped(&note, &std::io::stderr()));
             let (standing, broken) = match standing {
                 Ok(mut standing) => {
                     let broken = standing.broken.take();
@@ -70,7 +71,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
             status
         }
     };
-    print(&match args.output {
+    print_wrapped(&match args.output {
         Output::Text => report::status(&status, now, context.color),
         Output::Json => report::json(&status),
     })?;

@@ -9,7 +9,7 @@
 use crate::cli::bootstrap::{Keep, open_with};
 use crate::cli::remembered::remembered;
 use crate::cli::standing::standing;
-use crate::cli::{Context, Exit, Failure, Output, lookup, print};
+use crate::cli::{Context, Exit, Failure, Output, lookup, print_wrapped};
 use crate::pass::explain::{Whom, why, why_remembered};
 use crate::pass::ingest::ReadScope;
 use crate::report::Explanation;
@@ -58,7 +58,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     if !args.target.is_empty() {
         only(&mut explained, &args.target)?;
     }
-    print(&match args.output {
+    print_wrapped(&match args.output {
         Output::Text => report::why_text(&explained, !args.target.is_empty(), context.color),
         Output::Json => report::json(&explained),
     })?;

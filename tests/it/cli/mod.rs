@@ -9,6 +9,7 @@ mod helps;
 mod hooks;
 mod kept;
 mod names;
+mod narrow;
 mod network;
 mod recordings;
 mod refusals;

@@ -159,10 +159,7 @@ async fn every_command_works_or_says_what_to_do(state: State) {
         } else {
             assert!(!ran.out.is_empty(), "it works: {told}");
             assert!(
-                ran.code == 0
-                    || ran.err.contains("hint: ")
-                    || ran.out.contains("hint: ")
-                    || ran.err.contains("help: "),
+                ran.code == 0 || ran.err.contains("hint: ") || ran.out.contains("hint: ") || ran.err.contains("help: "),
                 "{told}"
             );
         }

@@ -175,7 +175,7 @@ async fn removed_and_back_again() {
 /// The first half of the file is valid by itself, and would take a membership from everybody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn written_in_two_halves() {
-    let pulse = Pulse { backstop: Duration::from_millis(10), settle: Duration::from_millis(1_500) };
+    let pulse = Pulse { backstop: Duration::from_millis(10), settle: Duration::from_millis(1_500), ..Pulse::default() };
     let live = Live::prepare(ALWAYS, &giving("paid-tier")).await.run(pulse, Mode::Live);
     let ann = live.buyer("ann@example.com", "prd_team");
     let acme = live.logto.organization("acme").unwrap();
@@ -275,7 +275,7 @@ async fn a_file_of_orders_is_watched_too() {
 /// Polls that are due all the time leave the watch no rest; it gets there all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_is_seen_between_polls_that_never_pause() {
-    let pulse = Pulse { backstop: Duration::from_millis(200), settle: Duration::from_millis(200) };
+    let pulse = Pulse { backstop: Duration::from_millis(200), settle: Duration::from_millis(200), ..Pulse::default() };
     let live = Live::prepare(RARELY, &giving("paid-tier")).await.run(pulse, Mode::Live);
     let ann = live.buyer("ann@example.com", "prd_pro");
     live.hold("paid-tier", &[&ann]).await;

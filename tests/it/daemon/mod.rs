@@ -52,10 +52,11 @@ pub(crate) struct Live {
 }
 
 /// Reads often, and takes what it has read twice in a row.
-pub(crate) const QUICK: Pulse = Pulse { backstop: Duration::from_millis(20), settle: Duration::from_millis(20) };
+pub(crate) const QUICK: Pulse =
+    Pulse { backstop: Duration::from_millis(20), settle: Duration::from_millis(20), gap: Duration::from_millis(200) };
 
 /// Never reads but for an event.
-pub(crate) const EVENTS_ONLY: Pulse = Pulse { backstop: Duration::from_secs(3_600), settle: Duration::from_millis(20) };
+pub(crate) const EVENTS_ONLY: Pulse = Pulse { backstop: Duration::from_secs(3_600), ..QUICK };
 
 /// Between full passes: never, but for the first one and those that something asks for.
 pub(crate) const RARELY: &str = "1h";
