@@ -234,6 +234,7 @@ fn print_wrapped(text: &str) -> std::io::Result<()> {
 }
 
 /// As wide as the terminal that it goes to, if it goes to one.
+#[expect(clippy::disallowed_methods, reason = "how wide a terminal is has nothing to do with the configuration")]
 fn wrapped<'t>(text: &'t str, to: &(impl std::os::fd::AsFd + std::io::IsTerminal)) -> Cow<'t, str> {
     if !to.is_terminal() {
         return Cow::Borrowed(text);

@@ -36,9 +36,13 @@ impl Daemon {
         };
         // What is whole in itself may be moved and put back, and what lies at the path opens as what it is.
         self.store.set_log_aside().await;
+        let path = self.store.path().to_owned();
+        let trouble = Trouble::Displaced(StoreError::Displaced { path, how });
         if before != displaced {
-            let path = self.store.path().to_owned();
-            Trouble::Displaced(StoreError::Displaced { path, how }).tell(&mut self.publisher, now);
+            trouble.tell(&mut self.publisher, now);
+        } else if !self.publisher.troubles().iter().any(|known| known.about == About::Store) {
+            // Whatever ended after it was told may have said that the store works.
+            self.publisher.trouble(trouble.status(now));
         }
         self.put_off();
         false
