@@ -103,7 +103,15 @@ fn all(secret: &str) -> Vec<String> {
     let json = serde_json::to_string(secret).unwrap_or_default();
     let json = json.strip_prefix('"').unwrap_or_default().strip_suffix('"').unwrap_or_default().to_owned();
     let html = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
-    let mut texts = vec![secret.to_owned(), secret.escape_debug().to_string(), json.replace('/', "\\/"), json, html];
+    let mut texts = vec![secret.to_owned(), secret.escape_debug().to_string(), json.replace('/', "\\/"), json];
+    // As Go, Python and PHP write JSON, and .NET.
+    texts.extend([in_units(secret, "<>&", Others::Kept), in_units(secret, "", Others::Escaped)]);
+    texts.push(in_units(secret, "", Others::Escaped).replace('/', "\\/"));
+    texts.push(in_units(secret, "<>&'+\"`", Others::Escaped));
+    // A quote has a name, or one of its numbers.
+    let quotes = [("&quot;", "&#39;"), ("&#34;", "&#39;"), ("&quot;", "&#x27;"), ("&quot;", "&#039;")];
+    texts.extend(quotes.map(|(double, single)| html.replace("&quot;", double).replace('\'', single)));
+    texts.push(html);
     for space in ["%20", "+"] {
         for kept in ["-_.~", "-_.*", "-_.!~*'()"] {
             texts.push(percent(secret, space, kept));
@@ -122,6 +130,27 @@ fn all(secret: &str) -> Vec<String> {
     forms.sort();
     forms.dedup();
     forms
+}
+
+/// What becomes in JSON of a letter that is not ASCII.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Kept,
+    Escaped,
+}
+
+/// As JSON, with `\u0026` for each of `escaped`.
+fn in_units(text: &str, escaped: &str, others: Others) -> String {
+    let mut out = String::new();
+    for char in text.chars() {
+        if escaped.contains(char) || (others == Others::Escaped && !char.is_ascii()) {
+            char.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            let json = serde_json::to_string(&char).unwrap_or_default();
+            out.push_str(json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or_default());
+        }
+    }
+    out
 }
 
 /// What of a text stands in base64 whatever follows it, where so many bytes (modulo three) come before it: what it
@@ -150,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_found_in_every_form() {
-        let secret = "s3cr3t/+&<\"quoted\"> for \u{e9}verything?";
+        let secret = "s3cr3t/+&<\"quoted\"> 'for' \u{e9}verything?";
         hide(secret);
         let base = base64::engine::general_purpose::STANDARD;
         let url = base64::engine::general_purpose::URL_SAFE;
@@ -165,6 +194,16 @@ mod tests {
                 shown.extend([base.encode(&pair), url.encode(&pair), base.encode(encoded)]);
             }
         }
+        // By Go, Python, PHP, .NET; in HTML by Go, Python and PHP.
+        let go = secret.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e").replace('"', "\\\"");
+        let net = secret.replace('&', "\\u0026").replace('<', "\\u003C").replace('>', "\\u003E");
+        let net =
+            net.replace('"', "\\u0022").replace('+', "\\u002B").replace('\'', "\\u0027").replace('\u{e9}', "\\u00E9");
+        let python = json.trim_matches('"').replace('\u{e9}', "\\u00e9");
+        let html = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let by = |double: &str, single: &str| html.replace('"', double).replace('\'', single);
+        shown.extend([by("&#34;", "&#39;"), by("&quot;", "&#x27;"), by("&quot;", "&#039;")]);
+        shown.extend([go, net, python.replace('/', "\\/"), python]);
         shown.push(secret.bytes().map(|byte| format!("{byte:02x}")).collect());
         for text in shown {
             let text = format!("before {text} after");

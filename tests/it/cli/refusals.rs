@@ -123,3 +123,40 @@ fn text_from_outside_cannot_command_the_terminal() {
     clean(&home.entitled(&["check"]).exits(1).err, "a key that is not known");
     sandbox.end();
 }
+
+/// Nor can it become markup where a plan is posted under a pull request.
+#[test]
+fn text_from_outside_cannot_become_markup() {
+    let home = Home::new();
+    let nasty =
+        "a|b `c` [x](javascript:alert(1)) <script>alert(1)</script> @everyone #1 **bold** ![i](//e.example) &lt;";
+    home.write("seed.yaml", "roles: [{name: paid}]\nusers: [{id: ann000000001, email: ann@x.example}]\n");
+    home.write(
+        "orders.yaml",
+        &format!(
+            "- {{id: '{nasty}', productId: pro, user: {{email: ann@x.example}}, status: paid, paidAt: 2026-01-01T00:00:00Z}}\n\
+             - {{id: o2, productId: pro, user: {{email: '`|<b>@x.example'}}, status: paid, paidAt: 2026-01-01T00:00:00Z}}\n"
+        ),
+    );
+    home.write(
+        "entitlements.yaml",
+        &format!(
+            "version: 1\nlogto: {{endpoint: sandbox}}\nsources: {{sales: {{kind: file, path: orders.yaml}}}}\nprune: owned\n\
+             products:\n  pro:\n    name: '{nasty}'\n    entitlements: [{{role: paid}}]\n"
+        ),
+    );
+    let mut sandbox = super::sandbox::Sandbox::start(&home, &["--seed", "seed.yaml"]);
+    let shown = home.entitled(&["plan", "--output", "markdown"]).exits(0).out;
+    sandbox.end();
+    assert!(shown.contains("javascript") && shown.contains("script\\>"), "the names are shown: {shown}");
+    // Outside of code, which shows everything as it is.
+    let plain: String = shown.lines().map(|line| line.split('`').step_by(2).collect::<String>() + "\n").collect();
+    for markup in ["](", "<script", "<b", "@everyone", "@x.example", "#1", "![", " **bold**", " &lt;"] {
+        let literal = plain.match_indices(markup).all(|(at, _)| plain[..at].ends_with('\\'));
+        assert!(literal, "{markup} in\n{shown}");
+    }
+    for row in shown.lines().filter(|line| line.starts_with("| ") && line.contains("ann000000001")) {
+        let pipes = row.match_indices('|').filter(|(at, _)| !row[..*at].ends_with('\\')).count();
+        assert_eq!(pipes, 5, "a cell more in {row}");
+    }
+}
