@@ -42,7 +42,9 @@ pub(crate) fn answered(text: &str) {
 /// A place lies between characters, and its line and column are those of its first one.
 fn true_place(text: &str, place: Place, problem: &Diagnostic) {
     assert!(text.get(place.start..place.end).is_some(), "{place:?} of {problem:?} is no part of {text:?}");
-    let before = text[..place.start].trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
+    // The first is the mark of the byte order; another one is a character.
+    let before = &text[..place.start];
+    let before = before.strip_prefix('\u{feff}').unwrap_or(before).replace("\r\n", "\n").replace('\r', "\n");
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     assert_eq!((place.line as usize, place.column as usize), (line, column), "{problem:?} of {text:?}");
