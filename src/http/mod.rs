@@ -16,6 +16,8 @@ use reqwest::header::{AGE, DATE, HeaderMap, RETRY_AFTER};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::clock::Steady;
+
 pub(crate) use proxy::{proxy_hint, through};
 pub(crate) use tls::roots_hint;
 
@@ -109,7 +111,7 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 /// How far a server's clock is from this machine's, by the `Date` of its last answer. Clones are one.
 #[derive(Clone, Debug, Default)]
-pub struct Skew(Arc<Lock<Option<SignedDuration>>>);
+pub struct Skew(Arc<Lock<Option<(SignedDuration, Steady)>>>);
 
 impl Skew {
     /// Takes in an answer that has just come. One without a `Date` that can be read says nothing, and neither
@@ -121,11 +123,21 @@ impl Skew {
         let date = headers.get(DATE).and_then(|value| value.to_str().ok());
         let Some(date) = date.and_then(|text| jiff::fmt::rfc2822::parse(text.trim()).ok()) else { return };
         let ahead = date.timestamp().duration_since(jiff::Timestamp::now());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((ahead, Steady::now()));
     }
 
     /// How far it is ahead; a `Date` has whole seconds, and the answer took its time.
     pub fn last(&self) -> Option<SignedDuration> {
+        self.noted().map(|(ahead, _)| ahead)
+    }
+
+    /// The same, as long as the clock of this machine only ran since that answer: where it was set, or the machine
+    /// slept, nobody knows until the next one.
+    pub fn still(&self) -> Option<SignedDuration> {
+        self.noted().filter(|(_, at)| at.set_until(Steady::now()).is_zero()).map(|(ahead, _)| ahead)
+    }
+
+    fn noted(&self) -> Option<(SignedDuration, Steady)> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

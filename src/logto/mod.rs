@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::settings;
+use crate::http::Skew;
 
 pub use catalog::{Problem, Resolved, resolve, resolve_knowing, resolve_unasked};
 pub use error::LogtoError;
@@ -70,6 +71,11 @@ impl Client {
     /// The calls so far by route and status, and how long they have waited.
     pub fn tally(&self) -> CallStats {
         self.core.tally()
+    }
+
+    /// How far Logto's clock is from this machine's, by whatever the last answer will be.
+    pub fn skew(&self) -> Skew {
+        self.core.skew.clone()
     }
 
     /// Whether two clients are clones of one.

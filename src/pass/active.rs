@@ -132,8 +132,9 @@ pub async fn activate_knowing(
         (LogtoEndpoint::Sandbox, Some(simulators)) => simulators.logto.clone(),
         (LogtoEndpoint::Sandbox, None) => return Err(ActivateError::NoSimulators),
     };
-    let sources = config.sources.iter().map(|source| set_up(source, simulators)).collect::<Result<_, _>>()?;
     let client = Client::new(&endpoint, &config.logto);
+    let source = |settings| Ok(set_up(settings, simulators)?.beside(client.skew()));
+    let sources = config.sources.iter().map(source).collect::<Result<_, _>>()?;
     let reader = client.reader();
     let failed = |error| ActivateError::Logto { endpoint: endpoint.clone(), source: Box::new(error) };
     reader.probe().await.map_err(failed)?;

@@ -173,7 +173,7 @@ async fn recorded(
     orders: &[ReadOrder],
     now: Timestamp,
 ) -> Result<Recorded, StoreError> {
-    let recorded = store.record_orders(source.name(), orders, now).await?;
+    let recorded = store.record_noticed(source.name(), orders, now, source.noticed(now)).await?;
     // Said once: an order that is as odd as before is not among these.
     for (order, odd) in recorded.odd.iter().take(TOLD) {
         let why: Vec<String> = odd.iter().map(ToString::to_string).collect();

@@ -54,6 +54,8 @@ pub fn widen(catalog: &Catalog, ledger: &[LedgerRow], protected: &[String]) -> C
 
 /// How often somebody else must have undone a grant before it is left alone.
 const UNDONE_TWICE: u32 = 2;
+/// What the limits look at.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// After that long without being undone, a grant is given again.
 const RESTLESS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -238,6 +240,7 @@ impl Snapshot {
         let named = |source: &SourceName| context.sources.iter().any(|one| one.name() == source);
         let unclear = context.store.unclear_sources().await?.into_iter().filter(named).collect();
         let open = self.open.iter().filter_map(|(grant, intent)| Some((self.cell(grant)?, *intent))).collect();
+        let counted = self.cells(&context.store.revocations_asked_since(context.now - DAY).await?);
         let flapping = context.store.flapping(UNDONE_TWICE, context.now - RESTLESS).await?;
         Ok(PlanConstraints {
             protected,
@@ -246,6 +249,7 @@ impl Snapshot {
             freeze: self.freeze.as_ref().map_or(Freeze::Nothing, |freeze| freeze.stops),
             flapping: self.cells(&flapping),
             open,
+            counted,
             released: self.cells(&context.store.released().await?),
             rules: self.rules,
             earlier: self.earlier(context, buyers),
@@ -351,7 +355,7 @@ async fn ledger_view(
     for run in &mut ledger_view.targets {
         run.sort_unstable_by_key(|owned| owned.user);
     }
-    let yesterday = context.now - SignedDuration::from_hours(24);
+    let yesterday = context.now - DAY;
     let base = context.store.owned_at(yesterday).await?;
     let revoked = context.store.revoked_since(yesterday).await?;
     let config_granted = context.store.config_grants_since(yesterday).await?;

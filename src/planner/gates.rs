@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::approval::Lifts;
 use super::desired::{Ending, Past};
 use super::input::{LedgerTrust, LimitUsage, Presence};
-use super::intents::was_tried;
+use super::intents::is_counted;
 use super::limits::Over;
 use super::safeguards::is_undone;
 use super::{Action, Bound, Cause, Doubt, Held, Hold, Plan, PlanInput, Verb, limits, line};
@@ -61,7 +61,8 @@ fn is_approved(input: PlanInput<'_>, lifts: Lifts, action: &Action) -> bool {
 
 /// Lets through what somebody approved, each target that stays within its limit, then all of them if the
 /// sum does. What was approved is not counted against the limit that it was approved to pass; what takes back what a
-/// version of the file did shortly before is for no limit; and what is tried again was counted when it was tried first: it only needs the limit of today to allow what was done.
+/// version of the file did shortly before is for no limit; and what is tried again within the day was counted when it
+/// was tried before: it only needs the limit of today to allow that.
 fn bounded(
     input: PlanInput<'_>,
     actions: Vec<Action>,
@@ -74,7 +75,7 @@ fn bounded(
         std::iter::once(&input.constraints.limits).chain(&input.constraints.earlier.limits).map(limit).collect();
     let is_free = |action: &Action| is_approved(input, Lifts::Limit, action) || is_undone(input, action);
     let (mut passed, actions): (Vec<_>, Vec<_>) = actions.into_iter().partition(is_free);
-    let (again, new): (Vec<_>, Vec<_>) = actions.into_iter().partition(|action| was_tried(input, action));
+    let (again, new): (Vec<_>, Vec<_>) = actions.into_iter().partition(|action| is_counted(input, action));
     passed.extend(within(input, again, &limits, |tally, wanted| spent(tally).saturating_sub(wanted), held));
     passed.extend(within(input, new, &limits, |tally, _| spent(tally), held));
     passed.sort_unstable_by_key(|action| (action.target, action.user));

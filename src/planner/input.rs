@@ -169,6 +169,8 @@ pub struct PlanConstraints {
     pub flapping: BTreeSet<(TargetIx, UserIx)>,
     /// Writes of ours of which nobody has seen whether Logto made them.
     pub open: BTreeMap<(TargetIx, UserIx), Intent>,
+    /// The revocations among them that were asked for within the last 24 hours: [`LimitUsage::revoked`] has them.
+    pub counted: BTreeSet<(TargetIx, UserIx)>,
     /// Grants that somebody has taken out of our hands: never adopted again.
     pub released: BTreeSet<(TargetIx, UserIx)>,
     /// Whether what is held already becomes ours where an order explains it.
@@ -246,6 +248,7 @@ impl PlanConstraints {
             approved: BTreeSet::new(),
             flapping: BTreeSet::new(),
             open: BTreeMap::new(),
+            counted: BTreeSet::new(),
             released: BTreeSet::new(),
             adopt: Adopt::default(),
             foreign: BTreeSet::new(),

@@ -77,10 +77,9 @@ pub(super) fn without_what_is_gone<'a>(input: PlanInput<'a>, target: TargetIx, r
     if gone { Row { owned: None, ..row } } else { row }
 }
 
-/// Whether a revocation was tried before: the day's limit has counted it then.
-pub(super) fn was_tried(input: PlanInput<'_>, action: &Action) -> bool {
-    let intent = input.constraints.open.get(&(action.target, action.user));
-    action.verb == Verb::Revoke && matches!(intent, Some(Intent::Revocation { .. }))
+/// Whether a revocation is one that the day has counted already, when it was tried last.
+pub(super) fn is_counted(input: PlanInput<'_>, action: &Action) -> bool {
+    action.verb == Verb::Revoke && input.constraints.counted.contains(&(action.target, action.user))
 }
 
 /// Holds what Logto says time and again that it took and did not take.

@@ -21,7 +21,9 @@ use jiff::Timestamp;
 
 use crate::clock;
 use crate::config::settings::source::{SourceKind, SourceSettings};
+use crate::http::Skew;
 use crate::model::{Adjustment, OrderId, ReadOrder, SourceName};
+use crate::planner::input::Clock;
 use http::Reach;
 use plausibility::present;
 use probe::{Again, Follows, Trial};
@@ -37,6 +39,8 @@ pub use plausibility::{Shrunk, believable};
 pub struct Source {
     name: SourceName,
     kind: Kind,
+    /// Logto's clock, which decides what the time is.
+    logto: Option<Skew>,
 }
 
 #[derive(Debug)]
@@ -168,7 +172,13 @@ impl Source {
             SourceKind::File(path) => Kind::File(file::File::new(path.clone())),
             SourceKind::Stripe(stripe) => Kind::Stripe(Box::new(stripe::Stripe::new(stripe)?)),
         };
-        Ok(Self { name: settings.name.clone(), kind })
+        Ok(Self { name: settings.name.clone(), kind, logto: None })
+    }
+
+    /// The same, with a clock beside this machine's.
+    #[must_use]
+    pub fn beside(self, logto: Skew) -> Self {
+        Self { logto: Some(logto), ..self }
     }
 
     /// Takes down every answer from now on, for [`Source::keep_recording`]. `false`: this source cannot be
@@ -264,6 +274,19 @@ impl Source {
             Kind::Stripe(stripe) => stripe.skew(),
             Kind::File(_) => None,
         }
+    }
+
+    /// What the time is while this machine says `now`: by Logto, or else by the API that has just answered, where they
+    /// say that the clock is off. For what has no time of its own, and happened when it was noticed.
+    pub fn noticed(&self, now: Timestamp) -> Timestamp {
+        let own = || match &self.kind {
+            Kind::Http(http) => http.still_skew(),
+            Kind::Stripe(stripe) => stripe.still_skew(),
+            Kind::File(_) => None,
+        };
+        let ahead = self.logto.as_ref().and_then(Skew::still).or_else(own);
+        let ahead = ahead.filter(|ahead| Clock::is_off(ahead.as_secs()));
+        ahead.and_then(|ahead| now.checked_add(ahead).ok()).unwrap_or(now)
     }
 
     /// Reads one page and looks at it closely: for whoever writes a mapping. Stores nothing.

@@ -6,7 +6,6 @@
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::codec::{Sql, bundle, int, list, millis, small};
@@ -57,10 +56,21 @@ impl Store {
         orders: &[R],
         now: Timestamp,
     ) -> Result<Recorded, StoreError> {
+        self.record_noticed(source, orders, now, now).await
+    }
+
+    /// The same where the clock that says `now` is off: what has ended without a time ended when it was `noticed`.
+    pub async fn record_noticed<R: AsRead + Sync>(
+        &self,
+        source: &SourceName,
+        orders: &[R],
+        now: Timestamp,
+        noticed: Timestamp,
+    ) -> Result<Recorded, StoreError> {
         let mut recorded = Recorded::default();
         for chunk in orders.chunks(CHUNK) {
             let mut transaction = self.begin().await?;
-            let outcome = record(&mut transaction, source, chunk, millis(now), &mut recorded).await;
+            let outcome = record(&mut transaction, source, chunk, [now, noticed].map(millis), &mut recorded).await;
             self.end(transaction, outcome).await?;
         }
         recorded.touched.sort_unstable();
@@ -93,7 +103,7 @@ async fn record<R: AsRead>(
     connection: &mut SqliteConnection,
     source: &SourceName,
     readings: &[R],
-    now: i64,
+    [now, noticed]: [i64; 2],
     recorded: &mut Recorded,
 ) -> Sql<()> {
     let source = source_key(connection, source).await?;
@@ -102,12 +112,12 @@ async fn record<R: AsRead>(
     let known = known(connection, source, &ids).await?;
     let marked = adjustments::said_of(connection, source, &ids).await?;
     let keys: Vec<Option<i64>> = known.iter().map(|known| known.as_ref().map(|known| known.key)).collect();
-    let settled = settled(connection, readings, &keys, &marked).await?;
+    let settled = settled(connection, readings, &keys, &marked, noticed).await?;
     let mut incoming = Vec::with_capacity(settled.len());
     let (mut fresh, mut changed, mut closed) = (0, Vec::new(), Vec::new());
     for (settled, known) in settled.iter().zip(known) {
         let order = &*settled.order;
-        let digest = digest(settled);
+        let digest = settled.digest();
         let passed_over = known.as_ref().is_some_and(|known| older(order, known, now));
         if !passed_over && marked.open.contains(&order.id) {
             closed.push(order.id.as_str());
@@ -151,7 +161,7 @@ async fn record<R: AsRead>(
             .execute(&mut *connection)
             .await?;
     }
-    write_items(connection, &incoming, &products, lines, now).await?;
+    write_items(connection, &incoming, &products, lines).await?;
     let odd: Vec<(i64, &OrderId, &[Odd])> =
         incoming.iter().map(|incoming| (incoming.key, &incoming.order.id, &*incoming.settled.odd)).collect();
     recorded.odd.extend(odd::write(connection, source, &odd, &changed, now).await?);
@@ -189,33 +199,12 @@ fn before(one: Option<i64>, other: Option<i64>) -> bool {
     matches!((one, other), (Some(one), Some(other)) if one < other)
 }
 
-/// Names everything that a source says of an order, so that a reading which says nothing new is known by
-/// one number. 64 bits: a change would have to collide with the very reading it replaces.
-fn digest(settled: &Settled<'_>) -> i64 {
-    let mut said = serde_json::to_vec(&*settled.order).expect("an order is always JSON");
-    if !settled.odd.is_empty() {
-        said.extend(serde_json::to_vec(&*settled.odd).expect("a list of texts is always JSON"));
-    }
-    let hash = Sha256::digest(&said);
-    i64::from_le_bytes(hash[..8].try_into().expect("a SHA-256 has 32 bytes"))
-}
-
 fn order_key(key: i64) -> OrderKey {
     OrderKey(u32::try_from(key).expect("the schema refuses a key above 32 bits"))
 }
 
 fn entitling(standing: Standing) -> bool {
     matches!(standing, Standing::Paid | Standing::Subscribed | Standing::PartiallyRefunded | Standing::Disputed)
-}
-
-/// When `standing` came to hold, if it was `before` until now.
-fn since(settled: &Settled<'_>, standing: Standing, before: Option<(Standing, i64)>, now: i64) -> i64 {
-    match (settled.order.ended_at, before) {
-        (Some(ended), _) => millis(ended),
-        (None, Some((held, since))) if held == standing => since,
-        (None, _) if settled.ends_when_seen() => now,
-        (None, _) => settled.order.updated_at.map_or(now, millis),
-    }
 }
 
 /// The row of `source`, made where there is none.
@@ -388,7 +377,7 @@ async fn write_orders(
                 .push_bind(i64::from(order.renewal == Renewal::Expected))
                 .push_bind(known.as_ref().map_or(now, |known| known.seen_at))
                 .push_bind(entitled.or(entitling(order.standing).then_some(now)))
-                .push_bind(since(settled, order.standing, before, now))
+                .push_bind(settled.since(order.standing, before))
                 .push_bind(*digest);
         });
         insert.push(
@@ -411,7 +400,6 @@ async fn write_items(
     incoming: &[Incoming<'_>],
     products: &HashMap<&str, i64>,
     mut lines: Lines,
-    now: i64,
 ) -> Sql<()> {
     let mut rows = Vec::with_capacity(incoming.len());
     for Incoming { settled, order, key, .. } in incoming {
@@ -424,7 +412,7 @@ async fn write_items(
                 let at = lines.iter().position(|(held, _)| *held == standing)?;
                 Some(lines.remove(at))
             });
-            rows.push((*key, line, product, item, standing, since(settled, standing, before, now)));
+            rows.push((*key, line, product, item, standing, settled.since(standing, before)));
         }
     }
     for rows in rows.chunks(ROWS) {

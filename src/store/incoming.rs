@@ -7,10 +7,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use sha2::{Digest as _, Sha256};
 use sqlx::SqliteConnection;
 
 use super::adjustments::Adjusted;
-use super::codec::Sql;
+use super::codec::{Sql, millis};
 use super::orders::{StoredOrder, whole_orders};
 use crate::model::{Buyer, Item, Odd, OddPart, Oddity, Order, ProductId, ReadOrder, Standing, apply_overrides};
 
@@ -57,11 +58,34 @@ impl AsRead for Order {
 pub(super) struct Settled<'a> {
     pub(super) order: Cow<'a, Order>,
     pub(super) odd: Cow<'a, [Odd]>,
+    /// When it was read, in milliseconds since 1970.
+    noticed: i64,
 }
 
 impl Settled<'_> {
+    /// Names everything that a source says of an order, so that a reading which says nothing new is known by
+    /// one number. 64 bits: a change would have to collide with the very reading it replaces.
+    pub(super) fn digest(&self) -> i64 {
+        let mut said = serde_json::to_vec(&*self.order).expect("an order is always JSON");
+        if !self.odd.is_empty() {
+            said.extend(serde_json::to_vec(&*self.odd).expect("a list of texts is always JSON"));
+        }
+        let hash = Sha256::digest(&said);
+        i64::from_le_bytes(hash[..8].try_into().expect("a SHA-256 has 32 bytes"))
+    }
+
+    /// When `standing` came to hold, in milliseconds, if it was `before` until now.
+    pub(super) fn since(&self, standing: Standing, before: Option<(Standing, i64)>) -> i64 {
+        match (self.order.ended_at, before) {
+            (Some(ended), _) => millis(ended),
+            (None, Some((held, since))) if held == standing => since,
+            (None, _) if self.ends_when_seen() => self.noticed,
+            (None, _) => self.order.updated_at.map_or(self.noticed, millis),
+        }
+    }
+
     /// Whether its end is when it was first seen, whatever the order says of its last change.
-    pub(super) fn ends_when_seen(&self) -> bool {
+    fn ends_when_seen(&self) -> bool {
         self.order.ended_at.is_none() && self.odd.iter().any(|odd| odd.part == OddPart::EndedAt)
     }
 }
@@ -72,6 +96,7 @@ pub(super) async fn settled<'a, R: AsRead>(
     readings: Vec<&'a R>,
     known: &[Option<i64>],
     adjusted: &Adjusted,
+    noticed: i64,
 ) -> Sql<Vec<Settled<'a>>> {
     let doubtful = readings.iter().zip(known).filter(|(reading, _)| is_doubtful(**reading));
     let keys: Vec<u32> = doubtful.filter_map(|(_, key)| u32::try_from((*key)?).ok()).collect();
@@ -81,7 +106,7 @@ pub(super) async fn settled<'a, R: AsRead>(
         before.extend(stored.into_iter().map(|stored| (i64::from(stored.key.0), stored)));
     }
     let settle = |(reading, key): (&'a R, &Option<i64>)| {
-        let mut settled = Settled { order: Cow::Borrowed(reading.order()), odd: Cow::Borrowed(reading.odd()) };
+        let mut settled = Settled { order: Cow::Borrowed(reading.order()), odd: Cow::Borrowed(reading.odd()), noticed };
         if let Some(stored) = key.and_then(|key| before.get(&key)) {
             keep(&mut settled, &stored.order);
             if reading.productless() > 0 {

@@ -42,8 +42,18 @@ impl Store {
         rows.and_then(|rows| rows.iter().map(intent).collect()).map_err(|error| self.fault(error))
     }
 
+    /// Revocations that were asked for at `since` or later, of which nobody has seen that they were made, and that
+    /// count for a limit.
+    pub async fn revocations_asked_since(&self, since: Timestamp) -> Result<Vec<Grant>, StoreError> {
+        let rows = sqlx::query("SELECT user, target FROM open_revocations WHERE at >= ?1 AND author IS NOT 'undo'")
+            .bind(millis(since))
+            .fetch_all(self.readers())
+            .await;
+        rows.and_then(|rows| rows.iter().map(grant).collect()).map_err(|error| self.fault(error))
+    }
+
     /// Writes down revocations **before** Logto is asked for them, each with what ends it. One that is tried again
-    /// keeps when it was tried first.
+    /// is one of that instant: it may be made by the last of the tries.
     pub async fn begin_ends(&self, ends: &[End], now: Timestamp) -> Result<(), StoreError> {
         let rows = ends::rows(ends);
         let mut transaction = self.begin().await?;
@@ -52,7 +62,7 @@ impl Store {
              SELECT value ->> 0, value ->> 1, ?2, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
                     value ->> 7, value ->> 8
              FROM json_each(?1) WHERE true
-             ON CONFLICT (user, target) DO UPDATE SET because = excluded.because, source = excluded.source,
+             ON CONFLICT (user, target) DO UPDATE SET at = excluded.at, because = excluded.because, source = excluded.source,
                  order_id = excluded.order_id, product = excluded.product, line = excluded.line,
                  config = excluded.config, author = excluded.author",
         )

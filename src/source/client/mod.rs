@@ -99,6 +99,11 @@ impl Caller {
         self.skew.last()
     }
 
+    /// The same, where this machine's clock only ran since.
+    pub(super) fn still_skew(&self) -> Option<SignedDuration> {
+        self.skew.still()
+    }
+
     /// The address that every call begins with.
     pub(super) fn base(&self) -> &Url {
         &self.base

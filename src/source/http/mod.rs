@@ -69,6 +69,10 @@ impl Http {
         self.caller.skew()
     }
 
+    pub(super) fn still_skew(&self) -> Option<jiff::SignedDuration> {
+        self.caller.still_skew()
+    }
+
     /// See [`Source::reading`](super::Source::reading).
     pub(super) fn reading(&self) -> i64 {
         let HttpSource { base_url, list, incremental, overlays, map, status, expect, .. } = &self.settings;

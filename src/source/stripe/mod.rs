@@ -84,6 +84,10 @@ impl Stripe {
         self.caller.skew()
     }
 
+    pub(super) fn still_skew(&self) -> Option<jiff::SignedDuration> {
+        self.caller.still_skew()
+    }
+
     /// Reads one order again: `cs_...`, `pi_...` or `sub_...`. An object that is there but is no order (a
     /// session that made a subscription, an intent that a session made) is `Missing`.
     pub(super) async fn get(&self, id: &OrderId, now: Timestamp) -> Result<Lookup, SourceError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::home::Home;
+use crate::support::home::{Home, Town};
 
 fn trail(home: &Home, user: &str) -> Vec<Value> {
     let ran = home.entitled(&["history", user, "--output", "json"]).exits(0);
@@ -76,6 +76,38 @@ fn what_is_released_stays_and_can_be_adopted_again() {
     // Given by hand, and no order explains it.
     home.entitled(&["adopt", "fay3x8m1k6vc", "role", "beta"]).exits(1).complains(&["no order of ", "\nhint: "]);
     home.entitled(&["history", "nobody@example.com"]).exits(1).complains(&["\nhint: "]);
+}
+
+/// Whichever of the addresses of a user somebody types, it is the same grant.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_released_by_one_address_is_adopted_by_another() {
+    let town = Town::demo().await;
+    let ann = town.logto.add_user("ann@example.com");
+    let bought =
+        ["ann@example.com", "ann@work.example.com"].map(|email| town.shop.buy(&"prd_01H9PRO".into(), (&ann, email)));
+    let holders = || town.logto.holders(&town.logto.role("paid-tier").unwrap());
+    let told = || verbs(&town.home, ann.as_str());
+    let run = || town.home.entitled(&["run", "--once"]).exits(0);
+    run();
+    assert_eq!(told(), ["granted"]);
+    town.home.entitled(&["release", "ANN@example.com", "role paid-tier", "--reason", "a gift"]).exits(0);
+    run();
+    // The address of one order is edited at the shop: it is nobody's by that, and the other one still names her.
+    town.shop.set_buyer(&bought[0], "ann@new.example.com");
+    run();
+    assert!(told() == ["granted", "released"] && holders().contains(&ann), "{:?}", told());
+    town.home
+        .entitled(&["adopt", "ann@new.example.com", "role paid-tier"])
+        .exits(1)
+        .complains(&["ann@new.example.com"]);
+    let ran = town.home.entitled(&["adopt", "ann@work.example.com", "role paid-tier"]).exits(0);
+    assert!(ran.out.contains(&format!("order {} of ", bought[1])), "{}", ran.out);
+    run();
+    assert!(told() == ["granted", "released", "adopted"] && holders().contains(&ann), "{:?}", told());
+    town.shop.set_status(&bought[1], "refunded");
+    run();
+    assert_eq!(told(), ["granted", "released", "adopted", "revoked"]);
+    assert!(!holders().contains(&ann));
 }
 
 #[test]

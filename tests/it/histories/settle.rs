@@ -27,15 +27,19 @@ impl World {
             return Err(format!("two passes later the plan is not empty: {:#?}", planned.view.changes));
         }
         let mut withheld: BTreeMap<(UserId, Thing), Verb> = BTreeMap::new();
+        let open = self.store().intents().await.unwrap();
         for held in &planned.plan.held {
             let grant = planned.grant(held.action.target, held.action.user);
             let thing = self.thing(&grant.target);
             self.right_hold(&grant.user, thing, held.action.verb, held.hold).map_err(|why| {
                 format!(
-                    "{why}: {:?} of {grant:?} ({thing:?}), {:?} under {:?}\norders: {:#?}",
+                    "{why}: {:?} of {grant:?} ({thing:?}), {:?} under {:?} at {}\nrevoked: {:?}\nopen: {open:?}\n\
+                     orders: {:#?}",
                     held.hold,
                     held.action.why,
                     self.rules,
+                    self.at(),
+                    self.revoked,
                     self.orders_of(&grant.user)
                 )
             })?;

@@ -117,6 +117,47 @@ async fn what_is_tried_again_counts_once_for_the_day() {
     assert_eq!(passed.held(), [("OverLimit", "revoke", "role paid-tier", &ben)], "ann's is the one of the day");
 }
 
+/// Otherwise what was asked for yesterday and is taken today would be one more than the day allows.
+#[tokio::test]
+async fn what_was_asked_for_yesterday_is_held_with_what_is_new() {
+    let limits = "limits: {revocations: {per_day: 0%, floor: 1}, config_grants: {per_day: 100%, floor: 5000}}";
+    let mut stage = Stage::of(&file("owned", limits, PRODUCTS)).await;
+    let (ann, order) = stage.buyer("ann@example.com", "prd_pro");
+    let (ben, other) = stage.buyer("ben@example.com", "prd_pro");
+    stage.pass().await;
+    stage.shop.set_status(&order, "refunded");
+    stage.logto.faults().add(pretend("DELETE"));
+    stage.pass().await;
+    stage.logto.faults().clear();
+    stage.ahead = SignedDuration::from_hours(25);
+    stage.shop.set_status(&other, "refunded");
+    let passed = stage.pass().await;
+    assert_eq!(passed.changes(), []);
+    let mut held = [&ann, &ben].map(|user| ("OverLimit", "revoke", "role paid-tier", user));
+    held.sort_unstable();
+    assert_eq!(passed.held(), held, "two are too many for one day, whenever they were asked for first");
+}
+
+/// Whoever was asked for late and tried again counts from then: it may have been taken by the last of the tries.
+#[tokio::test]
+async fn what_is_tried_again_counts_from_the_last_try() {
+    let limits = "limits: {revocations: {per_day: 0%, floor: 1}, config_grants: {per_day: 100%, floor: 5000}}";
+    let mut stage = Stage::of(&file("owned", limits, PRODUCTS)).await;
+    let (ann, order) = stage.buyer("ann@example.com", "prd_pro");
+    let (ben, other) = stage.buyer("ben@example.com", "prd_pro");
+    stage.pass().await;
+    stage.shop.set_status(&order, "refunded");
+    stage.logto.faults().add(pretend("DELETE"));
+    stage.pass().await;
+    stage.ahead = SignedDuration::from_hours(20);
+    stage.pass().await;
+    stage.ahead = SignedDuration::from_hours(30);
+    stage.shop.set_status(&other, "refunded");
+    let passed = stage.pass().await;
+    assert_eq!(passed.changes(), [("revoke", "role paid-tier", &ann)]);
+    assert_eq!(passed.held(), [("OverLimit", "revoke", "role paid-tier", &ben)]);
+}
+
 /// Otherwise what Logto refuses would use the day up, and keep everybody else's.
 #[tokio::test]
 async fn what_logto_refuses_for_good_counts_for_no_day() {

@@ -287,7 +287,7 @@ prop_compose! {
         ],
         minded in prop::collection::vec((0..6_u16, 0..8_u32, 0..13_u8), 0..18),
         earlier in any_earlier(ample),
-        open in prop::collection::btree_map((0..TARGETS as u16, 0..USERS), any_intent(), 0..5),
+        open in prop::collection::btree_map((0..TARGETS as u16, 0..USERS), (any_intent(), any::<bool>()), 0..5),
         adopt in prop_oneof![3 => Just(Adopt::Explained), 1 => Just(Adopt::Never)],
         clock in any_clock(),
         blind in prop_oneof![4 => Just(None), 1 => (0..4_u16).prop_map(Some)],
@@ -312,7 +312,11 @@ prop_compose! {
             let both = move |(target, user)| [Verb::Revoke, Verb::Grant].map(|verb| (lifts, verb, target, user));
             of(kind).step_by(if kind == 1 { 2 } else { 1 }).flat_map(both)
         });
+        let open = open.into_iter().map(|((target, user), asked)| ((TargetIx(target), UserIx(user)), asked));
+        let open: BTreeMap<_, _> = open.collect();
+        let today = open.iter().filter(|(_, (intent, today))| *today && *intent != Intent::Grant);
         PlanConstraints {
+            counted: today.map(|(cell, _)| *cell).collect(),
             protected: users(protected),
             blind,
             freeze,
@@ -320,7 +324,7 @@ prop_compose! {
             undoes: of(12).flat_map(|(target, user)| [Verb::Grant, Verb::Revoke].map(|verb| (verb, target, user))).collect(),
             approved: approved.collect(),
             flapping: of(1).collect(),
-            open: open.into_iter().map(|((target, user), intent)| ((TargetIx(target), UserIx(user)), intent)).collect(),
+            open: open.iter().map(|(cell, (intent, _))| (*cell, *intent)).collect(),
             released: of(2).collect(),
             turned: of(7).chain(of(8)).chain(of(9)).zip(TURNS.into_iter().cycle()).collect(),
             rules: if ample { Rules::Settled } else { Rules::New },

@@ -140,17 +140,17 @@ fn stays_within_the_limits(world: PlanInput<'_>, plan: &Plan) {
         // What somebody let through is not counted against the limit that it was let through to pass.
         let limited = |action: &Action| {
             let counts = verb == Verb::Revoke || by_no_order(action.why.cause);
-            // What is tried again was counted when it was tried first.
-            let again = verb == Verb::Revoke && in_vain(world, cell(action)).is_some();
+            // What is tried again within the day was counted when it was tried before.
+            let again = verb == Verb::Revoke && world.constraints.counted.contains(&cell(action));
             action.verb == verb
                 && counts
                 && !again
                 && !undone(world, action)
                 && !let_through(world, Lifts::Limit, action)
         };
-        // What is tried again was counted when it was tried first, and needs no more than that this is allowed.
+        // And it needs no more than that this is allowed.
         let again = |target: Option<TargetIx>| {
-            let tried = |action: &&Action| in_vain(world, cell(action)).is_some() && action.verb == verb;
+            let tried = |action: &&Action| world.constraints.counted.contains(&cell(action)) && action.verb == verb;
             let free = |action: &&Action| undone(world, action) || let_through(world, Lifts::Limit, action);
             let on = |action: &&Action| target.is_none_or(|target| action.target == target);
             plan.actions.iter().any(|action| tried(&action) && !free(&action) && on(&action))
