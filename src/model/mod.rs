@@ -27,6 +27,6 @@ pub use odd::{Odd, OddPart, Oddity, ReadOrder};
 pub use order::{Item, Order, Recheck, Renewal, Standing};
 pub use policy::{Limit, Limits, Protect, Prune};
 pub use purchase::Purchase;
-pub use safeguards::{Lingering, Safeguards, Version};
+pub use safeguards::{Left, Lingering, Safeguards, Version};
 pub use target::{Grant, Ownership, Target, TargetKind, Verb};
 pub use users::UsersMark;

@@ -19,7 +19,7 @@ use crate::model::{Grant, Ownership, RunId, Target, TargetIx, UserId, UserIx};
 use crate::planner::input::Coverage;
 use crate::planner::{Action, Came, Verb};
 use crate::report::run::ActionOutcome;
-use crate::store::{self, Author, ClosedIntents, End, LedgerRow, Store, StoreError};
+use crate::store::{self, ClosedIntents, End, LedgerRow, Store, StoreError};
 
 /// What carrying out needs: this is the only place that can write to Logto.
 #[derive(Clone, Copy)]
@@ -95,9 +95,10 @@ async fn grant(
     if rows.is_empty() {
         return Ok(vec![ActionOutcome::Failed(NO_ORDER.to_owned()); batch.len()]);
     }
-    let undone = batch.iter().filter(|(_, action)| planned.is_undone(action));
-    let undoes: BTreeSet<Grant> = undone.map(|(_, action)| planned.grant(action.target, action.user)).collect();
-    executor.store.journal_undoing(executor.run, &rows, &undoes).await?;
+    let authored = batch
+        .iter()
+        .filter_map(|(_, action)| Some((planned.grant(action.target, action.user), planned.author(action)?)));
+    executor.store.journal_authored(executor.run, &rows, &authored.collect()).await?;
     let users: Vec<UserId> = rows.iter().map(|row| row.grant.user.clone()).collect();
     let outcomes = match &rows[0].grant.target {
         Target::Role { role } => executor.writer.grant_role(role, &users).await,
@@ -259,11 +260,7 @@ pub(super) fn released(planned: &PlannedPass, left: &BTreeSet<UserIx>) -> Vec<En
 fn end(planned: &PlannedPass, action: &Action, because: String) -> End {
     let order = action.why.order.and_then(|order| planned.orders.get(&order));
     End {
-        author: match action.why.is_by_file(action.verb) {
-            true if planned.is_undone(action) => Some(Author::Undo),
-            true => Some(Author::File),
-            false => None,
-        },
+        author: planned.author(action),
         grant: planned.grant(action.target, action.user),
         because,
         order: order.map(|order| (order.source.clone(), order.id.clone())),

@@ -13,13 +13,13 @@ use super::{PassContext, PassError};
 use super::{day, skew};
 use crate::logto::LogtoError;
 use crate::model::users::UserIndex;
-use crate::model::{Catalog, Email, Grant, OrderKey, RunId, SourceName, TargetIx, UserId, UserIx};
+use crate::model::{Catalog, Email, Grant, OrderKey, ProductIx, RunId, SourceName, TargetIx, UserId, UserIx};
 use crate::planner::desired::Desired;
 use crate::planner::input::{Actual, LedgerTrust, PlanConstraints};
 use crate::planner::{Action, Hold, Plan, Verb, Whose};
 use crate::report::{Dropped, Names, OrderName, PlanDocument, Settling, Waiting, view};
 use crate::source::Source;
-use crate::store::{ApprovedAction, KnownSource, Store, StoreError, StoredBuyer};
+use crate::store::{ApprovedAction, Author, KnownSource, Store, StoreError, StoredBuyer};
 
 /// What a pass saw and wants.
 #[derive(Debug)]
@@ -48,6 +48,10 @@ pub struct PlannedPass {
     pub(super) at: Timestamp,
     /// The same by Logto's clock where ours is ahead of it: a grant must not seem younger than it is.
     pub(super) seen_at: Timestamp,
+    /// The same by Logto's clock whichever is ahead: from then on, what a version loosens waits.
+    pub(super) settles_from: Timestamp,
+    /// Mappings that came lately.
+    pub(super) young: BTreeSet<(ProductIx, TargetIx)>,
     /// Calls to Logto before the pass began.
     pub(super) calls_before: u64,
 }
@@ -58,9 +62,13 @@ impl PlannedPass {
         Grant { user: self.user_index.id(user).clone(), target: self.catalog.target(target).target.clone() }
     }
 
-    /// Whether a change takes back what a version of the file did shortly before.
-    pub(super) fn is_undone(&self, action: &Action) -> bool {
-        self.plan.undone.contains(&(action.verb, action.target, action.user))
+    /// How a version of the file is behind a change.
+    pub(super) fn author(&self, action: &Action) -> Option<Author> {
+        if self.plan.undone.contains(&(action.verb, action.target, action.user)) {
+            return Some(Author::Undo);
+        }
+        let sold = action.why.product.is_some_and(|product| self.young.contains(&(product, action.target)));
+        (action.why.is_by_file(action.verb) || (action.verb == Verb::Grant && sold)).then_some(Author::File)
     }
 
     /// Leaves of the plan only what was sold: what takes something away, or what a commit gives, counts for limits
@@ -114,6 +122,7 @@ impl PassDraft {
         let view = view(&plan, &snapshot.catalog, &actual, &names, waiting, wanted.unknown, context.origin.clone());
         let noted = snapshot.noted(&actual, &observed, &plan);
         let new_sources = new_sources(context, snapshot.trust()).await?;
+        let (next_change, young) = (next_change(&plan, &wanted), snapshot.young());
         Ok(PlannedPass {
             plan,
             view,
@@ -121,12 +130,14 @@ impl PassDraft {
             user_index: snapshot.user_index,
             orders: names.orders,
             troubles: observed.troubles,
-            next_change: wanted.next_change.and_then(|at| Timestamp::from_second(at).ok()),
+            next_change: next_change.and_then(|at| Timestamp::from_second(at).ok()),
             catalog: snapshot.catalog,
             approvals,
             new_sources,
             at: context.now,
             seen_at: skew::by_logto(context),
+            settles_from: skew::logto_time(context),
+            young,
             calls_before,
         })
     }
@@ -168,6 +179,15 @@ impl PassDraft {
     }
 }
 
+/// When something ends by itself next: an entitlement, a grace, or what an earlier version of the file forbids.
+fn next_change(plan: &Plan, wanted: &Desired) -> Option<i64> {
+    let settles = plan.held.iter().filter_map(|held| match held.hold {
+        Hold::Settling(_, until) => Some(until + 1),
+        _ => None,
+    });
+    settles.chain(wanted.next_change).min()
+}
+
 /// Sources of the file that no full pass has read. All that a fresh ledger knows comes by its first file.
 async fn new_sources(context: PassContext<'_>, trust: LedgerTrust) -> Result<BTreeSet<SourceName>, StoreError> {
     if trust == LedgerTrust::Fresh {
@@ -203,7 +223,7 @@ pub(crate) async fn gated(
     if !shielded.is_empty() {
         // Before anything is let through or verified: without them the rest may fit into the limits.
         constraints.protect(shielded.iter().filter(|(_, until)| until.is_none()).map(|(user, _)| *user));
-        constraints.earlier.users.extend(shielded.into_iter().filter_map(|(user, until)| Some((user, until?))));
+        constraints.earlier.protect(shielded.into_iter().filter_map(|(user, until)| Some((user, until?))));
         planned = planner(constraints);
     }
     let approved = Approved::read(context, snapshot, undoes, constraints).await?;
@@ -231,7 +251,7 @@ async fn shielded(
     let losers: Vec<UserId> = losers.into_iter().map(|user| snapshot.user_index.id(user).clone()).collect();
     let emails = context.reader.emails_of(&losers).await?;
     let shield = |(user, email): (&UserId, &Email)| {
-        let until = snapshot.once_protected(&own, user, email);
+        let until = snapshot.once_protected(&own, email);
         let user = snapshot.user_index.ix(user)?;
         (until.is_some() || own.protect.covers(email)).then_some((user, until))
     };

@@ -101,7 +101,7 @@ impl<'a> Execution<'a> {
         let begin =
             Run { id: run.clone(), kind, config: origin.digest.clone(), commit: origin.commit.clone(), started: now };
         store.begin_run(&begin).await?;
-        store.enter_version(&active.config.safeguards(), planned.seen_at).await?;
+        store.enter_version(&active.config.safeguards(), planned.settles_from).await?;
         // As of the look, which may be a while ago: an order that it saw is not older than a mapping that it saw.
         let nameless: Vec<String> =
             planned.catalog.nameless.iter().map(|product| planned.catalog.rule(*product).key()).collect();

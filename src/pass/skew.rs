@@ -24,6 +24,16 @@ pub(super) fn by_logto(context: PassContext<'_>) -> Timestamp {
     }
 }
 
+/// What the time is by Logto's clock, whichever of the two is ahead.
+pub(super) fn logto_time(context: PassContext<'_>) -> Timestamp {
+    let ahead = context.reader.skew().unwrap_or_default();
+    if ahead.abs() > SignedDuration::from_secs(5) {
+        context.now.checked_add(ahead).unwrap_or(context.now)
+    } else {
+        context.now
+    }
+}
+
 /// What the servers say of our clock. Where it was set while the pass looked, nobody knows whether their answers
 /// came before or after, and the worse counts.
 pub(super) async fn judge(context: PassContext<'_>, desired: &Desired, began: Steady) -> Result<Clock, StoreError> {

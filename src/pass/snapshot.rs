@@ -130,7 +130,7 @@ impl Snapshot {
         };
         drop(by_name);
         let by_hand = ByHand::read(context, span, user_index.ids(), ledger).await?;
-        let settling = Settling::read(context, ledger).await?;
+        let settling = Settling::read(context).await?;
         let freeze = context.store.frozen(context.now).await?.map(freeze_view);
         Ok(Self {
             catalog,

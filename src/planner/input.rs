@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::Lifts;
 use super::intents::Intent;
+use super::plan::Safeguard;
 use crate::model::{Adopt, Limits, OrderKey, Ownership, ProductIx, Prune, Recheck, TargetIx, UserIx, Verb};
 
 /// Every grant on a managed target that Logto holds, by target, in the order of the catalog's targets.
@@ -204,9 +205,19 @@ pub struct Earlier {
     pub roles: BTreeMap<TargetIx, i64>,
     /// Users from whom nothing is taken.
     pub users: BTreeMap<UserIx, i64>,
+    /// What somebody has settled: that this role is given, and that what ends on this target is taken.
+    pub settled: BTreeSet<(Safeguard, TargetIx)>,
 }
 
 impl Earlier {
+    /// Protects some more users, each until then at the least.
+    pub fn protect(&mut self, users: impl IntoIterator<Item = (UserIx, i64)>) {
+        for (user, until) in users {
+            let known = self.users.entry(user).or_insert(until);
+            *known = until.max(*known);
+        }
+    }
+
     /// Until when no version that counts lets so much be taken away; `None` where all do.
     pub fn restrains(&self, prune: Prune) -> Option<i64> {
         self.prune.iter().filter(|(least, _)| *least < prune).map(|(_, until)| *until).max()

@@ -22,8 +22,6 @@ mod plan;
 mod safeguards;
 mod undo;
 
-use std::collections::BTreeSet;
-
 use crate::model::{Adopt, Catalog, Prune, TargetIx, UserIx};
 use approval::Lifts;
 use desired::{Claim, Desired, Ending, State};
@@ -93,8 +91,6 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
 impl Plan {
     /// What is stuck, limits, memberships, ties and proofs, in that order; then everything in the order of doing.
     fn pass_gates(&mut self, input: PlanInput<'_>, grants: Vec<Action>, revocations: Vec<Action>) {
-        let all = grants.iter().chain(&revocations);
-        let undone: BTreeSet<_> = all.filter(|action| is_undone(input, action)).map(cell).collect();
         let grants = limit_grants(input, grants, &mut self.held);
         self.actions = need_membership(input, grants, &mut self.held);
         let revocations = hold_stuck(input, revocations, &mut self.held);
@@ -105,7 +101,7 @@ impl Plan {
         let mut revocations = keep_ties(input, revocations, &mut self.held);
         revocations.sort_unstable_by_key(|action| (std::cmp::Reverse(action.target), action.user));
         self.actions.extend(revocations);
-        self.undone = self.actions.iter().map(cell).filter(|cell| undone.contains(cell)).collect();
+        self.undone = self.actions.iter().filter(|action| is_undone(input, action)).map(cell).collect();
         self.held.sort_unstable_by_key(|held| (held.action.verb, held.action.target, held.action.user));
     }
 }
@@ -312,10 +308,12 @@ fn standing_hold(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Option
     if input.catalog.target(target).protected {
         return Some(Hold::Protected);
     }
-    user_hold(input, target, user).or_else(|| role_settling(input, Verb::Revoke, target, user))
+    user_hold(input, target, user)
+        .or_else(|| user_settling(input, target, user))
+        .or_else(|| role_settling(input, Verb::Revoke, target, user))
 }
 
-/// Those of them that have nothing to do with which role it is.
+/// Those of them that hold whatever a version of the file did, too.
 fn user_hold(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Option<Hold> {
     if input.constraints.protected.binary_search(&user).is_ok() {
         return Some(Hold::Protected);
@@ -324,16 +322,14 @@ fn user_hold(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Option<Hol
         return Some(Hold::Frozen);
     }
     let approved = input.constraints.is_approved(Lifts::FreshLedger, Verb::Revoke, (target, user));
-    if input.constraints.ledger == LedgerTrust::Fresh && !approved {
-        return Some(Hold::FreshLedger);
-    }
-    user_settling(input, target, user)
+    (input.constraints.ledger == LedgerTrust::Fresh && !approved).then_some(Hold::FreshLedger)
 }
 
 /// What holds a revocation besides its proof and the limits. A clock that is off must take nothing.
 fn revocation_hold(input: PlanInput<'_>, least: Prune, action: &Action) -> Option<Hold> {
     let (target, user) = (action.target, action.user);
-    // What an earlier version of the file gave away is not what `protect.roles` is there to keep.
+    // What an earlier version of the file gave away is not what `protect.roles` is there to keep; and that version must
+    // not shield what it did by a protection of its own.
     let hold = if is_undone(input, action) {
         user_hold(input, target, user)
     } else {

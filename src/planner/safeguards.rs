@@ -22,7 +22,9 @@ pub(super) fn is_undone(input: PlanInput<'_>, action: &Action) -> bool {
 
 /// Held because an earlier version protects the role.
 pub(super) fn role_settling(input: PlanInput<'_>, verb: Verb, target: TargetIx, user: UserIx) -> Option<Hold> {
-    let until = input.constraints.earlier.roles.get(&target).copied();
+    let earlier = &input.constraints.earlier;
+    let settled = verb == Verb::Grant && earlier.settled.contains(&(Safeguard::Role, target));
+    let until = earlier.roles.get(&target).copied().filter(|_| !settled);
     settling(input, verb, (target, user), Safeguard::Role, until)
 }
 
@@ -34,7 +36,10 @@ pub(super) fn user_settling(input: PlanInput<'_>, target: TargetIx, user: UserIx
 
 /// Held because an earlier version takes less away than `least`.
 pub(super) fn prune_settling(input: PlanInput<'_>, least: Prune, target: TargetIx, user: UserIx) -> Option<Hold> {
-    settling(input, Verb::Revoke, (target, user), Safeguard::Prune, input.constraints.earlier.restrains(least))
+    let earlier = &input.constraints.earlier;
+    let settled = least == Prune::Owned && earlier.settled.contains(&(Safeguard::Prune, target));
+    let until = earlier.restrains(least).filter(|_| !settled);
+    settling(input, Verb::Revoke, (target, user), Safeguard::Prune, until)
 }
 
 fn settling(

@@ -74,19 +74,22 @@ impl Store {
         rows.and_then(|rows| rows.iter().map(action).collect()).map_err(|error| self.fault(error))
     }
 
-    /// What was let through after `since`, by word of what it lifts, used or not: each with when.
+    /// What was let through after `since` and by `now`, by word of what it lifts, used or not: each with when.
     pub async fn let_through(
         &self,
         lifts: &[&str],
         since: Timestamp,
+        now: Timestamp,
     ) -> Result<Vec<(ApprovedAction, Timestamp)>, StoreError> {
         let rows = sqlx::query(
             "SELECT a.digest, a.lifts, a.verb, a.target, a.user, p.created
              FROM approvals p JOIN approved_actions a USING (digest)
-             WHERE p.created > ?1 AND p.undoes IS NULL AND a.lifts IN (SELECT value FROM json_each(?2))",
+             WHERE p.created > ?1 AND p.created <= ?3 AND p.undoes IS NULL
+             AND a.lifts IN (SELECT value FROM json_each(?2))",
         )
         .bind(millis(since))
         .bind(list(lifts))
+        .bind(millis(now))
         .fetch_all(self.readers())
         .await;
         let row = |row: &SqliteRow| Ok((action(row)?, time(row, 5)?));

@@ -3,7 +3,7 @@
 //! A row never appears or vanishes without a line in the audit trail, in the same transaction. Never
 //! decides that something is ours, or is not: it is told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -158,23 +158,23 @@ impl Store {
     /// they are granted, by `run`. A grant that is ours already keeps its row, and the trail says that it was
     /// made again; if Logto had confirmed it, somebody else undid it, and that is counted.
     pub async fn journal_grants(&self, run: &RunId, rows: &[LedgerRow]) -> Result<(), StoreError> {
-        self.journal_undoing(run, rows, &BTreeSet::new()).await
+        self.journal_authored(run, rows, &BTreeMap::new()).await
     }
 
-    /// The same, where some of them take back what a version of the file did shortly before.
-    pub async fn journal_undoing(
+    /// The same, where a version of the file is behind some of them.
+    pub async fn journal_authored(
         &self,
         run: &RunId,
         rows: &[LedgerRow],
-        undoes: &BTreeSet<Grant>,
+        authors: &BTreeMap<Grant, Author>,
     ) -> Result<(), StoreError> {
-        self.journal(run, rows, Ownership::Granted, undoes).await
+        self.journal(run, rows, Ownership::Granted, authors).await
     }
 
     /// Writes down grants that Logto held already when an order first explained them. `ownership` and `run`
     /// of the rows are not read. A grant that is ours already stays as it is.
     pub async fn journal_adoptions(&self, run: &RunId, rows: &[LedgerRow]) -> Result<(), StoreError> {
-        self.journal(run, rows, Ownership::Adopted, &BTreeSet::new()).await
+        self.journal(run, rows, Ownership::Adopted, &BTreeMap::new()).await
     }
 
     /// Logto has acknowledged these grants.
@@ -237,10 +237,10 @@ impl Store {
         run: &RunId,
         rows: &[LedgerRow],
         ownership: Ownership,
-        undoes: &BTreeSet<Grant>,
+        authors: &BTreeMap<Grant, Author>,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let outcome = insert(&mut transaction, Actor::Pass(run), rows, ownership, None, undoes).await;
+        let outcome = insert(&mut transaction, Actor::Pass(run), rows, ownership, None, authors).await;
         self.end(transaction, outcome).await
     }
 
@@ -277,15 +277,15 @@ pub(super) async fn confirm(connection: &mut SqliteConnection, grants: &[Grant],
     .map(drop)
 }
 
-/// Writes down what is ours now, and that it is neither released nor foreign any more. `undoes`: of these, what takes
-/// back what a version of the file did.
+/// Writes down what is ours now, and that it is neither released nor foreign any more. `authors`: how a version of the
+/// file is behind some of it.
 pub(super) async fn insert(
     connection: &mut SqliteConnection,
     actor: Actor<'_>,
     rows: &[LedgerRow],
     ownership: Ownership,
     note: Option<&str>,
-    undoes: &BTreeSet<Grant>,
+    authors: &BTreeMap<Grant, Author>,
 ) -> Sql<()> {
     let rows: Vec<_> = rows
         .iter()
@@ -301,7 +301,7 @@ pub(super) async fn insert(
                 row.commit.as_str(),
                 millis(row.since),
                 actor.run().unwrap_or(row.run.as_str()),
-                undoes.contains(&row.grant).then_some(Author::Undo.word()),
+                authors.get(&row.grant).map(|author| author.word()),
             )
         })
         .collect();

@@ -2,7 +2,7 @@
 //!
 //! Never touches Logto: a released grant stays with whoever holds it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -26,7 +26,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         let actor = Actor::Person(who);
         let outcome =
-            ledger::insert(&mut transaction, actor, &[row], Ownership::Adopted, Some(BY_HAND), &BTreeSet::new()).await;
+            ledger::insert(&mut transaction, actor, &[row], Ownership::Adopted, Some(BY_HAND), &BTreeMap::new()).await;
         self.end(transaction, outcome).await
     }
 
@@ -45,7 +45,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         let actor = Actor::Person(who);
         let outcome: Sql<()> = async {
-            ledger::insert(&mut transaction, actor, &rows, Ownership::Adopted, Some(REBUILT), &BTreeSet::new()).await?;
+            ledger::insert(&mut transaction, actor, &rows, Ownership::Adopted, Some(REBUILT), &BTreeMap::new()).await?;
             ledger::remove(&mut transaction, Verb::Closed, actor, &close, millis(now)).await
         }
         .await;

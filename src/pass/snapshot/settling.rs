@@ -4,95 +4,135 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Snapshot;
 use crate::model::{
-    Catalog, Email, Grant, Lingering, Ownership, Safeguards, TargetEntry, TargetIx, UserId, UserIx, Verb,
+    Catalog, Email, Grant, Lingering, ProductIx, Prune, Safeguards, TargetEntry, TargetIx, UserIx, Verb,
 };
 use crate::pass::{PassContext, skew};
 use crate::planner::Safeguard;
 use crate::planner::approval::Lifts;
 use crate::planner::input::Earlier;
-use crate::store::{Cause, LedgerRow, StoreError, StoredBuyer};
+use crate::report::messages;
+use crate::store::{StoreError, StoredBuyer};
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Settling {
     lingering: Vec<Lingering>,
-    /// What versions of the file did within the longest delay, turned round.
-    undoes: Vec<(Verb, Grant)>,
-    /// What a person has settled by letting something through that was held for it, and when last.
-    settled: BTreeMap<Loosened, Timestamp>,
+    /// What versions of the file gave lately, and when.
+    given: Vec<(Grant, Timestamp)>,
+    /// What they took lately.
+    taken: Vec<Grant>,
+    /// Mappings, by product and target key, that came so lately that what is sold by them is a version's doing: one that
+    /// gives away what it should not does so by every sale, until somebody sees it.
+    young: BTreeSet<(String, String)>,
+    /// What a person has settled by letting something through that was held for it: on which target, and when last.
+    settled: BTreeMap<(Safeguard, String), Timestamp>,
 }
 
-/// One safeguard that a version of the file has given up.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Loosened {
-    /// The role with this target key.
-    Role(String),
-    User(UserId),
-    Prune,
-}
+/// What a version did is taken back outside the limits for so long, or for its delay where that is shorter: a longer one
+/// must not open more.
+const TAKEN_BACK: SignedDuration = SignedDuration::from_hours(24);
 
 impl Settling {
-    pub(super) async fn read(context: PassContext<'_>, ledger: &[LedgerRow]) -> Result<Self, StoreError> {
+    pub(super) async fn read(context: PassContext<'_>) -> Result<Self, StoreError> {
         let own = context.config.safeguards();
-        let now = skew::by_logto(context);
+        let now = skew::logto_time(context);
         let lingering = own.lingering(&context.store.versions().await?, now);
-        let since = now.checked_sub(own.longest(&lingering)).unwrap_or(Timestamp::MIN);
-        let given =
-            |row: &&LedgerRow| row.cause == Cause::Commit && row.ownership == Ownership::Granted && row.since > since;
-        let given = ledger.iter().filter(given).map(|row| (Verb::Revoke, row.grant.clone()));
-        let taken = context.store.taken_by_file(since).await?.into_iter().map(|grant| (Verb::Grant, grant));
-        let settled = match lingering.is_empty() {
-            true => BTreeMap::new(),
-            false => settled(context, since).await?,
+        // By when this version came, not by now: what it takes back stays free while a freeze or a person holds it up.
+        let entered = context.store.entered(&context.origin.digest).await?.map_or(now, |entered| entered.min(now));
+        let since = before(entered, own.delay.min(TAKEN_BACK));
+        let given = context.store.given_by_file(since, now).await?;
+        let taken = context.store.taken_by_file(since, now).await?;
+        let settled = match lingering.iter().map(|one| one.left).min() {
+            Some(first) => settled(context, first, now).await?,
+            None => BTreeMap::new(),
         };
-        Ok(Self { undoes: given.chain(taken).collect(), settled, lingering })
+        let young = young(context, before(now, own.delay.min(TAKEN_BACK) * 2)).await?;
+        Ok(Self { given, taken, settled, lingering, young })
     }
 
-    /// Until when the last of the versions counts that ask for something which nobody has settled since.
-    fn until(&self, what: &Loosened, asks: impl Fn(&Safeguards) -> bool) -> Option<i64> {
-        self.open(what).filter(|one| asks(&one.safeguards)).map(|one| one.until.as_second()).max()
+    /// Until when the last of the versions counts that ask for something.
+    fn until(&self, asks: impl Fn(&Safeguards) -> bool) -> Option<i64> {
+        let asking = self.lingering.iter().filter(|one| asks(&one.safeguards));
+        asking.map(|one| one.until.as_second()).max()
     }
 
-    fn open<'a>(&'a self, what: &Loosened) -> impl Iterator<Item = &'a Lingering> + use<'a> {
-        let settled = self.settled.get(what).copied();
-        self.lingering.iter().filter(move |one| settled.is_none_or(|settled| settled < one.left))
-    }
-
-    /// Until when an earlier version protects a user with that address whom the file does not.
-    fn covers(&self, own: &Safeguards, user: &UserId, email: &Email) -> Option<i64> {
-        if own.protect.covers(email) {
-            return None;
-        }
-        self.until(&Loosened::User(user.clone()), |safeguards| safeguards.protect.covers(email))
+    /// Until when an earlier version protects somebody with that address whom the file does not.
+    fn covers(&self, own: &Safeguards, email: &Email) -> Option<i64> {
+        if own.protect.covers(email) { None } else { self.until(|safeguards| safeguards.protect.covers(email)) }
     }
 
     fn roles(&self, catalog: &Catalog) -> BTreeMap<TargetIx, i64> {
         let named = |(target, entry): (TargetIx, &TargetEntry)| {
-            let role = Loosened::Role(entry.target.key());
-            let asks = |safeguards: &Safeguards| safeguards.protect.roles.iter().any(|role| entry.is_role(role));
-            let until = self.until(&role, asks)?;
+            let until = self.until(|safeguards| protects(safeguards, entry))?;
             (!entry.protected).then_some((target, until))
         };
         catalog.indices().filter_map(named).collect()
     }
+
+    /// What somebody has settled after every version that asks for it was left.
+    fn settled(&self, catalog: &Catalog) -> BTreeSet<(Safeguard, TargetIx)> {
+        let mut found = BTreeSet::new();
+        for ((safeguard, key), at) in &self.settled {
+            let Some((target, entry)) = catalog.indices().find(|(_, entry)| entry.target.key() == *key) else {
+                continue;
+            };
+            let asks = |one: &&Lingering| match safeguard {
+                Safeguard::Role => protects(&one.safeguards, entry),
+                Safeguard::User | Safeguard::Prune => true,
+            };
+            if self.lingering.iter().filter(asks).all(|one| one.left <= *at) {
+                found.insert((*safeguard, target));
+            }
+        }
+        found
+    }
+
+    /// Whether what was given at an instant may be taken back outside the limits. Not past a version that protected the
+    /// role after that, nor where no version before it would have taken anything.
+    fn is_to_take(&self, entry: &TargetEntry, given: Timestamp) -> bool {
+        let kept = self.lingering.iter().any(|one| one.left > given && protects(&one.safeguards, entry));
+        let restrained = self.lingering.iter().any(|one| one.safeguards.prune < Prune::Owned);
+        let allowed = self.lingering.iter().any(|one| one.left <= given && one.safeguards.prune >= Prune::Owned);
+        !kept && (!restrained || allowed)
+    }
 }
 
-/// An approval settles what was loosened, for all that it holds.
-async fn settled(context: PassContext<'_>, since: Timestamp) -> Result<BTreeMap<Loosened, Timestamp>, StoreError> {
-    let [role, user, prune] =
-        [Safeguard::Role, Safeguard::User, Safeguard::Prune].map(|one| Lifts::Settling(one).word());
-    let mut settled: BTreeMap<Loosened, Timestamp> = BTreeMap::new();
-    for (action, at) in context.store.let_through(&[role, user, prune], since).await? {
-        let what = match action.lifts {
-            lifts if lifts == role => Loosened::Role(action.target),
-            lifts if lifts == user => Loosened::User(UserId::from(action.user)),
-            _ => Loosened::Prune,
+fn protects(safeguards: &Safeguards, entry: &TargetEntry) -> bool {
+    safeguards.protect.roles.iter().any(|role| entry.is_role(role))
+}
+
+fn before(instant: Timestamp, by: SignedDuration) -> Timestamp {
+    instant.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+/// Mappings that came after `since`. Those of the first file are nobody's change.
+async fn young(context: PassContext<'_>, since: Timestamp) -> Result<BTreeSet<(String, String)>, StoreError> {
+    let Some(first) = context.store.first_full_pass().await? else { return Ok(BTreeSet::new()) };
+    let since = since.max(first);
+    let mappings = context.store.mappings().await?.into_iter().filter(|mapping| mapping.since > since);
+    Ok(mappings.map(|mapping| (mapping.product, mapping.target)).collect())
+}
+
+/// An approval settles what was loosened on a target: that a role is given, and that what ends is taken. Who is protected
+/// is looked at one by one, and so is what nobody bought.
+async fn settled(
+    context: PassContext<'_>,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<BTreeMap<(Safeguard, String), Timestamp>, StoreError> {
+    let kinds = [(Safeguard::Role, Verb::Grant), (Safeguard::Prune, Verb::Revoke)];
+    let words = kinds.map(|(safeguard, _)| Lifts::Settling(safeguard).word());
+    let mut settled: BTreeMap<(Safeguard, String), Timestamp> = BTreeMap::new();
+    for (action, at) in context.store.let_through(&words, before(since, SignedDuration::from_millis(1)), now).await? {
+        let of = |(safeguard, verb): &(Safeguard, Verb)| {
+            Lifts::Settling(*safeguard).word() == action.lifts && messages::verb(*verb) == action.verb
         };
-        let known = settled.entry(what).or_insert(at);
+        let Some((safeguard, _)) = kinds.into_iter().find(of) else { continue };
+        let known = settled.entry((safeguard, action.target)).or_insert(at);
         *known = at.max(*known);
     }
     Ok(settled)
@@ -107,36 +147,36 @@ impl Snapshot {
             return Earlier::default();
         }
         let by_email = buyers.iter().filter_map(|one| {
-            let user = self.user_ix.get(&one.key)?;
-            let until = settling.covers(&own, self.user_index.id(*user), one.buyer.email.as_ref()?)?;
-            Some((*user, until))
+            let until = settling.covers(&own, one.buyer.email.as_ref()?)?;
+            Some((*self.user_ix.get(&one.key)?, until))
         });
         let ids: BTreeSet<_> = settling.lingering.iter().flat_map(|one| &one.safeguards.protect.users).collect();
         let by_id = ids.into_iter().filter(|user| !own.protect.users.contains(user)).filter_map(|user| {
-            let named = |safeguards: &Safeguards| safeguards.protect.users.contains(user);
-            Some((self.user_index.ix(user)?, settling.until(&Loosened::User(user.clone()), named)?))
+            let until = settling.until(|safeguards| safeguards.protect.users.contains(user))?;
+            Some((self.user_index.ix(user)?, until))
         });
-        let mut users: BTreeMap<UserIx, i64> = BTreeMap::new();
-        for (user, until) in by_email.chain(by_id) {
-            let known = users.entry(user).or_insert(until);
-            *known = until.max(*known);
-        }
-        let prune = settling.open(&Loosened::Prune).map(|one| (one.safeguards.prune, one.until.as_second()));
-        Earlier {
-            prune: prune.collect(),
+        let mut earlier = Earlier {
+            prune: settling.lingering.iter().map(|one| (one.safeguards.prune, one.until.as_second())).collect(),
             limits: settling.lingering.iter().map(|one| one.safeguards.limits.clone()).collect(),
             roles: settling.roles(&self.catalog),
-            users,
-        }
+            users: BTreeMap::new(),
+            settled: settling.settled(&self.catalog),
+        };
+        earlier.protect(by_email.chain(by_id));
+        earlier
     }
 
     /// What takes back what a version of the file did shortly before, as places in this pass.
     pub(super) fn undoes(&self) -> BTreeSet<(Verb, TargetIx, UserIx)> {
-        let place = |(verb, grant): &(Verb, Grant)| {
+        let take = self.settling.given.iter().filter_map(|(grant, at)| {
             let (target, user) = self.cell(grant)?;
-            Some((*verb, target, user))
-        };
-        self.settling.undoes.iter().filter_map(place).collect()
+            self.settling.is_to_take(self.catalog.target(target), *at).then_some((Verb::Revoke, target, user))
+        });
+        let give = self.settling.taken.iter().filter_map(|grant| {
+            let (target, user) = self.cell(grant)?;
+            Some((Verb::Grant, target, user))
+        });
+        take.chain(give).collect()
     }
 
     /// Whether any version of the file that counts protects addresses.
@@ -146,8 +186,22 @@ impl Snapshot {
     }
 
     /// Until when an earlier version protects a user with an address that the file does not protect.
-    pub(crate) fn once_protected(&self, own: &Safeguards, user: &UserId, email: &Email) -> Option<i64> {
-        self.settling.covers(own, user, email)
+    pub(crate) fn once_protected(&self, own: &Safeguards, email: &Email) -> Option<i64> {
+        self.settling.covers(own, email)
+    }
+
+    /// Mappings that came lately, by what is sold and what it gives.
+    pub(crate) fn young(&self) -> BTreeSet<(ProductIx, TargetIx)> {
+        let mut young = BTreeSet::new();
+        for (product, rule) in (0..).map(ProductIx).zip(&self.catalog.products) {
+            let lately = |target: &TargetIx| {
+                let target = self.catalog.target(*target).target.key();
+                self.settling.young.contains(&(rule.key(), target))
+            };
+            let targets = rule.entitlements.iter().map(|entitlement| entitlement.target);
+            young.extend(targets.filter(lately).map(|target| (product, target)));
+        }
+        young
     }
 
     /// The versions of the file before this one that still count.

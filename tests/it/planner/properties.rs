@@ -257,7 +257,11 @@ fn any_earlier(ample: bool) -> impl Strategy<Value = Earlier> {
     let limits = prop::collection::vec(limits, 0..3);
     let roles = prop::collection::btree_map((0..TARGETS as u16).prop_map(TargetIx), 0..9_i64, 0..3);
     let users = prop::collection::btree_map((0..USERS).prop_map(UserIx), 0..9_i64, 0..3);
-    let earlier = (prune, limits, roles, users).prop_map(move |(prune, limits, roles, users)| Earlier {
+    let safeguard = select(&[Safeguard::Role, Safeguard::Prune][..]);
+    let settled = prop::collection::btree_set((safeguard, (0..TARGETS as u16).prop_map(TargetIx)), 0..2);
+    let parts = (prune, limits, roles, users, settled);
+    let earlier = parts.prop_map(move |(prune, limits, roles, users, settled)| Earlier {
+        settled,
         prune,
         limits: if ample { Vec::new() } else { limits },
         roles,

@@ -26,9 +26,12 @@ pub(crate) fn forbidden(world: PlanInput<'_>, action: &Action) -> Vec<(Safeguard
     let takes = action.verb == Verb::Revoke;
     let spared = takes && undone(world, action);
     let needs = if owned(world, cell(action)).is_some() { Prune::Owned } else { Prune::Exclusive };
-    let role = earlier.roles.get(&action.target).filter(|_| !spared).map(|until| (Safeguard::Role, *until));
-    let user = earlier.users.get(&action.user).filter(|_| takes).map(|until| (Safeguard::User, *until));
-    let by_pass = takes && !spared && action.why.cause != Cause::Undone;
+    let settled = |safeguard| earlier.settled.contains(&(safeguard, action.target));
+    let given = action.verb == Verb::Grant && settled(Safeguard::Role);
+    let role = earlier.roles.get(&action.target).filter(|_| !spared && !given).map(|until| (Safeguard::Role, *until));
+    let user = earlier.users.get(&action.user).filter(|_| takes && !spared).map(|until| (Safeguard::User, *until));
+    let ends = needs == Prune::Owned && settled(Safeguard::Prune);
+    let by_pass = takes && !spared && !ends && action.why.cause != Cause::Undone;
     let prune = earlier.prune.iter().filter(|(prune, _)| by_pass && *prune < needs).map(|(_, until)| *until).max();
     let prune = prune.map(|until| (Safeguard::Prune, until));
     [role, user, prune].into_iter().flatten().collect()
