@@ -45,7 +45,8 @@ pub enum Came {
     Granted,
     /// The grant is gone.
     Revoked,
-    /// It was to be taken, is there, and is paid for again.
+    /// It was to be taken, is there, and is to stay for now: paid for again, in its grace, or with an order of which
+    /// nobody knows how it stands. What is seen to be there was not taken, and counts for no day.
     Kept,
 }
 
@@ -55,7 +56,7 @@ pub(super) fn closed(input: PlanInput<'_>) -> Vec<Closed> {
         let came = match (intent, input.actual.targets[target.at()].presence(user)) {
             (Intent::Grant, Presence::Held) => Came::Granted,
             (Intent::Revocation { .. }, Presence::Absent) => Came::Revoked,
-            (Intent::Revocation { .. }, Presence::Held) if is_wanted(input, target, user) => Came::Kept,
+            (Intent::Revocation { .. }, Presence::Held) if is_to_stay(input, target, user) => Came::Kept,
             (Intent::Grant, Presence::Absent | Presence::Unknown)
             | (Intent::Revocation { .. }, Presence::Held | Presence::Unknown) => return None,
         };
@@ -64,10 +65,10 @@ pub(super) fn closed(input: PlanInput<'_>) -> Vec<Closed> {
     input.constraints.open.iter().filter_map(one).collect()
 }
 
-fn is_wanted(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> bool {
+fn is_to_stay(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> bool {
     let claims = &input.desired.targets[target.at()];
     let claim = claims.binary_search_by_key(&user, |claim| claim.user).ok().map(|at| claims[at]);
-    claim.is_some_and(|claim| claim.state == State::Entitled)
+    claim.is_some_and(|claim| !matches!(claim.state, State::Ended(_)))
 }
 
 /// The row as it is once what we took is known to be gone: ours no more.

@@ -176,6 +176,27 @@ async fn what_logto_refuses_for_good_counts_for_no_day() {
     assert_eq!(stage.pass().await.changes(), [("revoke", "role paid-tier", &ben)]);
 }
 
+/// What was seen to be there was not taken; otherwise nobody else would be let through for a day.
+#[tokio::test]
+async fn what_was_tried_and_is_to_stay_for_now_counts_for_no_day() {
+    let limits = "limits: {revocations: {per_day: 0%, floor: 1}, config_grants: {per_day: 100%, floor: 5000}}";
+    let mut stage = Stage::of(&file("owned", limits, PRODUCTS)).await;
+    let (ann, order) = stage.buyer("ann@example.com", "prd_pro");
+    let (ben, other) = stage.buyer("ben@example.com", "prd_pro");
+    stage.pass().await;
+    stage.shop.set_status(&order, "refunded");
+    stage.logto.faults().add(pretend("DELETE"));
+    assert_eq!(stage.pass().await.changes(), [("revoke", "role paid-tier", &ann)]);
+    stage.logto.faults().clear();
+    stage.shop.set_status(&order, "on_hold");
+    assert_eq!(stage.pass().await.changes(), []);
+    assert_eq!(stage.store.intents().await.unwrap(), []);
+
+    stage.shop.set_status(&other, "refunded");
+    assert_eq!(stage.pass().await.changes(), [("revoke", "role paid-tier", &ben)]);
+    assert!(stage.holders("paid-tier").contains(&ann));
+}
+
 /// An outage that cuts grants off half done is not somebody who takes them away.
 #[tokio::test]
 async fn what_an_outage_left_half_done_is_told_as_that_and_is_no_quarrel() {

@@ -486,7 +486,7 @@ fn hears_of_every_write(world: PlanInput<'_>, plan: &Plan) {
         let expected = match (intent, held(world, cell)) {
             (Intent::Grant, Some(true)) => Some(Came::Granted),
             (Intent::Revocation { .. }, Some(false)) => Some(Came::Revoked),
-            (Intent::Revocation { .. }, Some(true)) if wanted(world, cell) => Some(Came::Kept),
+            (Intent::Revocation { .. }, Some(true)) if kept(world, cell) => Some(Came::Kept),
             _ => None,
         };
         assert_eq!(came, expected.into_iter().collect::<Vec<_>>(), "of {intent:?} at {cell:?}");
