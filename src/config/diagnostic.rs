@@ -150,10 +150,15 @@ fn shown(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
 /// What ends a line of a file.
 pub(super) const BREAKS: [char; 2] = ['\n', '\r'];
 
-/// The line and the column of a byte of a text, both from 1; the mark of the byte order is no column.
+/// How many bytes the marks of the byte order take at the start of a text. One is usual; joining files leaves several.
+pub(super) fn marks(text: &str) -> usize {
+    text.len() - text.trim_start_matches('\u{feff}').len()
+}
+
+/// The line and the column of a byte of a text, both from 1; a mark of the byte order is no column.
 pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..text.floor_char_boundary(at)];
-    let before = before.strip_prefix('\u{feff}').unwrap_or(before);
+    let before = &before[marks(before)..];
     let breaks = before.matches(BREAKS).count() - before.matches("\r\n").count();
     let of_line = before.rfind(BREAKS).map_or(before, |at| &before[at + 1..]);
     (breaks + 1, of_line.chars().count() + 1)
@@ -251,8 +256,8 @@ impl Page<'_> {
         }
         let mut from = self.text[..at].rfind(BREAKS).map_or(0, |before| before + 1);
         let to = self.text[at..].find(BREAKS).map_or(self.text.len(), |after| at + after);
-        if from == 0 && self.text.starts_with('\u{feff}') {
-            from = '\u{feff}'.len_utf8().min(to);
+        if from == 0 {
+            from = marks(self.text).min(to);
         }
         let line = &self.text[from..to];
         let mut masks: Vec<Range<usize>> = self

@@ -158,11 +158,11 @@ pub fn read_text(path: &Path) -> io::Result<String> {
     files::read_text(path, Kind::Document).map(unmarked)
 }
 
-/// A text without the mark of its byte order.
+/// A text without the marks of its byte order: joining files leaves several.
 fn unmarked(text: String) -> String {
-    match text.strip_prefix('\u{feff}') {
-        Some(rest) => rest.to_owned(),
-        None => text,
+    match text.trim_start_matches('\u{feff}') {
+        rest if rest.len() < text.len() => rest.to_owned(),
+        _ => text,
     }
 }
 

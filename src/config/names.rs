@@ -1,6 +1,6 @@
 //! Names that are well written and that Logto does not bear out, shown like any other problem of the file.
 
-use super::diagnostic::{BREAKS, Diagnostic, Origin, Place, render};
+use super::diagnostic::{BREAKS, Diagnostic, Origin, Place, marks, render};
 use crate::text::Color;
 
 /// A name that cannot be used.
@@ -39,7 +39,7 @@ pub fn render_names<'a>(
 
 /// The scalar that begins at a line and a column: up to the next character that ends one.
 fn place(text: &str, line: u32, column: u32) -> Place {
-    let bom = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let bom = marks(text);
     let mut before = bom;
     for _ in 1..line {
         let rest = &text[before..];

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use serde_yaml::granit_parser::{self as parser, Event, ScalarStyle};
 
-use super::diagnostic::{BREAKS, Diagnostic, Origin, Place, position};
+use super::diagnostic::{BREAKS, Diagnostic, Origin, Place, marks, position};
 
 /// Larger texts are refused, wherever they come from: 65,000 products fit in it.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -118,7 +118,7 @@ impl Node {
 /// # Errors
 /// The first place at which the text is no YAML, or grows beyond all bounds through aliases or nesting.
 pub fn parse(text: &str, origin: Origin, problems: &mut Vec<Diagnostic>) -> Result<Option<Node>, Box<Diagnostic>> {
-    let bom = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    let bom = marks(text);
     let mut builder = Builder {
         text,
         bom,

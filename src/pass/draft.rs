@@ -16,7 +16,7 @@ use crate::model::users::UserIndex;
 use crate::model::{Catalog, Email, Grant, OrderKey, ProductIx, RunId, SourceName, TargetIx, UserId, UserIx};
 use crate::planner::desired::Desired;
 use crate::planner::input::{Actual, LedgerTrust, PlanConstraints};
-use crate::planner::{Action, Hold, Plan, Verb, Whose};
+use crate::planner::{Action, Cause, Hold, Plan, Verb, Whose};
 use crate::report::{Dropped, Names, OrderName, PlanDocument, Settling, Waiting, view};
 use crate::source::Source;
 use crate::store::{ApprovedAction, Author, KnownSource, Store, StoreError, StoredBuyer};
@@ -68,7 +68,8 @@ impl PlannedPass {
             return Some(Author::Undo);
         }
         let sold = action.why.product.is_some_and(|product| self.young.contains(&(product, action.target)));
-        (action.why.is_by_file(action.verb) || (action.verb == Verb::Grant && sold)).then_some(Author::File)
+        (action.why.is_by_file(action.verb) || (action.verb == Verb::Grant && action.why.cause == Cause::Sale && sold))
+            .then_some(Author::File)
     }
 
     /// Leaves of the plan only what was sold: what takes something away, or what a commit gives, counts for limits

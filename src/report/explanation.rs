@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Change, FreezeView, HeldChange, Names, Origin, Waiting};
+use super::origin::Origin;
+use super::plan::{Change, FreezeView, HeldChange, Names, Waiting};
 use super::{messages, plan};
 use crate::model::{Adopt, Catalog, OrderKey, Ownership, Standing, TargetIx, UserId, UserIx};
 use crate::planner::Plan;

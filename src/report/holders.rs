@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::explanation::{Mine, Owner};
-use super::plan::Origin;
+use super::origin::Origin;
 use super::{messages, table};
 use crate::model::UserId;
 use crate::text::{Color, human};

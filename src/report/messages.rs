@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::OrderName;
 use super::plan::{Change, FreezeView, PlanDocument, TargetView};
+use super::settling::Settling;
 use super::status::{Duty, Status};
 use crate::model::{Buyer, Catalog, EDITED, Resolution, Rule, RunId, UserId};
 use crate::planner::approval::Lifts;
@@ -179,6 +180,8 @@ pub struct Held<'a> {
     pub lifts_at: Option<Timestamp>,
     /// The target that a limit is of; `None` where it is of all together.
     pub bound: Option<&'a str>,
+    /// What earlier versions of the file still ask for.
+    pub settling: Option<&'a Settling>,
     /// The source whose clock disagrees, where it is not Logto's.
     pub clock: Option<&'a str>,
 }
@@ -285,7 +288,7 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
             "`protect` names this user or this role".into(),
             "take it out of `protect`, or do it by hand in the console".into(),
         ),
-        Hold::Settling(safeguard, until) => settling(*safeguard, *until, change, &approve),
+        Hold::Settling(safeguard, until) => settling(*safeguard, *until, change, held.approve),
         Hold::ClockDoubtful(off) => clock_doubtful(off.by, held.clock, &approve),
         Hold::Unverified(Doubt::NotAsked) => (
             "the order and the holder have not been read again yet".into(),
@@ -331,10 +334,17 @@ fn over_limit(over: &Over, change: &Change, held: &Held<'_>, approve: &str) -> (
             "{wanted} {what} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned a day ago); {}",
             held.causes
         ),
-        format!(
-            "check that this is meant; then {approve}raise `{key}` in the file, which counts after `safeguards.delay`{}",
-            waits(held.lifts_at)
-        ),
+        match held.settling.filter(|settling| settling.keys.iter().any(|of| of == key)) {
+            Some(settling) => format!(
+                "check that this is meant; then {approve}wait: `{key}` of a version before this one counts until {}, and that of the file after it{}",
+                human::datetime(settling.until),
+                waits(held.lifts_at)
+            ),
+            None => format!(
+                "check that this is meant; then {approve}raise `{key}` in the file, which counts after `safeguards.delay`{}",
+                waits(held.lifts_at)
+            ),
+        },
     )
 }
 

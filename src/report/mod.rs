@@ -12,6 +12,7 @@ mod holders;
 mod markdown;
 pub mod messages;
 mod notice;
+mod origin;
 mod plan;
 pub mod run;
 mod settling;
@@ -26,8 +27,9 @@ pub use explanation::{
 pub use holders::{Holder, Holders, holders_text};
 pub use markdown::markdown;
 pub use notice::{News, Notice};
+pub use origin::Origin;
 pub use plan::{
-    Block, Change, FreezeView, HeldChange, Names, OrderName, Origin, PlanDocument, Summary, TargetView, Waiting, view,
+    Block, Change, FreezeView, HeldChange, Names, OrderName, PlanDocument, Summary, TargetView, Waiting, view,
 };
 pub use settling::Settling;
 pub use text::checkup::{checkup, checkup_json};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dropped::Dropped;
 use super::messages;
+use super::origin::Origin;
 use super::settling::Settling;
 use crate::model::{Buyer, Catalog, Email, OrderId, OrderKey, Resolution, RunId, SourceName, TargetIx, UserId, UserIx};
 use crate::planner::approval::{HeldSet, Lifts, held_sets};
@@ -43,30 +44,6 @@ pub struct OrderName {
     pub source: SourceName,
     /// Its id there.
     pub id: OrderId,
-}
-
-/// Which configuration a plan was made under.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// The file, as it was given.
-    pub file: String,
-    /// SHA-256 of its bytes, in hex.
-    pub digest: String,
-    /// The commit that the work tree has checked out, where the file lies in one: by itself where it has these very
-    /// bytes, else followed by `+edited.` and the digest.
-    pub commit: Option<String>,
-}
-
-impl Origin {
-    /// The commit, or the digest where there is none.
-    pub fn version(&self) -> &str {
-        self.commit.as_deref().unwrap_or(&self.digest)
-    }
-
-    /// `entitlements.yaml@3f2a9c1`: the [`version`](Self::version) in short.
-    pub fn short(&self) -> String {
-        format!("{}@{}", self.file, messages::version(self.version()))
-    }
 }
 
 /// A plan in words: what `plan --output json` prints, and what a saved plan is.
@@ -392,17 +369,19 @@ pub(super) fn held(plan: &Plan, catalog: &Catalog, names: &Names, config: &Origi
         let change = change(&held.action, catalog, names);
         let place = place(held);
         let approve = place.map(|at| messages::approve(&sets[at].digest, names.undoes.as_ref()));
+        let over = match held.hold {
+            Hold::OverLimit(bound, _) => Some(bound),
+            _ => None,
+        };
         let context = messages::Held {
             approve: approve.as_deref(),
             causes: place.map_or("", |at| causes[at].as_str()),
             freeze: names.freeze.as_ref(),
-            lifts_at: match held.hold {
-                Hold::OverLimit(bound, _) => names.lifts_at.get(&(held.action.verb, bound)).copied(),
-                _ => None,
-            },
-            bound: match held.hold {
-                Hold::OverLimit(Bound::Target(target), _) => Some(catalog.target(target).name.as_str()),
-                _ => None,
+            settling: names.settling.as_ref(),
+            lifts_at: over.and_then(|bound| names.lifts_at.get(&(held.action.verb, bound)).copied()),
+            bound: match over {
+                Some(Bound::Target(target)) => Some(catalog.target(target).name.as_str()),
+                Some(Bound::Total) | None => None,
             },
             clock: match held.hold {
                 Hold::ClockDoubtful(off) => match off.whose {

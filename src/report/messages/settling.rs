@@ -6,17 +6,28 @@ use super::Change;
 use crate::planner::Safeguard;
 use crate::text::human;
 
-pub(super) fn settling(safeguard: Safeguard, until: i64, change: &Change, approve: &str) -> (String, String) {
+pub(super) fn settling(safeguard: Safeguard, until: i64, change: &Change, approve: Option<&str>) -> (String, String) {
     let asks = match safeguard {
         Safeguard::Role => format!("protects {}", change.target),
         Safeguard::User => "protects this user".to_owned(),
         Safeguard::Prune => "takes less away by `prune`".to_owned(),
     };
     let until = human::datetime(Timestamp::from_second(until).unwrap_or(Timestamp::MAX));
+    // A set that is let through for a limit is let through once; this settles what was loosened.
+    let approve = approve.map_or_else(String::new, |command| {
+        let more = match safeguard {
+            Safeguard::Role if change.action == "grant" => {
+                format!(", and whoever buys {} from then on is given it", change.target)
+            }
+            Safeguard::Prune => format!(", and whose order for {} ends from then on loses it", change.target),
+            Safeguard::Role | Safeguard::User => String::new(),
+        };
+        format!("`{command}` lets exactly this set through{more}; or ")
+    });
     (
-        format!("an earlier version of the file {asks}, and that counts until {until}"),
+        format!("a version of the file before this one {asks}, and that counts until {until}"),
         format!(
-            "check that this is meant; then {approve}wait until then: what a file loosens counts after `safeguards.delay`"
+            "check that this is meant; then {approve}wait until then: what a version loosens counts after `safeguards.delay`"
         ),
     )
 }

@@ -108,10 +108,10 @@ async fn what_is_released_by_one_address_is_adopted_by_another() {
     assert!(ran.out.contains(&format!("order {} of ", bought[1])), "{}", ran.out);
     run();
     assert!(told() == ["granted", "released", "adopted"] && holders().contains(&ann), "{:?}", told());
+    // Nobody else has the other order, so it entitles her still.
     town.shop.set_status(&bought[1], "refunded");
     run();
-    assert_eq!(told(), ["granted", "released", "adopted", "revoked"]);
-    assert!(!holders().contains(&ann));
+    assert!(holders().contains(&ann), "{:?}", told());
 }
 
 #[test]

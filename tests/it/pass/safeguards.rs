@@ -273,3 +273,94 @@ async fn a_plan_says_what_the_version_before_still_asks_for() {
     hours(&mut stage, 25).await;
     assert_eq!(said(&stage.pass().await), None);
 }
+
+/// Otherwise the worst commit would be the one that cannot be taken back.
+#[tokio::test]
+async fn a_version_does_not_shield_what_it_did_by_what_it_protects() {
+    let (mut stage, _) = sold(&careful("owned", ADMIN_IS_PROTECTED, SOLD), &[("prd_cheap", 12)]).await;
+    stage.ahead = SignedDuration::from_secs(5);
+    let poison = format!("{NO_LIMITS}\nprotect: {{emails: [\"*@example.com\"]}}");
+    stage.commit(&careful("owned", &poison, ADMIN)).await.unwrap();
+    stage.pass().await;
+    hours(&mut stage, 25).await;
+    assert_eq!(figures(&stage.pass().await), only("", "grant", "role admin", 12));
+    hours(&mut stage, 1).await;
+    stage.commit(&careful("owned", ADMIN_IS_PROTECTED, SOLD)).await.unwrap();
+    assert_eq!(figures(&stage.pass().await), only("", "revoke", "role admin", 12));
+}
+
+#[tokio::test]
+async fn what_was_sold_by_a_mapping_that_came_lately_the_revert_takes_back_too() {
+    let before = careful("owned", &format!("{ADMIN_IS_PROTECTED}\n{TIGHT}"), SOLD);
+    let (mut stage, _) = sold(&before, &[("prd_pro", 2)]).await;
+    stage.ahead = SignedDuration::from_secs(5);
+    stage.commit(&careful("owned", TIGHT, ADMIN)).await.unwrap();
+    stage.pass().await;
+    hours(&mut stage, 25).await;
+    (0..9).for_each(|number| _ = stage.buyer(&format!("late-{number}@example.com"), "prd_cheap"));
+    assert_eq!(figures(&stage.pass().await), only("", "grant", "role admin", 9));
+    hours(&mut stage, 1).await;
+    // A freeze, and somebody who thinks about it, use none of the time up.
+    stage.commit(&before).await.unwrap();
+    let until = stage.now() + SignedDuration::from_hours(30);
+    let freeze = entitled::store::Freeze {
+        scope: entitled::store::FreezeScope::Revocations,
+        since: stage.now(),
+        until,
+        reason: "what is going on?".to_owned(),
+        who: "ann".to_owned(),
+    };
+    stage.store.freeze(&freeze).await.unwrap();
+    assert_eq!(figures(&stage.pass().await), only("Frozen", "revoke", "role admin", 9));
+    hours(&mut stage, 31).await;
+    assert_eq!(figures(&stage.pass().await), only("", "revoke", "role admin", 9));
+}
+
+#[tokio::test]
+async fn what_a_revert_gave_back_is_as_old_as_it_was() {
+    let (mut stage, _) = sold(&careful("owned", TIGHT, SOLD), &[("prd_pro", 9)]).await;
+    stage.ahead = SignedDuration::from_secs(5);
+    let drops = careful("owned", TIGHT, NOTHING_SOLD);
+    stage.commit(&drops).await.unwrap();
+    let held = stage.pass().await;
+    let_through(&stage, &held).await;
+    assert_eq!(figures(&stage.pass().await), only("", "revoke", "role paid-tier", 9));
+    stage.ahead += SignedDuration::from_secs(5);
+    stage.commit(&careful("owned", TIGHT, SOLD)).await.unwrap();
+    assert_eq!(figures(&stage.pass().await), only("", "grant", "role paid-tier", 9));
+    // Once more is not free because the first time was taken back.
+    stage.ahead += SignedDuration::from_secs(5);
+    stage.commit(&drops).await.unwrap();
+    assert_eq!(figures(&stage.pass().await), only("OverLimit", "revoke", "role paid-tier", 9));
+}
+
+#[tokio::test]
+async fn a_longer_delay_opens_nothing_that_a_shorter_one_keeps() {
+    let sells = careful("owned", NO_LIMITS, SOLD);
+    let (mut stage, _) = sold(&careful("owned", NO_LIMITS, NOTHING_SOLD), &[("prd_pro", 9)]).await;
+    stage.ahead = SignedDuration::from_secs(5);
+    stage.commit(&sells).await.unwrap();
+    assert_eq!(figures(&stage.pass().await), only("", "grant", "role paid-tier", 9));
+    hours(&mut stage, 24 * 5).await;
+    stage.pass().await;
+    let long = format!("safeguards: {{delay: 30d}}\n{TIGHT}");
+    stage.commit(&file("owned", &long, NOTHING_SOLD)).await.unwrap();
+    assert_eq!(figures(&stage.pass().await), only("OverLimit", "revoke", "role paid-tier", 9));
+}
+
+/// Nobody's commit gives what a name that stands for another id gives.
+#[tokio::test]
+async fn what_a_name_gave_is_no_version_s_doing() {
+    let (mut stage, _) = sold(&careful("owned", TIGHT, SOLD), &[("prd_pro", 9)]).await;
+    stage.enter(&careful("owned", TIGHT, SOLD)).await;
+    stage.ahead = SignedDuration::from_secs(5);
+    stage.logto.delete_role(&stage.logto.role("paid-tier").unwrap());
+    stage.logto.add_role("paid-tier");
+    stage.enter(&careful("owned", TIGHT, SOLD)).await;
+    let held = stage.pass().await;
+    assert_eq!(figures(&held), only("OverLimit", "grant", "role paid-tier", 9));
+    let_through(&stage, &held).await;
+    stage.pass().await;
+    stage.enter(&careful("owned", TIGHT, NOTHING_SOLD)).await;
+    assert_eq!(figures(&stage.pass().await), only("OverLimit", "revoke", "role paid-tier", 9));
+}

@@ -42,16 +42,11 @@ pub(crate) fn answered(text: &str) {
 /// A place lies between characters, and its line and column are those of its first one.
 fn true_place(text: &str, place: Place, problem: &Diagnostic) {
     assert!(text.get(place.start..place.end).is_some(), "{place:?} of {problem:?} is no part of {text:?}");
-    let at = |before: &str| {
-        let before = before.replace("\r\n", "\n").replace('\r', "\n");
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        (before.matches('\n').count() + 1, column)
-    };
-    // The first is the mark of the byte order. More of them are characters without width, which some count.
-    let before = &text[..place.start];
-    let (some, none) = (before.strip_prefix('\u{feff}').unwrap_or(before), before.trim_start_matches('\u{feff}'));
-    let said = (place.line as usize, place.column as usize);
-    assert!(said == at(some) || said == at(none), "{said:?} in {problem:?} of {text:?}");
+    // Marks of the byte order are no characters, however many there are.
+    let before = text[..place.start].trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    assert_eq!((place.line as usize, place.column as usize), (line, column), "{problem:?} of {text:?}");
 }
 
 /// Renders one problem: the caret stands under the first cell of what it means.
