@@ -150,7 +150,7 @@ pub fn ended(how: Ending) -> &'static str {
     }
 }
 
-/// The name of a hold, as DESIGN and the README have it.
+/// The name of a hold, as the manual has it.
 pub fn hold_name(hold: &Hold) -> &'static str {
     match hold {
         Hold::Foreign => "Foreign",

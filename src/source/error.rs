@@ -309,7 +309,7 @@ impl SourceError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             SourceError::Denied { auth: "stripe", .. } => {
-                "check `key`, and that a restricted key may read all that the README names for Stripe; `read` leaves \
+                "check `key`, and that a restricted key may read all that `docs/sources.md` names for Stripe; `read` leaves \
                  out what the shop does not use"
             }
             SourceError::OtherMode { .. } => "use the key of the right mode, or set `live`",

@@ -89,7 +89,7 @@ impl Check<'_> {
         if key.expose().starts_with("pk_") {
             self.error(entry.node.place, "a publishable key of Stripe reads nothing")
                 .label("resolves to a key that starts with `pk_`")
-                .help("create a restricted key (`rk_...`) with the permissions that the README names");
+                .help("create a restricted key (`rk_...`) with the permissions that `docs/sources.md` names");
             return None;
         }
         Some(key)

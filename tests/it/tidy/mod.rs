@@ -2,6 +2,7 @@
 
 mod examples;
 mod faults;
+mod manual;
 mod panics;
 mod secrets;
 mod written;

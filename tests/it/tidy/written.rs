@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::manual::pages;
 use super::{files, root};
 use crate::support::home::Home;
 
@@ -50,16 +51,16 @@ fn call<'a>(code: &'a str, commands: &BTreeSet<String>) -> Option<Vec<&'a str>> 
 }
 
 #[test]
-fn the_commands_of_the_readme_exist() {
+fn the_commands_of_the_manual_exist() {
     let home = Home::new();
     let commands = subcommands(&home);
-    let readme = std::fs::read_to_string(root().join("README.md")).expect("there is a README");
-    let pieces = code_in_markdown(&readme);
+    let pages = pages();
+    let pieces: Vec<String> = pages.iter().flat_map(|page| code_in_markdown(&page.text)).collect();
     let calls: Vec<Vec<&str>> = pieces.iter().filter_map(|code| call(code, &commands)).collect();
     let mut named = BTreeSet::new();
     for call in calls {
         let command = call[0];
-        assert!(commands.contains(command), "the README speaks of `entitled {}`", call.join(" "));
+        assert!(commands.contains(command), "the manual speaks of `entitled {}`", call.join(" "));
         named.insert(command.to_owned());
         let mut help = home.entitled(&[command, "--help"]).exits(0).out;
         // Some commands have commands of their own.
@@ -68,28 +69,34 @@ fn the_commands_of_the_readme_exist() {
         }
         for flag in call.iter().filter_map(|word| word.strip_prefix("--")) {
             let flag = flag.split(['=', '|', '\\']).next().unwrap_or_default();
-            assert!(help.contains(&format!("--{flag}")), "the README speaks of `entitled {}`", call.join(" "));
+            assert!(help.contains(&format!("--{flag}")), "the manual speaks of `entitled {}`", call.join(" "));
         }
     }
-    let rows: Vec<&str> =
-        readme.lines().filter_map(|line| line.strip_prefix("| `entitled ")?.split('`').next()).collect();
+    let rows: Vec<&str> = pages
+        .iter()
+        .flat_map(|page| page.text.lines())
+        .filter_map(|line| line.strip_prefix("| `entitled ")?.split('`').next())
+        .collect();
     let heads: Vec<String> =
         rows.iter().map(|row| row.split_whitespace().take(2).collect::<Vec<_>>().join(" ")).collect();
     let distinct: BTreeSet<&String> = heads.iter().collect();
     assert_eq!(distinct.len(), heads.len(), "the table lists something twice: {heads:?}");
     let all: BTreeSet<String> = commands.into_iter().filter(|command| command != "help").collect();
-    assert_eq!(named, all, "the README leaves a command out");
+    assert_eq!(named, all, "the manual leaves a command out");
     let listed: BTreeSet<String> =
         rows.iter().filter_map(|row| row.split_whitespace().next()).map(str::to_owned).collect();
     assert_eq!(listed, all, "the table has every command");
-    assert!(pieces.iter().any(|code| code == "cargo test"), "the README says how to run the tests");
+    assert!(
+        code_in_markdown(&pages[0].text).iter().any(|code| code == "cargo test"),
+        "the README says how to run the tests"
+    );
 }
 
 /// Hints, comments and examples: whatever says `entitled something` in backticks.
 #[test]
 fn no_hint_sends_anybody_to_a_command_that_is_not_there() {
     let commands = subcommands(&Home::new());
-    let places = ["src", "examples", "entitlements.yaml", "README.md", "CHANGELOG.md"];
+    let places = ["src", "examples", "entitlements.yaml", "README.md", "docs", "CHANGELOG.md"];
     let mut seen = 0;
     for file in places.into_iter().flat_map(files) {
         for (at, start) in file.text.match_indices("`entitled ") {
