@@ -19,7 +19,7 @@ pub(super) fn settling(safeguard: Safeguard, until: i64, change: &Change, approv
             Safeguard::Role if change.action == "grant" => {
                 format!(", and whoever buys {} from then on is given it", change.target)
             }
-            Safeguard::Prune => format!(", and whose order for {} ends from then on loses it", change.target),
+            Safeguard::Prune => format!(", and what ends on {} from then on is taken as well", change.target),
             Safeguard::Role | Safeguard::User => String::new(),
         };
         format!("`{command}` lets exactly this set through{more}; or ")
