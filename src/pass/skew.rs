@@ -13,18 +13,13 @@ use crate::planner::desired::Desired;
 use crate::planner::input::Clock;
 use crate::store::StoreError;
 
-/// The time of a pass, or what it was by Logto's clock where that is earlier. A second or two is how exact the
-/// clocks are compared.
+/// The time of a pass, or what it was by Logto's clock where that is earlier.
 pub(super) fn by_logto(context: PassContext<'_>) -> Timestamp {
-    let ahead = -context.reader.skew().unwrap_or_default();
-    if ahead > SignedDuration::from_secs(5) {
-        context.now.checked_sub(ahead).unwrap_or(context.now)
-    } else {
-        context.now
-    }
+    logto_time(context).min(context.now)
 }
 
-/// What the time is by Logto's clock, whichever of the two is ahead.
+/// What the time is by Logto's clock, whichever of the two is ahead. A second or two is how exact the clocks are
+/// compared.
 pub(super) fn logto_time(context: PassContext<'_>) -> Timestamp {
     let ahead = context.reader.skew().unwrap_or_default();
     if ahead.abs() > SignedDuration::from_secs(5) {

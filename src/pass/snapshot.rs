@@ -111,8 +111,10 @@ impl Snapshot {
             None => LedgerTrust::Fresh,
         };
         // A ledger that has seen no full pass has seen no commit either.
+        let mut mappings = Vec::new();
         if age == LedgerTrust::Seasoned {
-            mapped::note_new_mappings(context, &mut catalog).await?;
+            mappings = context.store.mappings().await?;
+            mapped::note_new_mappings(context, &mut catalog, &mappings).await?;
         }
         let by_name = products_by_name(&catalog);
         let find = |product: &str, source: &str| find(&by_name, product, source);
@@ -130,7 +132,7 @@ impl Snapshot {
         };
         drop(by_name);
         let by_hand = ByHand::read(context, span, user_index.ids(), ledger).await?;
-        let settling = Settling::read(context).await?;
+        let settling = Settling::read(context, mappings).await?;
         let freeze = context.store.frozen(context.now).await?.map(freeze_view);
         Ok(Self {
             catalog,

@@ -25,6 +25,7 @@ mod webhook;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
 use self::fields::{Fields, Resolved};
@@ -33,8 +34,6 @@ use super::blob::Blob;
 use super::diagnostic::{Diagnostic, Origin, Place, Severity};
 use super::raw::{self, Node};
 use super::settings::{Buyers, Config, Matching, Schedule};
-use jiff::SignedDuration;
-
 use crate::model::{Adopt, Email, Limit, Limits, Protect, Prune, UserId};
 
 pub use self::value::duration;

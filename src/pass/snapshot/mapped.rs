@@ -11,14 +11,13 @@ use crate::store::{Mapping, StoreError};
 
 /// Marks the mappings that no full pass has settled yet, so that what they cause counts as a commit's doing, and
 /// those that replace another one, which is Logto's.
-pub(super) async fn note_new_mappings(context: PassContext<'_>, catalog: &mut Catalog) -> Result<(), StoreError> {
-    let known: HashMap<(String, String), Mapping> = context
-        .store
-        .mappings()
-        .await?
-        .into_iter()
-        .map(|mapping| ((mapping.product.clone(), mapping.target.clone()), mapping))
-        .collect();
+pub(super) async fn note_new_mappings(
+    context: PassContext<'_>,
+    catalog: &mut Catalog,
+    mappings: &[Mapping],
+) -> Result<(), StoreError> {
+    let known: HashMap<(String, String), &Mapping> =
+        mappings.iter().map(|mapping| ((mapping.product.clone(), mapping.target.clone()), mapping)).collect();
     let before = before(context).await?;
     let targets: Vec<Target> = catalog.targets.iter().map(|entry| entry.target.clone()).collect();
     for rule in &mut catalog.products {

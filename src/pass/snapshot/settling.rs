@@ -8,14 +8,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Snapshot;
 use crate::model::{
-    Catalog, Email, Grant, Lingering, ProductIx, Prune, Safeguards, TargetEntry, TargetIx, UserIx, Verb,
+    Catalog, Email, Grant, Lingering, ProductIx, Prune, Safeguards, Target, TargetEntry, TargetIx, UserIx, Verb,
 };
 use crate::pass::{PassContext, skew};
 use crate::planner::Safeguard;
 use crate::planner::approval::Lifts;
 use crate::planner::input::Earlier;
 use crate::report::messages;
-use crate::store::{StoreError, StoredBuyer};
+use crate::store::{Mapping, StoreError, StoredBuyer};
 
 /// See the module.
 #[derive(Debug)]
@@ -37,7 +37,8 @@ pub(super) struct Settling {
 const TAKEN_BACK: SignedDuration = SignedDuration::from_hours(24);
 
 impl Settling {
-    pub(super) async fn read(context: PassContext<'_>) -> Result<Self, StoreError> {
+    /// `mappings`: those that the store knows of.
+    pub(super) async fn read(context: PassContext<'_>, mappings: Vec<Mapping>) -> Result<Self, StoreError> {
         let own = context.config.safeguards();
         let now = skew::logto_time(context);
         let lingering = own.lingering(&context.store.versions().await?, now);
@@ -50,7 +51,7 @@ impl Settling {
             Some(first) => settled(context, first, now).await?,
             None => BTreeMap::new(),
         };
-        let young = young(context, before(now, own.delay.min(TAKEN_BACK) * 2)).await?;
+        let young = young(context, mappings, before(now, own.delay.min(TAKEN_BACK) * 2)).await?;
         Ok(Self { given, taken, settled, lingering, young })
     }
 
@@ -77,9 +78,8 @@ impl Settling {
     fn settled(&self, catalog: &Catalog) -> BTreeSet<(Safeguard, TargetIx)> {
         let mut found = BTreeSet::new();
         for ((safeguard, key), at) in &self.settled {
-            let Some((target, entry)) = catalog.indices().find(|(_, entry)| entry.target.key() == *key) else {
-                continue;
-            };
+            let Some(target) = Target::from_key(key).and_then(|target| catalog.find(&target)) else { continue };
+            let entry = catalog.target(target);
             let asks = |one: &&Lingering| match safeguard {
                 Safeguard::Role => protects(&one.safeguards, entry),
                 Safeguard::User | Safeguard::Prune => true,
@@ -110,11 +110,18 @@ fn before(instant: Timestamp, by: SignedDuration) -> Timestamp {
 }
 
 /// Mappings that came after `since`. Those of the first file are nobody's change.
-async fn young(context: PassContext<'_>, since: Timestamp) -> Result<BTreeSet<(String, String)>, StoreError> {
+async fn young(
+    context: PassContext<'_>,
+    mut mappings: Vec<Mapping>,
+    since: Timestamp,
+) -> Result<BTreeSet<(String, String)>, StoreError> {
+    mappings.retain(|mapping| mapping.since > since);
+    if mappings.is_empty() {
+        return Ok(BTreeSet::new());
+    }
     let Some(first) = context.store.first_full_pass().await? else { return Ok(BTreeSet::new()) };
-    let since = since.max(first);
-    let mappings = context.store.mappings().await?.into_iter().filter(|mapping| mapping.since > since);
-    Ok(mappings.map(|mapping| (mapping.product, mapping.target)).collect())
+    mappings.retain(|mapping| mapping.since > first);
+    Ok(mappings.into_iter().map(|mapping| (mapping.product, mapping.target)).collect())
 }
 
 /// An approval settles what was loosened on a target: that a role is given, and that what ends is taken. Who is protected
@@ -193,6 +200,9 @@ impl Snapshot {
     /// Mappings that came lately, by what is sold and what it gives.
     pub(crate) fn young(&self) -> BTreeSet<(ProductIx, TargetIx)> {
         let mut young = BTreeSet::new();
+        if self.settling.young.is_empty() {
+            return young;
+        }
         for (product, rule) in (0..).map(ProductIx).zip(&self.catalog.products) {
             let lately = |target: &TargetIx| {
                 let target = self.catalog.target(*target).target.key();

@@ -1,7 +1,7 @@
 //! Writes of which Logto says something that is not so, or nothing: they are found out by looking, told as what
 //! they were, and never forgotten.
 
-use entitled::model::UserId;
+use entitled::model::{OrderId, UserId};
 use entitled::pass::PassScope;
 use entitled::report::run::ActionOutcome;
 use entitled::sandbox::{Fault, Rule};
@@ -98,15 +98,21 @@ async fn an_order_that_pays_again_keeps_what_was_taken_in_vain() {
     stage.is_settled().await;
 }
 
-/// Otherwise one grant that cannot be taken would use the whole day up by being tried.
-#[tokio::test]
-async fn what_is_tried_again_counts_once_for_the_day() {
+/// One revocation a day; Ann, whose order is refunded and nobody has looked since, and Ben, who keeps his.
+async fn refunded_and_not() -> (Stage, [(UserId, OrderId); 2]) {
     let limits = "limits: {revocations: {per_day: 0%, floor: 1}, config_grants: {per_day: 100%, floor: 5000}}";
     let mut stage = Stage::of(&file("owned", limits, PRODUCTS)).await;
     let (ann, order) = stage.buyer("ann@example.com", "prd_pro");
     let (ben, other) = stage.buyer("ben@example.com", "prd_pro");
     stage.pass().await;
     stage.shop.set_status(&order, "refunded");
+    (stage, [(ann, order), (ben, other)])
+}
+
+/// Otherwise one grant that cannot be taken would use the whole day up by being tried.
+#[tokio::test]
+async fn what_is_tried_again_counts_once_for_the_day() {
+    let (mut stage, [(ann, _), (ben, other)]) = refunded_and_not().await;
     stage.logto.faults().add(pretend("DELETE"));
     for _ in 0..2 {
         assert_eq!(stage.pass().await.changes(), [("revoke", "role paid-tier", &ann)]);
@@ -120,12 +126,7 @@ async fn what_is_tried_again_counts_once_for_the_day() {
 /// Otherwise what was asked for yesterday and is taken today would be one more than the day allows.
 #[tokio::test]
 async fn what_was_asked_for_yesterday_is_held_with_what_is_new() {
-    let limits = "limits: {revocations: {per_day: 0%, floor: 1}, config_grants: {per_day: 100%, floor: 5000}}";
-    let mut stage = Stage::of(&file("owned", limits, PRODUCTS)).await;
-    let (ann, order) = stage.buyer("ann@example.com", "prd_pro");
-    let (ben, other) = stage.buyer("ben@example.com", "prd_pro");
-    stage.pass().await;
-    stage.shop.set_status(&order, "refunded");
+    let (mut stage, [(ann, _), (ben, other)]) = refunded_and_not().await;
     stage.logto.faults().add(pretend("DELETE"));
     stage.pass().await;
     stage.logto.faults().clear();
@@ -141,12 +142,7 @@ async fn what_was_asked_for_yesterday_is_held_with_what_is_new() {
 /// Whoever was asked for late and tried again counts from then: it may have been taken by the last of the tries.
 #[tokio::test]
 async fn what_is_tried_again_counts_from_the_last_try() {
-    let limits = "limits: {revocations: {per_day: 0%, floor: 1}, config_grants: {per_day: 100%, floor: 5000}}";
-    let mut stage = Stage::of(&file("owned", limits, PRODUCTS)).await;
-    let (ann, order) = stage.buyer("ann@example.com", "prd_pro");
-    let (ben, other) = stage.buyer("ben@example.com", "prd_pro");
-    stage.pass().await;
-    stage.shop.set_status(&order, "refunded");
+    let (mut stage, [(ann, _), (ben, other)]) = refunded_and_not().await;
     stage.logto.faults().add(pretend("DELETE"));
     stage.pass().await;
     stage.ahead = SignedDuration::from_hours(20);
@@ -161,12 +157,7 @@ async fn what_is_tried_again_counts_from_the_last_try() {
 /// Otherwise what Logto refuses would use the day up, and keep everybody else's.
 #[tokio::test]
 async fn what_logto_refuses_for_good_counts_for_no_day() {
-    let limits = "limits: {revocations: {per_day: 0%, floor: 1}, config_grants: {per_day: 100%, floor: 5000}}";
-    let mut stage = Stage::of(&file("owned", limits, PRODUCTS)).await;
-    let (ann, order) = stage.buyer("ann@example.com", "prd_pro");
-    let (ben, other) = stage.buyer("ben@example.com", "prd_pro");
-    stage.pass().await;
-    stage.shop.set_status(&order, "refunded");
+    let (mut stage, [(ann, order), (ben, other)]) = refunded_and_not().await;
     stage.logto.faults().add(Rule::refuse(403).method("DELETE").path(ann.as_str()));
     assert_eq!(stage.pass().await.report.figures().failed, 1);
     assert_eq!(stage.store.intents().await.unwrap(), []);
@@ -179,12 +170,7 @@ async fn what_logto_refuses_for_good_counts_for_no_day() {
 /// What was seen to be there was not taken; otherwise nobody else would be let through for a day.
 #[tokio::test]
 async fn what_was_tried_and_is_to_stay_for_now_counts_for_no_day() {
-    let limits = "limits: {revocations: {per_day: 0%, floor: 1}, config_grants: {per_day: 100%, floor: 5000}}";
-    let mut stage = Stage::of(&file("owned", limits, PRODUCTS)).await;
-    let (ann, order) = stage.buyer("ann@example.com", "prd_pro");
-    let (ben, other) = stage.buyer("ben@example.com", "prd_pro");
-    stage.pass().await;
-    stage.shop.set_status(&order, "refunded");
+    let (mut stage, [(ann, order), (ben, other)]) = refunded_and_not().await;
     stage.logto.faults().add(pretend("DELETE"));
     assert_eq!(stage.pass().await.changes(), [("revoke", "role paid-tier", &ann)]);
     stage.logto.faults().clear();
