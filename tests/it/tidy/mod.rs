@@ -1,5 +1,6 @@
 //! What holds of the repository as a whole: that what is written about the program is true of it.
 
+mod builds;
 mod examples;
 mod faults;
 mod manual;
