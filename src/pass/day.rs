@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::PassContext;
 use super::snapshot::Snapshot;
-use crate::model::{Limits, Verb};
-use crate::planner::limits::{Cap, Day, fits_from};
+use crate::model::{Grant, Limits, Verb};
+use crate::planner::limits::{Cap, Day, Over, fits_from};
 use crate::planner::{Bound, Hold, Plan};
 use crate::store::StoreError;
 
@@ -20,19 +20,33 @@ pub(super) async fn lifts_at(
     plan: &Plan,
     snapshot: &Snapshot,
 ) -> Result<BTreeMap<(Verb, Bound), Timestamp>, StoreError> {
-    let over: BTreeSet<(Verb, Bound, u64)> = plan
+    // What is tried again and what is new are counted each by itself, and fit only together.
+    let groups: BTreeSet<(Verb, Bound, Over)> = plan
         .held
         .iter()
         .filter_map(|held| match held.hold {
-            Hold::OverLimit(bound, over) => Some((held.action.verb, bound, over.wanted)),
+            Hold::OverLimit(bound, over) => Some((held.action.verb, bound, over)),
             _ => None,
         })
         .collect();
+    let mut over: BTreeMap<(Verb, Bound), u64> = BTreeMap::new();
+    for (verb, bound, group) in groups {
+        *over.entry((verb, bound)).or_default() += group.wanted;
+    }
     let mut lifts = BTreeMap::new();
     for verb in [Verb::Grant, Verb::Revoke] {
-        if !over.iter().any(|(of, ..)| *of == verb) {
+        if !over.keys().any(|(of, _)| *of == verb) {
             continue;
         }
+        let waiting: Vec<Grant> = plan
+            .held
+            .iter()
+            .filter(|held| matches!(held.hold, Hold::OverLimit(..)) && held.action.verb == verb)
+            .map(|held| Grant {
+                user: snapshot.user_index.id(held.action.user).clone(),
+                target: snapshot.catalog.target(held.action.target).target.clone(),
+            })
+            .collect();
         let limit = |limits: &Limits| match verb {
             Verb::Grant => limits.config_grants,
             _ => limits.revocations,
@@ -42,11 +56,11 @@ pub(super) async fn lifts_at(
             .iter()
             .map(|one| Cap { limit: limit(&one.safeguards.limits), until: Some(one.until.as_millisecond()) });
         let caps: Vec<Cap> = earlier.chain([limit(&context.config.limits).into()]).collect();
-        let days = context.store.day(verb, context.now - SignedDuration::from_hours(24)).await?;
+        let days = context.store.day(verb, context.now - SignedDuration::from_hours(24), &waiting).await?;
         let mut all = days.values().fold(Day::default(), |all, one| all.and(one));
         all.sort();
         let none = Day::default();
-        for (_, bound, wanted) in over.iter().filter(|(of, ..)| *of == verb) {
+        for ((_, bound), wanted) in over.iter().filter(|((of, _), _)| *of == verb) {
             // What fits into the day of its target must fit into that of all.
             let target = match bound {
                 Bound::Target(target) => days.get(&snapshot.catalog.target(*target).target.key()).unwrap_or(&none),

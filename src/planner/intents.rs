@@ -6,6 +6,8 @@
 //! Pure. A revocation that was made is an end like any other; one that Logto says it made, time and again, while the
 //! holder stays, is held.
 
+use std::collections::BTreeSet;
+
 use super::approval::Lifts;
 use super::desired::State;
 use super::input::Presence;
@@ -45,18 +47,27 @@ pub enum Came {
     Granted,
     /// The grant is gone.
     Revoked,
-    /// It was to be taken, is there, and is to stay for now: paid for again, in its grace, or with an order of which
-    /// nobody knows how it stands. What is seen to be there was not taken, and counts for no day.
+    /// It was to be taken, is there, and is not tried again now: it is paid for again, in its grace, or held. What is
+    /// seen to be there was not taken, and counts for no day.
     Kept,
 }
 
-/// Every intent of which the look says what became of it.
-pub(super) fn closed(input: PlanInput<'_>) -> Vec<Closed> {
+/// Every intent of which the look says what became of it. `actions`: what the plan does. A revocation that it tries
+/// again stays open, and so does one that is held because Logto makes it in vain: how often it was tried is counted.
+pub(super) fn closed(input: PlanInput<'_>, actions: &[Action]) -> Vec<Closed> {
+    let going: BTreeSet<(TargetIx, UserIx)> = actions
+        .iter()
+        .filter(|action| action.verb == Verb::Revoke)
+        .map(|action| (action.target, action.user))
+        .collect();
     let one = |(&(target, user), intent): (&(TargetIx, UserIx), &Intent)| {
-        let came = match (intent, input.actual.targets[target.at()].presence(user)) {
+        let came = match (*intent, input.actual.targets[target.at()].presence(user)) {
             (Intent::Grant, Presence::Held) => Came::Granted,
             (Intent::Revocation { .. }, Presence::Absent) => Came::Revoked,
             (Intent::Revocation { .. }, Presence::Held) if is_to_stay(input, target, user) => Came::Kept,
+            (Intent::Revocation { in_vain }, Presence::Held) if in_vain < TRIES && !going.contains(&(target, user)) => {
+                Came::Kept
+            }
             (Intent::Grant, Presence::Absent | Presence::Unknown)
             | (Intent::Revocation { .. }, Presence::Held | Presence::Unknown) => return None,
         };

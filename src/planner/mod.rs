@@ -55,7 +55,7 @@ pub struct PlanInput<'a> {
 
 /// Plans. Linear in the sizes of the runs.
 pub fn plan(input: PlanInput<'_>) -> Plan {
-    let mut plan = Plan { closed: intents::closed(input), ..Plan::default() };
+    let mut plan = Plan::default();
     let mut grants = Vec::new();
     let mut revocations = Vec::new();
     for (target, _) in input.catalog.indices() {
@@ -101,6 +101,7 @@ impl Plan {
         let mut revocations = keep_ties(input, revocations, &mut self.held);
         revocations.sort_unstable_by_key(|action| (std::cmp::Reverse(action.target), action.user));
         self.actions.extend(revocations);
+        self.closed = intents::closed(input, &self.actions);
         self.undone = self.actions.iter().filter(|action| is_undone(input, action)).map(cell).collect();
         self.held.sort_unstable_by_key(|held| (held.action.verb, held.action.target, held.action.user));
     }

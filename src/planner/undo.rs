@@ -4,7 +4,6 @@
 //! organization, and asking the holders by id. What it takes back must be ours.
 
 use super::input::Presence;
-use super::intents::closed;
 use super::{Action, Cause, Held, Hold, Plan, PlanInput, Verb, Why, gap, grant_hold, standing_hold};
 use crate::model::{OrderKey, ProductIx, TargetIx, UserIx};
 
@@ -25,7 +24,7 @@ pub struct Inverse {
 
 /// Plans to take back. What is so already is left out.
 pub fn undo(input: PlanInput<'_>, inverses: &[Inverse]) -> Plan {
-    let mut plan = Plan { closed: closed(input), ..Plan::default() };
+    let mut plan = Plan::default();
     let (mut grants, mut revocations) = (Vec::new(), Vec::new());
     let mut inverses = inverses.to_vec();
     inverses.sort_unstable_by_key(|one| (one.target, one.user, one.verb));

@@ -15,6 +15,7 @@ use super::ledger::{Cause, grant};
 use super::open::Store;
 use super::versions::VERSION;
 use crate::model::{Grant, OrderId, ProductId, RunId, SourceName, UserId};
+use crate::planner::TRIES;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -207,10 +208,12 @@ impl Store {
         let rows = sqlx::query(
             "SELECT target, count(*) FROM (
                  SELECT target FROM audit WHERE verb = 'revoked' AND at >= ?1 AND author IS NOT 'undo'
-                 UNION ALL SELECT target FROM open_revocations WHERE at >= ?1 AND author IS NOT 'undo')
+                 UNION ALL
+                 SELECT target FROM open_revocations WHERE at >= ?1 AND in_vain < ?2 AND author IS NOT 'undo')
              GROUP BY target",
         )
         .bind(millis(since))
+        .bind(TRIES)
         .fetch_all(self.readers())
         .await;
         rows.and_then(counts).map_err(|error| self.fault(error))

@@ -15,7 +15,7 @@ use super::error::StoreError;
 use super::ledger::{self, grant, keys};
 use super::open::Store;
 use crate::model::{Grant, RunId};
-use crate::planner::Intent;
+use crate::planner::{Intent, TRIES};
 
 /// What has become of writes that nobody had heard back of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,17 +43,20 @@ impl Store {
     }
 
     /// Revocations that were asked for at `since` or later, of which nobody has seen that they were made, and that
-    /// count for a limit.
+    /// count for a limit. One that is held because it was made in vain was seen not to be made, and does not.
     pub async fn revocations_asked_since(&self, since: Timestamp) -> Result<Vec<Grant>, StoreError> {
-        let rows = sqlx::query("SELECT user, target FROM open_revocations WHERE at >= ?1 AND author IS NOT 'undo'")
-            .bind(millis(since))
-            .fetch_all(self.readers())
-            .await;
+        let rows = sqlx::query(
+            "SELECT user, target FROM open_revocations WHERE at >= ?1 AND in_vain < ?2 AND author IS NOT 'undo'",
+        )
+        .bind(millis(since))
+        .bind(TRIES)
+        .fetch_all(self.readers())
+        .await;
         rows.and_then(|rows| rows.iter().map(grant).collect()).map_err(|error| self.fault(error))
     }
 
     /// Writes down revocations **before** Logto is asked for them, each with what ends it. One that is tried again
-    /// is one of that instant: it may be made by the last of the tries.
+    /// is one of that instant: it may be made by the last of the tries, however often it was made in vain.
     pub async fn begin_ends(&self, ends: &[End], now: Timestamp) -> Result<(), StoreError> {
         let rows = ends::rows(ends);
         let mut transaction = self.begin().await?;
@@ -64,10 +67,11 @@ impl Store {
              FROM json_each(?1) WHERE true
              ON CONFLICT (user, target) DO UPDATE SET at = excluded.at, because = excluded.because, source = excluded.source,
                  order_id = excluded.order_id, product = excluded.product, line = excluded.line,
-                 config = excluded.config, author = excluded.author",
+                 config = excluded.config, author = excluded.author, in_vain = min(in_vain, ?3 - 1)",
         )
         .bind(rows)
         .bind(millis(now))
+        .bind(TRIES)
         .execute(&mut *transaction)
         .await;
         self.end(transaction, outcome.map(drop)).await

@@ -98,10 +98,11 @@ async fn an_order_that_pays_again_keeps_what_was_taken_in_vain() {
     stage.is_settled().await;
 }
 
+const ONE_A_DAY: &str = "limits: {revocations: {per_day: 0%, floor: 1}, config_grants: {per_day: 100%, floor: 5000}}";
+
 /// One revocation a day; Ann, whose order is refunded and nobody has looked since, and Ben, who keeps his.
 async fn refunded_and_not() -> (Stage, [(UserId, OrderId); 2]) {
-    let limits = "limits: {revocations: {per_day: 0%, floor: 1}, config_grants: {per_day: 100%, floor: 5000}}";
-    let mut stage = Stage::of(&file("owned", limits, PRODUCTS)).await;
+    let mut stage = Stage::of(&file("owned", ONE_A_DAY, PRODUCTS)).await;
     let (ann, order) = stage.buyer("ann@example.com", "prd_pro");
     let (ben, other) = stage.buyer("ben@example.com", "prd_pro");
     stage.pass().await;
@@ -181,6 +182,38 @@ async fn what_was_tried_and_is_to_stay_for_now_counts_for_no_day() {
     stage.shop.set_status(&other, "refunded");
     assert_eq!(stage.pass().await.changes(), [("revoke", "role paid-tier", &ben)]);
     assert!(stage.holders("paid-tier").contains(&ann));
+}
+
+/// Nor where something else keeps it from being tried again.
+#[tokio::test]
+async fn what_was_tried_and_is_held_for_now_counts_for_no_day() {
+    let (mut stage, [(ann, _), (ben, other)]) = refunded_and_not().await;
+    stage.logto.faults().add(pretend("DELETE"));
+    assert_eq!(stage.pass().await.changes(), [("revoke", "role paid-tier", &ann)]);
+    stage.logto.faults().clear();
+    let protected = format!("{ONE_A_DAY}\nprotect: {{users: [{ann}]}}");
+    stage.enter(&file("owned", &protected, PRODUCTS)).await;
+    assert_eq!(stage.pass().await.held(), [("Protected", "revoke", "role paid-tier", &ann)]);
+
+    stage.shop.set_status(&other, "refunded");
+    let passed = stage.pass().await;
+    assert_eq!(passed.changes(), [("revoke", "role paid-tier", &ben)], "{:?}", passed.held());
+    assert!(stage.holders("paid-tier").contains(&ann));
+}
+
+/// Nor where Logto never makes it: each try was followed by a look that saw the holder.
+#[tokio::test]
+async fn what_is_stuck_counts_for_no_day() {
+    let (mut stage, [(ann, _), (ben, other)]) = refunded_and_not().await;
+    stage.logto.faults().add(pretend("DELETE").path(ann.as_str()));
+    for _ in 0..3 {
+        assert_eq!(stage.pass().await.changes(), [("revoke", "role paid-tier", &ann)]);
+    }
+    stage.shop.set_status(&other, "refunded");
+    let passed = stage.pass().await;
+    assert_eq!(passed.changes(), [("revoke", "role paid-tier", &ben)]);
+    assert_eq!(passed.held(), [("Stuck", "revoke", "role paid-tier", &ann)]);
+    assert_eq!(stage.pass().await.held(), [("Stuck", "revoke", "role paid-tier", &ann)], "it is not tried again");
 }
 
 /// An outage that cuts grants off half done is not somebody who takes them away.

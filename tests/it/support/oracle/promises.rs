@@ -480,6 +480,7 @@ fn counts(world: PlanInput<'_>, plan: &Plan, cells: &BTreeSet<Cell>) {
 /// What Logto was asked for and never confirmed is found out by looking, and never forgotten; what it says in vain is
 /// not tried for ever.
 fn hears_of_every_write(world: PlanInput<'_>, plan: &Plan) {
+    let is_tried = |cell: Cell| of(plan, Verb::Revoke).any(|action| (action.target, action.user) == cell);
     for (&cell, intent) in &world.constraints.open {
         let came: Vec<Came> =
             plan.closed.iter().filter(|one| (one.target, one.user) == cell).map(|one| one.came).collect();
@@ -487,6 +488,7 @@ fn hears_of_every_write(world: PlanInput<'_>, plan: &Plan) {
             (Intent::Grant, Some(true)) => Some(Came::Granted),
             (Intent::Revocation { .. }, Some(false)) => Some(Came::Revoked),
             (Intent::Revocation { .. }, Some(true)) if kept(world, cell) => Some(Came::Kept),
+            (Intent::Revocation { in_vain }, Some(true)) if *in_vain < TRIES && !is_tried(cell) => Some(Came::Kept),
             _ => None,
         };
         assert_eq!(came, expected.into_iter().collect::<Vec<_>>(), "of {intent:?} at {cell:?}");
