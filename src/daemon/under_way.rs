@@ -27,8 +27,9 @@ use crate::store::Store;
 /// So many sales go into one quick pass in between.
 const SALES_AT_ONCE: usize = 100;
 
-/// Whom a quick pass in between was about. `Err`: it could not look, so that nobody knows.
-type Overtaken = Result<BTreeSet<UserId>, PassError>;
+/// Whom a quick pass in between was about; `None` where the end was asked for meanwhile. `Err`: it could not look, so
+/// that nobody knows.
+type Overtaken = Result<Option<BTreeSet<UserId>>, PassError>;
 
 impl Daemon {
     /// One pass. `Ok(None)`: the end was asked for meanwhile.
@@ -63,13 +64,15 @@ impl Daemon {
                     () = self.news(), if self.mode == Mode::Live => {}
                 }
                 // Both go on; neither is cut short for the other.
-                let mut quick = Box::pin(self.overtake());
+                let mut end = shutdown.clone();
+                let mut quick = Box::pin(self.overtake(&mut end));
                 let (users, looked) = tokio::select! {
                     users = &mut quick => (users, None),
                     planned = &mut looking => (quick.await, Some(planned)),
                 };
                 // A look that began before what came in, and must not be acted on where nobody knows whom that was about.
-                overtaken.extend(users?);
+                let Some(users) = users? else { return Ok(None) };
+                overtaken.extend(users);
                 if let Some(planned) = looked {
                     break planned?;
                 }
@@ -127,11 +130,13 @@ impl Daemon {
                 break;
             }
             if self.news().now_or_never().is_some() {
-                match Box::pin(self.overtake()).await {
-                    Ok(users) => {
+                match Box::pin(self.overtake(&mut shutdown.clone())).await {
+                    Ok(Some(users)) => {
                         execution.leave(&users);
                         overtaken.extend(users);
                     }
+                    // The next step leaves what is not begun.
+                    Ok(None) => {}
                     Err(error) => {
                         tracing::warn!(%error, "a pass is left, since what came in meanwhile could not be looked at");
                         execution.stop(Obsolete::News);
@@ -181,10 +186,17 @@ impl Daemon {
         }
     }
 
-    /// Reads what is due, and grants what was sold.
-    async fn overtake(&mut self) -> Overtaken {
-        let mut touched = Box::pin(self.look_into(clock::now())).await;
-        touched.extend(Box::pin(self.read()).await);
+    /// Reads what is due, and grants what was sold. Whoever does not answer keeps nobody from the end.
+    async fn overtake(&mut self, shutdown: &mut Shutdown) -> Overtaken {
+        let reading = async {
+            let mut touched = Box::pin(self.look_into(clock::now())).await;
+            touched.extend(Box::pin(self.read()).await);
+            touched
+        };
+        let mut touched = tokio::select! {
+            touched = reading => touched,
+            () = shutdown.wait() => return Ok(None),
+        };
         touched.sort_unstable();
         touched.dedup();
         self.note_sales(&touched).await;
@@ -193,9 +205,10 @@ impl Daemon {
         let (sales, rest) = self.sales_first().await?;
         self.later.extend(rest);
         if !sales.is_empty() {
-            users.extend(self.sell(sales).await?);
+            let Some(sold) = self.sell(sales, shutdown).await? else { return Ok(None) };
+            users.extend(sold);
         }
-        Ok(users)
+        Ok(Some(users))
     }
 
     /// Of what came in, takes the sales of one quick pass, and all that is no sale.
@@ -210,14 +223,18 @@ impl Daemon {
     }
 
     /// A quick pass that only gives. Whatever else these orders bring about waits for the next turn.
-    async fn sell(&mut self, sales: Vec<OrderKey>) -> Overtaken {
+    async fn sell(&mut self, sales: Vec<OrderKey>, shutdown: &mut Shutdown) -> Overtaken {
         let around = tracing::info_span!("pass", kind = "quick", run = tracing::field::Empty);
         async {
             let now = clock::now();
             let (active, store, unread) = (self.active.clone(), Arc::clone(&self.store), self.unread.clone());
             let nobody = |_: &str, _, _| {};
             let span = PassScope::Quick(sales);
-            let mut planned = plan_pass(active.context(&store, &unread, &nobody, now), &span).await?;
+            let looking = plan_pass(active.context(&store, &unread, &nobody, now), &span);
+            let mut planned = tokio::select! {
+                planned = looking => planned?,
+                () = shutdown.wait() => return Ok(None),
+            };
             if planned.keep_sales() > 0
                 && let PassScope::Quick(sales) = &span
             {
@@ -227,8 +244,7 @@ impl Daemon {
             kept::keep_held(&store, &span, &planned).await?;
             let begun = Execution::begin(&active, &store, &writer, &planned, &span, now, &BTreeSet::new()).await?;
             let mut execution = begun.counting(self.publisher.metrics().in_flight().clone());
-            let never = Shutdown::never();
-            let (mut lookout, mut told) = (Lookout::new(&never), log::Told::default());
+            let (mut lookout, mut told) = (Lookout::new(shutdown), log::Told::default());
             while execution.step(&mut lookout).await? == Step::More {}
             log::changes(&execution.fresh(), &mut told);
             let report = execution.finish().await?;
@@ -236,7 +252,7 @@ impl Daemon {
             self.passed(&span, &planned, Some(&report), &BTreeSet::new()).await;
             self.foreseen = self.foreseen.into_iter().chain(planned.next_change).min();
             self.publisher.publish();
-            Ok(planned.user_index.ids().iter().cloned().collect())
+            Ok(Some(planned.user_index.ids().iter().cloned().collect()))
         }
         .instrument(around)
         .await

@@ -44,6 +44,7 @@ const NO_ORDER: &str = "the store has lost the order behind it; the next pass lo
 const NO_TARGET: &str = "the target is gone";
 const STILL_HELD: &str = "Logto said that it was taken, and it is still held; it is tried again";
 const NOT_ASKED: &str = "Logto said that it was taken, and it could not be asked whether it is gone";
+const ENDING: &str = "the end was asked for";
 pub(super) const ROLE_KEPT: &str = "a role in this organization could not be taken first";
 
 /// Whether a batch ends a membership that would take along a role which was to be taken before it, and was not.
@@ -175,12 +176,14 @@ async fn revoke(
 
 /// Asks whether what Logto says that it has taken is gone: of a role in one call for a hundred holders, in
 /// organizations in one for each user. What is gone ends; what is not, or could not be asked for, has failed, and
-/// the next pass sees to it. `came`: places in the plan, each with what Logto said.
+/// the next pass sees to it. `came`: places in the plan, each with what Logto said. `end`: when nobody is to be waited
+/// for any more.
 pub(super) async fn confirm_gone(
     executor: Executor<'_>,
     reader: &Reader,
     planned: &PlannedPass,
     came: &mut [(usize, ActionOutcome)],
+    end: impl Future<Output = ()>,
 ) -> Result<(), StoreError> {
     let action = |number: usize| &planned.plan.actions[number];
     let mut asked: BTreeMap<TargetIx, BTreeSet<UserId>> = BTreeMap::new();
@@ -189,11 +192,17 @@ pub(super) async fn confirm_gone(
         asked.entry(*target).or_default().insert(planned.user_index.id(*user).clone());
     }
     let mut seen = Observed::of(&planned.catalog);
-    if !asked.is_empty()
-        && let Err(error) = observe::confirm(reader, &planned.catalog, &mut seen, asked).await
-    {
-        seen.troubles.push((String::new(), error));
+    let mut why = None;
+    if !asked.is_empty() {
+        tokio::select! {
+            confirmed = observe::confirm(reader, &planned.catalog, &mut seen, asked) => {
+                why = confirmed.err().map(|error| error.to_string());
+            }
+            () = end => why = Some(ENDING.to_owned()),
+        }
     }
+    let why = why.or_else(|| seen.troubles.first().map(|(_, error)| error.to_string()));
+    let why = why.map_or_else(String::new, |why| format!(": {why}"));
     let (mut gone, mut in_vain) = (Vec::new(), Vec::new());
     for (number, came) in came.iter_mut() {
         let Action { target, user, .. } = action(*number);
@@ -203,7 +212,6 @@ pub(super) async fn confirm_gone(
             ActionOutcome::AlreadySo => gone.push(grant()),
             ActionOutcome::Done if holding.coverage == Coverage::Missing => gone.push(grant()),
             ActionOutcome::Done if !holding.asked.contains(user) => {
-                let why = seen.troubles.first().map_or_else(String::new, |(_, error)| format!(": {error}"));
                 *came = ActionOutcome::Failed(format!("{NOT_ASKED}{why}"));
             }
             ActionOutcome::Done if holding.holders.contains(user) => {

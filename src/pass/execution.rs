@@ -211,8 +211,9 @@ impl<'a> Execution<'a> {
         Some((self.came.iter().filter(failed).count() as u64, ActionResult { change, came: came.clone() }))
     }
 
-    /// Carries out one batch at the least, and more until a slice of time is over or a stage is. Looks before
-    /// every batch whether what is left has become obsolete.
+    /// Carries out as many batches at the least as may be in flight at once, and more until a slice of time is over or a
+    /// stage is, so that the holders of what was taken are asked for together also where everything is slow. Looks
+    /// before every batch whether what is left has become obsolete.
     pub async fn step(&mut self, lookout: &mut Lookout<'_>) -> Result<Step, StoreError> {
         let begun = Instant::now();
         let Some(first) = self.batches.front() else { return Ok(Step::Over) };
@@ -223,11 +224,11 @@ impl<'a> Execution<'a> {
         let executor = Executor { writer, store, run: &run, batch, at_once: concurrency, now };
         let mut under_way = FuturesUnordered::new();
         let mut taken = Vec::new();
-        let (mut failed, mut started) = (None, false);
+        let (mut failed, mut started) = (None, 0);
         loop {
             while under_way.len() < concurrency.max(1)
                 && failed.is_none()
-                && (!started || begun.elapsed() < SLICE)
+                && (started < concurrency.max(1) || begun.elapsed() < SLICE)
                 && self.batches.front().is_some_and(|batch| self.stage(batch) == stage)
             {
                 match lookout.obsolete(store, stage.0, self.time()).await {
@@ -242,7 +243,7 @@ impl<'a> Execution<'a> {
                     }
                 }
                 let Some(batch) = self.batches.pop_front() else { break };
-                started = true;
+                started += 1;
                 let actions: Vec<(usize, &Action)> =
                     batch.iter().map(|number| (*number, &planned.plan.actions[*number])).collect();
                 if apply::would_take_along(planned, &actions, &self.kept()) {
@@ -266,7 +267,8 @@ impl<'a> Execution<'a> {
                 Err(error) => _ = failed.get_or_insert(error),
             }
         }
-        if let Err(error) = apply::confirm_gone(executor, &self.active.reader, planned, &mut taken).await {
+        let asked = apply::confirm_gone(executor, &self.active.reader, planned, &mut taken, lookout.end()).await;
+        if let Err(error) = asked {
             failed.get_or_insert(error);
         }
         self.came.extend(taken);

@@ -8,6 +8,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -17,6 +18,10 @@ use crate::planner::Verb;
 use crate::report::run::Obsolete;
 use crate::shutdown::Shutdown;
 use crate::store::{FreezeScope, Store, StoreError};
+
+/// How long an answer is waited for once the end was asked for, where it may come later as well: far less than whoever
+/// asks for the end waits before it is not asked for any more.
+const LAST_ANSWER: Duration = Duration::from_secs(3);
 
 /// See the module.
 #[derive(Debug)]
@@ -54,6 +59,15 @@ impl<'a> Lookout<'a> {
     #[must_use]
     pub fn with_content(self, path: &Path, content: Option<String>) -> Self {
         Self { file: Some(Mark { path: path.to_owned(), content, place: None }), ..self }
+    }
+
+    /// Returns when the end was asked for, and whoever answers has had the time to.
+    pub(super) fn end(&self) -> impl Future<Output = ()> + use<> {
+        let mut shutdown = self.shutdown.clone();
+        async move {
+            shutdown.wait().await;
+            tokio::time::sleep(LAST_ANSWER).await;
+        }
     }
 
     /// Why the rest is not to be done, if it is not: by what holds at `now`, for something of this kind.

@@ -64,6 +64,8 @@ pub enum Fault {
     Refuse,
     /// It is not carried out and the connection closes without an answer.
     Drop,
+    /// It is not carried out, and never answered while anybody waits for that.
+    Silence,
     /// A write is carried out and yet answered with `status`.
     ApplyThenRefuse,
     /// A write is carried out and the connection closes without an answer.
@@ -129,7 +131,7 @@ impl Rule {
             Fault::Empty | Fault::RepeatPage | Fault::LoseHalf | Fault::NoId | Fault::UnknownStatus => {
                 call.path() == "/api/merchant/orders"
             }
-            Fault::Refuse | Fault::Drop | Fault::Truncate | Fault::Html | Fault::HalfJson => true,
+            Fault::Refuse | Fault::Drop | Fault::Silence | Fault::Truncate | Fault::Html | Fault::HalfJson => true,
         };
         reach
             && self.next != Some(0)

@@ -89,7 +89,7 @@ async fn answer(State(front): State<Front>, ConnectInfo(line): ConnectInfo<Line>
     let side = &front.side;
     let rule = side.faults().befalling(&call);
     let (mut answer, ending) = befall(side.as_ref(), &call, rule.as_ref());
-    let status = (ending != Ending::Nothing).then_some(answer.status.as_u16());
+    let status = matches!(ending, Ending::Whole | Ending::Half).then_some(answer.status.as_u16());
     side.log().add(Seen {
         method: head.method.to_string(),
         path: call.target.clone(),
@@ -103,6 +103,8 @@ async fn answer(State(front): State<Front>, ConnectInfo(line): ConnectInfo<Line>
     match ending {
         Ending::Whole => {}
         Ending::Nothing => line.drop_answer(),
+        // Whoever has asked gives up: then nobody waits here any more.
+        Ending::Never => std::future::pending().await,
         Ending::Half => line.cut_body_after(answer.body.len() / 2),
     }
     answer.headers.extend(side.request_id());
@@ -122,6 +124,8 @@ enum Ending {
     Whole,
     Half,
     Nothing,
+    /// Nothing, and the connection stays.
+    Never,
 }
 
 fn befall(side: &dyn Side, call: &Call, rule: Option<&Rule>) -> (Answer, Ending) {
@@ -131,6 +135,7 @@ fn befall(side: &dyn Side, call: &Call, rule: Option<&Rule>) -> (Answer, Ending)
     match rule.fault {
         Fault::Refuse => (refusal(rule), Ending::Whole),
         Fault::Drop => (Answer::empty(StatusCode::OK), Ending::Nothing),
+        Fault::Silence => (Answer::empty(StatusCode::OK), Ending::Never),
         Fault::ApplyThenRefuse => {
             side.answer(call, None);
             (refusal(rule), Ending::Whole)

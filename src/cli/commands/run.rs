@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{apply, plan};
@@ -59,7 +59,10 @@ const AT_HAND: Duration = Duration::from_millis(500);
 /// Runs until SIGTERM or SIGINT, or for one pass.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let (trigger, shutdown) = crate::shutdown::shutdown();
-    tokio::spawn(hear(trigger));
+    // Whoever has started this may want its end at once: heard before anything else is done.
+    if let (Ok(term), Ok(int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        tokio::spawn(hear(term, int, trigger));
+    }
     match (args.once, args.dry_run) {
         (true, true) => plan::show(context, plan::Output::Text).await,
         (true, false) => once(context, shutdown).await,
@@ -320,10 +323,7 @@ impl Drop for AbortOnDrop {
 }
 
 /// SIGTERM or SIGINT asks for the end; a second one does not wait for it.
-async fn hear(trigger: ShutdownTrigger) {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return;
-    };
+async fn hear(mut term: Signal, mut int: Signal, trigger: ShutdownTrigger) {
     for asked in 0.. {
         tokio::select! {
             _ = term.recv() => {}

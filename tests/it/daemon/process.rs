@@ -201,6 +201,8 @@ async fn sigterm_ends_a_daemon_whose_logto_says_nothing() {
     let ann = world.buyer("ann@example.com");
     let daemon = world.program.start(&["run"]);
     world.granted(&ann).await;
+    // Else it may be the answer to that very write that never comes.
+    until("the pass is reported", || daemon.stderr().contains("1 change")).await;
     world.logto.faults().latency(Duration::from_secs(3_600));
     let asked = world.logto.requests().len();
     world.buyer("ben@example.com");

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use entitled::model::{OrderId, UserId};
-use entitled::sandbox::{Fault, Rule};
+use entitled::sandbox::{Fault, Rule, Seen};
 use entitled::store::{Freeze, FreezeScope, Store};
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use super::{Live, RARELY};
 use crate::support::program::until;
@@ -15,6 +16,8 @@ use crate::support::stage::PRODUCTS;
 
 /// Long enough to be in the midst of, at so slow a server.
 pub(super) const MANY: usize = 250;
+/// As long as whoever sends SIGTERM waits before SIGKILL.
+const GRACE: Duration = Duration::from_secs(10);
 const SLOW: Duration = Duration::from_millis(25);
 
 /// A daemon in which many hold what they paid for, and their orders.
@@ -161,4 +164,27 @@ async fn what_is_under_way_is_said_as_it_goes_on() {
     live.hold("paid-tier", &[]).await;
     until("it is over", || live.reading.status.borrow().progress.is_none()).await;
     live.stop().await;
+}
+
+/// Whoever does not answer keeps nobody from the end, whatever they are asked for in the midst of a pass.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_waits_for_no_answer_that_can_be_had_later() {
+    for (what, path) in [("the buyer of a sale", "/api/users"), ("the holders of what was taken", "/api/roles/")] {
+        let (live, sold) = crowd().await;
+        taking(&live, &sold).await;
+        live.logto.faults().add(Rule::new(Fault::Silence).method("GET").path(path));
+        live.buyer("late@example.com", "prd_pro");
+        let in_vain = |seen: &Seen| seen.method == "GET" && seen.status.is_none() && seen.path.contains(path);
+        until(&format!("{what}: asked for in vain"), || live.logto.requests().iter().any(in_vain)).await;
+        let left = live.holders("paid-tier").len();
+        let asked = Instant::now();
+        let program = live.stop().await;
+        assert!(asked.elapsed() < GRACE, "{what}: {:?}", asked.elapsed());
+        assert!(left > 0, "{what}: it came when nothing was left to be taken");
+        let store = Store::open(&program.store()).await.unwrap();
+        let (ours, unclear) = (store.ledger(None).await.unwrap().len(), store.intents().await.unwrap().len());
+        assert!((left..=MANY).contains(&ours), "{what}: {ours} are ours, and {left} were held");
+        assert!(unclear >= ours - left, "{what}: {unclear} are still to be asked for, of {}", ours - left);
+        store.close().await;
+    }
 }
