@@ -48,6 +48,14 @@ impl Daemon {
         false
     }
 
+    /// Says what failed; not of a store that is displaced. That is said by the next turn, in its own words, when the
+    /// log is out of the way: whoever hears of it may go to the file that lies at the path.
+    pub(super) fn failed(&mut self, trouble: &Trouble) {
+        if self.store.displaced().is_none() || trouble.about() != About::Store {
+            trouble.tell(&mut self.publisher, clock::now());
+        }
+    }
+
     /// Empties the log before the loop rests: what is moved or copied then is the whole store, and the log of an idle
     /// daemon does not grow for ever. Not in every turn, since it waits for the disk.
     pub(super) async fn fold_log(&mut self) {

@@ -89,7 +89,7 @@ impl Daemon {
                     let order = order.map(|order| order.to_string());
                     tracing::warn!(source = %name, order, %error, "a hint could not be followed");
                 }
-                IngestError::Store(_) => Trouble::from(error).tell(&mut self.publisher, clock::now()),
+                IngestError::Store(_) => self.failed(&Trouble::from(error)),
             }
         }
         if answered_by_poll {
@@ -118,7 +118,7 @@ impl Daemon {
                 Ok(Some(orders)) => touched.extend(orders),
                 Ok(None) => self.want_full_pass(now),
                 Err(error) => {
-                    Trouble::from(error).tell(&mut self.publisher, now);
+                    self.failed(&Trouble::from(error));
                     self.want_full_pass(now);
                 }
             }

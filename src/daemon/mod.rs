@@ -124,6 +124,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         told: None,
         shown: None,
         reload: Reload::Settled,
+        kept: Kept::Not,
         worth: If::Different,
         displaced: None,
         folded: now,
@@ -197,6 +198,8 @@ struct Daemon {
     /// The last plan that a dry run printed.
     shown: Option<String>,
     reload: Reload,
+    /// Whether the store keeps the file that is in force.
+    kept: Kept,
     /// What makes the file worth entering at the next full pass: anything, while what it refers to could not be read.
     worth: If,
     /// What became of the store, as far as was said.
@@ -236,6 +239,15 @@ enum Reload {
     Settled,
     /// A valid file could not be entered, since Logto could not be asked; to be tried again.
     Wanted(If),
+}
+
+/// Whether the store keeps the file that is in force, for a start on a broken one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    /// It does.
+    Safely,
+    /// It could not, or was not asked to: tried again after a pass that went well.
+    Not,
 }
 
 /// What makes a file worth entering.
@@ -320,6 +332,7 @@ impl Daemon {
             Ok(passed) => passed,
             Err(fault) => return self.met(fault, "the next pass begins anew"),
         };
+        let went_well = matches!(passed, Ok(Some(_)));
         match passed {
             Ok(Some(next_change)) if span == PassScope::Full => {
                 self.schedule.passed(every, next_change, fastrand::f64(), now);
@@ -335,6 +348,9 @@ impl Daemon {
                 // A quick pass that failed is made good by a full one: what it was about is not lost.
                 self.schedule.failed(every, now);
             }
+        }
+        if went_well && self.kept == Kept::Not {
+            self.keep_file().await;
         }
         self.schedule.foresee(self.foreseen.take());
         if let Some(at) = self.wanted_full.take() {

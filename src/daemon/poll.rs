@@ -74,13 +74,13 @@ impl Daemon {
                     touched.extend(stored);
                     self.unread.insert(name.clone());
                     self.publisher.polled(name, Err(&trouble.status(now)), now);
-                    trouble.tell(&mut self.publisher, now);
+                    self.failed(&trouble);
                 }
             }
             match rechecked {
                 Ok(changed) => touched.extend(changed),
                 Err(error) => {
-                    Trouble::from(IngestError::from(error)).tell(&mut self.publisher, now);
+                    self.failed(&Trouble::from(IngestError::from(error)));
                     // Nobody knows which orders it had stored by then: a full pass looks at all.
                     self.schedule.hurry_full_pass(now);
                 }

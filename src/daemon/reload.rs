@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::trouble::{Trouble, trouble};
-use super::{Content, Daemon, If, Mode, Reload, Schedule, Watch, presets};
+use super::{Content, Daemon, If, Kept, Mode, Reload, Schedule, Watch, presets};
 use crate::config::settings::Config;
 use crate::config::settings::source::SourceKind;
 use crate::logging::caught;
@@ -135,6 +135,7 @@ impl Daemon {
     /// What is in force is what a daemon goes on with that is started on a broken file.
     pub(super) async fn keep_file(&mut self) {
         if self.mode == Mode::DryRun || self.displaced.is_some() {
+            self.kept = Kept::Not;
             return;
         }
         let (text, commit) = (&self.active.config.text, self.active.origin.commit.as_deref());
@@ -143,8 +144,10 @@ impl Daemon {
             self.store.note_version(&self.active.origin.digest, commit).await?;
             self.store.keep_valid_file(text, commit, clock::now()).await
         };
-        if let Err(error) = keep.await {
-            Trouble::from(PassError::from(error)).tell(&mut self.publisher, clock::now());
+        let kept = keep.await;
+        self.kept = if kept.is_ok() { Kept::Safely } else { Kept::Not };
+        if let Err(error) = kept {
+            self.failed(&Trouble::from(PassError::from(error)));
         }
     }
 

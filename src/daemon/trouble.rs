@@ -53,7 +53,8 @@ impl Trouble {
         }
     }
 
-    fn about(&self) -> About {
+    /// What it is about.
+    pub(super) fn about(&self) -> About {
         match self {
             Trouble::Pass(PassError::Logto(_)) => About::Logto,
             Trouble::Pass(PassError::Store(_)) | Trouble::Poll(IngestError::Store(_)) | Trouble::Displaced(_) => {

@@ -1,8 +1,13 @@
 //! A daemon that is started on a broken file goes on with the one that was in force last.
 
 use entitled::sandbox::{Handles, Options, start};
+use entitled::store::Store;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 
-use crate::support::program::{Program, addresses, until};
+use super::{ALWAYS, Live};
+use crate::support::program::{Program, addresses, until, until_async};
+use crate::support::stage;
 
 const PRODUCTS: &str = "prune: owned
 listen: 127.0.0.1:0
@@ -41,6 +46,28 @@ async fn a_daemon_started_on_a_broken_file_works_by_the_last_valid_one_and_says_
             let client = entitled::http::client(std::time::Duration::from_secs(10));
             client.get(format!("{address}/readyz")).send().await.unwrap().text().await.unwrap()
         };
-        crate::support::program::until_async("it is well", || async { !state().await.contains("Degraded") }).await;
+        until_async("it is well", || async { !state().await.contains("Degraded") }).await;
     }
+}
+
+/// Else the next start would go on with a file that was replaced long ago.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_could_not_be_kept_when_it_entered_is_kept_later() {
+    let live = Live::with(ALWAYS, stage::PRODUCTS).await;
+    let ann = live.buyer("ann@example.com", "prd_pro");
+    live.hold("paid-tier", &[&ann]).await;
+    let store = live.program.store();
+    let mut raw = SqliteConnectOptions::new().filename(&store).connect().await.unwrap();
+    let full = "CREATE TRIGGER full BEFORE UPDATE ON valid_file BEGIN SELECT RAISE(ABORT, 'no room'); END";
+    sqlx::raw_sql(full).execute(&mut raw).await.unwrap();
+
+    let text = live.text(&stage::PRODUCTS.replace("paid-tier", "beta"));
+    std::fs::write(live.program.file(), &text).unwrap();
+    live.hold("beta", &[&ann]).await;
+    let kept = async || Store::valid_file(&store).await.unwrap().unwrap().text == text;
+    assert!(!kept().await, "it is kept although that fails");
+    sqlx::raw_sql("DROP TRIGGER full").execute(&mut raw).await.unwrap();
+    raw.close().await.unwrap();
+    until_async("it is kept", kept).await;
+    live.stop().await;
 }

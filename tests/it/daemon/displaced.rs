@@ -8,7 +8,7 @@ use std::time::Duration;
 use entitled::daemon::Mode;
 use entitled::model::{State, UserId};
 use entitled::report::status::About;
-use entitled::sandbox::Rule;
+use entitled::sandbox::{Handles, Rule};
 use entitled::store::Store;
 use jiff::SignedDuration;
 
@@ -113,8 +113,13 @@ async fn every_place_says_so_and_a_freeze_of_the_new_file_is_said_not_to_be_heed
     let program = Program::new(&text);
     let daemon = program.start(&["run"]);
     let address = daemon.address().await;
-    std::fs::write(program.file(), text.replace("127.0.0.1:0", address.trim_start_matches("http://"))).unwrap();
-    until_async("all is well", async || said(&daemon, &address).await.is_well()).await;
+    let text = text.replace("127.0.0.1:0", address.trim_start_matches("http://"));
+    std::fs::write(program.file(), &text).unwrap();
+    until_async("it is in force, and all is well", async || {
+        let said = said(&daemon, &address).await;
+        said.is_in_force(&text) && said.is_well()
+    })
+    .await;
     let backup = program.run(&["ledger", "backup", "backup.db"]).await;
     assert!(backup.status.success(), "{backup:#?}");
     std::fs::hard_link(program.store(), program.folder.path().join("aside.db")).unwrap();
@@ -135,6 +140,37 @@ async fn every_place_says_so_and_a_freeze_of_the_new_file_is_said_not_to_be_heed
     let store = Store::open(&program.store()).await.unwrap();
     assert_eq!(store.frozen(jiff::Timestamp::now()).await.unwrap(), None, "the freeze lay in the other file");
     store.close().await;
+}
+
+/// A read that is under way at that moment fails by it, and is no trouble of its own: whoever hears that the store is
+/// displaced finds its log out of the way of the file that lies there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_fails_since_the_store_is_displaced_is_told_as_that_and_when_the_new_file_can_be_opened() {
+    for (deed, displace) in DEEDS {
+        let running = entitled::sandbox::start(entitled::sandbox::Options::default()).await.unwrap();
+        let Handles { logto, shop } = running.handles().unwrap().clone();
+        furnish(&logto);
+        let block = addresses(running.logto_url(), running.shop_url(), "");
+        let program = Program::new(&format!("{block}prune: owned\n{NO_LIMITS}\nlisten: off\n{PRODUCTS}"));
+        let daemon = program.start(&["run"]);
+        shop.buy(&"prd_pro".into(), &logto.add_user("ann@example.com"));
+        until("the pass is reported", || daemon.stderr().contains("1 change")).await;
+        // Whatever is read comes when the store is gone.
+        shop.faults().latency(Duration::from_millis(300));
+        shop.buy(&"prd_pro".into(), "somebody@example.com");
+        shop.clear_requests();
+        until("the shop is asked", || !shop.requests().is_empty()).await;
+        displace(&program.store(), &program.folder.path().join("aside.db"));
+        until(&format!("{deed}: it says so"), || daemon.stderr().contains(" while it is in use")).await;
+        let freeze = program.run(FREEZE).await;
+        let empty = std::fs::metadata(program.store()).is_ok_and(|file| file.len() == 0);
+        assert!(freeze.status.success() || empty, "{deed}: {freeze:#?}");
+        let log = daemon.stderr();
+        let told = log.lines().filter(|line| line.contains(" while it is in use"));
+        let told: Vec<_> = told.filter(|line| !line.contains("nothing is written to Logto any more")).collect();
+        assert!(told.is_empty(), "{deed}: {told:#?}");
+        daemon.kill().await;
+    }
 }
 
 /// Who is in the ledger of the store at `path`, and whether that is frozen.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use entitled::sandbox::{Handles, Options, start};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
@@ -16,6 +17,7 @@ pub(super) struct Said {
     pub(super) ready: Value,
     page: String,
     metrics: String,
+    status: String,
     log: String,
 }
 
@@ -23,7 +25,8 @@ pub(super) async fn said(daemon: &Started, address: &str) -> Said {
     let client = entitled::http::client(Duration::from_secs(10));
     let text = async |path: &str| client.get(format!("{address}{path}")).send().await.unwrap().text().await.unwrap();
     let ready = serde_json::from_str(&text("/readyz").await).unwrap();
-    Said { ready, page: text("/").await, metrics: text("/metrics").await, log: daemon.stderr() }
+    let (page, metrics, status) = (text("/").await, text("/metrics").await, text("/api/v1/status").await);
+    Said { ready, page, metrics, status, log: daemon.stderr() }
 }
 
 impl Said {
@@ -32,6 +35,12 @@ impl Said {
         ready
             && self.page.contains(r#"data-state="InSync""#)
             && self.metrics.contains(r#"entitled_state{state="InSync"} 1"#)
+    }
+
+    /// Whether the file with this text is the one in force.
+    pub(super) fn is_in_force(&self, text: &str) -> bool {
+        let digest: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        self.status.contains(&digest)
     }
 
     /// Whether every place says that this is what does not work, and why.
