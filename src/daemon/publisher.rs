@@ -2,10 +2,12 @@
 //!
 //! Decides nothing. Whoever reads it holds a receiver and never keeps the loop waiting.
 
+mod passes;
 mod stored;
+mod troubles;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -15,15 +17,14 @@ use super::metrics::Metrics;
 use crate::clock;
 use crate::model::{SourceName, UserId};
 use crate::pass::active::ActiveConfig;
-use crate::pass::{PassScope, PlannedPass};
-use crate::report::run::{ActionOutcome, RunReport};
+use crate::report::HeldChange;
 use crate::report::status::{
-    About, ConfigInForce, Duty, Figures, Frozen, Mode, Pass, Planned, Progress, SourceStatus, Status, Trouble, Unheeded,
+    About, ConfigInForce, Duty, Frozen, Mode, Progress, SourceStatus, Status, Trouble, Unheeded,
 };
-use crate::report::{HeldChange, PlanDocument, TargetView};
 use crate::store::{Store, StoreError};
 
 pub use stored::{approvals, frozen, odd, run_status};
+pub use troubles::HealthReporter;
 
 /// So many passes are shown.
 const RUNS: u32 = 30;
@@ -48,34 +49,6 @@ pub struct StatusReader {
     pub metrics: Arc<Metrics>,
     /// Where whoever runs beside the loop says what does not work.
     pub reporter: HealthReporter,
-}
-
-/// Where those say what does not work who run beside the loop: it is shown with the loop's own troubles from
-/// the next turn on. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct HealthReporter(Arc<Mutex<BTreeMap<About, Trouble>>>);
-
-impl HealthReporter {
-    /// Something does not work. The same trouble as before keeps its beginning.
-    pub fn trouble(&self, trouble: Trouble) {
-        let mut troubles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = troubles.get(&trouble.about).map_or(trouble.since, |known| known.since);
-        troubles.insert(trouble.about.clone(), Trouble { since, ..trouble });
-    }
-
-    /// It works again.
-    pub fn works(&self, about: &About) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(about);
-    }
-
-    /// Whether something is known not to work.
-    pub fn knows(&self, about: &About) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(about)
-    }
-
-    fn all(&self) -> Vec<Trouble> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
-    }
 }
 
 /// See the module.
@@ -164,47 +137,6 @@ impl StatusPublisher {
         self.publish();
     }
 
-    /// Something does not work. The same trouble as before keeps its beginning.
-    pub fn trouble(&mut self, trouble: Trouble) {
-        let troubles = &mut self.draft.troubles;
-        match troubles.iter_mut().find(|known| known.about == trouble.about) {
-            Some(known) => *known = Trouble { since: known.since, ..trouble },
-            None => {
-                let since = self.began.remove(&trouble.about).unwrap_or(trouble.since);
-                troubles.push(Trouble { since, ..trouble });
-            }
-        }
-        self.publish();
-    }
-
-    /// It works again.
-    pub fn works(&mut self, about: &About) {
-        self.began.remove(about);
-        let before = self.draft.troubles.len();
-        self.draft.troubles.retain(|trouble| trouble.about != *about);
-        if self.draft.troubles.len() != before {
-            self.publish();
-        }
-    }
-
-    /// A full pass begins to say anew which targets cannot be read.
-    pub(super) fn targets_work(&mut self) {
-        let of_target = |trouble: &Trouble| matches!(trouble.about, About::Target(_));
-        let told = self.draft.troubles.iter().filter(|trouble| of_target(trouble));
-        self.began.extend(told.map(|trouble| (trouble.about.clone(), trouble.since)));
-        self.draft.troubles.retain(|trouble| !of_target(trouble));
-    }
-
-    /// What did not work when the process before this one ended. What still does not keeps its beginning.
-    pub fn recall(&mut self, troubles: &[Trouble]) {
-        self.began.extend(troubles.iter().map(|trouble| (trouble.about.clone(), trouble.since)));
-    }
-
-    /// What the loop knows not to work.
-    pub(super) fn troubles(&self) -> &[Trouble] {
-        &self.draft.troubles
-    }
-
     /// A configuration has entered into force, or its names were resolved anew.
     pub(super) fn active(&mut self, active: &ActiveConfig, store: &Arc<Store>, now: Timestamp) {
         let ActiveConfig { config, origin, .. } = active;
@@ -254,58 +186,6 @@ impl StatusPublisher {
     pub(super) fn hinted(&mut self, name: &SourceName, now: Timestamp) {
         if let Some(source) = self.draft.sources.iter_mut().find(|source| source.name == *name) {
             source.last_hint = Some(now);
-        }
-    }
-
-    /// A pass has looked; `report` is what came of it, where anything was to come of it.
-    pub(super) fn passed(&mut self, span: &PassScope, pass: &PlannedPass, report: Option<&RunReport>, now: Timestamp) {
-        let view = &pass.view;
-        let planned = Some(Arc::new(Planned { view: view.clone(), at: now }));
-        let held = view.held.iter().map(|held| {
-            let change = &held.change;
-            ((change.action.clone(), change.user.clone(), change.target_key.clone()), held.clone())
-        });
-        match span {
-            PassScope::Full => {
-                self.held = held.collect();
-                self.draft.targets = view.targets.clone();
-                self.draft.figures = figures(view);
-                self.draft.dropped = view.dropped.clone();
-                self.draft.settling = view.settling.clone();
-                self.draft.plan = planned;
-                // Whatever is wrong with a target has been told.
-                self.began.retain(|about, _| !matches!(about, About::Target(_)));
-                if pass.troubles.is_empty() {
-                    self.draft.last_full_pass = Some(now);
-                }
-            }
-            PassScope::Quick(_) => {
-                self.held.retain(|(_, user, _), _| pass.user_index.ix(user).is_none());
-                self.held.extend(held);
-                self.draft.figures.pending = 0;
-                self.draft.quick_plan = planned;
-            }
-        }
-        self.draft.figures.pending += unmade(view, report);
-        self.draft.figures.held =
-            self.held.len() as u64 + view.waiting.iter().filter(|one| one.is_held()).count() as u64;
-        self.draft.held = Arc::new(self.held.values().cloned().collect());
-        self.move_on(report);
-        self.metrics.passed(span, report);
-    }
-
-    /// What was changed in Logto is true of the targets' figures without another walk.
-    fn move_on(&mut self, report: Option<&RunReport>) {
-        for line in report.into_iter().flat_map(|report| &report.lines) {
-            if line.came != ActionOutcome::Done {
-                continue;
-            }
-            let target = |one: &&mut TargetView| one.key == line.change.target_key;
-            let Some(target) = self.draft.targets.iter_mut().find(target) else { continue };
-            match line.change.action.as_str() {
-                "grant" => target.actual += 1,
-                _ => target.actual = target.actual.saturating_sub(1),
-            }
         }
     }
 
@@ -374,34 +254,5 @@ fn unasked(name: SourceName) -> SourceStatus {
         last_hint,
         odd: 0,
         odd_orders: Vec::new(),
-    }
-}
-
-fn figures(view: &PlanDocument) -> Figures {
-    let summary = &view.summary;
-    Figures {
-        pending: 0,
-        held: summary.held,
-        waiting: summary.waiting,
-        unknown: summary.unknown,
-        foreign: summary.foreign,
-        drift: summary.grants + summary.revocations + summary.held,
-    }
-}
-
-/// What was to be changed and was not.
-fn unmade(view: &PlanDocument, report: Option<&RunReport>) -> u64 {
-    let wanted = view.changes.len() as u64;
-    let Some(report) = report else { return wanted };
-    let figures = report.figures();
-    wanted.saturating_sub(figures.done + figures.already_so)
-}
-
-impl From<&PassScope> for Pass {
-    fn from(span: &PassScope) -> Self {
-        match span {
-            PassScope::Full => Pass::Full,
-            PassScope::Quick(_) => Pass::Quick,
-        }
     }
 }
