@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::progress::Bars;
 use super::standing::{Standing, place, standing};
-use super::{Context, Exit, Failure};
+use super::{Context, Exit, Failure, problems};
 use crate::config::settings::Config;
 use crate::config::{ConfigError, Unresolved};
 use crate::daemon::{presets, refused, trouble, unresolved};
@@ -54,7 +54,7 @@ pub(super) fn load(context: &Context) -> Result<(Config, Origin, String), Failur
     }
     crate::logging::note!(
         "{}",
-        config::render(&loaded.warnings, &loaded.text, &context.file.display().to_string(), context.notes)
+        problems(&config::render(&loaded.warnings, &loaded.text, &context.file.display().to_string(), context.notes))
     );
     let origin = Origin {
         file: file_name(&context.file),
@@ -121,7 +121,7 @@ pub(super) async fn open_on(
     let active = active.map_err(|error| names(context, &text, error))?;
     for problem in &*active.another {
         let note = context.notes.paint("1;33", "note");
-        crate::logging::noteln!("{note}: line {}: {}", problem.line, problem.message);
+        crate::cli::tell(format_args!("{note}: line {}: {}", problem.line, problem.message));
     }
     if keep == Keep::Scratch {
         active.carry_over(&store, clock::now()).await?;
@@ -147,13 +147,13 @@ async fn real_store(context: &Context, path: &Path) -> Result<Store, Failure> {
     if let store::Opened::Replaced { aside, why } = opened {
         let warning = context.notes.paint("1;33", "warning");
         let (path, aside) = (path.display(), aside.display());
-        crate::logging::noteln!(
+        crate::cli::tell(format_args!(
             "{warning}: the store `{path}` is damaged ({why}); it lies at `{aside}` now, and a new one begins"
-        );
+        ));
         let hint = context.notes.paint("1;36", "hint");
-        crate::logging::noteln!(
+        crate::cli::tell(format_args!(
             "{hint}: nothing is lost in Logto: the first pass adopts what orders explain and takes nothing away"
-        );
+        ));
     }
     Ok(store)
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::daemon::trouble;
 use crate::report::status::{About, Trouble};
+use crate::store::StoreError;
 use crate::text::{Color, clean};
 
 /// An error with its mend.
@@ -62,6 +63,11 @@ impl Failure {
         self.about.as_ref() == Some(about)
     }
 
+    /// Whether it is the store that does not work, be it for want of room for a copy of it.
+    pub(in crate::cli) fn is_of_the_store(&self) -> bool {
+        self.is_about(&About::Store) || self.error.is::<StoreError>()
+    }
+
     /// As a status says it, where it is something that does not work.
     pub(in crate::cli) fn told(&self, now: Timestamp) -> Option<Trouble> {
         self.about.clone().map(|about| self.trouble(about, now))
@@ -83,12 +89,11 @@ impl Failure {
         trouble(about, self.error.as_ref(), self.hint.clone(), now)
     }
 
-    /// `error: ...`, a line for each cause that says something new, and `hint: ...`.
+    /// `error: ...`, a line for each cause that says something new, and `hint: ...`: for stderr, and no wider than that
+    /// where it is a terminal. The lines of a file in the body stay whole.
     pub fn render(&self, color: Color) -> String {
-        let mut out = self.body.clone().unwrap_or_default();
-        if !out.is_empty() {
-            out.push('\n');
-        }
+        let body = self.body.as_ref().filter(|body| !body.is_empty()).map(|body| super::problems(body) + "\n");
+        let mut out = String::new();
         let _ = writeln!(out, "{}: {}", color.paint("1;31", "error"), clean(&self.error.to_string()));
         let mut told = self.error.to_string();
         let mut cause = self.error.source();
@@ -103,7 +108,7 @@ impl Failure {
         if let Some(hint) = &self.hint {
             let _ = writeln!(out, "{}: {}", color.paint("1;36", "hint"), clean(hint));
         }
-        out
+        body.unwrap_or_default() + &super::wrapped(&out, &std::io::stderr())
     }
 }
 
@@ -125,6 +130,7 @@ hinted! {
     crate::logto::LogtoError,
     crate::sandbox::SandboxError,
     crate::store::StoreError,
+    crate::store::lease::LeaseError,
 }
 
 impl From<crate::pass::PassError> for Failure {
@@ -167,6 +173,5 @@ macro_rules! plain {
 plain! {
     crate::sandbox::SeedError,
     crate::source::recording::RecordingError,
-    crate::store::lease::LeaseError,
     std::io::Error,
 }

@@ -15,13 +15,13 @@ pub(super) async fn heeded(context: &Context, config: &Config, store: &Path) -> 
         Err(why @ Unasked::OtherStore(_)) => {
             let note = context.notes.paint("1;33", "note");
             let store = store.display();
-            crate::logging::noteln!(
+            crate::cli::tell(format_args!(
                 "{note}: {why}: it does not use `{store}`, and does not heed what was written there"
-            );
+            ));
             let hint = context.notes.paint("1;36", "hint");
-            crate::logging::noteln!(
+            crate::cli::tell(format_args!(
                 "{hint}: if it was started on that path, the file there was replaced meanwhile: start it again"
-            );
+            ));
             None
         }
         Err(_) => None,

@@ -13,6 +13,7 @@ mod remembered;
 mod standing;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
@@ -233,6 +234,27 @@ fn print_wrapped(text: &str) -> std::io::Result<()> {
     print(&wrapped(text, &std::io::stdout()))
 }
 
+/// The same on stderr, in lines of their own.
+fn tell(text: fmt::Arguments<'_>) {
+    logging::note!("{}\n", wrapped(&text.to_string(), &std::io::stderr()));
+}
+
+/// The problems of a file, for stderr: what is said may be wrapped; a line of the file and the marks below it stay whole.
+fn problems(text: &str) -> String {
+    let lines = text.split_inclusive('\n');
+    lines.map(|line| if is_of_a_file(line) { Cow::Borrowed(line) } else { wrapped(line, &std::io::stderr()) }).collect()
+}
+
+/// Whether a line of a diagnostic shows the file: after the number of the line, or after where the file lies.
+fn is_of_a_file(line: &str) -> bool {
+    // Colours stand around the gutter, each `ESC [ ... m`.
+    let mut parts = line.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let plain = first + &parts.filter_map(|part| part.split_once('m')).map(|(_, rest)| rest).collect::<String>();
+    let gutter = plain.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit());
+    gutter.starts_with('|') || gutter.starts_with("-->")
+}
+
 /// As wide as the terminal that it goes to, if it goes to one.
 #[expect(clippy::disallowed_methods, reason = "how wide a terminal is has nothing to do with the configuration")]
 fn wrapped<'t>(text: &'t str, to: &(impl std::os::fd::AsFd + std::io::IsTerminal)) -> Cow<'t, str> {
@@ -269,4 +291,26 @@ impl ColorWhen {
 #[expect(clippy::disallowed_methods, reason = "an edge: the one variable that is not about the configuration")]
 fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_a_file;
+
+    #[test]
+    fn lines_of_a_file_are_told_from_what_is_said_of_them() {
+        for (line, of_a_file) in [
+            (" --> entitlements.yaml:2:79", true),
+            ("  |", true),
+            ("12 | logto: {endpoint: sandbox}", true),
+            ("   | ^^^ not set", true),
+            ("\u{1b}[34m12 |\u{1b}[0m prune: owned", true),
+            ("   = help: set it", false),
+            ("error: `a | b` is no role", false),
+            ("\u{1b}[1;31merror\u{1b}[0m: nothing", false),
+            ("", false),
+        ] {
+            assert_eq!(is_of_a_file(line), of_a_file, "{line:?}");
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! What can be said while Logto cannot be asked, for want of variables or since it is down: what the store knows.
+//! What can be said while Logto cannot be asked, for want of variables or since it is down, or while there is no room
+//! for what would come of it: what the store knows.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +33,7 @@ pub(super) async fn remembered(
     open: impl AsyncFnOnce(&std::path::Path) -> Result<Store, crate::store::StoreError>,
 ) -> Result<Remembered, Failure> {
     let Some(at_hand) = at_hand(context).await else { return Err(failure) };
-    if !failure.is_about(&About::Logto) && at_hand.missing.is_empty() {
+    if !failure.is_about(&About::Logto) && !failure.is_of_the_store() && at_hand.missing.is_empty() {
         return Err(failure);
     }
     let path = place(context);
@@ -40,10 +41,10 @@ pub(super) async fn remembered(
     let names = store.known_names().await?;
     crate::logging::note!("{}", failure.render(context.notes));
     let note = context.notes.paint("1;33", "note");
-    crate::logging::noteln!(
+    crate::cli::tell(format_args!(
         "{note}: Logto and the sources were not asked; this is what the store at `{}` knows",
         path.display()
-    );
+    ));
     let catalog = remembered_catalog(&at_hand.config, &names);
     let reader = Client::new("https://missing.invalid", &at_hand.config.logto).reader();
     let unread = at_hand.config.sources.iter().map(|source| source.name.clone()).collect();

@@ -49,7 +49,7 @@ pub(super) async fn kept(context: &Context, failure: Failure) -> Result<Standing
     crate::logging::note!("{}", failure.render(context.notes));
     let (since, version) = (human::datetime(kept.entered), origin.short());
     let note = context.notes.paint("1;33", "note");
-    crate::logging::noteln!("{note}: the file that entered into force {since} ({version}) stays in force");
+    crate::cli::tell(format_args!("{note}: the file that entered into force {since} ({version}) stays in force"));
     Ok(Standing { config, origin, text: kept.text, broken: Some(failure) })
 }
 
@@ -130,8 +130,8 @@ pub(super) fn in_use(context: &Context) -> Option<PathBuf> {
     let says = place(context);
     let (holder, own) = lease::elsewhere(&says)?;
     let (note, says, shown) = (context.notes.paint("1;33", "note"), says.display(), own.display());
-    crate::logging::noteln!(
+    crate::cli::tell(format_args!(
         "{note}: `store` is `{says}` by now, and the daemon ({holder}) works on `{shown}` until it is started again: so does this"
-    );
+    ));
     Some(own)
 }

@@ -82,8 +82,4 @@ impl io::Write for Shown {
 macro_rules! note {
     ($($text:tt)*) => { $crate::logging::tell(format_args!($($text)*)) };
 }
-/// `eprintln!` that never ends the program.
-macro_rules! noteln {
-    ($($text:tt)*) => { $crate::logging::tell(format_args!("{}\n", format_args!($($text)*))) };
-}
-pub(crate) use {note, noteln};
+pub(crate) use note;

@@ -74,6 +74,22 @@ pub struct LeaseError {
     pub source: std::io::Error,
 }
 
+impl LeaseError {
+    /// What would mend it.
+    pub fn hint(&self) -> Option<String> {
+        let room = matches!(
+            self.source.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+        );
+        let mend = if room {
+            "free some space: whoever writes to the store notes its name there"
+        } else {
+            "look at what lies there and at who may write to it: whoever writes to the store holds that file"
+        };
+        Some(mend.to_owned())
+    }
+}
+
 /// Where the lock of a store lies: named as SQLite names what lies beside a database.
 fn lock_of(store: &Path) -> PathBuf {
     beside(&real(store), "-lock")

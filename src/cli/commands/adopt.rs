@@ -7,7 +7,7 @@
 //! Exit codes: 0 ours now or before, 1 refused.
 
 use crate::cli::bootstrap::{Opened, open_ledger};
-use crate::cli::{Context, Exit, Failure, lookup, print};
+use crate::cli::{Context, Exit, Failure, lookup, print_wrapped};
 use crate::clock;
 use crate::model::{Catalog, Grant, Ownership, ProductIx, RunId, SourceName, TargetIx};
 use crate::pass::PassError;
@@ -35,7 +35,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 
     let ours = store.ledger(Some(std::slice::from_ref(&grant.user))).await?;
     if ours.iter().any(|row| row.grant == grant) {
-        print(&format!("{name} of {shown} is ours already.\n"))?;
+        print_wrapped(&format!("{name} of {shown} is ours already.\n"))?;
         return Ok(Exit::Done);
     }
     if !active.reader.holds(&grant.user, &grant.target).await.map_err(PassError::from)? {
@@ -73,7 +73,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         undone: 0,
     };
     store.adopt_by_hand(&lookup::who(), &row, now).await?;
-    print(&format!(
+    print_wrapped(&format!(
         "{name} of {shown} is ours now: order {} of {} explains it (line {line}).\n\
          It is taken back when nothing entitles to it any more.\n",
         clean(row.order.as_str()),

@@ -15,7 +15,7 @@ use super::undo;
 use crate::cli::bootstrap::{Keep, open_with};
 use crate::cli::heeded::heeded;
 use crate::cli::standing::{at_hand, place, standing};
-use crate::cli::{Context, Exit, Failure, lookup, print};
+use crate::cli::{Context, Exit, Failure, lookup, print_wrapped};
 use crate::clock;
 use crate::model::RunId;
 use crate::pass::{approved, kept};
@@ -58,7 +58,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let set = match found {
         Found::Held(set) => set,
         Found::LetThrough => {
-            print(&format!("`{}` is let through already; the next pass carries it out\n", clean(&args.digest)))?;
+            print_wrapped(&format!(
+                "`{}` is let through already; the next pass carries it out\n",
+                clean(&args.digest)
+            ))?;
             return Ok(Exit::Done);
         }
     };
@@ -96,7 +99,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         if args.undo.is_some() { "undo of that run" } else { "pass" },
         human::datetime(approval.expires)
     );
-    print(&out)?;
+    print_wrapped(&out)?;
     Ok(Exit::Done)
 }
 

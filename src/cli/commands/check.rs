@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::bootstrap::{file_name, invalid};
-use crate::cli::{Context, Exit, Failure, print};
+use crate::cli::{Context, Exit, Failure, print, problems};
 use crate::config;
 use crate::config::settings::Config;
 use crate::daemon::presets;
@@ -27,11 +27,11 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let loaded = config::load(&context.file, &presets()).map_err(|error| invalid(&context, error))?;
     crate::logging::note!(
         "{}",
-        config::render(&loaded.warnings, &loaded.text, &context.file.display().to_string(), context.notes)
+        problems(&config::render(&loaded.warnings, &loaded.text, &context.file.display().to_string(), context.notes))
     );
     for one in dropped(&loaded.config).await {
         let (warning, hint) = (context.notes.paint("1;33", "warning"), context.notes.paint("1;36", "hint"));
-        crate::logging::noteln!("{warning}: {}\n{hint}: {}", one.sentence, one.hint);
+        crate::cli::tell(format_args!("{warning}: {}\n{hint}: {}", one.sentence, one.hint));
     }
     print(&format!(
         "{} is valid: {}, {}\n",

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::heeded::heeded;
 use crate::cli::standing::{at_hand, place};
-use crate::cli::{Context, Exit, Failure, lookup, print};
+use crate::cli::{Context, Exit, Failure, lookup, print_wrapped};
 use crate::config::settings::Config;
 use crate::pass::snapshot::freeze_view;
 use crate::report::messages;
@@ -60,7 +60,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         Some(at_hand) => under_way(context, &at_hand.config, &store, scope).await,
         None => String::new(),
     };
-    print(&format!("{}{}{under_way}", outlasted(&store, &freeze, now).await?, active(&store, now).await?))?;
+    print_wrapped(&format!("{}{}{under_way}", outlasted(&store, &freeze, now).await?, active(&store, now).await?))?;
     store.close().await;
     Ok(Exit::Done)
 }
@@ -74,7 +74,7 @@ pub(crate) async fn end(context: &Context) -> Result<Exit, Failure> {
     if let Some(at_hand) = at_hand(context).await {
         heeded(context, &at_hand.config, store.path()).await;
     }
-    print(&format!("{ended}{}", active(&store, now).await?))?;
+    print_wrapped(&format!("{ended}{}", active(&store, now).await?))?;
     store.close().await;
     Ok(Exit::Done)
 }

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use crate::cli::{Context, Exit, Failure, bootstrap, print};
+use crate::cli::{Context, Exit, Failure, bootstrap, print_wrapped};
 use crate::clock;
 use crate::config::settings::LogtoEndpoint;
 use crate::logto::{Client, Was};
@@ -52,6 +52,6 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let kept = LogtoHook { id: hook.id.clone(), url: url.clone(), key: hook.key };
     store.keep_logto_hook(&kept, clock::now()).await?;
     store.close().await;
-    print(&format!("webhook {} {was}: Logto tells {url} of changes; its key is in the store\n", hook.id))?;
+    print_wrapped(&format!("webhook {} {was}: Logto tells {url} of changes; its key is in the store\n", hook.id))?;
     Ok(Exit::Done)
 }

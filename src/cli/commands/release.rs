@@ -7,7 +7,7 @@
 
 use crate::cli::bootstrap::{Opened, open_ledger};
 use crate::cli::remembered::remembered;
-use crate::cli::{Context, Exit, Failure, lookup, print};
+use crate::cli::{Context, Exit, Failure, lookup, print_wrapped};
 use crate::clock;
 use crate::model::{Catalog, Grant};
 use crate::pass::snapshot::widen;
@@ -51,7 +51,7 @@ async fn release(store: &Store, catalog: &Catalog, protected: &[String], args: A
     let was_ours = ours.iter().any(|row| row.grant == grant);
     store.release(&lookup::who(), &[grant], &args.reason, clock::now()).await?;
     let before = if was_ours { "is released: it is ours no more" } else { "was not ours, and stays so" };
-    print(&format!(
+    print_wrapped(&format!(
         "{name} of {shown} {before}.\nWhoever holds it keeps it; no pass takes it away or adopts it, \
          until `entitled adopt` says otherwise.\n"
     ))?;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::cli::standing::{Blind, Standing, blind, place, standing};
-use crate::cli::{Context, Exit, Failure, Output, print_wrapped, wrapped};
+use crate::cli::{Context, Exit, Failure, Output, print_wrapped};
 use crate::config::settings::Config;
 use crate::daemon::{approvals, frozen, odd, peer, run_status};
 use crate::model::{SourceName, State};
@@ -55,7 +55,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
                 context.notes.paint("1;33", "note"),
                 store.display(),
             );
-            crate::logging::noteln!("{}", wrapped(&note, &std::io::stderr()));
+            crate::cli::tell(format_args!("{note}"));
             let (standing, broken) = match standing {
                 Ok(mut standing) => {
                     let broken = standing.broken.take();

@@ -43,9 +43,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let back = plan_pass(&opened, &args.run, clock::now()).await?;
     for grant in &back.lost {
         let (target, user) = (clean(&grant.target.unnamed()).into_owned(), clean(grant.user.as_str()).into_owned());
-        crate::logging::noteln!(
+        crate::cli::tell(format_args!(
             "warning: {target} of {user} cannot be given back: the order behind it is not known any more"
-        );
+        ));
     }
     let planned = back.planned;
     kept::keep_held_undoing(&opened.store, &RunId::from(args.run.as_str()), &planned).await?;

@@ -5,7 +5,6 @@ mod broken;
 mod canaries;
 mod doctor;
 mod encodings;
-mod helps;
 mod hooks;
 mod kept;
 mod names;

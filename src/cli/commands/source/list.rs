@@ -12,7 +12,7 @@ pub(super) fn run(context: &Context) -> Result<Exit, Failure> {
     print(&format!("presets\n{}", table(&presets)))?;
     let file = file_name(&context.file);
     if !context.file.exists() {
-        crate::logging::noteln!("there is no `{file}` here, so these are all");
+        crate::cli::tell(format_args!("there is no `{file}` here, so these are all"));
         return Ok(Exit::Done);
     }
     let (config, ..) = load(context)?;

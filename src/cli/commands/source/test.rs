@@ -66,7 +66,7 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
             return Err(Failure::plain(format!("`{}` is no source over HTTP", args.name), RECORDABLE));
         }
     }
-    crate::logging::noteln!("reading one page of `{}` ...", args.name);
+    crate::cli::tell(format_args!("reading one page of `{}` ...", args.name));
     let trial = source.trial().await.map_err(|error| {
         let hint = error.hint();
         Failure::new(error, hint)
@@ -78,13 +78,13 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     if let Some(folder) = &args.record {
         let whole = read_on(&source, args.pages).await;
         let answers = source.keep_recording(folder)?;
-        crate::logging::noteln!("{} kept in {}", count(answers as u64, "answer"), folder.display());
-        crate::logging::noteln!("to read them: `recorded: {}` in place of `url` and `auth`", folder.display());
+        crate::cli::tell(format_args!("{} kept in {}", count(answers as u64, "answer"), folder.display()));
+        crate::cli::tell(format_args!("to read them: `recorded: {}` in place of `url` and `auth`", folder.display()));
         if let Some(why) = whole {
-            crate::logging::noteln!(
+            crate::cli::tell(format_args!(
                 "{}: the recording is not of the whole list: {why}",
                 context.notes.paint("1;33", "warning")
-            );
+            ));
         }
     }
     if let Some(running) = running {
@@ -102,7 +102,7 @@ async fn read_on(source: &Source, pages: u32) -> Option<String> {
             Ok(Step::Done(_)) => return None,
             Ok(Step::Page(page)) => {
                 read += 1;
-                crate::logging::noteln!("page {read}: {}", count(page.len() as u64, "order"));
+                crate::cli::tell(format_args!("page {read}: {}", count(page.len() as u64, "order")));
             }
             Ok(Step::Adjustments(_)) => {}
             Err(error) => return Some(clean(&error.to_string()).into_owned()),
