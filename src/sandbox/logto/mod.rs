@@ -193,6 +193,11 @@ impl LogtoSim {
         tenant.organizations().values().find(|one| one.name == name).map(|one| one.id.clone())
     }
 
+    /// Gives an organization another name. Unknown: nothing.
+    pub fn rename_organization(&self, organization: &OrganizationId, name: &str) {
+        self.change(|tenant| tenant.rename_organization(organization.as_str(), name));
+    }
+
     /// Deletes an organization, and with it every membership. Unknown: nothing.
     pub fn delete_organization(&self, organization: &OrganizationId) {
         self.change(|tenant| tenant.delete_organization(organization.as_str()));

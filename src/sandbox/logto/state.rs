@@ -353,6 +353,12 @@ impl Tenant {
         id
     }
 
+    pub(super) fn rename_organization(&mut self, id: &str, name: &str) {
+        if let Some(organization) = self.organizations.get_mut(id) {
+            name.clone_into(&mut organization.name);
+        }
+    }
+
     pub(super) fn delete_organization(&mut self, id: &str) -> bool {
         let Some(organization) = self.organizations.remove(id) else { return false };
         self.tell("Organization.Deleted", json!({ "params": { "id": id } }));

@@ -1,12 +1,14 @@
 //! Whatever lifts a hold is heeded at once, also where it was said to the store and not to the daemon: there is no
 //! full pass here but those that something asks for.
 
+use entitled::daemon::Mode;
+use entitled::model::UserId;
 use entitled::store::{Freeze, FreezeScope, Store};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Live, RARELY};
+use super::{Live, QUICK, RARELY};
 use crate::support::program::until;
-use crate::support::stage::PRODUCTS;
+use crate::support::stage::{NO_LIMITS, PRODUCTS};
 
 /// A daemon with one buyer, whose refund it withholds since somebody has frozen it for so long.
 async fn frozen(length: SignedDuration) -> (Live, Store) {
@@ -57,5 +59,42 @@ async fn what_is_said_to_the_store_while_nothing_happens_wakes_the_loop_and_what
     store.unfreeze("ann", Timestamp::now()).await.unwrap();
     until("and one for its end", || live.walks() == walks + 2).await;
     store.close().await;
+    live.stop().await;
+}
+
+/// By the command line, which knows of no daemon: nothing listens there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_says_on_the_command_line_is_heeded() {
+    let prepared = Live::prepare(RARELY, PRODUCTS).await;
+    let file = prepared.program.file();
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace(NO_LIMITS, "listen: off\nlimits: {revocations: {per_day: 0%, floor: 0}}"))
+        .unwrap();
+    let live = prepared.run(QUICK, Mode::Live);
+    let buys = |email: &str| {
+        let user = live.logto.add_user(email);
+        let order = live.shop.buy(&"prd_pro".into(), &user);
+        (user, order)
+    };
+    let [(ann, first), (ben, second)] = ["ann@example.com", "ben@example.com"].map(buys);
+    live.hold("paid-tier", &[&ann, &ben]).await;
+    let held = |user: &UserId| {
+        let status = live.reading.status.borrow();
+        let of_them = status.held.iter().find(|held| held.change.user == *user);
+        of_them.and_then(|held| held.set.clone())
+    };
+    live.shop.set_status(&first, "refunded");
+    until("it is held", || held(&ann).is_some()).await;
+    let said = live.program.run(&["approve", &held(&ann).unwrap()]).await;
+    assert!(said.status.success(), "{said:#?}");
+    live.hold("paid-tier", &[&ben]).await;
+
+    // Given up, it is nobody's to take: the hold ends, and nothing is taken.
+    live.shop.set_status(&second, "refunded");
+    until("it is held, too", || held(&ben).is_some()).await;
+    let said = live.program.run(&["release", ben.as_str(), "role paid-tier", "--reason", "a gift"]).await;
+    assert!(said.status.success(), "{said:#?}");
+    until("nothing is held any more", || live.reading.status.borrow().held.is_empty()).await;
+    assert_eq!(live.holders("paid-tier"), [ben].into());
     live.stop().await;
 }

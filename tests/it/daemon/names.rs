@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use entitled::model::State;
+use entitled::daemon::Mode;
+use entitled::model::{State, UserId};
 use entitled::pass::kept;
-use entitled::report::status::About;
-use entitled::sandbox::{Handles, Options, start};
+use entitled::report::status::{About, Trouble};
+use entitled::sandbox::{Handles, LogtoSim, Options, start};
 use entitled::store::Store;
 
-use super::{ALWAYS, Live};
+use super::{ALWAYS, Live, QUICK};
 use crate::support::program::{Program, addresses, until, until_async};
 use crate::support::stage::{NO_LIMITS, furnish};
 
@@ -113,4 +114,55 @@ async fn the_trouble_of_a_name_keeps_its_beginning_from_pass_to_pass_and_from_pr
     }
     let status = program.run(&["status"]).await;
     assert!(status.stdout.starts_with("Degraded since ") && status.stdout.contains("`nowhere`"), "{}", status.stdout);
+}
+
+/// What becomes of a name while another one stands for nothing.
+type Deed = fn(&LogtoSim);
+
+/// What of `north` a buyer holds afterwards is that of the organization, or the role, that has the name by then.
+const MADE_ANEW: [(&str, Deed); 3] = [
+    ("an organization is made anew", |logto| {
+        logto.delete_organization(&logto.organization("north").unwrap());
+        logto.add_organization("north");
+    }),
+    ("an organization is renamed, and another one has the name", |logto| {
+        logto.rename_organization(&logto.organization("north").unwrap(), "south");
+        logto.add_organization("north");
+    }),
+    ("a second organization has the name, and the first one goes", |logto| {
+        let first = logto.organization("north").unwrap();
+        logto.add_organization("north");
+        logto.delete_organization(&first);
+    }),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_one_name_stands_for_nothing_every_other_one_is_followed() {
+    for missing in ["organization: nowhere", "role: nowhere"] {
+        for (deed, becomes) in MADE_ANEW {
+            let products = |pro: &str| {
+                let team = "prd_team: {entitlements: [organization: north]}";
+                format!("products:\n  prd_pro: {{entitlements: [{pro}]}}\n  {team}\n")
+            };
+            let prepared = Live::prepare(ALWAYS, &products("role: beta")).await;
+            prepared.logto.add_organization("north");
+            let live = prepared.run(QUICK, Mode::Live);
+            until("the first full pass", || live.reading.status.borrow().last_full_pass.is_some()).await;
+            std::fs::write(live.program.file(), live.text(&products(missing))).unwrap();
+            let said = |one: &Trouble| matches!(one.about, About::Target(_)) && one.line().contains("`nowhere`");
+            let said = || live.reading.status.borrow().troubles.iter().any(said);
+            until(&format!("{missing} stands for nothing"), said).await;
+            let member = |user: &UserId| {
+                let north = live.logto.organization("north");
+                north.is_some_and(|north| live.logto.members(&north).contains_key(user))
+            };
+            let ann = live.buyer("ann@example.com", "prd_team");
+            until(&format!("{deed}: she is a member"), || member(&ann)).await;
+            becomes(&live.logto);
+            let ben = live.buyer("ben@example.com", "prd_team");
+            until(&format!("{deed}: both are members of what has the name now"), || member(&ann) && member(&ben)).await;
+            until(&format!("{deed}: {missing} still stands for nothing"), said).await;
+            live.stop().await;
+        }
+    }
 }

@@ -60,6 +60,7 @@ impl World {
             Event::LoseStore => self.lose_store().await,
             Event::CopyStore => self.copy_store().await,
             Event::PutCopyBack => return self.put_copy_back().await,
+            Event::Displace(deed, then) => return self.displace(*deed, *then).await,
             Event::Restart { broken } => return self.restart(*broken).await,
             Event::Freeze(scope) => self.freeze(*scope).await,
             Event::Unfreeze => self.unfreeze().await,

@@ -126,6 +126,8 @@ pub(super) enum Event {
     CopyStore,
     /// The copy takes the place of the store.
     PutCopyBack,
+    /// Under the daemon, which has it open, the store is deleted or the copy is put in its place.
+    Displace(Deed, Then),
     /// The daemon is started again, where its file may be broken by now.
     Restart {
         broken: bool,
@@ -138,6 +140,23 @@ pub(super) enum Event {
         then: Box<Event>,
     },
     Nothing,
+}
+
+/// What becomes of a store that is open.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Deed {
+    Delete,
+    /// As a deletion, where there is no copy.
+    Swap,
+}
+
+/// What is done about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Then {
+    /// The file is put back.
+    Back,
+    /// The daemon is started again, on what lies there.
+    Start,
 }
 
 /// Whom a shop names instead.
@@ -386,6 +405,8 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::LoseStore),
         1 => Just(Event::CopyStore),
         1 => Just(Event::PutCopyBack),
+        1 => (select(&[Deed::Delete, Deed::Swap][..]), select(&[Then::Back, Then::Start][..]))
+            .prop_map(|(deed, then)| Event::Displace(deed, then)),
         1 => any::<bool>().prop_map(|broken| Event::Restart { broken }),
         1 => select(&[FreezeScope::Revocations, FreezeScope::All][..]).prop_map(Event::Freeze),
         1 => Just(Event::Unfreeze),

@@ -6,12 +6,16 @@ use std::path::PathBuf;
 
 use entitled::model::{Target, UserId};
 use entitled::pass::active::activate_knowing;
+use entitled::pass::ingest::{ReadScope, ingest};
+use entitled::pass::{PassScope, plan_pass};
 use entitled::store::Store;
+use jiff::SignedDuration;
 
 use super::accounts::Kept;
 use super::catalogs::{THINGS, Thing};
 use super::commits::Commits;
 use super::holding::Said;
+use super::steps::{Deed, Then};
 use super::truth::Stored;
 use super::world::{Held, Ours, Verdict, World, check};
 
@@ -106,6 +110,50 @@ impl World {
         self.bereft = copy.bereft;
         self.most = copy.most;
         self.restart(false).await
+    }
+
+    /// The store is deleted under the daemon, or the copy is put in its place: from then on nothing is read, planned or
+    /// written, until the file is back or the daemon is started again on what lies there.
+    pub(super) async fn displace(&mut self, deed: Deed, then: Then) -> Verdict {
+        let (path, aside, held) = (self.store().path().to_owned(), self.place("aside"), self.held());
+        std::fs::hard_link(&path, &aside).unwrap();
+        let copy = self.copy.as_ref().map(|copy| copy.path.clone()).filter(|_| matches!(deed, Deed::Swap));
+        match &copy {
+            Some(copy) => {
+                let beside = path.with_extension("new");
+                std::fs::copy(copy, &beside).unwrap();
+                std::fs::rename(beside, &path).unwrap();
+            }
+            None => std::fs::remove_file(&path).unwrap(),
+        }
+        self.logto.clear_requests();
+        let store = self.store();
+        for source in self.active.sources.iter() {
+            if ingest(source, store, ReadScope::Changes, SignedDuration::from_hours(24), self.now).await.is_ok() {
+                return Err(format!("{} is read into a store that nobody sees", source.name()));
+            }
+        }
+        let context = self.active.context(store, &self.unread, &|_, _, _| {}, self.now);
+        if let Ok(planned) = plan_pass(context, &PassScope::Full).await {
+            return Err(format!("a pass is planned by a store that nobody sees: {:?}", planned.view));
+        }
+        store.set_log_aside().await;
+        if !self.logto.writes().is_empty() || self.held() != held {
+            return Err(format!("something was written by a store that nobody sees: {:?}", self.logto.writes()));
+        }
+        match (then, copy) {
+            (Then::Back, _) => {
+                std::fs::rename(aside, path).unwrap();
+                store.take_log_back();
+                let displaced = store.displaced();
+                displaced.map_or(Ok(()), |how| Err(format!("the store is back, and does not go on: {how:?}")))
+            }
+            (Then::Start, Some(_)) => self.put_copy_back().await,
+            (Then::Start, None) => {
+                self.lose_store().await;
+                Ok(())
+            }
+        }
     }
 
     /// The daemon starts again, on the file or on one that is broken by now.

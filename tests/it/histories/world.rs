@@ -228,7 +228,11 @@ impl World {
         if let Some(store) = self.store.take() {
             let path = store.path().to_owned();
             store.close().await;
-            std::fs::remove_file(&path).unwrap();
+            match std::fs::remove_file(&path) {
+                // Somebody has deleted it under the daemon.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed.unwrap(),
+            }
         }
     }
 

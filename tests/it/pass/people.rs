@@ -1,6 +1,7 @@
 //! A buyer becomes a user: once, never by a guess, and when there is one.
 
 use entitled::model::Resolution;
+use entitled::sandbox::Customer;
 
 use super::set;
 use crate::support::stage::{NO_LIMITS, PRODUCTS, Stage, file, usual};
@@ -162,6 +163,33 @@ async fn who_is_deleted_is_given_nothing_by_a_quick_pass_and_by_a_hint_either() 
         assert_eq!(stage.store.ledger(None).await.unwrap(), [], "{touched}");
         assert_eq!(stage.resolution("ann@example.com").await, Some(Resolution::NoAccount));
         stage.is_settled().await;
+    }
+}
+
+/// Whose order names somebody else by now keeps what it gave, for as long as they are there themselves.
+#[tokio::test]
+async fn who_is_deleted_when_their_order_is_nobodys_any_more_is_given_nothing_again() {
+    for (product, forgets) in [("prd_pro", true), ("prd_pro", false), ("prd_team", false)] {
+        for whole in [true, false] {
+            let told = format!("{product}, forgotten: {forgets}, a full pass: {whole}");
+            let mut stage = Stage::usual().await;
+            let (ann, order) = stage.buyer("ann@example.com", product);
+            stage.pass().await;
+            let email = (!forgets).then(|| "nobody@example.com".to_owned());
+            stage.shop.set_buyer(&order, Customer { user: None, email });
+            assert_eq!(stage.pass().await.changes(), [], "{told}");
+            assert!(stage.holders("paid-tier").contains(&ann) || stage.acme().contains_key(&ann), "{told}");
+            stage.logto.delete_user(&ann);
+            stage.logto.clear_requests();
+            if !whole {
+                stage.shop.set_paid_at(&order, stage.now() - jiff::SignedDuration::from_hours(1));
+            }
+            let passed = if whole { stage.pass().await } else { stage.quick().await };
+            assert_eq!((passed.changes(), passed.held()), (vec![], vec![]), "{told}");
+            assert_eq!(stage.logto.writes(), [], "{told}");
+            assert_eq!(stage.store.ledger(None).await.unwrap(), [], "{told}");
+            stage.is_settled().await;
+        }
     }
 }
 
