@@ -2,12 +2,10 @@
 //!
 //! Never guesses: what names two users or no target is refused with the candidates.
 
-use std::collections::BTreeSet;
-
 use super::Failure;
 use crate::config::slip;
 use crate::model::{Catalog, Email, Target, UserId};
-use crate::store::{Scope, Store, StoredBuyer};
+use crate::store::Store;
 
 /// A grant, as a command line names it.
 #[derive(Debug, clap::Args)]
@@ -43,17 +41,13 @@ pub(super) async fn user(store: &Store, text: &str) -> Result<UserId, Failure> {
         )
     };
     let email = Email::parse(text).ok_or_else(nobody)?;
-    let buyers = store.buyers(&Scope::All).await?;
-    let of = |buyer: &&StoredBuyer| buyer.buyer.email.as_ref() == Some(&email);
-    let users: BTreeSet<&UserId> = buyers.iter().filter(of).filter_map(StoredBuyer::user).collect();
-    let mut users = users.into_iter();
-    match (users.next(), users.next()) {
-        (Some(user), None) => Ok(user.clone()),
-        (Some(one), Some(other)) => Err(Failure::plain(
+    match store.users_by_email(&email).await?.as_slice() {
+        [] => Err(nobody()),
+        [user] => Ok(user.clone()),
+        [one, other, ..] => Err(Failure::plain(
             format!("the orders of `{text}` belong to more than one user"),
             format!("give the id of the user: {one}, {other} or another of them"),
         )),
-        (None, _) => Err(nobody()),
     }
 }
 

@@ -210,26 +210,29 @@ fn twin<'a>(context: PassContext<'a>, known: &KnownSource) -> Option<&'a SourceN
     by_address.or_else(|| context.sources.iter().find(alike).map(Source::name))
 }
 
-/// Plans, and plans again with what only a plan tells: whom `protect` covers by an address that no order has,
+/// Plans, and plans again with what only a plan tells: whether the limits are asked at all, whom `protect` covers by an address that no order has,
 /// and what somebody has let through. That comes with the plan.
 pub(crate) async fn gated(
     context: PassContext<'_>,
-    snapshot: &Snapshot,
+    snapshot: &mut Snapshot,
     undoes: Option<&RunId>,
     constraints: &mut PlanConstraints,
-    planner: impl Fn(&PlanConstraints) -> Plan,
+    planner: impl Fn(&Snapshot, &PlanConstraints) -> Plan,
 ) -> Result<(Plan, Approved), PassError> {
-    let mut planned = planner(constraints);
+    let mut planned = planner(snapshot, constraints);
+    if snapshot.read_usage(context, &planned).await? {
+        planned = planner(snapshot, constraints);
+    }
     let shielded = shielded(context, snapshot, &planned).await?;
     if !shielded.is_empty() {
         // Before anything is let through or verified: without them the rest may fit into the limits.
         constraints.protect(shielded.iter().filter(|(_, until)| until.is_none()).map(|(user, _)| *user));
         constraints.earlier.protect(shielded.into_iter().filter_map(|(user, until)| Some((user, until?))));
-        planned = planner(constraints);
+        planned = planner(snapshot, constraints);
     }
     let approved = Approved::read(context, snapshot, undoes, constraints).await?;
     if !approved.is_empty() {
-        planned = planner(constraints);
+        planned = planner(snapshot, constraints);
     }
     Ok((planned, approved))
 }

@@ -264,7 +264,7 @@ async fn told(
     }
     let released: BTreeSet<TargetIx> = context
         .store
-        .released()
+        .released(None)
         .await?
         .iter()
         .filter(|grant| Some(&grant.user) == user.as_ref())

@@ -47,7 +47,7 @@ pub async fn who_has(context: PassContext<'_>, target: &Target) -> Result<Option
     }
     let released: BTreeSet<UserId> = context
         .store
-        .released()
+        .released(None)
         .await?
         .into_iter()
         .filter(|grant| grant.target == *target)
@@ -105,7 +105,7 @@ pub async fn who_held(context: PassContext<'_>, target: &Target) -> Result<Optio
         explained_by: None,
         paid_by: None,
     };
-    let released = context.store.released().await?;
+    let released = context.store.released(None).await?;
     let foreign = context.store.foreign(None).await?;
     let mut holders: Vec<Holder> =
         ledger.iter().map(|row| holder(&row.grant.user, row.ownership.into(), Some(row))).collect();

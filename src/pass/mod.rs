@@ -102,20 +102,20 @@ pub(crate) async fn observe_and_plan(
         PassScope::Quick(_) => observe::ask(context.reader, &catalog, &users).await?,
     };
 
-    let snapshot = Snapshot::new(context, span, catalog, &buyers, &ledger, &observed).await?;
+    let mut snapshot = Snapshot::new(context, span, catalog, &buyers, &ledger, &observed).await?;
     drop(ledger);
     let mut wanted = snapshot.desired(context).await?;
     let doubtful = snapshot.doubtful(&wanted, &observed);
     observe::confirm(context.reader, &snapshot.catalog, &mut observed, doubtful).await?;
     let mut constraints = snapshot.constraints(context, &buyers).await?;
     let mut actual = snapshot.actual(&observed);
-    let (mut planned, mut approved) = decide(context, &snapshot, &wanted, &actual, began, &mut constraints).await?;
+    let (mut planned, mut approved) = decide(context, &mut snapshot, &wanted, &actual, began, &mut constraints).await?;
     match gone::let_go(context, &snapshot, &planned, &mut wanted).await? {
         Missed::Nobody => {}
         // They may be somebody else by now.
         Missed::Buyers => return Box::pin(observe_and_plan(context, span, also)).await,
         Missed::Holders => {
-            (planned, approved) = decide(context, &snapshot, &wanted, &actual, began, &mut constraints).await?;
+            (planned, approved) = decide(context, &mut snapshot, &wanted, &actual, began, &mut constraints).await?;
         }
     }
     if matches!(span, PassScope::Quick(_)) && planned.takes() && has_found(context).await? {
@@ -130,7 +130,7 @@ pub(crate) async fn observe_and_plan(
         wanted = snapshot.desired(context).await?;
         actual = snapshot.actual(&observed);
         // Through all gates once more: what was read again may take something from somebody else than before.
-        (planned, approved) = decide(context, &snapshot, &wanted, &actual, began, &mut constraints).await?;
+        (planned, approved) = decide(context, &mut snapshot, &wanted, &actual, began, &mut constraints).await?;
     }
     let approvals = approved.used(&planned);
     Ok(PassDraft { snapshot, plan: planned, wanted, actual, observed, buyers, approvals, calls_before })
@@ -140,7 +140,7 @@ pub(crate) async fn observe_and_plan(
 /// clock is to be believed.
 async fn decide(
     context: PassContext<'_>,
-    snapshot: &Snapshot,
+    snapshot: &mut Snapshot,
     wanted: &Desired,
     actual: &Actual,
     began: Steady,
@@ -149,7 +149,9 @@ async fn decide(
     constraints.turned = snapshot.turned(context, wanted).await?;
     snapshot.mind_foreign(context, wanted, actual, constraints).await?;
     constraints.clock = skew::judge(context, wanted, began).await?;
-    gated(context, snapshot, None, constraints, |constraints| plan(snapshot.input(wanted, actual, constraints))).await
+    let planner =
+        |snapshot: &Snapshot, constraints: &PlanConstraints| plan(snapshot.input(wanted, actual, constraints));
+    gated(context, snapshot, None, constraints, planner).await
 }
 
 /// The buyers of a pass, each looked up in Logto if nobody has yet. `also`: users whose buyers a quick pass is

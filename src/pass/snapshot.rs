@@ -6,6 +6,7 @@ mod foreign;
 mod mapped;
 mod settling;
 mod turned;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -25,6 +26,7 @@ use crate::store::{self, BuyerKey, FreezeScope, LedgerRow, ProductKey, Scope, St
 use crate::text::clean;
 use foreign::ByHand;
 use settling::Settling;
+use usage::Usage;
 
 pub use foreign::Noted;
 pub(crate) use foreign::first_paid;
@@ -54,7 +56,7 @@ pub fn widen(catalog: &Catalog, ledger: &[LedgerRow], protected: &[String]) -> C
 
 /// How often somebody else must have undone a grant before it is left alone.
 const UNDONE_TWICE: u32 = 2;
-/// What the limits look at.
+/// A revocation that was asked for within this counts for the limits.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// After that long without being undone, a grant is given again.
 const RESTLESS: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -78,6 +80,7 @@ pub struct Snapshot {
     user_ix: HashMap<BuyerKey, UserIx>,
     by_hand: ByHand,
     settling: Settling,
+    usage: Usage,
     /// Writes of ours of which nobody has seen whether Logto made them.
     open: Vec<(Grant, Intent)>,
     /// What is stopped: by whom, why, and until when.
@@ -120,7 +123,7 @@ impl Snapshot {
         let find = |product: &str, source: &str| find(&by_name, product, source);
         let product_ix = product_ix(context, &catalog).await?;
         let user_ix = buyers.iter().filter_map(|one| Some((one.key, user_index.ix(one.user()?)?))).collect();
-        let ledger_view = ledger_view(context, &catalog, &user_index, ledger, find).await?;
+        let ledger_view = ledger_view(&catalog, &user_index, ledger, find);
         let dropped = dropped(context, &catalog, &user_index, ledger);
         let rules = match context.store.rules().await? {
             Some(version) if version >= Rules::VERSION => Rules::Settled,
@@ -146,6 +149,7 @@ impl Snapshot {
             user_ix,
             by_hand,
             settling,
+            usage: Usage::Unasked,
             open,
             freeze,
         })
@@ -252,12 +256,20 @@ impl Snapshot {
             flapping: self.cells(&flapping),
             open,
             counted,
-            released: self.cells(&context.store.released().await?),
+            released: self.cells(&context.store.released(self.scoped_users()).await?),
             rules: self.rules,
             earlier: self.earlier(context, buyers),
             undoes: self.undoes(),
             ..PlanConstraints::new(context.config.prune, context.config.limits.clone(), self.age)
         })
+    }
+
+    /// Whom a quick pass is about; nobody in particular where it is a full one.
+    fn scoped_users(&self) -> Option<&[UserId]> {
+        match &self.scope {
+            Scope::All => None,
+            Scope::Buyers(_) => Some(self.user_index.ids()),
+        }
     }
 
     /// Grants as places in this pass. What it does not speak of is left out.
@@ -331,13 +343,12 @@ fn dropped(
     rows.filter_map(|row| Some((cell(row)?, row.source.clone()))).collect()
 }
 
-async fn ledger_view(
-    context: PassContext<'_>,
+fn ledger_view(
     catalog: &Catalog,
     user_index: &UserIndex,
     ledger: &[LedgerRow],
     product: impl Fn(&str, &str) -> Option<ProductIx>,
-) -> Result<LedgerView, StoreError> {
+) -> LedgerView {
     let mut ledger_view = LedgerView {
         targets: vec![Vec::new(); catalog.targets.len()],
         tally: vec![LimitUsage::default(); catalog.targets.len()],
@@ -357,23 +368,5 @@ async fn ledger_view(
     for run in &mut ledger_view.targets {
         run.sort_unstable_by_key(|owned| owned.user);
     }
-    let yesterday = context.now - DAY;
-    let base = context.store.owned_at(yesterday).await?;
-    let revoked = context.store.revoked_since(yesterday).await?;
-    let config_granted = context.store.config_grants_since(yesterday).await?;
-    let keys: BTreeSet<String> = catalog.targets.iter().map(|entry| entry.target.key()).collect();
-    for ((_, entry), tally) in catalog.indices().zip(&mut ledger_view.tally) {
-        let of = |counts: &BTreeMap<String, u64>| counts.get(&entry.target.key()).copied().unwrap_or_default();
-        *tally = LimitUsage { base: of(&base), revoked: of(&revoked), config_granted: of(&config_granted) };
-    }
-    // What was taken from a target that the file has dropped since was taken all the same.
-    let elsewhere = |counts: &BTreeMap<String, u64>| {
-        counts.iter().filter(|(key, _)| !keys.contains(*key)).map(|(_, count)| count).sum()
-    };
-    ledger_view.tally.push(LimitUsage {
-        base: elsewhere(&base),
-        revoked: elsewhere(&revoked),
-        config_granted: elsewhere(&config_granted),
-    });
-    Ok(ledger_view)
+    ledger_view
 }

@@ -48,7 +48,7 @@ pub async fn plan_undo(context: PassContext<'_>, run: &RunId) -> Result<UndoPlan
     }
     observe::confirm(context.reader, &catalog, &mut observed, asked).await?;
 
-    let snapshot = Snapshot::new(context, &PassScope::Full, catalog, &buyers, &ledger, &observed).await?;
+    let mut snapshot = Snapshot::new(context, &PassScope::Full, catalog, &buyers, &ledger, &observed).await?;
     let wanted = snapshot.desired(context).await?;
     let actual = snapshot.actual(&observed);
     let mut constraints = snapshot.constraints(context, &buyers).await?;
@@ -61,8 +61,10 @@ pub async fn plan_undo(context: PassContext<'_>, run: &RunId) -> Result<UndoPlan
             None => lost.push(grant.clone()),
         }
     }
-    let planner = |constraints: &PlanConstraints| undo(snapshot.input(&wanted, &actual, constraints), &inverses);
-    let (plan, approved) = gated(context, &snapshot, Some(run), &mut constraints, planner).await?;
+    let planner = |snapshot: &Snapshot, constraints: &PlanConstraints| {
+        undo(snapshot.input(&wanted, &actual, constraints), &inverses)
+    };
+    let (plan, approved) = gated(context, &mut snapshot, Some(run), &mut constraints, planner).await?;
     let approvals = approved.used(&plan);
     let seen = PassDraft { snapshot, plan, wanted, actual, observed, buyers, approvals, calls_before };
     Ok(UndoPlan { planned: seen.planned(context, Vec::new(), Some(run.clone())).await?, lost, changed: turned.len() })

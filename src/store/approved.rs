@@ -63,7 +63,8 @@ impl Store {
         undoes: Option<&RunId>,
     ) -> Result<Vec<ApprovedAction>, StoreError> {
         let rows = sqlx::query(
-            "SELECT a.digest, a.lifts, a.verb, a.target, a.user FROM approvals p JOIN approved_actions a USING (digest)
+            "SELECT a.digest, a.lifts, a.verb, a.target, a.user FROM approvals p
+             CROSS JOIN approved_actions a USING (digest)
              WHERE p.expires > ?1 AND p.undoes IS ?2 AND a.used_at IS NULL
              ORDER BY a.digest, a.lifts, a.verb, a.target, a.user",
         )
@@ -83,7 +84,7 @@ impl Store {
     ) -> Result<Vec<(ApprovedAction, Timestamp)>, StoreError> {
         let rows = sqlx::query(
             "SELECT a.digest, a.lifts, a.verb, a.target, a.user, p.created
-             FROM approvals p JOIN approved_actions a USING (digest)
+             FROM approvals p CROSS JOIN approved_actions a USING (digest)
              WHERE p.created > ?1 AND p.created <= ?3 AND p.undoes IS NULL
              AND a.lifts IN (SELECT value FROM json_each(?2))",
         )
@@ -113,7 +114,7 @@ impl Store {
             "SELECT p.digest, p.who, p.created, p.expires, coalesce(sum(a.used_at IS NOT NULL), 0),
                     coalesce(sum(a.used_at IS NULL), 0)
              FROM approvals p JOIN approved_actions a USING (digest) WHERE p.created >= ?1
-             GROUP BY p.digest ORDER BY p.created DESC, p.digest",
+             GROUP BY p.created, p.digest ORDER BY p.created DESC, p.digest",
         )
         .bind(millis(since))
         .fetch_all(self.readers())

@@ -205,6 +205,17 @@ impl Store {
         self.end(transaction, outcome.map(drop)).await
     }
 
+    /// Users whose orders have this address, ascending; no more than two, since that is one too many for whoever asks.
+    pub async fn users_by_email(&self, email: &Email) -> Result<Vec<UserId>, StoreError> {
+        let rows =
+            sqlx::query("SELECT DISTINCT user FROM buyers WHERE email = ?1 AND user IS NOT NULL ORDER BY user LIMIT 2")
+                .bind(email.as_str().to_owned())
+                .fetch_all(self.readers())
+                .await;
+        rows.and_then(|rows| rows.iter().map(|row| Ok(text(row, 0)?.into())).collect())
+            .map_err(|error| self.fault(error))
+    }
+
     /// Every buyer whom a payment API calls by one of these ids or addresses, or who is known to be one of
     /// these users, ascending.
     pub async fn buyers_named(&self, users: &[UserId], emails: &[Email]) -> Result<Vec<BuyerKey>, StoreError> {

@@ -74,7 +74,7 @@ impl Store {
     pub async fn frozen(&self, now: Timestamp) -> Result<Option<Freeze>, StoreError> {
         let rows = sqlx::query(
             "SELECT scope, since, until, reason, who FROM freezes
-             WHERE until > ?1 AND ended_at IS NULL ORDER BY id",
+             WHERE until > ?1 AND ended_at IS NULL ORDER BY until, id",
         )
         .bind(millis(now))
         .fetch_all(self.readers())

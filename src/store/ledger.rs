@@ -143,7 +143,7 @@ impl Store {
 
     /// Grants that somebody else undid at least `min` times, the last time at `since` or later, ascending.
     pub async fn flapping(&self, min: u32, since: Timestamp) -> Result<Vec<Grant>, StoreError> {
-        let rows = sqlx::query("SELECT user, target FROM ledger WHERE undone >= ?1 AND undone_at >= ?2")
+        let rows = sqlx::query("SELECT user, target FROM ledger WHERE undone > 0 AND undone >= ?1 AND undone_at >= ?2")
             .bind(min)
             .bind(millis(since))
             .fetch_all(self.readers())

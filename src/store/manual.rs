@@ -11,7 +11,7 @@ use super::codec::{Sql, list, millis};
 use super::error::StoreError;
 use super::ledger::{self, LedgerRow, grant};
 use super::open::Store;
-use crate::model::{Grant, Ownership};
+use crate::model::{Grant, Ownership, UserId};
 
 /// What the trail says of an adoption that no pass made.
 const BY_HAND: &str = "by hand";
@@ -77,8 +77,15 @@ impl Store {
     }
 
     /// What was released and neither granted nor adopted since, ascending.
-    pub async fn released(&self) -> Result<Vec<Grant>, StoreError> {
-        let rows = sqlx::query("SELECT user, target FROM released").fetch_all(self.readers()).await;
+    pub async fn released(&self, users: Option<&[UserId]>) -> Result<Vec<Grant>, StoreError> {
+        let rows = match users {
+            None => sqlx::query("SELECT user, target FROM released WHERE ?1 IS NULL").bind(None::<String>),
+            Some(users) => {
+                sqlx::query("SELECT user, target FROM released WHERE user IN (SELECT value FROM json_each(?1))")
+                    .bind(list(users))
+            }
+        };
+        let rows = rows.fetch_all(self.readers()).await;
         let mut grants: Vec<Grant> =
             rows.and_then(|rows| rows.iter().map(grant).collect()).map_err(|error| self.fault(error))?;
         grants.sort_unstable();

@@ -52,6 +52,7 @@ mod valid_file;
 mod verify;
 mod versions;
 mod webhook_keys;
+mod work;
 
 pub use approvals::Approval;
 pub use approved::{ApprovalNow, ApprovedAction};

@@ -27,7 +27,7 @@ impl Store {
     pub async fn odd_orders(&self, source: &SourceName, show: u32) -> Result<OddOrders, StoreError> {
         let read: Sql<OddOrders> = async {
             let totals = sqlx::query(
-                "SELECT (SELECT count(*) FROM odd WHERE source = s.key),
+                "SELECT s.odd,
                         coalesce((SELECT nameless FROM cursors WHERE source = s.key), 0)
                  FROM sources s WHERE s.name = ?1",
             )
@@ -57,7 +57,7 @@ impl Store {
     pub async fn unclear_sources(&self) -> Result<BTreeSet<SourceName>, StoreError> {
         let rows = sqlx::query(
             "SELECT s.name FROM sources s
-             WHERE EXISTS (SELECT 1 FROM odd WHERE odd.source = s.key AND odd.unknown)
+             WHERE EXISTS (SELECT 1 FROM odd WHERE odd.source = s.key AND odd.unknown = 1)
                  OR EXISTS (SELECT 1 FROM cursors c WHERE c.source = s.key AND c.nameless > 0)",
         )
         .fetch_all(self.readers())

@@ -21,6 +21,7 @@ use super::lease::Lease;
 use super::log;
 use super::own::{self, Found};
 use super::snapshot::{self, ScratchDir};
+use super::work::Work;
 
 /// The store. Cheap to share by reference; readers never wait for the writer.
 #[derive(Debug)]
@@ -41,12 +42,14 @@ pub struct Store {
     readers: SqlitePool,
     /// Where nothing is to be read from: it answers at once that it is closed.
     nobody: SqlitePool,
+    /// What all of these have done.
+    pub(super) work: Work,
     /// Goes last: the copy is removed once nothing has it open.
     scratch: Option<ScratchDir>,
 }
 
 /// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 23] = [
+const STEPS: [(i64, &str, &str); 24] = [
     (1, "orders", include_str!("migrations/0001_orders.sql")),
     (2, "ledger", include_str!("migrations/0002_ledger.sql")),
     (3, "runs", include_str!("migrations/0003_runs.sql")),
@@ -70,6 +73,7 @@ const STEPS: [(i64, &str, &str); 23] = [
     (21, "intents", include_str!("migrations/0021_intents.sql")),
     (22, "asked", include_str!("migrations/0022_asked.sql")),
     (23, "safeguards", include_str!("migrations/0023_safeguards.sql")),
+    (24, "costs", include_str!("migrations/0024_costs.sql")),
 ];
 
 /// Takes the place of the one writer at once, and not with the first write.
@@ -124,7 +128,8 @@ impl Store {
             None => Some(FileId::of(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?),
         };
         let fault = |error| StoreError::of(path, error);
-        let writer = pool(path, file).max_connections(1).connect_with(writing).await.map_err(fault)?;
+        let work = Work::default();
+        let writer = pool(path, file, &work).max_connections(1).connect_with(writing).await.map_err(fault)?;
         let id = match migrate(path, &writer).await {
             Ok(()) => identified(path, &writer).await,
             Err(error) => Err(error),
@@ -140,10 +145,10 @@ impl Store {
         // `query_only` makes a write by a reader an error instead of a second writer.
         let options = options.pragma("query_only", "ON").row_buffer_size(1024);
         let nobody = nobody(&options);
-        let readers = pool(path, file).max_connections(4).connect_lazy_with(options);
+        let readers = pool(path, file, &work).max_connections(4).connect_lazy_with(options);
         let log = Mutex::default();
         let (path, given, lease) = (path.to_owned(), path.to_owned(), OnceLock::new());
-        let store = Self { path, given, lease, file, log, id, writer, readers, nobody, scratch };
+        let store = Self { path, given, lease, file, log, id, writer, readers, nobody, work, scratch };
         if file.is_some() {
             store.note_log();
         }
@@ -154,11 +159,12 @@ impl Store {
     pub(super) fn reading(path: &Path, options: SqliteConnectOptions, id: StoreId) -> Result<Self, StoreError> {
         let file = Some(FileId::of(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?);
         let nobody = nobody(&options);
-        let writer = pool(path, file).max_connections(1).connect_lazy_with(options.clone());
-        let readers = pool(path, file).max_connections(4).connect_lazy_with(options);
+        let work = Work::default();
+        let writer = pool(path, file, &work).max_connections(1).connect_lazy_with(options.clone());
+        let readers = pool(path, file, &work).max_connections(4).connect_lazy_with(options);
         let log = Mutex::default();
         let (path, given, lease) = (path.to_owned(), path.to_owned(), OnceLock::new());
-        Ok(Self { path, given, lease, file, log, id, writer, readers, nobody, scratch: None })
+        Ok(Self { path, given, lease, file, log, id, writer, readers, nobody, work, scratch: None })
     }
 
     /// By which name it was asked for.
@@ -273,17 +279,20 @@ impl Store {
 }
 
 /// Connections to this file and to no other that comes to lie at its path; none is ever made anew without need.
-fn pool(path: &Path, file: Option<FileId>) -> PoolOptions<Sqlite> {
-    let path = path.to_owned();
-    PoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None).after_connect(move |_, _| {
-        let displaced = file.and_then(|file| file.displaced(&path));
-        Box::pin(async move {
-            match displaced {
-                None => Ok(()),
-                Some(_) => Err(io::Error::other("the store is not the file any more that was opened").into()),
-            }
-        })
-    })
+fn pool(path: &Path, file: Option<FileId>, work: &Work) -> PoolOptions<Sqlite> {
+    let (path, work) = (path.to_owned(), work.clone());
+    PoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None).after_connect(
+        move |connection, _| {
+            let displaced = file.and_then(|file| file.displaced(&path));
+            let work = work.clone();
+            Box::pin(async move {
+                match displaced {
+                    None => work.count(connection).await,
+                    Some(_) => Err(io::Error::other("the store is not the file any more that was opened").into()),
+                }
+            })
+        },
+    )
 }
 
 /// A pool that gives nothing.

@@ -81,11 +81,11 @@ impl Store {
 
     /// How many orders of `source` are known.
     pub async fn order_count(&self, source: &SourceName) -> Result<u64, StoreError> {
-        sqlx::query_scalar("SELECT count(*) FROM orders WHERE source = (SELECT key FROM sources WHERE name = ?1)")
+        sqlx::query_scalar("SELECT orders FROM sources WHERE name = ?1")
             .bind(source.as_str().to_owned())
-            .fetch_one(self.readers())
+            .fetch_optional(self.readers())
             .await
-            .map(count)
+            .map(|orders| orders.map_or(0, count))
             .map_err(|error| self.fault(error))
     }
 

@@ -86,6 +86,15 @@ impl Store {
                 .bind(millis(run.started))
                 .execute(&mut *transaction)
                 .await?;
+            sqlx::query(
+                "INSERT INTO config_in_force (one, config, since) VALUES (1, ?1, ?2)
+                 ON CONFLICT (one) DO UPDATE SET config = excluded.config, since = excluded.since
+                 WHERE config <> excluded.config",
+            )
+            .bind(run.config.clone())
+            .bind(millis(run.started))
+            .execute(&mut *transaction)
+            .await?;
             versions::note(&mut transaction, &run.config, run.commit.as_deref()).await
         };
         let outcome = begin.await;

@@ -70,8 +70,9 @@ impl Store {
     /// a mapping of theirs that was new. What one of them only gave back is not among it, or it would be theirs to take.
     pub async fn given_by_file(&self, since: Timestamp, now: Timestamp) -> Result<Vec<(Grant, Timestamp)>, StoreError> {
         let rows = sqlx::query(
+            // `+`: by the index of what a version did, which are few, and not by that of what was granted.
             "SELECT user, target, max(at) FROM audit given
-             WHERE verb = 'granted' AND at > ?1 AND at <= ?2 AND author = 'file' AND NOT EXISTS (
+             WHERE +verb = 'granted' AND at > ?1 AND at <= ?2 AND author = 'file' AND NOT EXISTS (
                  SELECT 1 FROM audit later WHERE later.user = given.user AND later.target = given.target
                  AND later.id > given.id AND later.verb IN ('granted', 'adopted', 'revoked'))
              GROUP BY user, target",
@@ -86,14 +87,11 @@ impl Store {
 
     /// Since when passes have gone by the version with this digest and by no other. `None`: none has yet.
     pub async fn entered(&self, digest: &str) -> Result<Option<Timestamp>, StoreError> {
-        let row = sqlx::query(
-            "SELECT min(started) FROM runs WHERE config = ?1
-             AND started > coalesce((SELECT max(started) FROM runs WHERE config <> ?1), -1)",
-        )
-        .bind(digest.to_owned())
-        .fetch_one(self.readers())
-        .await;
-        row.and_then(|row| time_or_null(&row, 0)).map_err(|error| self.fault(error))
+        let row = sqlx::query("SELECT since FROM config_in_force WHERE config = ?1")
+            .bind(digest.to_owned())
+            .fetch_optional(self.readers())
+            .await;
+        row.and_then(|row| row.map(|row| time(&row, 0)).transpose()).map_err(|error| self.fault(error))
     }
 
     /// When the first pass over everything had succeeded.
@@ -109,7 +107,7 @@ impl Store {
     pub async fn taken_by_file(&self, since: Timestamp, now: Timestamp) -> Result<Vec<Grant>, StoreError> {
         let rows = sqlx::query(
             "SELECT DISTINCT user, target FROM audit taken
-             WHERE verb = 'revoked' AND at > ?1 AND at <= ?2 AND author = 'file' AND NOT EXISTS (
+             WHERE +verb = 'revoked' AND at > ?1 AND at <= ?2 AND author = 'file' AND NOT EXISTS (
                  SELECT 1 FROM audit later WHERE later.user = taken.user AND later.target = taken.target
                  AND later.id > taken.id AND later.verb IN ('granted', 'adopted', 'revoked') AND NOT EXISTS (
                      SELECT 1 FROM audit refused WHERE refused.user = later.user AND refused.target = later.target

@@ -8,7 +8,7 @@ impl Store {
     /// Rows of the ledger, and bytes of the file without its log.
     pub async fn size(&self) -> Result<(u64, u64), StoreError> {
         let sizes: (i64, i64) = sqlx::query_as(
-            "SELECT (SELECT count(*) FROM ledger),
+            "SELECT (SELECT total FROM ledger_size),
                     (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size)",
         )
         .fetch_one(self.readers())

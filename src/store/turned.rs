@@ -127,13 +127,21 @@ impl Store {
     }
 
     /// Orders that were bought before their buyer became another user than before: a commit gives what they give.
-    pub async fn moved_orders(&self) -> Result<Vec<OrderKey>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT o.key FROM buyers b CROSS JOIN orders o ON o.buyer = b.key
-             WHERE b.moved_at IS NOT NULL AND o.entitled_seen_at < b.moved_at ORDER BY o.key",
-        )
-        .fetch_all(self.readers())
-        .await;
+    /// `among`: only these.
+    pub async fn moved_orders(&self, among: Option<&[OrderKey]>) -> Result<Vec<OrderKey>, StoreError> {
+        let rows = match among {
+            None => sqlx::query(
+                "SELECT o.key FROM buyers b CROSS JOIN orders o ON o.buyer = b.key
+                 WHERE b.moved_at IS NOT NULL AND o.entitled_seen_at < b.moved_at ORDER BY o.key",
+            ),
+            Some(orders) => sqlx::query(
+                "SELECT o.key FROM orders o CROSS JOIN buyers b ON b.key = o.buyer
+                 WHERE o.key IN (SELECT value FROM json_each(?1))
+                 AND b.moved_at IS NOT NULL AND o.entitled_seen_at < b.moved_at ORDER BY o.key",
+            )
+            .bind(list(&orders.iter().map(|order| order.0).collect::<Vec<_>>())),
+        };
+        let rows = rows.fetch_all(self.readers()).await;
         rows.and_then(|rows| rows.iter().map(|row| Ok(OrderKey(small(row, 0)?))).collect())
             .map_err(|error| self.fault(error))
     }

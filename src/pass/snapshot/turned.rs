@@ -23,11 +23,7 @@ impl Snapshot {
     /// Orders that are nobody's now and that something is held for: whoever got it last counts as their buyer
     /// until they end. A payer who edits an address, or is forgotten by the shop, loses nothing by that.
     pub async fn last_buyers(&self, context: PassContext<'_>) -> Result<BTreeMap<OrderKey, UserIx>, StoreError> {
-        let users = match &self.scope {
-            Scope::All => None,
-            Scope::Buyers(_) => Some(self.user_index.ids()),
-        };
-        let last = context.store.last_buyers(users).await?;
+        let last = context.store.last_buyers(self.scoped_users()).await?;
         Ok(last.into_iter().filter_map(|(order, user)| Some((order, self.user_index.ix(&user)?))).collect())
     }
 
@@ -84,7 +80,9 @@ impl Snapshot {
         desired: &mut Desired,
         purchases: &[Purchase],
     ) -> Result<(), StoreError> {
-        let moved: BTreeSet<OrderKey> = context.store.moved_orders().await?.into_iter().collect();
+        let bought: Vec<OrderKey> = purchases.iter().map(|purchase| purchase.order).collect();
+        let among = (!self.is_of_all()).then_some(&*bought);
+        let moved: BTreeSet<OrderKey> = context.store.moved_orders(among).await?.into_iter().collect();
         if moved.is_empty() {
             return Ok(());
         }

@@ -1,6 +1,7 @@
 //! The real loop: short timers, real files, real signals; every wait is for something that can be seen.
 
 mod broken;
+mod costs;
 mod displaced;
 mod faults;
 mod files;

@@ -16,7 +16,7 @@ async fn what_is_released_is_not_ours_and_stays_marked_until_it_is_ours_again() 
     // The third was never ours: it is not to become so.
     store.release("ada", &grants, "a gift", at(20)).await.unwrap();
     assert!(store.ledger(None).await.unwrap().is_empty());
-    assert_eq!(store.released().await.unwrap(), grants);
+    assert_eq!(store.released(None).await.unwrap(), grants);
     let trail = store.history(&"u1".into()).await.unwrap();
     assert_eq!(trail.iter().map(|line| line.verb).collect::<Vec<_>>(), [Verb::Granted, Verb::Released]);
     let line = &trail[1];
@@ -24,11 +24,11 @@ async fn what_is_released_is_not_ours_and_stays_marked_until_it_is_ours_again() 
     assert_eq!((line.at, line.order.as_ref().unwrap().as_str()), (at(20), "o1"));
 
     store.journal_grants(&"r2".into(), &rows[..1]).await.unwrap();
-    assert_eq!(store.released().await.unwrap(), grants[1..]);
+    assert_eq!(store.released(None).await.unwrap(), grants[1..]);
     store.journal_adoptions(&"r2".into(), &rows[1..2]).await.unwrap();
-    assert_eq!(store.released().await.unwrap(), grants[2..]);
+    assert_eq!(store.released(None).await.unwrap(), grants[2..]);
     store.adopt_by_hand("ada", &rows[2], at(30)).await.unwrap();
-    assert!(store.released().await.unwrap().is_empty());
+    assert!(store.released(None).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod adjustments;
 mod care;
+mod costs;
 mod file;
 mod identity;
 mod killed;

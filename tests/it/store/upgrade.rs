@@ -1,7 +1,7 @@
 //! A store of an earlier version: nothing of it is lost on the way.
 
-use entitled::model::{Order, OrderKey, Renewal, Standing};
-use entitled::store::{Store, Verb};
+use entitled::model::{Grant, Order, OrderKey, Renewal, Standing, Target};
+use entitled::store::{Run, RunKind, Store, Verb};
 use sha2::{Digest as _, Sha256};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{Connection as _, Row as _, SqlStr, SqliteConnection};
@@ -147,4 +147,71 @@ async fn a_subscription_of_an_older_store_renews_once_it_was_read_again() {
     let kept = &store.stored_orders(&[OrderKey(7)]).await.unwrap()[0];
     assert_eq!(kept.standing_since, at(13), "it stands as it stood");
     assert_eq!(store.record_orders(&shop(), &[said], at(40)).await.unwrap().touched, []);
+}
+
+/// What every turn asks for is kept counted; that is what one would count, from the upgrade on.
+#[tokio::test]
+async fn what_is_counted_is_what_there_is() {
+    let home = Home::new();
+    let mut raw = home.raw().await;
+    older(&mut raw, 11).await;
+    for statement in [
+        "INSERT INTO sources (key, name) VALUES (1, 'shop'), (2, 'old')",
+        "INSERT INTO buyers (key, claimed, email) VALUES (2, 'u1', '')",
+        "INSERT INTO orders (key, source, id, buyer, standing, seen_at, standing_since, digest)
+         VALUES (7, 1, 'o1', 2, 1, 11000, 13000, 5), (8, 2, 'o8', 2, 1, 11000, 13000, 6), (9, 2, 'o1', 2, 1, 11000, 13000, 7)",
+        "INSERT INTO odd (order_key, source, says, unknown, since) VALUES (8, 2, '[]', 1, 1)",
+        "INSERT INTO ledger (user, target, ownership, cause, source, order_id, product, line, config, since, run)
+         VALUES ('u1', 'role/a', 'granted', 'order', 'shop', 'o1', 'pro', 7, 'v2', 10000, 'r1')",
+        "INSERT INTO runs (id, kind, config, started) VALUES
+         ('r1', 'full', 'v2', 10000), ('r2', 'full', 'v1', 20000), ('r3', 'quick', 'v2', 30000), ('r4', 'full', 'v2', 40000)",
+    ] {
+        sqlx::query(statement).execute(&mut raw).await.unwrap();
+    }
+    raw.close().await.unwrap();
+
+    let store = home.store().await;
+    let counted = async || {
+        let mut raw = home.raw().await;
+        let all = "SELECT (SELECT json_group_array(json_array(name, orders, odd)) FROM (SELECT * FROM sources ORDER BY name)),
+                          (SELECT json_group_array(json_array(name, orders, odd)) FROM (SELECT name,
+                              (SELECT count(*) FROM orders WHERE source = sources.key) orders,
+                              (SELECT count(*) FROM odd WHERE source = sources.key) odd FROM sources ORDER BY name)),
+                          (SELECT total FROM ledger_size), (SELECT count(*) FROM ledger)";
+        let (kept, there, rows, owned): (String, String, i64, i64) =
+            sqlx::query_as(all).fetch_one(&mut raw).await.unwrap();
+        raw.close().await.unwrap();
+        assert_eq!((&kept, rows), (&there, owned));
+        (kept, rows)
+    };
+    assert_eq!(counted().await, (r#"[["old",2,1],["shop",1,0]]"#.to_owned(), 1));
+    assert_eq!(store.entered("v2").await.unwrap(), Some(at(30)), "by no other version since then");
+    assert_eq!(store.entered("v1").await.unwrap(), None);
+
+    // New, changed, and one copy of two that goes.
+    let orders =
+        [paid("o1", "u1", "pro"), paid("o2", "u2", "pro"), changed(&paid("o1", "u1", "pro"), Standing::Void, 2_000)];
+    store.record_orders(&shop(), &orders, at(50)).await.unwrap();
+    assert_eq!(counted().await.0, r#"[["old",2,1],["shop",2,0]]"#);
+    store.rename_source(&"old".into(), &shop(), at(60)).await.unwrap();
+    assert_eq!(counted().await.0, r#"[["shop",3,1]]"#);
+    assert_eq!(store.order_count(&shop()).await.unwrap(), 3);
+    assert_eq!(store.order_count(&"old".into()).await.unwrap(), 0);
+
+    let grants = [Grant { user: "u1".into(), target: Target::from_key("role/a").unwrap() }];
+    store.forget(&"r5".into(), &grants, "nobody has it", at(70)).await.unwrap();
+    assert_eq!(counted().await.1, 0);
+    assert_eq!(store.size().await.unwrap().0, 0);
+
+    let run = |id: &str, config: &str, second| Run {
+        id: id.into(),
+        kind: RunKind::Quick,
+        config: config.to_owned(),
+        commit: None,
+        started: at(second),
+    };
+    for one in [run("r5", "v2", 80), run("r6", "v3", 90), run("r7", "v3", 100)] {
+        store.begin_run(&one).await.unwrap();
+    }
+    assert_eq!((store.entered("v2").await.unwrap(), store.entered("v3").await.unwrap()), (None, Some(at(90))));
 }

@@ -1,0 +1,36 @@
+//! How much work the store does, by a measure that no other process has a hand in.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sqlx::SqliteConnection;
+
+use super::codec::Sql;
+use super::open::Store;
+
+/// Instructions between two counts: so few that a short statement shows, so many that counting does not.
+const EVERY: i32 = 250;
+
+/// Instructions that SQLite has run, over all connections that count here.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Work(Arc<AtomicU64>);
+
+impl Work {
+    /// Counts what a connection does from now on.
+    pub(super) async fn count(&self, connection: &mut SqliteConnection) -> Sql<()> {
+        let work = Arc::clone(&self.0);
+        connection.lock_handle().await?.set_progress_handler(EVERY, move || {
+            work.fetch_add(u64::from(EVERY.unsigned_abs()), Ordering::Relaxed);
+            true
+        });
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Instructions that SQLite has run since the store was opened, give or take some hundreds: what a turn costs,
+    /// whatever else the machine does meanwhile.
+    pub fn work(&self) -> u64 {
+        self.work.0.load(Ordering::Relaxed)
+    }
+}
