@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 use std::time::Duration;
@@ -118,8 +118,11 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// Those of the operating system, and its kinds `InvalidInput`, `FileTooLarge` and `TimedOut` for what is refused here.
 pub fn bytes(path: &Path, kind: Kind) -> io::Result<Vec<u8>> {
-    let (file, limit) = (open(path)?, kind.limit());
-    let length = file.metadata()?.len();
+    all_of(open(path)?, kind)
+}
+
+fn all_of(file: File, kind: Kind) -> io::Result<Vec<u8>> {
+    let (length, limit) = (file.metadata()?.len(), kind.limit());
     if length > limit {
         return Err(Refused::TooLarge(limit).into());
     }
@@ -127,6 +130,42 @@ pub fn bytes(path: &Path, kind: Kind) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(Refused::TooLarge(limit).into()) } else { Ok(bytes) }
+}
+
+/// Which file lies at a path, how large it is, and when it was last written to or changed: what a look at it tells
+/// without reading it. The last of these no program can set, so that a time that was put back shows all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    file: (u64, u64),
+    size: u64,
+    written: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(file: &Metadata) -> Self {
+        Self {
+            file: (file.dev(), file.ino()),
+            size: file.size(),
+            written: (file.mtime(), file.mtime_nsec()),
+            changed: (file.ctime(), file.ctime_nsec()),
+        }
+    }
+}
+
+/// The content of the file at `path` with its stamp, and of a file that has the stamp `known` only that. For whoever is
+/// on a thread that may wait.
+///
+/// # Errors
+/// As for [`bytes`].
+pub fn bytes_unless(path: &Path, kind: Kind, known: Option<Stamp>) -> io::Result<(Stamp, Option<Vec<u8>>)> {
+    // Opened in any case: a share of another machine is asked anew what the file is like when it is opened.
+    let file = open(path)?;
+    let stamp = Stamp::from(&file.metadata()?);
+    if known == Some(stamp) {
+        return Ok((stamp, None));
+    }
+    Ok((stamp, Some(all_of(file, kind)?)))
 }
 
 fn regular(file: &Metadata) -> io::Result<()> {

@@ -3,7 +3,8 @@
 //! The parent folder is watched, not the file: an atomic rename, a symbolic link swapped by Kubernetes, a
 //! `git checkout`, a removal and a return all replace the file and would leave a watch on it blind. Events
 //! only say "look"; what counts is the content hash, which is compared every few seconds besides, since
-//! some file systems (NFS, some container mounts) send no events at all.
+//! some file systems (NFS, some container mounts) send no events at all. A file that is the same by its size and its
+//! times is not read again, but for once in a while.
 //!
 //! A change counts once two reads agree that lie some time apart, so that a file saved in two halves is seen whole.
 //! Never parses what it reads.
@@ -19,7 +20,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
-use crate::files::{self, Kind};
+use crate::files::{self, Kind, Stamp};
 
 /// How often content is compared without any event, how far apart two equal reads must be, and how far apart what
 /// others can ask for.
@@ -51,18 +52,14 @@ pub enum Content {
 }
 
 impl Content {
-    /// What the file at `path` holds now, for a thread that may wait.
-    fn of(path: &Path) -> Self {
-        let hex = |bytes: Vec<u8>| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        match files::bytes(path, Kind::Document) {
-            Ok(bytes) => Self::Hash(hex(bytes)),
-            Err(error) => Self::of_failure(&error),
-        }
+    /// What the file at `path` holds now. Holds nobody up.
+    pub async fn seen(path: &Path) -> Self {
+        let read = files::apart(path, |path| files::bytes(path, Kind::Document).map(Self::of));
+        read.await.unwrap_or_else(|error| Self::of_failure(&error))
     }
 
-    /// The same, without holding up whoever asks.
-    pub async fn seen(path: &Path) -> Self {
-        files::apart(path, |path| Ok(Self::of(path))).await.unwrap_or_else(|error| Self::of_failure(&error))
+    fn of(bytes: Vec<u8>) -> Self {
+        Self::Hash(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     fn of_failure(error: &io::Error) -> Self {
@@ -70,9 +67,36 @@ impl Content {
     }
 }
 
+/// What a file held when it was last read.
+#[derive(Clone, Debug)]
+struct LastRead {
+    stamp: Stamp,
+    /// When it was first seen to have that stamp.
+    since: Instant,
+    /// When it was read.
+    at: Instant,
+    content: Content,
+}
+
+/// Times of files may be as coarse as this: one that is written to twice within it may have the same stamp twice.
+const COARSE: Duration = Duration::from_secs(2);
+/// After so long a file is read whatever its stamp says: not every file system keeps times.
+const READ_AFTER: Duration = Duration::from_secs(60);
+
+impl LastRead {
+    /// Whether a file with this stamp still holds what it did. `now`: at the time of asking.
+    fn stands(&self, now: Instant) -> bool {
+        self.at.duration_since(self.since) > COARSE && now.duration_since(self.at) < READ_AFTER
+    }
+}
+
 /// Watches some files.
 #[derive(Debug)]
 pub struct Watch {
+    /// What each file held when it was last read, where that could be.
+    read: BTreeMap<PathBuf, LastRead>,
+    looks: u64,
+    reads: u64,
     known: BTreeMap<PathBuf, Content>,
     /// What differs from that, and since when. Kept here, so that a wait that is cut short goes on later.
     unsettled: BTreeMap<PathBuf, (Content, Instant)>,
@@ -111,10 +135,18 @@ impl Watch {
         Self {
             _watcher: watcher.map(|watcher| watch_folders(watcher, known.keys())),
             known,
+            read: BTreeMap::new(),
+            looks: 0,
+            reads: 0,
             unsettled: BTreeMap::new(),
             pulse,
             events,
         }
+    }
+
+    /// How often it has looked at a file, and how often it had to read one for that.
+    pub fn looks_and_reads(&self) -> (u64, u64) {
+        (self.looks, self.reads)
     }
 
     /// What each file held when it was last settled.
@@ -144,10 +176,43 @@ impl Watch {
         }
     }
 
-    /// Reads every file, and finds one that holds something new and has held it for long enough.
+    /// What a file holds now, read if it may be something else than when it was last read.
+    async fn look(&mut self, path: &Path) -> Content {
+        let asked = Instant::now();
+        // What was read stays known when this is cut short.
+        let before = self.read.get(path).cloned();
+        let stamp = before.as_ref().filter(|read| read.stands(asked)).map(|read| read.stamp);
+        let look = files::apart(path, move |path| {
+            let (stamp, bytes) = files::bytes_unless(path, Kind::Document, stamp)?;
+            // Hashed here: the loop does not wait for that either.
+            Ok((stamp, bytes.map(Content::of)))
+        });
+        let look = look.await;
+        self.looks += 1;
+        let read = match (look, before) {
+            (Ok((_, None)), Some(before)) => before,
+            (Ok((stamp, Some(content))), before) => {
+                self.reads += 1;
+                let known = before.filter(|before| before.stamp == stamp);
+                LastRead { stamp, since: known.map_or(asked, |known| known.since), at: asked, content }
+            }
+            // Without a stamp that is known the file is read.
+            (Ok((_, None)), None) => return Content::seen(path).await,
+            (Err(error), _) => {
+                self.read.remove(path);
+                return Content::of_failure(&error);
+            }
+        };
+        let content = read.content.clone();
+        self.read.insert(path.to_owned(), read);
+        content
+    }
+
+    /// Looks at every file, and finds one that holds something new and has held it for long enough.
     async fn settled(&mut self) -> Option<(PathBuf, Content)> {
-        for (path, known) in &self.known {
-            let content = Content::seen(path).await;
+        for (path, known) in self.known.clone() {
+            let (path, known) = (&path, &known);
+            let content = self.look(path).await;
             let now = Instant::now();
             match self.unsettled.get(path) {
                 _ if content == *known => drop(self.unsettled.remove(path)),
@@ -179,4 +244,25 @@ fn watch_folders<'a>(mut watcher: RecommendedWatcher, paths: impl Iterator<Item 
         }
     }
     watcher
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_is_believed_when_it_is_older_than_times_are_coarse_and_not_for_ever() {
+        let start = Instant::now();
+        let read = |at: Duration| LastRead {
+            stamp: Stamp::from(&std::fs::metadata("/").unwrap()),
+            since: start,
+            at: start + at,
+            content: Content::Gone,
+        };
+        let second = Duration::from_secs(1);
+        assert!(!read(COARSE).stands(start + COARSE));
+        assert!(read(COARSE + second).stands(start + COARSE + second));
+        assert!(read(COARSE + second).stands(start + COARSE + READ_AFTER));
+        assert!(!read(COARSE + second).stands(start + COARSE + second + READ_AFTER));
+    }
 }

@@ -17,6 +17,7 @@ mod service_manager;
 mod settled;
 mod strange_files;
 mod under_way;
+mod watching;
 mod without;
 
 use std::collections::BTreeSet;
