@@ -188,11 +188,12 @@ struct Tenant {
 impl Tenant {
     async fn look_up(reader: &Reader, products: &[Product]) -> Result<Self, LogtoError> {
         let [roles, organizations, organization_roles] = Self::wanted(products);
-        Ok(Self {
-            roles: look_up_roles(reader, &roles).await?,
-            organizations: look_up_organizations(reader, &organizations).await?,
-            organization_roles: look_up_organization_roles(reader, &organization_roles).await?,
-        })
+        let (roles, organizations, organization_roles) = tokio::try_join!(
+            look_up_roles(reader, &roles),
+            look_up_organizations(reader, &organizations),
+            look_up_organization_roles(reader, &organization_roles),
+        )?;
+        Ok(Self { roles, organizations, organization_roles })
     }
 
     /// Every name as one that nobody was asked for.

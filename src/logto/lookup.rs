@@ -3,6 +3,9 @@
 //! Never guesses; suggests only what differs by a slip of the hand.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+
+use futures_util::stream::StreamExt as _;
 
 use super::catalog::Wrong;
 use super::error::LogtoError;
@@ -45,15 +48,17 @@ pub(super) async fn look_up_organizations(
 ) -> Result<BTreeMap<String, Result<wire::Organization, Wrong>>, LogtoError> {
     let mut found = BTreeMap::new();
     let mut names = None;
-    for name in wanted {
-        let like = reader.organizations_like(name).await?;
+    let wanted: Vec<&str> = wanted.iter().copied().collect();
+    let mut answers = pin!(reader.organizations_like_each(&wanted));
+    while let Some((name, like)) = answers.next().await {
+        let like = like?;
         let fits = fitting(&like, name, |found| found.id.as_str(), |found| &found.name);
         let result = match fits[..] {
             [organization] => Ok(organization.clone()),
             [] => Err(unknown("organization", name, reader, &mut names, "/api/organizations", &Query::new()).await?),
             _ => Err(ambiguous("organization", name, fits.iter().map(|found| OrganizationId::as_str(&found.id)))),
         };
-        found.insert((*name).to_owned(), result);
+        found.insert(name.to_owned(), result);
     }
     Ok(found)
 }

@@ -4,6 +4,9 @@
 //! Never guesses: what is not in Logto any more keeps its ids as its name.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
+
+use futures_util::stream::StreamExt as _;
 
 use super::error::LogtoError;
 use super::read::{Reader, RoleField};
@@ -24,9 +27,11 @@ pub async fn name_forgotten<'a>(
     };
     let within: BTreeSet<OrganizationId> =
         targets.iter().filter_map(|entry| entry.target.organization().cloned()).collect();
+    let within: Vec<&str> = within.iter().map(OrganizationId::as_str).collect();
     let mut organizations = Vec::new();
-    for id in &within {
-        organizations.extend(reader.organizations_like(id.as_str()).await?.into_iter().filter(|found| found.id == *id));
+    let mut answers = pin!(reader.organizations_like_each(&within));
+    while let Some((id, like)) = answers.next().await {
+        organizations.extend(like?.into_iter().filter(|found| found.id.as_str() == id));
     }
     let organization_roles = match targets.iter().any(|entry| matches!(entry.target, Target::OrganizationRole { .. })) {
         true => reader.organization_roles().await?,

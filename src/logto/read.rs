@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::stream::{self, Stream, StreamExt as _};
+
 use super::error::LogtoError;
 use super::groups::{Refused, small_enough};
 use super::paging::{Found, MemberWalk, PAGE, Progress, Rows, Walk};
@@ -14,6 +16,9 @@ use crate::model::{Email, OrganizationId, OrganizationRoleId, RoleId, Target, Us
 
 /// How many entries are looked through for a name that is near to a wrong one.
 const CANDIDATES: usize = 1_000;
+
+/// Organizations that are looked for at the same time.
+const AT_ONCE: usize = 4;
 
 /// Reads a tenant. Cheap to clone.
 #[derive(Clone)]
@@ -311,6 +316,15 @@ impl Reader {
     pub(super) async fn organizations_like(&self, text: &str) -> Result<Vec<wire::Organization>, LogtoError> {
         let query = vec![("q", text.to_owned())];
         paging::every(&self.access, "/api/organizations", &query, |found: &wire::Organization| found.id.clone()).await
+    }
+
+    /// The same for each of these, several at once; the client bounds the calls themselves. In their order.
+    pub(super) fn organizations_like_each<'a>(
+        &'a self,
+        texts: &'a [&'a str],
+    ) -> impl Stream<Item = (&'a str, Result<Vec<wire::Organization>, LogtoError>)> {
+        let asked = stream::iter(texts).map(move |text| async move { (*text, self.organizations_like(text).await) });
+        asked.buffered(AT_ONCE)
     }
 
     pub(super) async fn organization_roles(&self) -> Result<Vec<wire::OrganizationRole>, LogtoError> {

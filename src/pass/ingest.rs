@@ -7,12 +7,18 @@
 //! revocation, a file, a recording) ends in `take_in`, and the store puts on it what overlays say of it. So the
 //! same state of a shop gives the same stored order; `model::adjustments` tells how those come and go.
 
+use std::pin::pin;
+
+use futures_util::stream::{self, Stream, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock;
 use crate::model::{OrderId, OrderKey, ReadOrder, Recheck};
 use crate::source::{Lookup, Nameless, Read, ReadReport, Scope, Source, SourceError, Step};
 use crate::store::{Confirmed, Cursor, Recorded, Store, StoreError};
+
+/// Orders that are read by their ids at the same time.
+const AT_ONCE: usize = 4;
 
 /// Odd orders of one page that the log names one by one.
 const TOLD: usize = 10;
@@ -204,12 +210,13 @@ async fn overlaid(
     if source.overlays() == 0 {
         return Ok(());
     }
-    for id in store.open_adjustments(source.name()).await? {
-        let found = source.get_at(&id, now).await;
+    let open = store.open_adjustments(source.name()).await?;
+    let mut found = pin!(look_ups(source, &open, now));
+    while let Some((id, found)) = found.next().await {
         let found = found.map_err(|error| IngestError::Source { name: source.name().to_string(), source: error })?;
         touched.extend(match found {
             Lookup::Found(order) => take_in(source, store, &[order], now).await?,
-            Lookup::Missing | Lookup::TestMode | Lookup::Unsupported => as_stored(source, store, &id, now).await?,
+            Lookup::Missing | Lookup::TestMode | Lookup::Unsupported => as_stored(source, store, id, now).await?,
         });
     }
     // What came back was an older state than the one that is known, which an overlay speaks of all the same.
@@ -237,8 +244,10 @@ pub async fn recheck(
 ) -> Result<Vec<OrderKey>, StoreError> {
     let mut touched = Vec::new();
     let Some(every) = source.recheck_every() else { return Ok(touched) };
-    for id in store.due_checks(source.name(), every, poll, now).await? {
-        let (reread, changed) = ask(source, store, &id, now).await?;
+    let due = store.due_checks(source.name(), every, poll, now).await?;
+    let mut found = pin!(look_ups(source, &due, now));
+    while let Some((id, found)) = found.next().await {
+        let (reread, changed) = note_reread(source, store, id, found, now).await?;
         touched.extend(changed);
         if reread != Recheck::Confirmed {
             break;
@@ -269,23 +278,36 @@ pub async fn reread_all(
             false
         }
     };
+    if !told {
+        return Ok(vec![Recheck::Failed; ids.len()]);
+    }
     let mut answers = Vec::with_capacity(ids.len());
-    for id in ids {
-        answers.push(match told {
-            true => ask(source, store, id, now).await?.0,
-            false => Recheck::Failed,
-        });
+    let mut found = pin!(look_ups(source, ids, now));
+    while let Some((id, found)) = found.next().await {
+        answers.push(note_reread(source, store, id, found, now).await?.0);
     }
     Ok(answers)
 }
 
-async fn ask(
+/// Reads orders by their ids, several at once, and gives what was found in the order of the ids. The pace of the
+/// source (`rate`) is one for all of them.
+fn look_ups<'a>(
+    source: &'a Source,
+    ids: &'a [OrderId],
+    now: Timestamp,
+) -> impl Stream<Item = (&'a OrderId, Result<Lookup, SourceError>)> {
+    stream::iter(ids).map(move |id| async move { (id, source.get_at(id, now).await) }).buffered(AT_ONCE)
+}
+
+/// Stores what reading an order again has told, and that it was asked for.
+async fn note_reread(
     source: &Source,
     store: &Store,
     id: &OrderId,
+    found: Result<Lookup, SourceError>,
     now: Timestamp,
 ) -> Result<(Recheck, Vec<OrderKey>), StoreError> {
-    let reread = match source.get_at(id, now).await {
+    let reread = match found {
         Ok(Lookup::Found(order)) => {
             let recorded = recorded(source, store, &[order], now).await?;
             if recorded.outdated.is_empty() {

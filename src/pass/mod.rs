@@ -34,6 +34,8 @@ mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join_all;
+
 use crate::clock::Steady;
 use crate::logto::name_forgotten;
 use crate::model::{OrderId, OrderKey, Recheck, Resolution, SourceName, UserId};
@@ -248,13 +250,17 @@ async fn reread(context: PassContext<'_>, verify: &Verify) -> Result<BTreeMap<Or
         keys.push(stored.key);
         ids.push(stored.order.id);
     }
-    for (name, (keys, ids)) in by_source {
+    // All sources at once: one that is slow does not keep the others waiting.
+    let reads = by_source.into_iter().map(async |(name, (keys, ids))| {
         let said = match context.sources.iter().find(|source| *source.name() == name) {
-            Some(source) => ingest::reread_all(source, context.store, &ids, context.now).await?,
+            Some(source) => ingest::reread_all(source, context.store, &ids, context.now).await,
             // The file names the source no more: nobody is left to ask, and nothing is confirmed.
-            None => vec![Recheck::Failed; ids.len()],
+            None => Ok(vec![Recheck::Failed; ids.len()]),
         };
-        answers.extend(keys.into_iter().zip(said));
+        said.map(|said| keys.into_iter().zip(said))
+    });
+    for said in join_all(reads).await {
+        answers.extend(said?);
     }
     Ok(answers)
 }

@@ -128,13 +128,19 @@ async fn miss_organization_roles(
     catalog: &Catalog,
     observed: &mut Observed,
 ) -> Result<(), LogtoError> {
-    for (ix, entry) in catalog.indices() {
-        let Target::OrganizationRole { role, .. } = &entry.target else { continue };
+    let unheld = catalog.indices().filter_map(|(ix, entry)| {
+        let Target::OrganizationRole { role, .. } = &entry.target else { return None };
+        let seen = &observed.targets[ix.at()];
+        let read = matches!(seen.coverage, Coverage::Whole | Coverage::Partial { .. });
+        (read && seen.holders.is_empty()).then_some((ix, entry, role))
+    });
+    let unheld: Vec<_> = unheld.collect();
+    let answers = stream::iter(unheld)
+        .map(|(ix, entry, role)| async move { (ix, entry, reader.organization_role_exists(role).await) });
+    let answers: Vec<_> = answers.buffered(AT_ONCE).collect().await;
+    for (ix, entry, answer) in answers {
         let seen = &mut observed.targets[ix.at()];
-        if !seen.holders.is_empty() || !matches!(seen.coverage, Coverage::Whole | Coverage::Partial { .. }) {
-            continue;
-        }
-        match reader.organization_role_exists(role).await {
+        match answer {
             Ok(true) => {}
             Ok(false) => seen.coverage = Coverage::Missing,
             Err(error) => {
@@ -166,14 +172,21 @@ pub async fn confirm(
     doubtful: BTreeMap<TargetIx, BTreeSet<UserId>>,
 ) -> Result<(), LogtoError> {
     let mut members: BTreeSet<&UserId> = BTreeSet::new();
+    let mut roles = Vec::new();
     for (ix, users) in &doubtful {
         let entry = catalog.target(*ix);
-        let Target::Role { role } = &entry.target else {
-            members.extend(users);
-            continue;
-        };
+        match &entry.target {
+            Target::Role { role } => roles.push((ix, users, entry, role)),
+            Target::Membership { .. } | Target::OrganizationRole { .. } => members.extend(users),
+        }
+    }
+    let answers = stream::iter(roles).map(|(ix, users, entry, role)| async move {
         let asked: Vec<UserId> = users.iter().cloned().collect();
-        match reader.holders_among(role, &asked).await {
+        (ix, users, entry, reader.holders_among(role, &asked).await)
+    });
+    let answers: Vec<_> = answers.buffered(AT_ONCE).collect().await;
+    for (ix, users, entry, answer) in answers {
+        match answer {
             Ok(Found::Here(holders)) => {
                 users.iter().for_each(|user| observed.targets[ix.at()].note(user, holders.contains(user)));
             }

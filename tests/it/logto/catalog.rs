@@ -100,3 +100,23 @@ async fn every_wrong_name_is_a_problem_with_its_place_and_the_rest_resolves() {
     let names: Vec<&str> = resolved.catalog.targets.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(names, ["organization Twin", "role paid-tier"]);
 }
+
+#[tokio::test]
+async fn organizations_are_looked_for_at_the_same_time() {
+    let stub = Stub::start().await;
+    let names = ["Acme", "Globex", "Initech", "Umbrella"];
+    for name in names {
+        stub.state().organizations.insert(name.to_lowercase(), name.into());
+    }
+    // Nobody is answered before all are there.
+    let others = std::sync::Arc::new(tokio::sync::Barrier::new(names.len()));
+    stub.state().meeting = Some(("/api/organizations", others));
+    let wanted = (5..).zip(names).map(|(line, name)| organization(name, line)).collect();
+    let products = [product("team", &["prd_1"], 3, wanted)];
+    let client = client(&stub);
+    let reader = client.reader();
+    let protect = Protect::default();
+    let resolving = tokio::time::timeout(Duration::from_secs(20), resolve(&reader, &products, &protect));
+    let resolved = resolving.await.expect("one waits for another").unwrap();
+    assert_eq!((resolved.problems.len(), resolved.catalog.targets.len()), (0, names.len()));
+}

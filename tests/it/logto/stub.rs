@@ -57,6 +57,8 @@ pub(crate) struct State {
     /// Lists of holders show the last row of each page again instead of the first of the next.
     pub(crate) ties: bool,
     pub(crate) rules: Vec<Rule>,
+    /// Requests with this in their path are answered when so many are there at the same time.
+    pub(crate) meeting: Option<(&'static str, Arc<tokio::sync::Barrier>)>,
     pub(crate) seen: Vec<Seen>,
 }
 
@@ -75,7 +77,13 @@ impl Stub {
         let shared = state.clone();
         let app = axum::Router::new().fallback(move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
             let state = shared.clone();
-            async move { answer(&state, &method, &uri, &headers, &body) }
+            async move {
+                let meeting = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).meeting.clone();
+                if let Some((_, others)) = meeting.filter(|(part, _)| uri.path().contains(part)) {
+                    others.wait().await;
+                }
+                answer(&state, &method, &uri, &headers, &body)
+            }
         });
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { url, state }

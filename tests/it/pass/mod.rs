@@ -3,6 +3,7 @@
 
 mod approving;
 mod asking;
+mod at_once;
 mod by_hand;
 mod calls;
 mod changed;
