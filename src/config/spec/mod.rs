@@ -103,7 +103,7 @@ pub struct File {
     /// Where `entitled run` listens for webhooks and shows itself: an address, or `off`. Beyond this machine
     /// only with `ENTITLED_API_TOKEN` set. Default: `127.0.0.1:8787`.
     pub listen: Option<String>,
-    /// Addresses and networks of the proxies in front of `run`. Behind them, whoever asks is the right-most other
+    /// Addresses and networks of the proxies in front of `run`, such as `[10.0.0.0/8, 192.0.2.7]`. Behind them, whoever asks is the right-most other
     /// address in `X-Forwarded-For` or `Forwarded`. Default: none.
     pub trusted_proxies: Option<Vec<String>>,
     /// Who is told of a change of state: once for each change, never once per pass.
@@ -116,16 +116,16 @@ pub struct File {
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Logto {
-    /// The address of Logto without a path, or `sandbox` for the built-in simulator.
+    /// The origin of the tenant: the address of Logto without a path, or `sandbox` for the built-in simulator.
     pub endpoint: String,
-    /// The id of a machine-to-machine application that may call the Management API.
+    /// The id of a machine-to-machine application that may call the Management API. Needed, but for `sandbox`.
     pub app_id: Option<Name>,
-    /// Its secret.
+    /// Its secret. Needed, but for `sandbox`.
     pub app_secret: Option<Secret>,
     /// The resource indicator of the Management API. Default: `https://default.logto.app/api`, and on
     /// Logto Cloud `https://<tenant>.logto.app/api`.
     pub resource: Option<String>,
-    /// Calls a second. Default: 18 on Logto Cloud, else without a cap.
+    /// Calls a second. Default: 18 on Logto Cloud, which allows 200 in 10 s, else without a cap.
     pub rate: Option<Number>,
     /// Calls in flight at once, 1 to 32. Default: 4.
     pub concurrency: Option<Number>,
@@ -141,7 +141,7 @@ pub struct Logto {
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogtoWebhook {
-    /// The key that Logto shows for the webhook.
+    /// The key that Logto shows for a webhook that was set up by hand. `entitled hooks logto` needs none here.
     pub signing_key: Secret,
 }
 
@@ -151,7 +151,7 @@ pub struct LogtoWebhook {
 pub struct Buyers {
     /// Tried in this order; the first that answers decides. Default: `[user_id, binding, email]`.
     pub r#match: Option<Vec<Matching>>,
-    /// Buyers whose email in the shop is not that of their account.
+    /// Who paid with another address than that of their account.
     pub bindings: Option<Vec<Binding>>,
 }
 
@@ -181,9 +181,9 @@ pub struct Binding {
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
-    /// Between two passes over every target. Default: `10m`.
+    /// Between two looks at every target. Default: `10m`.
     pub full_pass: Option<Duration>,
-    /// Between two reads of all orders. Default: `24h`.
+    /// Between two reads of every order, which find what a cursor missed. Default: `24h`.
     pub full_read: Option<Duration>,
 }
 
@@ -195,7 +195,7 @@ pub enum Prune {
     Never,
     /// Also revoke what entitled granted or adopted and nothing entitles any more.
     Owned,
-    /// Make each managed target hold exactly the buyers, minus `protect`.
+    /// Make each managed target hold exactly the buyers. Whoever `protect` names is exempt, and counted as kept.
     Exclusive,
 }
 
@@ -213,9 +213,11 @@ pub enum Adopt {
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Revocations, per target and in total. Default: `{per_day: 10%, floor: 5}`.
+    /// Revocations, per target and in total: held above the larger of `floor` and `per_day` of the grants that were
+    /// owned when the 24 hours began. Default: `{per_day: 10%, floor: 5}`.
     pub revocations: Option<Limit>,
-    /// Grants that a change of this file causes. Default: `{per_day: 20%, floor: 50}`.
+    /// Grants that a change of this file causes, where the order was known before and the mapping is new: held as
+    /// revocations are. Default: `{per_day: 20%, floor: 50}`.
     pub config_grants: Option<Limit>,
 }
 
@@ -233,11 +235,11 @@ pub struct Limit {
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Protect {
-    /// Email addresses; `*` stands for any part.
+    /// Addresses from whom nothing is ever taken; `*` stands for any run of characters.
     pub emails: Option<Vec<String>>,
-    /// Ids of Logto users.
+    /// Ids of Logto users from whom nothing is ever taken.
     pub users: Option<Vec<Name>>,
-    /// Roles by name or id, which no product may give.
+    /// Roles that are neither granted nor taken, by name or id. No product may give one.
     pub roles: Option<Vec<Name>>,
 }
 
@@ -256,7 +258,7 @@ pub struct Safeguards {
 pub struct Notify {
     /// The address that notices are posted to. Whoever knows it can post there, so it is a secret.
     pub url: Secret,
-    /// `json`, the whole notice, or `slack`, `{"text": ...}` as Slack takes it. Default: `json`.
+    /// The language of a notice. Default: `json`.
     pub format: Option<NotifyFormat>,
     /// Of which states. Default: all but `Pending`, which comes and goes with every sale.
     pub on: Option<Vec<State>>,
@@ -268,7 +270,7 @@ pub struct Notify {
 pub enum NotifyFormat {
     /// The whole notice.
     Json,
-    /// `{"text": ...}`.
+    /// `{"text": ...}`, as Slack takes it.
     Slack,
 }
 
@@ -291,17 +293,18 @@ pub enum State {
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Product {
-    /// Its name for people.
+    /// Its name for people. Default: the key.
     pub name: Option<Name>,
-    /// Its ids in the payment API, where the key is not the id.
+    /// Its ids in the payment API, where the key is not the id: `X`, or `{source: shop, id: X}` for one shop's own.
     pub ids: Option<Vec<ProductRef>>,
-    /// The only source in which it counts.
+    /// The only source in which it counts. Absent: any.
     pub source: Option<Name>,
-    /// What it gives.
+    /// What it gives: a list of `role: NAME`, `roles: [NAME, ...]`, or `organization: NAME` with or without `roles:`.
     pub entitlements: Vec<Entitlement>,
-    /// How long a purchase lasts. Absent: for ever.
+    /// How long a purchase lasts, from the time of payment; two purchases extend each other end to end. Not for
+    /// subscriptions, which say themselves until when they are paid. Absent: for ever.
     pub valid_for: Option<Duration>,
-    /// How much longer it is kept after a refund or an expiry. Default: `0`.
+    /// How much longer it is kept after a refund or an expiry. It keeps, and never grants. Default: `0s`.
     pub grace: Option<Duration>,
     /// What a full refund does. Default: `revoke`.
     pub on_refund: Option<Policy>,

@@ -22,7 +22,7 @@ pub enum AnySource {
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// `sandbox`, `file`, `http`, or a preset: `openbitum`, `bitcart`, `medusa`.
+    /// `sandbox`, `file`, `http`, or the name of a preset.
     pub kind: String,
     /// The name that this source had before, or a list of them: what is known under it is carried over, once.
     pub was: Option<Paths>,

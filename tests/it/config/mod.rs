@@ -4,6 +4,7 @@ mod examples;
 mod limits;
 mod marks;
 mod references;
+mod tables;
 mod taken;
 mod twins;
 mod unicode;
