@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::trouble::Trouble;
-use super::{Daemon, Rest};
+use super::{Daemon, Rest, Schedule};
 use crate::clock;
 use crate::config::settings::Config;
 use crate::report::status::About;
@@ -29,7 +29,8 @@ impl Daemon {
             if before.is_some() {
                 tracing::info!("the store lies at its path again: going on");
                 self.publisher.works(&About::Store);
-                self.schedule.hurry(now);
+                // Whatever failed meanwhile says nothing of what comes now.
+                self.schedule = Schedule::all_due(self.active.source_names(), now);
                 self.keep_file().await;
             }
             return true;

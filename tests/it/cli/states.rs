@@ -267,6 +267,13 @@ async fn every_command_works_or_says_what_to_do(at: usize, state: State) {
         };
         let arguments: Vec<String> = command.iter().map(named).collect();
         let says = says.replace("ANN", &ann);
+        if does[at] == W && command.contains(&"SET") {
+            // While all was frozen it was held for that; a daemon that works has to look again.
+            until_async(&format!("{state:?}: the set is held"), async || {
+                scene.entitled(&["status".to_owned()]).out.contains(&scene.digest)
+            })
+            .await;
+        }
         let mut ran = scene.entitled(&arguments);
         if does[at] != R && command[0] == "status" {
             // The daemon that answers may not have looked into the store yet.
@@ -301,8 +308,8 @@ async fn every_command_works_or_says_what_to_do(at: usize, state: State) {
             _ => {}
         }
     }
-    // What was let through is carried out by whoever can: the last command, or the daemon by the last valid file.
-    if matches!(state, Killed | Broken | NoFile) {
+    // What was let through is carried out by whoever can: the last command, or the daemon by what is in force.
+    if matches!(state, Killed | Broken | NoFile | Unset) {
         until("what was let through is taken", || scene.holders() == 1).await;
     } else {
         assert_eq!(scene.holders(), 3, "{state:?}");

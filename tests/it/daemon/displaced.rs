@@ -16,7 +16,7 @@ use super::outages::said;
 use super::under_way::{MANY, crowd, taking};
 use super::{ALWAYS, Live, QUICK, RARELY};
 use crate::support::program::{Program, addresses, until, until_async};
-use crate::support::stage::{NO_LIMITS, PRODUCTS, furnish};
+use crate::support::stage::{NO_LIMITS, PRODUCTS, furnish, matching};
 
 /// What somebody does to a store; `aside`: where the file that is in use lies afterwards.
 type Deed = fn(store: &Path, aside: &Path);
@@ -296,6 +296,26 @@ async fn a_change_that_is_still_to_be_tried_again_does_not_make_a_displaced_daem
     std::fs::rename(&aside, live.program.store()).unwrap();
     live.logto.faults().clear();
     live.hold("paid-tier", &[&ann]).await;
+    live.stop().await;
+}
+
+/// The turns in which nothing could be done are no failures that would make it wait longer and longer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_just_after_the_store_is_back_is_tried_again_soon() {
+    let live = Live::with(RARELY, PRODUCTS).await;
+    until("the first full pass", || live.reading.status.borrow().last_full_pass.is_some()).await;
+    let aside = live.program.folder.path().join("aside.db");
+    std::fs::rename(live.program.store(), &aside).unwrap();
+    until("it says so", || blamed(&live)).await;
+    turns(&live).await;
+    turns(&live).await;
+    live.logto.faults().add(Rule::refuse(403).method("GET"));
+    std::fs::rename(&aside, live.program.store()).unwrap();
+    let tried = || matching(&live.logto.requests(), "GET", &["/api/roles?"]);
+    let before = tried();
+    until("it is tried, and twice again", || tried() >= before + 3).await;
+    live.logto.faults().clear();
+    until("all is well again", || live.reading.status.borrow().state == State::InSync).await;
     live.stop().await;
 }
 

@@ -210,6 +210,47 @@ async fn sigterm_ends_a_daemon_whose_logto_says_nothing() {
     ends(daemon).await;
 }
 
+/// What `freeze` says is in flight, and what is to go.
+fn under_way(said: &str) -> Option<(usize, usize)> {
+    let words = said.split("A pass is writing, with ").nth(1)?;
+    let to_go = words.split(' ').next()?.parse().ok()?;
+    let in_flight = words.split(" to go: ").nth(1)?.split(' ').next()?.parse().ok()?;
+    Some((in_flight, to_go))
+}
+
+/// Whatever is written, by whichever freeze: no more is done than what it says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_freeze_says_how_much_is_in_flight_and_nothing_else_is_done() {
+    for (taking, all) in [(true, false), (true, true), (false, true)] {
+        let world = World::new(", batch: 1").await;
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let file = std::fs::read_to_string(world.program.file()).unwrap();
+        std::fs::write(world.program.file(), file.replace("prune:", &format!("listen: {free}\nprune:"))).unwrap();
+        let users: Vec<UserId> = (0..60).map(|number| world.buyer(&format!("buyer-{number}@example.com"))).collect();
+        if taking {
+            let first = world.program.run(&["run", "--once"]).await;
+            assert!(first.status.success(), "{first:#?}");
+            world.shop.orders().iter().for_each(|order| world.shop.set_status(order, "refunded"));
+            world.logto.clear_requests();
+        }
+        world.logto.faults().latency(Duration::from_millis(400));
+        let daemon = world.program.start(&["run"]);
+        until("it writes", || !world.logto.writes().is_empty()).await;
+        let freeze = ["freeze", "--for", "1h", "--reason", "wait", "--all"];
+        let said = world.program.run(if all { &freeze } else { &freeze[..5] }).await;
+        let begun = world.logto.writes().len();
+        let (in_flight, to_go) = under_way(&said.stdout).unwrap_or_else(|| panic!("{said:#?}"));
+        assert!(in_flight <= 4.min(to_go) && (1..=users.len()).contains(&to_go), "{said:#?}");
+        until("it is heeded", || daemon.stderr().contains("\"frozen\"")).await;
+        let written = world.logto.writes().len();
+        assert!(written - begun <= 4, "{begun} were begun when it was said, {written} afterwards: {said:#?}");
+        assert!(written < users.len(), "it came when nothing was left to be done");
+        world.logto.faults().clear();
+        ends(daemon).await;
+        assert_eq!(world.logto.writes().len(), written, "nothing else is written");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sighup_reads_everything_again_and_looks_at_once() {
     let world = World::new("").await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use entitled::daemon::Mode;
 use entitled::model::{OrderId, State, UserId};
 use entitled::sandbox::{HOOK_SECRET, hook_signature};
-use entitled::store::LogtoHook;
+use entitled::store::{LogtoHook, Verb};
 use futures_util::{StreamExt as _, stream};
 
 use super::{Got, Web, state};
@@ -266,6 +266,12 @@ async fn who_signs_up_after_paying_is_granted_at_once_and_who_is_deleted_leaves_
         }
     };
     assert!(tokio::time::timeout(Duration::from_secs(30), closed).await.is_ok(), "the row stays");
+    state(&live, State::InSync).await;
+    let trail = open.store.history(&lena).await.unwrap();
+    assert!(trail.iter().all(|row| row.verb == Verb::Granted || row.verb == Verb::Closed), "{trail:?}");
+    // Who comes back is somebody else, for whom the order has waited.
+    let again = live.logto.add_user("lena@example.com");
+    live.hold("paid-tier", &[&again]).await;
     drop(open);
     live.stop().await;
 }
