@@ -21,19 +21,24 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<OrderId>, StoreError> {
         let read: Sql<Vec<OrderId>> = async {
-            let backing: i64 = sqlx::query_scalar("SELECT count(DISTINCT order_id) FROM ledger WHERE source = ?1")
+            let backing: Option<i64> = sqlx::query_scalar("SELECT backing FROM sources WHERE name = ?1")
                 .bind(source.as_str().to_owned())
-                .fetch_one(self.readers())
+                .fetch_optional(self.readers())
                 .await?;
             let share = poll.as_secs_f64() / every.as_secs_f64().max(f64::MIN_POSITIVE);
-            let turn = (count(backing) as f64 * share.clamp(0.0, 1.0)).ceil() as i64;
-            // What was never asked for was new when it was first read.
+            let turn = (backing.map_or(0, count) as f64 * share.clamp(0.0, 1.0)).ceil() as i64;
+            // Each end of the row by itself, so that nothing between them is looked at.
             let rows = sqlx::query(
-                "SELECT o.id FROM orders o LEFT JOIN checks c ON c.order_key = o.key
-                 WHERE o.source = (SELECT key FROM sources WHERE name = ?1)
-                     AND o.id IN (SELECT order_id FROM ledger WHERE source = ?1)
-                     AND (coalesce(c.asked_at, o.seen_at) <= ?2 OR coalesce(c.asked_at, o.seen_at) > ?4)
-                 ORDER BY coalesce(c.asked_at, o.seen_at), o.key LIMIT ?3",
+                "SELECT o.id FROM (
+                     SELECT * FROM (SELECT order_key, asked_at FROM backing
+                                    WHERE source = (SELECT key FROM sources WHERE name = ?1) AND asked_at <= ?2
+                                    ORDER BY asked_at, order_key LIMIT ?3)
+                     UNION ALL
+                     SELECT * FROM (SELECT order_key, asked_at FROM backing
+                                    WHERE source = (SELECT key FROM sources WHERE name = ?1) AND asked_at > ?4
+                                    ORDER BY asked_at, order_key LIMIT ?3)
+                 ) b CROSS JOIN orders o ON o.key = b.order_key
+                 ORDER BY b.asked_at, b.order_key LIMIT ?3",
             )
             .bind(source.as_str().to_owned())
             .bind(millis(now.checked_sub(every).unwrap_or(Timestamp::MIN)))

@@ -21,6 +21,7 @@ const SALES: usize = 10;
 
 /// The list comes newest change first, by pages, so that a poll need not read all of it.
 const LIST: &str = "incremental: {kind: walk_back, overlap: 0s},
+  get: {path: \"/api/merchant/orders/{id}\", item: [$.order, $], recheck_every: 6h},
   list: {path: /api/merchant/orders, items: $, paging: {kind: offset, param: offset, size_param: limit, size: 20}},
   expect: {total: ignored},";
 

@@ -10,7 +10,7 @@ use crate::tidy::files;
 
 /// Tables that grow with what is sold and with what is done about it. All others are as long as the file is, as the
 /// shop's list of products, or as what is under way.
-const GROWING: [&str; 14] = [
+const GROWING: [&str; 15] = [
     "orders",
     "items",
     "buyers",
@@ -21,6 +21,7 @@ const GROWING: [&str; 14] = [
     "odd",
     "marks",
     "checks",
+    "backing",
     "approvals",
     "approved_actions",
     "freezes",

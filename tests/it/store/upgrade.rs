@@ -1,7 +1,7 @@
 //! A store of an earlier version: nothing of it is lost on the way.
 
 use entitled::model::{Grant, Order, OrderKey, Renewal, Standing, Target};
-use entitled::store::{Run, RunKind, Store, Verb};
+use entitled::store::{Confirmed, Run, RunKind, Store, Verb};
 use sha2::{Digest as _, Sha256};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{Connection as _, Row as _, SqlStr, SqliteConnection};
@@ -158,8 +158,9 @@ async fn what_is_counted_is_what_there_is() {
     for statement in [
         "INSERT INTO sources (key, name) VALUES (1, 'shop'), (2, 'old')",
         "INSERT INTO buyers (key, claimed, email) VALUES (2, 'u1', '')",
-        "INSERT INTO orders (key, source, id, buyer, standing, seen_at, standing_since, digest)
-         VALUES (7, 1, 'o1', 2, 1, 11000, 13000, 5), (8, 2, 'o8', 2, 1, 11000, 13000, 6), (9, 2, 'o1', 2, 1, 11000, 13000, 7)",
+        "INSERT INTO orders (key, source, id, buyer, standing, seen_at, standing_since, digest, updated_at)
+         VALUES (7, 1, 'o1', 2, 1, 11000, 13000, 5, NULL), (8, 2, 'o8', 2, 1, 11000, 13000, 6, NULL),
+                (9, 2, 'o1', 2, 1, 11000, 13000, 7, 3000000)",
         "INSERT INTO odd (order_key, source, says, unknown, since) VALUES (8, 2, '[]', 1, 1)",
         "INSERT INTO ledger (user, target, ownership, cause, source, order_id, product, line, config, since, run)
          VALUES ('u1', 'role/a', 'granted', 'order', 'shop', 'o1', 'pro', 7, 'v2', 10000, 'r1')",
@@ -171,22 +172,39 @@ async fn what_is_counted_is_what_there_is() {
     raw.close().await.unwrap();
 
     let store = home.store().await;
+    // What is kept, and beside it what one would find by looking at everything.
+    let all = "
+        SELECT (SELECT json_group_array(json_array(name, orders, odd)) FROM (SELECT * FROM sources ORDER BY name)),
+               (SELECT json_group_array(json_array(name, orders, odd)) FROM (
+                   SELECT name, (SELECT count(*) FROM orders WHERE source = sources.key) orders,
+                          (SELECT count(*) FROM odd WHERE source = sources.key) odd FROM sources ORDER BY name)),
+               (SELECT total FROM ledger_size), (SELECT count(*) FROM ledger),
+               (SELECT json_group_array(json_array(order_key, source, asked_at)) FROM (
+                   SELECT * FROM backing ORDER BY order_key)),
+               (SELECT json_group_array(json_array(key, source, at)) FROM (
+                   SELECT DISTINCT o.key, o.source, coalesce(c.asked_at, o.seen_at) at
+                   FROM ledger l JOIN sources s ON s.name = l.source
+                       JOIN orders o ON o.source = s.key AND o.id = l.order_id
+                       LEFT JOIN checks c ON c.order_key = o.key ORDER BY o.key)),
+               (SELECT sum(backing) FROM sources), (SELECT count(*) FROM backing)";
     let counted = async || {
         let mut raw = home.raw().await;
-        let all = "SELECT (SELECT json_group_array(json_array(name, orders, odd)) FROM (SELECT * FROM sources ORDER BY name)),
-                          (SELECT json_group_array(json_array(name, orders, odd)) FROM (SELECT name,
-                              (SELECT count(*) FROM orders WHERE source = sources.key) orders,
-                              (SELECT count(*) FROM odd WHERE source = sources.key) odd FROM sources ORDER BY name)),
-                          (SELECT total FROM ledger_size), (SELECT count(*) FROM ledger)";
-        let (kept, there, rows, owned): (String, String, i64, i64) =
-            sqlx::query_as(all).fetch_one(&mut raw).await.unwrap();
+        let row = sqlx::query(all).fetch_one(&mut raw).await.unwrap();
         raw.close().await.unwrap();
-        assert_eq!((&kept, rows), (&there, owned));
-        (kept, rows)
+        let text = |at: usize| row.get::<String, _>(at);
+        let number = |at: usize| row.get::<i64, _>(at);
+        assert_eq!((text(0), number(2), text(4), number(6)), (text(1), number(3), text(5), number(7)));
+        (text(0), number(2))
     };
     assert_eq!(counted().await, (r#"[["old",2,1],["shop",1,0]]"#.to_owned(), 1));
     assert_eq!(store.entered("v2").await.unwrap(), Some(at(30)), "by no other version since then");
     assert_eq!(store.entered("v1").await.unwrap(), None);
+
+    // Asked for, and asked for again.
+    for second in [40, 45] {
+        store.note_check(&shop(), &"o1".into(), Confirmed::Yes, at(second)).await.unwrap();
+        counted().await;
+    }
 
     // New, changed, and one copy of two that goes.
     let orders =
