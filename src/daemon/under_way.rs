@@ -19,6 +19,7 @@ use crate::pass::active::ActiveConfig;
 use crate::pass::{
     Execution, Lookout, PassError, PassScope, PlannedPass, Step, kept, plan_pass, plan_pass_about, users_about,
 };
+use crate::planner::Hold;
 use crate::report::run::{Obsolete, RunReport};
 use crate::report::status::{Mode, Progress};
 use crate::shutdown::Shutdown;
@@ -94,6 +95,11 @@ impl Daemon {
         };
         log::planned(&planned.view);
         self.passed(span, &planned, report.as_ref(), &overtaken).await;
+        if planned.plan.held.iter().any(|held| matches!(held.hold, Hold::ClockDoubtful(_))) {
+            // It lifts itself once the clocks agree, and only who asks can tell.
+            let gap = SignedDuration::try_from(self.pulse.gap).unwrap_or(SignedDuration::MAX);
+            self.want_full_pass(clock::now() + gap.min(self.active.config.schedule.full_pass / 10));
+        }
         Ok(Some(planned.next_change))
     }
 

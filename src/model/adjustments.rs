@@ -29,8 +29,8 @@ use super::{Order, OrderId, Standing};
 /// What one item of an overlay says of an order, by its state now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adjustment {
-    /// The place of the overlay in the file, from 0.
-    pub overlay: u16,
+    /// A number that stands for the overlay and how it is read, wherever it stands in the file.
+    pub overlay: i64,
     /// The item's own id.
     pub item: String,
     /// The order it is about.

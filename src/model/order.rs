@@ -45,6 +45,12 @@ impl Standing {
         Standing::Subscribed,
     ];
 
+    /// Whether it is of something that has happened: a refund or a dispute. What is cancelled or expires may do so in
+    /// time to come.
+    pub fn has_happened(self) -> bool {
+        matches!(self, Standing::Refunded | Standing::PartiallyRefunded | Standing::Disputed)
+    }
+
     /// The word used in `entitlements.yaml`, in the store and in every output.
     pub fn word(self) -> &'static str {
         match self {

@@ -121,7 +121,7 @@ impl PassDraft {
         let names = self.names(context, undoes).await?;
         let Self { snapshot, plan, wanted, actual, observed, approvals, calls_before, .. } = self;
         let view = view(&plan, &snapshot.catalog, &actual, &names, waiting, wanted.unknown, context.origin.clone());
-        let noted = snapshot.noted(&actual, &observed, &plan);
+        let noted = snapshot.noted(&wanted, &actual, &observed, &plan);
         let new_sources = new_sources(context, snapshot.trust()).await?;
         let (next_change, young) = (next_change(&plan, &wanted), snapshot.young());
         Ok(PlannedPass {

@@ -310,13 +310,14 @@ impl<'a> Execution<'a> {
         let mut report = self.report;
         lose_sight_of(store, &self.run, &report, now).await?;
         let Noted { seen, lost, .. } = &planned.noted;
-        let stays = |grant: &&Grant| planned.user_index.ix(&grant.user).is_none_or(|user| !self.left.contains(&user));
-        let but = |grants: &[Grant]| -> Vec<Grant> { grants.iter().filter(stays).cloned().collect() };
+        let stays = |grant: &Grant| planned.user_index.ix(&grant.user).is_none_or(|user| !self.left.contains(&user));
         // Once more for what was ours until now and was given up.
         if !planned.plan.release.is_empty() {
-            store.note_foreign(&but(seen), &[], planned.seen_at).await?;
+            let seen: Vec<_> = seen.iter().filter(|(grant, _)| stays(grant)).cloned().collect();
+            store.note_foreign(&seen, &[], planned.seen_at).await?;
         }
-        store.note_lost(&but(lost), planned.at).await?;
+        let lost: Vec<Grant> = lost.iter().filter(|grant| stays(grant)).cloned().collect();
+        store.note_lost(&lost, planned.at).await?;
 
         let whole = planned.troubles.is_empty() && report.stopped == 0;
         if kind == RunKind::Full && whole {

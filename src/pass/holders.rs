@@ -6,15 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::explain::mine;
-use super::snapshot::{first_paid, product_ix, widen};
+use super::snapshot::{paid_for, product_ix, takes_over, widen};
 use super::{PassContext, PassError, PassScope, buyers, observe};
 use crate::logto::name_forgotten;
 use crate::model::users::UserIndex;
 use crate::model::{Adopt, Catalog, OrderKey, Target, TargetIx, UserId, UserIx};
-use crate::planner::desired::{State, desired};
+use crate::planner::desired::{Origin, State, desired};
 use crate::planner::input::Coverage;
 use crate::report::{Holder, Holders, Owner, messages};
-use crate::store::{BuyerKey, LedgerRow, Scope, StoredBuyer};
+use crate::store::{BuyerKey, ForeignGrant, LedgerRow, Scope, StoredBuyer};
 use crate::text::clean;
 
 /// Who holds `target` now. `None` where neither the file nor the ledger has that target.
@@ -153,19 +153,21 @@ async fn explained(
         .iter()
         .map(|one| (one.key, format!("{} of {}", clean(one.order.id.as_str()), clean(one.source.as_str()))))
         .collect();
-    let paid = first_paid(context, catalog, &mut purchases).await?;
-    let seen: BTreeMap<UserId, i64> = context
+    let paid = paid_for(context, catalog, &mut purchases).await?;
+    let seen: BTreeMap<UserId, ForeignGrant> = context
         .store
         .foreign(None)
         .await?
         .into_iter()
         .filter(|one| one.grant.target == catalog.target(target).target)
-        .map(|one| (one.grant.user, one.first_seen.as_millisecond()))
+        .map(|one| (one.grant.user.clone(), one))
         .collect();
     let adopts = |user: &UserId| {
-        let paid = user_index.ix(user).and_then(|user| paid.get(&(target, user)));
-        let before = seen.get(user).is_some_and(|seen| paid.is_none_or(|paid| seen < paid));
-        context.config.adopt == Adopt::Explained && !before
+        let Some(ix) = user_index.ix(user) else { return false };
+        let origin = wanted.claim(target, ix).map_or(Origin::Sale, |claim| claim.origin);
+        let mut paid = paid.get(&(target, ix)).into_iter().flatten();
+        let takes_over = seen.get(user).is_none_or(|grant| paid.any(|paid| takes_over(grant, paid, origin)));
+        context.config.adopt == Adopt::Explained && takes_over
     };
     let one = |(order, user): (OrderKey, &UserId)| Some((user.clone(), (names.get(&order)?.clone(), adopts(user))));
     Ok(by_order.into_iter().filter_map(one).collect())

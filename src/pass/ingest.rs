@@ -117,13 +117,16 @@ async fn read_into(
         _ => Read::Full { last_count },
     };
     let failed = |error| IngestError::Source { name: source.name().to_string(), source: error };
+    if same && source.overlays() > 0 {
+        store.name_overlays(source.name(), source.reading(), &source.overlay_ids()).await?;
+    }
     let mut reading = source.read_at(read, now);
     let mut old_marks = if same { OldMarks::Gone } else { OldMarks::Kept };
     let report = loop {
         let step = reading.next().await.map_err(failed)?;
         if let (OldMarks::Kept, Step::Page(_) | Step::Done(_)) = (old_marks, &step) {
             // All overlays have been read by now, and no order has been recorded yet.
-            store.drop_other_adjustments(source.name(), source.reading()).await?;
+            store.drop_other_adjustments(source.name(), source.reading(), &source.overlay_ids()).await?;
             old_marks = OldMarks::Gone;
         }
         match step {
@@ -378,6 +381,7 @@ pub async fn catch_up(source: &Source, store: &Store, now: Timestamp) -> Result<
     if cursor.reading != Some(source.reading()) {
         return Ok(Overlays::Polled);
     }
+    store.name_overlays(source.name(), source.reading(), &source.overlay_ids()).await?;
     let last_count = cursor.last_full_count;
     let read = cursor.watermark.map_or(Read::Full { last_count }, |watermark| Read::Since { watermark, last_count });
     let Some(mut reading) = source.read_overlays(read, now) else { return Ok(Overlays::Read) };

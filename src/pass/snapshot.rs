@@ -29,7 +29,7 @@ use settling::Settling;
 use usage::Usage;
 
 pub use foreign::Noted;
-pub(crate) use foreign::first_paid;
+pub(crate) use foreign::{paid_for, takes_over};
 pub(crate) use turned::owners;
 
 /// The file's catalog, and what only the ledger still knows: targets that no product gives any more, whose

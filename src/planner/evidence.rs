@@ -2,7 +2,7 @@
 //!
 //! Pure. Says what the orders, the ledger and the file say; what follows from it is the planner's.
 
-use super::desired::{Origin, State};
+use super::desired::{Origin, Past, State};
 use super::input::{Mover, OwnedGrant, Rules, Turn};
 use super::{Cause, Claim, PlanInput, Row, Why};
 use crate::model::{ProductIx, TargetIx, UserIx};
@@ -40,7 +40,7 @@ pub(super) fn taken_back(input: PlanInput<'_>, target: TargetIx, user: UserIx, o
     match turned(input, target, user, owned)? {
         Turn::Moved(Mover::Commit) => Some(Cause::Moved(Mover::Commit)),
         Turn::Dropped => Some(Cause::Dropped),
-        Turn::Moved(Mover::Shop) | Turn::Exchanged | Turn::Alike => None,
+        Turn::Moved(Mover::Shop) | Turn::Exchanged | Turn::Alike | Turn::Unknown => None,
     }
 }
 
@@ -70,8 +70,16 @@ pub(super) fn taken(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned:
         (_, _) if unmapped => Ok(by_row(Cause::Unmapped)),
         (_, Some(Turn::Exchanged)) => Ok(by_row(Cause::Exchanged)),
         (_, Some(Turn::Moved(mover))) => Ok(by_row(Cause::Moved(mover))),
-        (_, Some(Turn::Alike) | None) => Err(by_row(Cause::Unexplained)),
+        (_, Some(Turn::Alike | Turn::Unknown) | None) => Err(by_row(Cause::Unexplained)),
     }
+}
+
+/// Whether nobody knows how the order behind a grant of ours stands, so that nothing else that it says counts.
+pub(super) fn stands_unknown(input: PlanInput<'_>, target: TargetIx, user: UserIx, owned: &OwnedGrant) -> bool {
+    let ended = |past: &Past| Some(past.order) == owned.order && past.product == owned.product;
+    turned(input, target, user, owned) == Some(Turn::Unknown)
+        && line(input, owned.product, target) != 0
+        && !input.desired.ended_of(user).iter().any(ended)
 }
 
 /// What the order behind a grant of ours says now, where that is not what it said then. Only an order that can be

@@ -317,6 +317,8 @@ pub enum Turn {
     Moved(Mover),
     /// It was read from a source that the file does not name any more.
     Dropped,
+    /// It names other products or belongs to somebody else, and nobody knows how it stands: that changes nothing.
+    Unknown,
 }
 
 /// Who gave an order to another user.

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use super::approval::Lifts;
 use super::desired::State;
+use super::evidence::stands_unknown;
 use super::input::Presence;
 use super::{Action, Held, Hold, PlanInput, Row, Verb};
 use crate::model::{TargetIx, UserIx};
@@ -80,6 +81,7 @@ fn is_to_stay(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> bool {
     let claims = &input.desired.targets[target.at()];
     let claim = claims.binary_search_by_key(&user, |claim| claim.user).ok().map(|at| claims[at]);
     claim.is_some_and(|claim| !matches!(claim.state, State::Ended(_)))
+        || input.ledger.find(target, user).is_some_and(|owned| stands_unknown(input, target, user, owned))
 }
 
 /// The row as it is once what we took is known to be gone: ours no more.

@@ -25,7 +25,7 @@ mod undo;
 use crate::model::{Adopt, Catalog, Prune, TargetIx, UserIx};
 use approval::Lifts;
 use desired::{Claim, Desired, Ending, State};
-use evidence::{given, line, released, taken, taken_back};
+use evidence::{given, line, released, stands_unknown, taken, taken_back};
 use gates::{keep_ties, limit_grants, limit_revocations, need_membership, prove};
 use input::{Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, OwnedGrant, PlanConstraints, Presence};
 use intents::{hold_stuck, without_what_is_gone};
@@ -184,6 +184,13 @@ fn decide(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {
         (Some(State::Undecided | State::Grace(_)), Presence::Held, _) => Decision::Keep,
         // The row is kept with the claim: once the order is known again, this is drift and not a new grant.
         (Some(State::Undecided | State::Grace(_)), Presence::Absent | Presence::Unknown, _) => Decision::Rest,
+        (None | Some(State::Ended(_)), presence, Some(owned)) if stands_unknown(input, target, row.user, owned) => {
+            if presence == Presence::Held {
+                Decision::Keep
+            } else {
+                Decision::Rest
+            }
+        }
         (None | Some(State::Ended(_)), Presence::Absent, Some(_)) => Decision::Forget,
         // Deleted in Logto and named by the file no more: its grants went with it, and it never comes back.
         (None | Some(State::Ended(_)), Presence::Unknown, Some(_))

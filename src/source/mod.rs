@@ -208,6 +208,14 @@ impl Source {
         }
     }
 
+    /// Which overlay is which, in the order of the file: see [`Adjustment::overlay`](crate::model::Adjustment).
+    pub fn overlay_ids(&self) -> Vec<i64> {
+        match &self.kind {
+            Kind::Http(http) => http.overlay_ids(),
+            _ => Vec::new(),
+        }
+    }
+
     /// How many overlays it has.
     pub fn overlays(&self) -> usize {
         match &self.kind {

@@ -72,16 +72,51 @@ impl Store {
         self.end(transaction, outcome).await
     }
 
-    /// Drops the marks of `source` that were read with other settings than `reading` stands for: every overlay
-    /// of these was read anew.
-    pub async fn drop_other_adjustments(&self, source: &SourceName, reading: i64) -> Result<(), StoreError> {
+    /// Drops the marks of `source` that were read with other settings than `reading` stands for, by overlays that are
+    /// not among `overlays` any more. What one of these said before is true still: its list may be too short by now to
+    /// say it again.
+    pub async fn drop_other_adjustments(
+        &self,
+        source: &SourceName,
+        reading: i64,
+        overlays: &[i64],
+    ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        let outcome =
-            sqlx::query("DELETE FROM marks WHERE source = (SELECT key FROM sources WHERE name = ?1) AND reading <> ?2")
-                .bind(source.as_str().to_owned())
-                .bind(reading)
-                .execute(&mut *transaction)
-                .await;
+        let outcome = sqlx::query(
+            "DELETE FROM marks WHERE source = (SELECT key FROM sources WHERE name = ?1) AND reading <> ?2
+             AND overlay NOT IN (SELECT value FROM json_each(?3))",
+        )
+        .bind(source.as_str().to_owned())
+        .bind(reading)
+        .bind(list(overlays))
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
+    /// Earlier versions told overlays apart by their places in the file. Marks that were read with these very settings
+    /// become those of the overlay that stands there.
+    pub async fn name_overlays(&self, source: &SourceName, reading: i64, overlays: &[i64]) -> Result<(), StoreError> {
+        let old: Sql<bool> = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM marks WHERE source = (SELECT key FROM sources WHERE name = ?1)
+                            AND overlay BETWEEN 0 AND 65535)",
+        )
+        .bind(source.as_str().to_owned())
+        .fetch_one(self.readers())
+        .await;
+        if !old.map_err(|error| self.fault(error))? {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "UPDATE OR REPLACE marks SET overlay = j.value FROM json_each(?3) j
+             WHERE source = (SELECT key FROM sources WHERE name = ?1) AND reading = ?2 AND overlay = j.key",
+        )
+        .bind(source.as_str().to_owned())
+        .bind(reading)
+        .bind(list(overlays))
+        .execute(&mut *transaction)
+        .await;
         self.end(transaction, outcome.map(drop)).await
     }
 

@@ -61,12 +61,12 @@ pub(super) fn count(value: i64) -> u64 {
 
 /// A time column.
 pub(super) fn time(row: &SqliteRow, column: usize) -> Sql<Timestamp> {
-    timestamp(int(row, column)?)
+    Ok(timestamp(int(row, column)?))
 }
 
 /// A time column that may be NULL.
 pub(super) fn time_or_null(row: &SqliteRow, column: usize) -> Sql<Option<Timestamp>> {
-    row.try_get::<Option<i64>, _>(column)?.map(timestamp).transpose()
+    Ok(row.try_get::<Option<i64>, _>(column)?.map(timestamp))
 }
 
 /// A standing column.
@@ -87,11 +87,39 @@ pub(super) fn standing_of(number: i64) -> Sql<Standing> {
         .ok_or_else(|| unreadable("standing", number))
 }
 
-/// A time as the store keeps it.
+/// A time as the store keeps it. The last fraction of a second of the calendar is no whole number of milliseconds that
+/// can be read back.
 pub(super) fn millis(time: Timestamp) -> i64 {
-    time.as_millisecond()
+    time.as_millisecond().clamp(Timestamp::MIN.as_second() * 1_000, Timestamp::MAX.as_second() * 1_000)
 }
 
-fn timestamp(millis: i64) -> Sql<Timestamp> {
-    Timestamp::from_millisecond(millis).map_err(|_| unreadable("time", millis))
+/// Whatever number stands in a column is a time: what lies beyond the calendar is its end. One odd row must not make
+/// a store unreadable.
+fn timestamp(millis: i64) -> Timestamp {
+    let end = if millis < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_millisecond(millis).unwrap_or(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_time_that_is_written_can_be_read() {
+        for time in ["-009999-01-02T01:59:59Z", "1969-12-31T23:59:59.999Z", "2026-11-26T01:02:03.004Z"] {
+            let time: Timestamp = time.parse().unwrap();
+            assert_eq!(timestamp(millis(time)), time);
+        }
+        for edge in [Timestamp::MIN, Timestamp::MAX] {
+            let read = timestamp(millis(edge));
+            assert_eq!(read.as_second(), edge.as_second());
+            assert_eq!(millis(read), millis(edge), "and is written as it was read");
+        }
+        // As an earlier version wrote it, and what nobody can have written.
+        for (number, read) in
+            [(253_402_207_200_999, Timestamp::MAX), (i64::MAX, Timestamp::MAX), (i64::MIN, Timestamp::MIN)]
+        {
+            assert_eq!(timestamp(number), read);
+        }
+    }
 }

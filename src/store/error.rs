@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::identity::Displaced;
+use crate::model::{OrderId, SourceName};
 
 /// Why the store did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +68,16 @@ pub enum StoreError {
     Exists {
         /// The file.
         path: PathBuf,
+    },
+    /// Two shops that number their orders alike cannot become one source.
+    #[error("order {order} of `{was}` is another order than {order} of `{name}`")]
+    SameIds {
+        /// The source that was to go by the other name.
+        was: SourceName,
+        /// The other name.
+        name: SourceName,
+        /// One of the orders.
+        order: OrderId,
     },
     /// Another process kept writing for longer than the busy timeout.
     #[error("the store `{}` is busy", path.display())]
@@ -138,6 +149,10 @@ impl StoreError {
                 "move `{path}` away, with `{path}-wal` and `{path}-shm` beside it, and start again: orders are read anew, \
                  and a fresh ledger only adds",
                 path = path.display()
+            ),
+            Self::SameIds { was, .. } => format!(
+                "`was` is for a source that goes by another name: take `{was}` out of it, and give that shop an entry of \
+                 its own under `sources`; nothing was carried over"
             ),
             Self::Exists { .. } => "give a name that is free; nothing is overwritten".to_owned(),
             Self::Busy { .. } => "another process is writing to it: wait for it to end, or stop it; one that is paused \

@@ -20,19 +20,44 @@ pub struct ForeignGrant {
     pub grant: Grant,
     /// When the pass began that saw it first.
     pub first_seen: Timestamp,
+    /// What orders said of it then.
+    pub spoken_of: SpokenOf,
+}
+
+/// Whether any order spoke of a grant when it was first seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SpokenOf {
+    /// None did: no order that was known then is what gave it.
+    No,
+    /// One entitled to it, had ended and was in its grace, or stood as nobody knows.
+    Yes,
+}
+
+/// When an order was paid, at the latest, and since when it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paid {
+    /// Which order.
+    pub order: OrderKey,
+    /// In milliseconds since 1970.
+    pub at: i64,
+    /// Likewise.
+    pub known_since: i64,
 }
 
 impl Store {
     /// What is remembered of these users, or of all, by user and target.
     pub async fn foreign(&self, users: Option<&[UserId]>) -> Result<Vec<ForeignGrant>, StoreError> {
-        const ALL: &str = "SELECT user, target, first_seen FROM foreign_grants WHERE ?1 IS NULL";
-        const SOME: &str = "SELECT user, target, first_seen FROM foreign_grants
+        const ALL: &str = "SELECT user, target, first_seen, explained FROM foreign_grants WHERE ?1 IS NULL";
+        const SOME: &str = "SELECT user, target, first_seen, explained FROM foreign_grants
                             WHERE user IN (SELECT value FROM json_each(?1))";
         let rows = match users {
             None => sqlx::query(ALL).bind(None::<String>),
             Some(users) => sqlx::query(SOME).bind(list(users)),
         };
-        let one = |row: &SqliteRow| Ok(ForeignGrant { grant: grant(row)?, first_seen: time(row, 2)? });
+        let one = |row: &SqliteRow| {
+            let spoken_of = if int(row, 3)? == 0 { SpokenOf::No } else { SpokenOf::Yes };
+            Ok(ForeignGrant { grant: grant(row)?, first_seen: time(row, 2)?, spoken_of })
+        };
         let rows: Sql<Vec<ForeignGrant>> =
             rows.fetch_all(self.readers()).await.and_then(|rows| rows.iter().map(one).collect());
         let mut rows = rows.map_err(|error| self.fault(error))?;
@@ -42,8 +67,16 @@ impl Store {
 
     /// Remembers grants that a pass saw at `at`, and forgets those that it proved to be gone. What is known
     /// already keeps its time, and what is ours is not remembered.
-    pub async fn note_foreign(&self, seen: &[Grant], gone: &[Grant], at: Timestamp) -> Result<(), StoreError> {
-        let (seen, gone) = (keys(seen), keys(gone));
+    pub async fn note_foreign(
+        &self,
+        seen: &[(Grant, SpokenOf)],
+        gone: &[Grant],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let row = |(grant, spoken_of): &(Grant, SpokenOf)| {
+            (grant.user.as_str().to_owned(), grant.target.key(), i64::from(*spoken_of == SpokenOf::Yes))
+        };
+        let (seen, gone) = (list(&seen.iter().map(row).collect::<Vec<_>>()), keys(gone));
         let mut transaction = self.begin().await?;
         let outcome: Sql<()> = async {
             // What a clock that was ahead dated later than now was there by now.
@@ -59,8 +92,8 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
             sqlx::query(
-                "INSERT INTO foreign_grants (user, target, first_seen)
-                 SELECT j.value ->> 0, j.value ->> 1, ?2 FROM json_each(?1) j
+                "INSERT INTO foreign_grants (user, target, first_seen, explained)
+                 SELECT j.value ->> 0, j.value ->> 1, ?2, j.value ->> 2 FROM json_each(?1) j
                  WHERE NOT EXISTS (SELECT 1 FROM ledger l WHERE l.user = j.value ->> 0 AND l.target = j.value ->> 1)
                  ON CONFLICT DO NOTHING",
             )
@@ -123,19 +156,26 @@ impl Store {
         self.end(transaction, outcome.map(drop)).await
     }
 
-    /// When each of these orders was paid, in milliseconds since 1970. Where the payment API does not tell, the
-    /// earliest time by which it must have been.
-    pub async fn paid_by(&self, orders: &[OrderKey]) -> Result<Vec<(OrderKey, i64)>, StoreError> {
+    /// When each of these orders was paid, at the latest. Where the payment API does not tell, the earliest time by
+    /// which it must have been; where it tells the day alone, the end of that day, or when the order was first read.
+    pub async fn paid_by(&self, orders: &[OrderKey]) -> Result<Vec<Paid>, StoreError> {
         let orders: Vec<u32> = orders.iter().map(|order| order.0).collect();
         let rows = sqlx::query(
             "SELECT key, coalesce(paid_at, min(coalesce(updated_at, entitled_seen_at),
-                                               coalesce(entitled_seen_at, updated_at)), seen_at)
+                                               coalesce(entitled_seen_at, updated_at)), seen_at), seen_at
              FROM orders WHERE key IN (SELECT value FROM json_each(?1))",
         )
         .bind(list(&orders))
         .fetch_all(self.readers())
         .await;
-        let one = |row: &SqliteRow| Ok((OrderKey(small(row, 0)?), int(row, 1)?));
+        let one = |row: &SqliteRow| {
+            let (paid, known_since) = (int(row, 1)?, int(row, 2)?);
+            let at = if paid.rem_euclid(DAY) == 0 { (paid + DAY - 1).min(known_since.max(paid)) } else { paid };
+            Ok(Paid { order: OrderKey(small(row, 0)?), at, known_since })
+        };
         rows.and_then(|rows| rows.iter().map(one).collect()).map_err(|error| self.fault(error))
     }
 }
+
+/// Milliseconds.
+const DAY: i64 = 86_400_000;

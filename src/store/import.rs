@@ -195,8 +195,12 @@ fn older(order: &Order, known: &Known, now: i64) -> bool {
     before(order.updated_at.map(millis), updated_at)
 }
 
+/// Whether one change came before another, as exactly as the first is dated: an API may tell milliseconds in its list,
+/// and a second or a day of the same order elsewhere.
 fn before(one: Option<i64>, other: Option<i64>) -> bool {
-    matches!((one, other), (Some(one), Some(other)) if one < other)
+    let (Some(one), Some(other)) = (one, other) else { return false };
+    let step = [DAY, 1_000].into_iter().find(|step| one.rem_euclid(*step) == 0).unwrap_or(1);
+    one < other.div_euclid(step) * step
 }
 
 fn order_key(key: i64) -> OrderKey {

@@ -61,7 +61,7 @@ pub use buyers::{Bound, StoredBuyer};
 pub use cursors::Cursor;
 pub use ends::{Author, End};
 pub use error::StoreError;
-pub use foreign::ForeignGrant;
+pub use foreign::{ForeignGrant, Paid, SpokenOf};
 pub use freezes::{Freeze, FreezeScope};
 pub use identity::{Displaced, StoreId};
 pub use import::Recorded;

@@ -12,7 +12,7 @@ use super::error::StoreError;
 use super::import::source_key;
 use super::open::Store;
 use super::snapshot;
-use crate::model::SourceName;
+use crate::model::{OrderId, SourceName};
 
 /// A source that the store has heard of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,9 +117,27 @@ impl Store {
     /// them, when they were asked for, what is ours because of them, and which mappings are settled. Of two
     /// copies of an order the newer reading stays. One transaction; where nothing is known of `was`, nothing.
     pub async fn rename_source(&self, was: &SourceName, source: &SourceName, now: Timestamp) -> Result<(), StoreError> {
+        if let Some(order) = self.same_id(was, source).await? {
+            return Err(StoreError::SameIds { was: was.clone(), name: source.clone(), order });
+        }
         let mut transaction = self.begin().await?;
         let outcome = rename(&mut transaction, was.as_str(), source, millis(now)).await;
         self.end(transaction, outcome).await
+    }
+
+    /// An id that stands for one order here and for another one there: of two readings of one order, the time of the
+    /// purchase or the buyer is the same.
+    async fn same_id(&self, one: &SourceName, other: &SourceName) -> Result<Option<OrderId>, StoreError> {
+        let id: Sql<Option<String>> = sqlx::query_scalar(
+            "SELECT old.id FROM sources was CROSS JOIN orders old ON old.source = was.key
+             CROSS JOIN sources now ON now.name = ?2 CROSS JOIN orders new ON new.source = now.key AND new.id = old.id
+             WHERE was.name = ?1 AND old.buyer <> new.buyer AND old.paid_at <> new.paid_at ORDER BY old.key LIMIT 1",
+        )
+        .bind(one.as_str().to_owned())
+        .bind(other.as_str().to_owned())
+        .fetch_optional(self.readers())
+        .await;
+        Ok(id.map_err(|error| self.fault(error))?.map(OrderId::from))
     }
 }
 

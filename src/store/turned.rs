@@ -108,14 +108,17 @@ impl Store {
             None => sqlx::query(
                 "SELECT o.key, l.user FROM buyers b CROSS JOIN orders o ON o.buyer = b.key
                  CROSS JOIN sources s ON s.key = o.source CROSS JOIN ledger l ON l.source = s.name AND l.order_id = o.id
-                 WHERE b.user IS NULL ORDER BY l.since, l.user",
+                 WHERE b.user IS NULL AND NOT (l.ownership IS 'adopted' AND l.cause IS 'commit')
+                 ORDER BY l.since, l.user",
             ),
             Some(users) => sqlx::query(
                 "SELECT o.key, l.user FROM ledger mine CROSS JOIN sources s ON s.name = mine.source
                  CROSS JOIN orders o ON o.source = s.key AND o.id = mine.order_id
                  CROSS JOIN buyers b ON b.key = o.buyer AND b.user IS NULL
                  CROSS JOIN ledger l ON l.source = mine.source AND l.order_id = mine.order_id
-                 WHERE mine.user IN (SELECT value FROM json_each(?1)) ORDER BY l.since, l.user",
+                 WHERE mine.user IN (SELECT value FROM json_each(?1))
+                 AND NOT (l.ownership IS 'adopted' AND l.cause IS 'commit')
+                 ORDER BY l.since, l.user",
             )
             .bind(list(users)),
         };

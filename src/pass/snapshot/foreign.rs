@@ -5,35 +5,68 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Snapshot;
-use crate::model::{Adopt, Catalog, Grant, OrderKey, Ownership, Purchase, TargetIx, UserId, UserIx};
+use crate::model::{Adopt, Catalog, Grant, OrderKey, Ownership, Purchase, SourceName, TargetIx, UserId, UserIx};
 use crate::pass::observe::{Observed, ObservedTarget};
 use crate::pass::{PassContext, PassScope};
 use crate::planner::Plan;
-use crate::planner::desired::{Desired, State, statements};
+use crate::planner::desired::{Desired, Origin, State, statements};
 use crate::planner::input::{Actual, Coverage, PlanConstraints, Presence};
-use crate::store::{BuyerKey, Cause, ForeignGrant, LedgerRow, Scope, StoreError};
+use crate::source::Source;
+use crate::store::{BuyerKey, Cause, ForeignGrant, LedgerRow, Paid, Scope, SpokenOf, StoreError};
 
-/// When the first of the purchases was paid that entitle to each target now, in milliseconds since 1970.
-pub(crate) async fn first_paid(
+/// The purchases that entitle to each target now: when each was paid, at the latest, and since when it is known.
+pub(crate) async fn paid_for(
     context: PassContext<'_>,
     catalog: &Catalog,
     purchases: &mut [Purchase],
-) -> Result<BTreeMap<(TargetIx, UserIx), i64>, StoreError> {
+) -> Result<BTreeMap<(TargetIx, UserIx), Vec<Paid>>, StoreError> {
     let said = statements(purchases, catalog, context.now.as_second());
     let entitling = said.iter().filter(|one| matches!(one.says, Some((State::Entitled, _)))).map(|one| one.purchase);
     let entitling: Vec<Purchase> = entitling.collect();
     let orders: BTreeSet<OrderKey> = entitling.iter().map(|purchase| purchase.order).collect();
     let orders: Vec<OrderKey> = orders.into_iter().collect();
-    let paid: BTreeMap<OrderKey, i64> = context.store.paid_by(&orders).await?.into_iter().collect();
-    let mut first_paid: BTreeMap<(TargetIx, UserIx), i64> = BTreeMap::new();
+    let mut paid: BTreeMap<OrderKey, Paid> =
+        context.store.paid_by(&orders).await?.into_iter().map(|paid| (paid.order, paid)).collect();
+    mind_slow_clocks(context, &mut paid).await?;
+    let mut paid_for: BTreeMap<(TargetIx, UserIx), Vec<Paid>> = BTreeMap::new();
     for purchase in entitling {
-        let Some(&at) = paid.get(&purchase.order) else { continue };
+        let Some(&paid) = paid.get(&purchase.order) else { continue };
         for entitlement in &catalog.rule(purchase.product).entitlements {
-            let first = first_paid.entry((entitlement.target, purchase.user)).or_insert(at);
-            *first = (*first).min(at);
+            paid_for.entry((entitlement.target, purchase.user)).or_default().push(paid);
         }
     }
-    Ok(first_paid)
+    Ok(paid_for)
+}
+
+/// What was paid by a clock that is slow was paid later than it says, and not after it was read.
+async fn mind_slow_clocks(context: PassContext<'_>, paid: &mut BTreeMap<OrderKey, Paid>) -> Result<(), StoreError> {
+    let behind = |source: &Source| source.skew().map(|ahead| ahead.as_millis()).filter(|ahead| *ahead < -EXACT);
+    let slow: BTreeMap<&SourceName, i64> = context
+        .sources
+        .iter()
+        .filter_map(|source| Some((source.name(), i64::try_from(-behind(source)?).ok()?)))
+        .collect();
+    if slow.is_empty() {
+        return Ok(());
+    }
+    let orders: Vec<OrderKey> = paid.keys().copied().collect();
+    for (order, source) in context.store.sources_of_orders(&orders).await? {
+        if let (Some(by), Some(paid)) = (slow.get(&source), paid.get_mut(&order)) {
+            paid.at = paid.at.saturating_add(*by).min(paid.known_since.max(paid.at));
+        }
+    }
+    Ok(())
+}
+
+/// How exactly clocks are compared, in milliseconds.
+const EXACT: i128 = 5_000;
+
+/// Whether an order takes over what somebody else gave. It does not where it was paid after the grant was seen. Nor
+/// does a sale that was known by then, and entitled to nothing of the kind, whatever has become of it since.
+pub(crate) fn takes_over(grant: &ForeignGrant, paid: &Paid, origin: Origin) -> bool {
+    let seen = grant.first_seen.as_millisecond();
+    let was_another = grant.spoken_of == SpokenOf::No && paid.known_since <= seen && origin == Origin::Sale;
+    paid.at <= seen && !was_another
 }
 
 type Cells = BTreeSet<(TargetIx, UserIx)>;
@@ -53,7 +86,7 @@ pub(super) struct ByHand {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Noted {
     /// Held, not ours, and not known yet.
-    pub seen: Vec<Grant>,
+    pub seen: Vec<(Grant, SpokenOf)>,
     /// Known, and held no more.
     pub gone: Vec<Grant>,
     /// Ours, and neither held nor made again.
@@ -90,7 +123,7 @@ impl Snapshot {
         guard: &mut PlanConstraints,
     ) -> Result<(), StoreError> {
         guard.adopt = context.config.adopt;
-        guard.adopted_by_commit = self.cells(&self.by_hand.adopted_by_commit);
+        guard.adopted_by_commit = self.adopted_by_commit();
         // Where an order explains it, it may be ours again; where nothing is ever adopted, it is theirs for good.
         if context.config.adopt == Adopt::Never {
             guard.given_again = self.cells(&self.by_hand.lost);
@@ -99,7 +132,12 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Grants that are held, not ours and paid for, and that were seen before any of those orders was paid.
+    /// What is ours since a commit made an order explain it, and was there before.
+    pub(super) fn adopted_by_commit(&self) -> Cells {
+        self.cells(&self.by_hand.adopted_by_commit)
+    }
+
+    /// Grants that are held, not ours and paid for, and that none of those orders takes over.
     async fn there_before(
         &self,
         context: PassContext<'_>,
@@ -111,11 +149,11 @@ impl Snapshot {
                 && actual.targets[target.at()].presence(user) == Presence::Held
                 && self.ledger_view.find(target, user).is_none()
         };
-        let known: BTreeMap<(TargetIx, UserIx), i64> = self
+        let known: BTreeMap<(TargetIx, UserIx), &ForeignGrant> = self
             .by_hand
             .foreign
             .iter()
-            .filter_map(|one| Some((self.cell(&one.grant)?, one.first_seen.as_millisecond())))
+            .filter_map(|one| Some((self.cell(&one.grant)?, one)))
             .filter(|(cell, _)| entitled(*cell))
             .collect();
         if known.is_empty() {
@@ -128,9 +166,12 @@ impl Snapshot {
         let user = |key| theirs.get(&key).copied();
         let scope = Scope::Buyers(theirs.keys().copied().collect());
         let mut purchases = context.store.purchases(&self.catalog, &product, &user, &scope).await?;
-        let first_paid = first_paid(context, &self.catalog, &mut purchases).await?;
-        let before = |(cell, seen): &(&(TargetIx, UserIx), &i64)| first_paid.get(*cell).is_none_or(|paid| *seen < paid);
-        Ok(known.iter().filter(before).map(|(cell, _)| *cell).collect())
+        let paid_for = paid_for(context, &self.catalog, &mut purchases).await?;
+        let stays = |(cell, grant): &(&(TargetIx, UserIx), &&ForeignGrant)| {
+            let origin = desired.claim(cell.0, cell.1).map_or(Origin::Sale, |claim| claim.origin);
+            !paid_for.get(*cell).into_iter().flatten().any(|paid| takes_over(grant, paid, origin))
+        };
+        Ok(known.iter().filter(stays).map(|(cell, _)| *cell).collect())
     }
 
     /// Remembered grants that somebody is entitled to and that a walk did not see: whether they are gone decides
@@ -150,7 +191,7 @@ impl Snapshot {
     }
 
     /// What of this look the next one must know.
-    pub fn noted(&self, actual: &Actual, observed: &Observed, plan: &Plan) -> Noted {
+    pub fn noted(&self, desired: &Desired, actual: &Actual, observed: &Observed, plan: &Plan) -> Noted {
         let ours = |target: TargetIx, user| self.ledger_view.find(target, user).is_some();
         let released: Cells = plan.release.iter().map(|action| (action.target, action.user)).collect();
         let adopted: Cells = plan.adopt.iter().map(|action| (action.target, action.user)).collect();
@@ -158,6 +199,10 @@ impl Snapshot {
         let grant = |(target, user): (TargetIx, UserIx)| Grant {
             user: self.user_index.id(user).clone(),
             target: self.catalog.target(target).target.clone(),
+        };
+        let spoken_of = |cell: (TargetIx, UserIx)| match desired.claim(cell.0, cell.1).map(|claim| claim.state) {
+            Some(State::Entitled | State::Grace(_) | State::Undecided) => SpokenOf::Yes,
+            Some(State::Ended(_)) | None => SpokenOf::No,
         };
         let mut noted = Noted::default();
         let settled: Cells =
@@ -172,7 +217,8 @@ impl Snapshot {
             let foreign = held.filter(|cell| {
                 (!ours(cell.0, cell.1) || released.contains(cell)) && !adopted.contains(cell) && !settled.contains(cell)
             });
-            noted.seen.extend(foreign.map(grant).filter(|grant| !known.contains(grant)));
+            let seen = foreign.map(|cell| (grant(cell), spoken_of(cell)));
+            noted.seen.extend(seen.filter(|(grant, _)| !known.contains(grant)));
             let owned = self.ledger_view.targets[target.at()].iter().map(|owned| (target, owned.user));
             let lost = owned.filter(|cell| holding.presence(cell.1) == Presence::Absent && !settled.contains(cell));
             noted.lost.extend(lost.map(grant));

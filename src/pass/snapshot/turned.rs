@@ -37,8 +37,14 @@ impl Snapshot {
             self.dropped.keys().map(|cell| (*cell, Turn::Dropped)).collect();
         let open = self.open(desired);
         let now = self.now(context, &open).await?;
+        let adopted = self.adopted_by_commit();
         for Open { cell, order, product } in open {
             let (Some(now), false) = (now.get(&order), turned.contains_key(&cell)) else { continue };
+            // It was there before the commit that said whose that order is, and is nobody's any more by the file.
+            if now.user.is_none() && adopted.contains(&cell) {
+                turned.insert(cell, Turn::Moved(Mover::Commit));
+                continue;
+            }
             let product = &self.catalog.rule(product).product;
             let gives = |line: &LineNow| self.gives(line.key, cell.0);
             turned.extend(turn(now, product, self.user_index.id(cell.1), gives).map(|turn| (cell, turn)));
@@ -151,8 +157,11 @@ fn is_open(desired: &Desired, target: TargetIx, user: UserIx) -> bool {
 fn turn(now: &OrderNow, product: &ProductId, owner: &UserId, gives: impl Fn(&LineNow) -> bool) -> Option<Turn> {
     let mine = || now.lines.iter().filter(|line| line.product == *product);
     let unknown = now.standing == Standing::Unknown || mine().any(|line| line.standing == Standing::Unknown);
-    // Without a product nobody can say what was bought, and what stands unknown changes nothing.
-    if now.lines.is_empty() || unknown {
+    if unknown {
+        return Some(Turn::Unknown);
+    }
+    // Without a product nobody can say what was bought.
+    if now.lines.is_empty() {
         return None;
     }
     match &now.user {
@@ -205,9 +214,9 @@ mod tests {
             // No product at all, or one that nobody can judge.
             (Paid, &[], Some("ann"), None, None),
             (Paid, &[], Some("ben"), None, None),
-            (Unknown, &[("lite", Unknown)], Some("ann"), None, None),
-            (Unknown, &[("pro", Unknown)], Some("ben"), None, None),
-            (Paid, &[("pro", Unknown)], Some("ben"), None, None),
+            (Unknown, &[("lite", Unknown)], Some("ann"), None, Some(Turn::Unknown)),
+            (Unknown, &[("pro", Unknown)], Some("ben"), None, Some(Turn::Unknown)),
+            (Paid, &[("pro", Unknown)], Some("ben"), None, Some(Turn::Unknown)),
             // Another user, by the shop or by a commit.
             (Paid, &[pro], Some("ben"), None, moved(Mover::Shop)),
             (Refunded, &[("pro", Refunded)], Some("ben"), None, moved(Mover::Shop)),

@@ -18,8 +18,8 @@ pub fn foreign(target: &TargetView) -> String {
 /// Why a grant that an order entitles to is not ours, and what would make it ours.
 pub fn paid_foreign(first_seen: Option<Timestamp>, adopt: Adopt) -> String {
     let why = match (adopt, first_seen) {
-        (Adopt::Explained, Some(at)) => format!("it was there on {}, before it was paid for", datetime(at)),
-        (Adopt::Explained, None) => "it was there before it was paid for".to_owned(),
+        (Adopt::Explained, Some(at)) => format!("it was there on {}, before an order gave it", datetime(at)),
+        (Adopt::Explained, None) => "it was there before an order gave it".to_owned(),
         (Adopt::Never, _) => "somebody else made it, and `adopt: never` leaves that to people".to_owned(),
     };
     format!(

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::mapping::{alone, id, latest, ruled, text};
@@ -22,7 +23,9 @@ use crate::source::{OverlayRows, SourceError};
 pub(super) struct OverlayWalk<'a> {
     http: &'a Http,
     settings: &'a Overlay,
-    ix: u16,
+    /// See [`Http::overlay_ids`].
+    overlay: i64,
+    now: Timestamp,
     /// The parameter that asks for what changed, where only that is asked for.
     filter: Option<(String, String)>,
     pager: Pager<'a>,
@@ -39,11 +42,12 @@ pub(super) struct OverlayWalk<'a> {
 }
 
 impl<'a> OverlayWalk<'a> {
-    pub(super) fn new(http: &'a Http, settings: &'a Overlay, ix: usize, filter: Option<(String, String)>) -> Self {
+    pub(super) fn new(http: &'a Http, settings: &'a Overlay, filter: Option<(String, String)>, now: Timestamp) -> Self {
         Self {
             http,
             settings,
-            ix: u16::try_from(ix).unwrap_or(u16::MAX),
+            overlay: http.overlay_id(settings),
+            now,
             filter,
             pager: Pager::new(&settings.list.paging),
             seen: HashSet::new(),
@@ -163,19 +167,21 @@ impl<'a> OverlayWalk<'a> {
         };
         let standing = ruled(list, rules).filter(|standing| *standing != Standing::Paid);
         // An odd end is when the item was first read.
-        let ended_at = latest(raw, ended_at, OddPart::EndedAt, Possible::Any, &mut Odds::default());
+        let possible =
+            if standing.is_some_and(Standing::has_happened) { Possible::Past(self.now) } else { Possible::Any };
+        let ended_at = latest(raw, ended_at, OddPart::EndedAt, possible, &mut Odds::default());
         let overrides = standing.map(|standing| Override { standing, ended_at });
         let Ok(item) = item else {
             let is_new = self.unnamed.entry(order.clone()).or_default().insert(standing);
             return Ok((None, is_new.then(|| self.unnamed(order, standing, overrides))));
         };
-        Ok((Some(item.clone()), Some(Adjustment { overlay: self.ix, item, order, overrides })))
+        Ok((Some(item.clone()), Some(Adjustment { overlay: self.overlay, item, order, overrides })))
     }
 
     /// What items of an order that have no ids say together, as far as they make that of it.
     fn unnamed(&self, order: OrderId, standing: Option<Standing>, overrides: Option<Override>) -> Adjustment {
         let word = standing.map_or("nothing", Standing::word);
-        Adjustment { overlay: self.ix, item: format!("order:{order}:{word}"), order, overrides }
+        Adjustment { overlay: self.overlay, item: format!("order:{order}:{word}"), order, overrides }
     }
 }
 

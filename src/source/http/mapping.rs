@@ -78,7 +78,14 @@ impl Mapper {
             status: first(raw, &self.words, text),
             paid_at: latest(raw, &map.paid_at, OddPart::PaidAt, past, &mut odds),
             updated_at: latest(raw, &map.updated_at, OddPart::UpdatedAt, past, &mut odds),
-            ended_at: latest(raw, &map.ended_at, OddPart::EndedAt, Possible::Any, &mut odds),
+            // A refund or a dispute has happened; what was cancelled may end with a period that goes on.
+            ended_at: latest(
+                raw,
+                &map.ended_at,
+                OddPart::EndedAt,
+                if standing.has_happened() { past } else { Possible::Any },
+                &mut odds,
+            ),
             period_end: latest(raw, &map.period_end, OddPart::PeriodEnd, Possible::Any, &mut odds),
             renewal: match &map.cancelled {
                 Some(when) if holds(when, list) => Renewal::Off,

@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 use super::client::{Caller, call, response, segment};
 use super::recording::{Recording, RecordingError};
 use super::{Lookup, SourceError};
-use crate::config::settings::source::{HttpSource, Incremental};
+use crate::config::settings::source::{HttpSource, Incremental, List, Overlay};
 use crate::model::OrderId;
 use mapping::Mapper;
 use page::Page;
@@ -78,12 +78,23 @@ impl Http {
         let HttpSource { base_url, list, incremental, overlays, map, status, expect, .. } = &self.settings;
         // Another address is another shop, whatever its name.
         let said = format!("{:?}", (base_url, list, incremental, overlays, map, status, &expect.live));
-        let hash = Sha256::digest(said.as_bytes());
-        i64::from_le_bytes(hash[..8].try_into().expect("a SHA-256 has 32 bytes"))
+        number(&said)
     }
 
     pub(super) fn overlays(&self) -> usize {
         self.settings.overlays.len()
+    }
+
+    /// Which overlay is which, wherever it stands in the file: the same list, read the same way.
+    pub(super) fn overlay_ids(&self) -> Vec<i64> {
+        self.settings.overlays.iter().map(|overlay| self.overlay_id(overlay)).collect()
+    }
+
+    fn overlay_id(&self, overlay: &Overlay) -> i64 {
+        let Overlay { list, id, order_id, rules, ended_at, .. } = overlay;
+        let List { path, query, .. } = list;
+        // Never one of the small numbers that stood for places in the file.
+        number(&format!("{:?}", (&self.settings.base_url, path, query, id, order_id, rules, ended_at))) | 1 << 62
     }
 
     /// See [`Source::polls_answer_hints`](super::Source::polls_answer_hints). A window shows no change of an older
@@ -133,4 +144,10 @@ impl Http {
     fn live(&self, list: &Value) -> bool {
         self.settings.expect.live.as_ref().is_none_or(|when| mapping::holds(when, list))
     }
+}
+
+/// A number that stands for a text.
+fn number(text: &str) -> i64 {
+    let hash = Sha256::digest(text.as_bytes());
+    i64::from_le_bytes(hash[..8].try_into().expect("a SHA-256 has 32 bytes"))
 }

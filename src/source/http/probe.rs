@@ -26,8 +26,8 @@ impl Http {
         let HttpSource { list, map, incremental, expect, .. } = &self.settings;
         let mut adjustments: HashMap<OrderId, Vec<Override>> = HashMap::new();
         let mut overlays = Vec::new();
-        for (ix, overlay) in self.settings.overlays.iter().enumerate() {
-            let mut walk = OverlayWalk::new(self, overlay, ix, None);
+        for overlay in &self.settings.overlays {
+            let mut walk = OverlayWalk::new(self, overlay, None, now);
             let (page, _) = walk.step().await?;
             let mut says: BTreeMap<Option<Standing>, usize> = BTreeMap::new();
             let mut about = Vec::new();

@@ -152,7 +152,7 @@ impl Reading<'_> {
                 return Ok(None);
             };
             let filter = asked(&settings.incremental, settings.overlap, self.since, self.started);
-            self.overlay = Some(OverlayWalk::new(http, settings, self.overlays_read, filter));
+            self.overlay = Some(OverlayWalk::new(http, settings, filter, self.started));
         }
         let walk = self.overlay.as_mut().expect("it was just begun");
         let (mut marks, next) = walk.step().await?;

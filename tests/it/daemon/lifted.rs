@@ -98,3 +98,17 @@ async fn what_a_person_says_on_the_command_line_is_heeded() {
     assert_eq!(live.holders("paid-tier"), [ben].into());
     live.stop().await;
 }
+
+/// What clocks that differ hold lifts itself once they agree, long before the next full pass.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_two_clocks_held_goes_once_they_agree() {
+    let live = Live::prepare(RARELY, "products:\n  prd_pro: {entitlements: [role: paid-tier], valid_for: 2s}\n").await;
+    live.logto.faults().date_skew(3_600);
+    let live = live.run(QUICK, Mode::Live);
+    let ann = live.buyer("ann@example.com", "prd_pro");
+    until("it is held", || live.reading.status.borrow().held.iter().any(|held| held.hold == "ClockDoubtful")).await;
+    assert_eq!(live.holders("paid-tier"), [ann].into());
+    live.logto.faults().date_skew(0);
+    live.hold("paid-tier", &[]).await;
+    live.stop().await;
+}

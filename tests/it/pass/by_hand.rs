@@ -38,6 +38,98 @@ async fn a_role_that_was_seen_before_it_was_paid_for_outlives_the_refund() {
     assert_eq!(stage.holders("paid-tier"), set([&fay]));
 }
 
+/// Whatever becomes of an order that was known when somebody gave it, and gave nothing of the kind then: it is paid
+/// again, moves to that user, or is exchanged for what gives it. Paid earlier, all of them.
+#[tokio::test]
+async fn what_was_given_beside_an_order_that_did_not_give_it_outlives_that_order() {
+    type Turn = fn(&Stage, &OrderId);
+    let cases: [(&str, &str, Option<&str>, Turn); 3] = [
+        ("prd_pro", "fay@example.com", Some("refunded"), |stage, order| stage.shop.set_status(order, "paid")),
+        ("prd_pro", "ben@example.com", None, |stage, order| stage.shop.set_buyer(order, "fay@example.com")),
+        ("prd_team", "fay@example.com", None, |stage, order| stage.shop.set_product(order, &"prd_pro".into())),
+    ];
+    for (at, (product, buyer, before, turns)) in cases.into_iter().enumerate() {
+        let mut stage = Stage::of(&file("owned", NO_LIMITS, PRODUCTS)).await;
+        stage.logto.add_user("ben@example.com");
+        let fay = stage.logto.add_user("fay@example.com");
+        let order = stage.shop.buy(&product.into(), buyer);
+        stage.pass().await;
+        if let Some(before) = before {
+            stage.shop.set_status(&order, before);
+            stage.pass().await;
+        }
+        stage.logto.grant(&fay, &stage.logto.role("paid-tier").unwrap());
+        stage.pass().await;
+        turns(&stage, &order);
+        let passed = stage.pass().await;
+        assert_eq!(passed.report.adopted, 0, "case {at}");
+        assert!(passed.changes().iter().all(|change| *change != ("revoke", "role paid-tier", &fay)), "case {at}");
+        ends(&mut stage, &order).await;
+        assert_eq!(stage.holders("paid-tier"), set([&fay]), "case {at}");
+        stage.is_settled().await;
+    }
+}
+
+/// But a pass may well see first what another program gave for an order that nobody could judge at that moment.
+#[tokio::test]
+async fn what_an_order_of_unknown_standing_may_have_given_is_taken_over_once_it_is_known() {
+    let mut stage = Stage::usual().await;
+    let fay = stage.logto.add_user("fay@example.com");
+    let order = stage.shop.buy(&"prd_pro".into(), "fay@example.com");
+    stage.shop.set_status(&order, "on_hold");
+    stage.logto.grant(&fay, &stage.logto.role("paid-tier").unwrap());
+    assert_eq!(stage.pass().await.report.adopted, 0);
+    stage.shop.set_status(&order, "paid");
+    assert_eq!(stage.pass().await.report.adopted, 1);
+}
+
+/// A plain date is some moment of that day.
+#[tokio::test]
+async fn what_was_seen_on_the_day_of_the_purchase_may_have_been_there_before_it() {
+    let mut stage = Stage::usual().await;
+    let fay = given(&mut stage).await;
+    let midnight = jiff::Timestamp::from_second(stage.now().as_second() / 86_400 * 86_400).unwrap();
+    let order = stage.shop.buy_at(&"prd_pro".into(), "fay@example.com", midnight);
+    assert_eq!(stage.pass().await.report.adopted, 0);
+    ends(&mut stage, &order).await;
+    assert_eq!(stage.holders("paid-tier"), set([&fay]));
+}
+
+/// A shop whose clock is slow dates purchases before the moment when a pass saw what was there already.
+#[tokio::test]
+async fn a_shop_whose_clock_is_slow_takes_over_nothing_that_was_there() {
+    let mut stage = Stage::usual().await;
+    stage.shop.faults().date_skew(-3_600);
+    let fay = given(&mut stage).await;
+    let paid_at = stage.now() - SignedDuration::from_mins(55);
+    let order = stage.shop.buy_at(&"prd_pro".into(), "fay@example.com", paid_at);
+    assert_eq!(stage.pass().await.report.adopted, 0);
+    stage.shop.faults().date_skew(0);
+    ends(&mut stage, &order).await;
+    assert_eq!(stage.holders("paid-tier"), set([&fay]));
+}
+
+/// What a binding made ours is given back when the binding goes, also where the order is nobody's then.
+#[tokio::test]
+async fn what_a_binding_made_ours_outlives_the_binding() {
+    let mut stage = Stage::of(&file("owned", NO_LIMITS, PRODUCTS)).await;
+    let fay = given(&mut stage).await;
+    let order = stage.shop.buy(&"prd_pro".into(), "other@example.com");
+    stage.shop.set_paid_at(&order, stage.now() - SignedDuration::from_hours(72));
+    stage.pass().await;
+    stage.ahead = SignedDuration::from_secs(5);
+    let bound = format!("{NO_LIMITS}\nbuyers: {{bindings: [{{email: other@example.com, user: {fay}}}]}}");
+    stage.enter(&file("owned", &bound, PRODUCTS)).await;
+    stage.pass().await;
+    stage.enter(&file("owned", NO_LIMITS, PRODUCTS)).await;
+    stage.pass().await;
+    assert_eq!(stage.store.ledger(None).await.unwrap(), []);
+    ends(&mut stage, &order).await;
+    stage.logto.add_user("other@example.com");
+    stage.pass().await;
+    assert!(stage.holders("paid-tier").contains(&fay));
+}
+
 #[tokio::test]
 async fn a_clock_that_was_ahead_when_it_was_seen_makes_it_no_younger() {
     let mut stage = Stage::usual().await;
@@ -136,7 +228,7 @@ async fn why_says_that_it_was_there_before_and_adopt_takes_it_over() {
     let on = why.targets.iter().find(|target| target.target == "role paid-tier").unwrap();
     assert!(on.first_seen.is_some());
     let text = entitled::report::why_text(&why, false, entitled::text::Color::Plain);
-    assert!(text.contains("before it was paid for") && text.contains("`entitled adopt`"), "{text}");
+    assert!(text.contains("before an order gave it") && text.contains("`entitled adopt`"), "{text}");
     let role = stage.logto.role("paid-tier").unwrap();
     let target = entitled::model::Target::Role { role };
     let holders = entitled::pass::holders::who_has(context, &target).await.unwrap().unwrap();

@@ -378,3 +378,27 @@ async fn a_source_that_cannot_read_one_order_says_all_there_is_in_its_list() {
     assert_eq!(stage.quick().await.changes(), [("grant", "role beta", &ben), ("revoke", "role beta", &ann)]);
     stage.is_settled().await;
 }
+
+/// `unknown` changes nothing in either direction, whatever else such an order names.
+#[tokio::test]
+async fn an_order_of_unknown_standing_moves_nothing_to_another_product_or_buyer() {
+    type Turn = fn(&Stage, &OrderId);
+    let turns: [Turn; 2] = [
+        |stage, order| stage.shop.set_product(order, &"prd_team".into()),
+        |stage, order| stage.shop.set_buyer(order, "ben@example.com"),
+    ];
+    for (at, turn) in turns.into_iter().enumerate() {
+        let mut stage = Stage::usual().await;
+        stage.logto.add_user("ben@example.com");
+        let (ann, order) = stage.buyer("ann@example.com", "prd_pro");
+        stage.pass().await;
+        stage.shop.set_status(&order, "on_hold");
+        turn(&stage, &order);
+        let passed = stage.pass().await;
+        assert_eq!((passed.changes(), passed.held()), (vec![], vec![]), "case {at}");
+        assert!(stage.holders("paid-tier").contains(&ann), "case {at}");
+        // Known again, it says what it names.
+        stage.shop.set_status(&order, "paid");
+        assert!(stage.pass().await.changes().contains(&("revoke", "role paid-tier", &ann)), "case {at}");
+    }
+}

@@ -106,8 +106,8 @@ fn policy() -> impl Strategy<Value = Policy> {
 }
 
 /// What an order behind a grant may say now.
-const TURNS: [Turn; 5] =
-    [Turn::Exchanged, Turn::Alike, Turn::Moved(Mover::Shop), Turn::Moved(Mover::Commit), Turn::Dropped];
+const TURNS: [Turn; 6] =
+    [Turn::Exchanged, Turn::Alike, Turn::Moved(Mover::Shop), Turn::Moved(Mover::Commit), Turn::Dropped, Turn::Unknown];
 
 fn every_target() -> [Target; TARGETS] {
     [membership("acme"), organization_role("acme", "editor"), role("beta"), role("paid")]

@@ -143,7 +143,7 @@ fn came(plan: &Plan) -> Due {
 fn cause(turn: Turn, rules: Rules) -> Cause {
     match (turn, rules) {
         (Turn::Exchanged, _) => Cause::Exchanged,
-        (Turn::Alike, _) => Cause::Unexplained,
+        (Turn::Alike | Turn::Unknown, _) => Cause::Unexplained,
         (Turn::Moved(mover), _) => Cause::Moved(mover),
         (Turn::Dropped, Rules::Settled) => Cause::Dropped,
         (Turn::Dropped, Rules::New) => Cause::Upgrade,
@@ -154,6 +154,9 @@ fn cause(turn: Turn, rules: Rules) -> Cause {
 fn due(turn: Option<Turn>, prune: Prune, beside: &[Beside], recheck: Option<Recheck>, rules: Rules) -> Due {
     let has = |one| beside.contains(&one);
     if has(Beside::Entitled) || has(Beside::Kept) || prune == Prune::Never {
+        return Due::Keeps;
+    }
+    if turn == Some(Turn::Unknown) && !has(Beside::Unmapped) {
         return Due::Keeps;
     }
     for (beside, hold) in
@@ -209,6 +212,7 @@ fn what_becomes_of_a_grant_whose_order_says_something_else() {
         Some(Turn::Moved(Mover::Shop)),
         Some(Turn::Moved(Mover::Commit)),
         Some(Turn::Dropped),
+        Some(Turn::Unknown),
     ];
     let besides = [
         Nothing,
@@ -244,7 +248,7 @@ fn what_becomes_of_a_grant_whose_order_says_something_else() {
             }
         }
     }
-    assert_eq!(walked, 90 * 6 * 3 * 4 * 2);
+    assert_eq!(walked, 90 * 7 * 3 * 4 * 2);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use entitled::source::{Source, SourceError};
 use entitled::store::{Store, StoredOrder};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use tempfile::TempDir;
 
 use super::{at, of, order};
@@ -197,6 +198,46 @@ async fn the_order_may_be_named_inside_a_text() {
     let items = json!([item("1", json!("Refund a.")), item("2", json!("Payout b.")), item("3", json!(null))]);
     shop.poll(10, vec![orders("", json!([order("a", 1), order("b", 1)])), refunds(items)]).await.unwrap();
     assert_eq!((shop.standing("a").await, shop.standing("b").await), (Standing::Refunded, Standing::Paid));
+}
+
+/// Whatever else the file says of a source by now: what an overlay that is still there said before its list forgot it
+/// is as true as it was.
+#[tokio::test]
+async fn what_an_overlay_said_outlives_its_place_in_the_file() {
+    const LOST: &str = "  - {path: /disputes, items: $.disputes, paging: {kind: none}, order_id: $.order, \
+                        rules: [{when: \"@.state == 'lost'\", as: disputed}]}\n";
+    let mut shop = Shop::with_a_paid_order(&format!("{SHOP}{REFUNDS}")).await;
+    shop.poll(30, vec![unchanged(), refunds(json!([refund("r", "done")]))]).await.unwrap();
+    assert_eq!(shop.standing("a").await, Standing::Refunded);
+    let before = REFUNDS.replacen("  - path", &format!("{LOST}  - path"), 1);
+    let also = REFUNDS.replace("items: $.refunds", "items: [$.refunds, $.data]");
+    let files = [before.clone(), format!("{REFUNDS}{LOST}"), before, also, REFUNDS.to_owned()];
+    for (minute, overlays) in (35..).step_by(4).zip(files) {
+        shop.source = of(&settings(http_source(&format!("{SHOP}{overlays}"), &shop.server.url)));
+        let disputes = || Line::json("/disputes", json!({"disputes": []}));
+        let mut lines = vec![orders("", json!([order("a", 1)])), refunds(json!([]))];
+        lines.extend(overlays.contains("/disputes").then(disputes));
+        shop.poll(minute, lines).await.unwrap();
+        assert_eq!(shop.standing("a").await, Standing::Refunded, "{overlays}");
+    }
+    // The overlay itself is gone: nothing says so any more.
+    shop.source = of(&settings(http_source(SHOP, &shop.server.url)));
+    shop.poll(59, vec![orders("", json!([order("a", 1)]))]).await.unwrap();
+    assert_eq!(shop.standing("a").await, Standing::Paid);
+}
+
+/// Earlier versions told overlays apart by their places.
+#[tokio::test]
+async fn what_an_earlier_version_kept_by_place_is_that_overlays() {
+    let shop = Shop::with_a_paid_order(&format!("{SHOP}{GET}{REFUNDS}")).await;
+    shop.poll(30, vec![unchanged(), refunds(json!([refund("r", "done")])), one("a")]).await.unwrap();
+    let path = shop.store.path().to_owned();
+    let mut by_place = sqlx::SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+    let done = sqlx::query("UPDATE marks SET overlay = 0").execute(&mut by_place).await.unwrap();
+    assert_eq!(done.rows_affected(), 1);
+    by_place.close().await.unwrap();
+    shop.poll(40, vec![unchanged(), refunds(json!([refund("r", "won")])), one("a")]).await.unwrap();
+    assert_eq!(shop.standing("a").await, Standing::Paid, "the item is the same one");
 }
 
 #[tokio::test]

@@ -203,11 +203,15 @@ async fn where_nothing_stands_nothing_is_shown() {
 #[tokio::test]
 async fn an_odd_end_is_when_it_was_first_seen() {
     let shop = Shop::of(SHOP).await;
-    for (hours, ended) in [(0, json!(0)), (5, json!("garbage"))] {
+    // A refund that is still to come has not happened: it is odd, too.
+    for (hours, ended) in
+        [(0, json!(0)), (5, json!("garbage")), (6, json!("2099-01-01")), (7, json!("9999-12-31T23:59:59Z"))]
+    {
         let row = with(json!({"status": "refunded", "ended": ended}));
         shop.poll_at(json!([row]), now() + SignedDuration::from_hours(hours)).await.unwrap();
         let stored = shop.stored("odd").await;
         assert_eq!((stored.order.standing, stored.standing_since), (Standing::Refunded, now()), "{ended}");
+        assert!(stored.odd.iter().any(|odd| odd.to_string().contains("ended")), "{ended}: {:?}", stored.odd);
     }
 }
 

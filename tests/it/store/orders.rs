@@ -2,6 +2,7 @@
 
 use entitled::model::{Buyer, Email, Item, Order, OrderKey, Resolution, Standing, UserId};
 use entitled::store::{Cursor, Recorded, Scope, Store, StoredOrder};
+use jiff::Timestamp;
 use sqlx::Connection as _;
 
 use super::{Home, at, buyer, changed, paid, shop};
@@ -51,6 +52,45 @@ async fn an_order_comes_back_as_it_was_said() {
     assert_eq!(find(&store, full.id.as_str()).await, stored[0]);
     assert_eq!(store.stored_orders(&[OrderKey(77)]).await.unwrap(), []);
     assert_eq!(store.find_order(&"other".into(), &full.id).await.unwrap(), None);
+}
+
+/// One odd order must not make the whole store unreadable.
+#[tokio::test]
+async fn the_ends_of_the_calendar_come_back() {
+    let home = Home::new();
+    let store = home.store().await;
+    for edge in [Timestamp::MAX, Timestamp::MIN] {
+        let mut order = paid("o1", "u1", "pro");
+        (order.period_end, order.ended_at) = (Some(edge), Some(edge));
+        store.record_orders(&shop(), &[order], at(100)).await.unwrap();
+        let order = find(&store, "o1").await.order;
+        let seconds = [order.period_end, order.ended_at].map(|time| time.map(Timestamp::as_second));
+        assert_eq!(seconds, [Some(edge.as_second()); 2]);
+    }
+}
+
+/// An API may date changes to the millisecond in its list, and to the second or the day where it is asked for one order.
+#[tokio::test]
+async fn a_change_that_is_dated_less_exactly_is_not_older() {
+    let listed: Timestamp = "2024-05-06T07:08:09.987Z".parse().unwrap();
+    for (again, newer) in [
+        ("2024-05-06T07:08:09.987Z", true),
+        ("2024-05-06T07:08:09Z", true),
+        ("2024-05-06T00:00:00Z", true),
+        ("2024-05-06T07:08:09.986Z", false),
+        ("2024-05-06T07:08:08Z", false),
+        ("2024-05-06T07:08:00Z", false),
+        ("2024-05-05T00:00:00Z", false),
+    ] {
+        let home = Home::new();
+        let store = home.store().await;
+        let mut order = paid("o1", "u1", "pro");
+        order.updated_at = Some(listed);
+        store.record_orders(&shop(), &[order.clone()], listed).await.unwrap();
+        (order.updated_at, order.standing) = (Some(again.parse().unwrap()), Standing::Refunded);
+        let recorded = store.record_orders(&shop(), &[order], listed).await.unwrap();
+        assert_eq!(recorded.outdated.is_empty(), newer, "{again}");
+    }
 }
 
 #[tokio::test]
@@ -225,4 +265,25 @@ async fn a_cursor_is_kept_for_each_source() {
     store.set_cursor(&shop(), &cursor).await.unwrap();
     assert_eq!(store.cursor(&shop()).await.unwrap(), Some(cursor));
     assert_eq!(store.cursor(&"other".into()).await.unwrap(), None);
+}
+
+/// Shops number their orders from one: what two of them call alike is two orders, and merging them would take from
+/// one buyer what the other one paid for.
+#[tokio::test]
+async fn two_shops_that_number_their_orders_alike_do_not_become_one() {
+    let home = Home::new();
+    let store = home.store().await;
+    let order = |id: &str, user: &str, minute: i64| Order { paid_at: Some(at(minute)), ..paid(id, user, "pro") };
+    let now = at(100);
+    let (one, two) = ("one".into(), "two".into());
+    store.record_orders(&one, &[order("1", "ann", 0), order("2", "ann", 5)], now).await.unwrap();
+    store.record_orders(&two, &[order("1", "ann", 0), order("2", "ben", 6)], now).await.unwrap();
+    let refused = store.rename_source(&one, &two, now).await.unwrap_err();
+    assert_eq!(refused.to_string(), "order 2 of `one` is another order than 2 of `two`");
+    assert!(refused.hint().unwrap().contains("an entry of its own"), "{refused:?}");
+    assert_eq!((store.order_count(&one).await.unwrap(), store.order_count(&two).await.unwrap()), (2, 2));
+    // A buyer who was corrected, or a time that is told more exactly, is the same order still.
+    store.record_orders(&two, &[order("2", "ann", 6)], now).await.unwrap();
+    store.rename_source(&one, &two, now).await.unwrap();
+    assert_eq!(store.order_count(&two).await.unwrap(), 2);
 }

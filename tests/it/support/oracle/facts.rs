@@ -67,7 +67,16 @@ pub(crate) fn wanted(world: PlanInput<'_>, cell: Cell) -> bool {
 
 /// Entitled, or kept by an unknown standing or a grace.
 pub(crate) fn kept(world: PlanInput<'_>, cell: Cell) -> bool {
-    claim(world, cell).is_some_and(|claim| !matches!(claim.state, State::Ended(_)))
+    let unknown = || {
+        let Some(owned) = owned(world, cell) else { return false };
+        let mapped = &world.catalog.products[owned.product.at()].entitlements;
+        let ended = |past: &Past| (past.user, Some(past.order), past.product) == (cell.1, owned.order, owned.product);
+        owned.order.is_some()
+            && world.constraints.turned.get(&cell) == Some(&Turn::Unknown)
+            && mapped.iter().any(|gives| gives.target == cell.0)
+            && !world.desired.ended.iter().any(ended)
+    };
+    claim(world, cell).is_some_and(|claim| !matches!(claim.state, State::Ended(_))) || unknown()
 }
 
 pub(crate) fn protected(world: PlanInput<'_>, (target, user): Cell) -> bool {
@@ -178,7 +187,7 @@ pub(crate) fn evidence(world: PlanInput<'_>, cell: Cell) -> Evidence {
     match claim(world, cell) {
         Some(Claim { state: State::Ended(_), .. }) if known || unmapped || dropped => Evidence::End,
         _ if unmapped || dropped => Evidence::File,
-        _ if turned.is_some() && owned.order.is_some() && !alike => Evidence::Turn,
+        _ if turned.is_some_and(|turn| *turn != Turn::Unknown) && owned.order.is_some() && !alike => Evidence::Turn,
         _ => Evidence::Nothing,
     }
 }
