@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::LogtoError;
-use super::lookup::{look_up_organization_roles, look_up_organizations, look_up_roles};
+use super::lookup::{Wrong, look_up_organization_roles, look_up_organizations, look_up_roles};
 use super::read::Reader;
 use super::wire::{self, RoleType};
 use crate::config::settings::{Product, Wanted, WantedTarget};
@@ -37,13 +37,6 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
-}
-
-/// Why a name does not resolve.
-#[derive(Clone)]
-pub(super) struct Wrong {
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
 }
 
 /// Looks up every name or id that `products` mention: two calls for the roles, one for the organization

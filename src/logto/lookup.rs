@@ -7,7 +7,6 @@ use std::pin::pin;
 
 use futures_util::stream::StreamExt as _;
 
-use super::catalog::Wrong;
 use super::error::LogtoError;
 use super::read::{Reader, RoleField};
 use super::transport::Query;
@@ -17,6 +16,13 @@ use crate::model::OrganizationId;
 
 /// How many names a message lists.
 const LISTED: usize = 10;
+
+/// Why a name does not resolve.
+#[derive(Clone)]
+pub(super) struct Wrong {
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
 
 pub(super) async fn look_up_roles(
     reader: &Reader,

@@ -9,7 +9,7 @@ use sqlx::SqliteConnection;
 
 use super::codec::{Sql, list, millis, standing, text, time};
 use super::error::StoreError;
-use super::import::source_key;
+use super::keys::source_key;
 use super::open::Store;
 use crate::model::{Adjustment, OrderId, Override, SourceName};
 

@@ -53,7 +53,7 @@ impl Store {
     pub async fn set_cursor(&self, source: &SourceName, cursor: &Cursor) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let outcome: Sql<()> = async {
-            let source = super::import::source_key(&mut transaction, source).await?;
+            let source = super::keys::source_key(&mut transaction, source).await?;
             sqlx::query(
                 "INSERT INTO cursors (source, watermark, last_full_read, last_full_count, reading, nameless)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)

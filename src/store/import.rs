@@ -11,6 +11,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use super::codec::{Sql, bundle, int, list, millis, small};
 use super::error::StoreError;
 use super::incoming::{AsRead, Settled, settled};
+use super::keys::source_key;
 use super::open::Store;
 use super::{adjustments, codec, odd};
 use crate::model::{Odd, Order, OrderId, OrderKey, Renewal, SourceName, Standing};
@@ -209,23 +210,6 @@ fn order_key(key: i64) -> OrderKey {
 
 fn entitling(standing: Standing) -> bool {
     matches!(standing, Standing::Paid | Standing::Subscribed | Standing::PartiallyRefunded | Standing::Disputed)
-}
-
-/// The row of `source`, made where there is none.
-pub(super) async fn source_key(connection: &mut SqliteConnection, source: &SourceName) -> Sql<i64> {
-    let known = sqlx::query_scalar("SELECT key FROM sources WHERE name = ?1")
-        .bind(source.as_str().to_owned())
-        .fetch_optional(&mut *connection)
-        .await?;
-    match known {
-        Some(key) => Ok(key),
-        None => {
-            sqlx::query_scalar("INSERT INTO sources (name) VALUES (?1) RETURNING key")
-                .bind(source.as_str().to_owned())
-                .fetch_one(connection)
-                .await
-        }
-    }
 }
 
 /// The highest key that was ever given to an order.

@@ -1,4 +1,9 @@
-//! The small integers under which the store keeps products and buyers.
+//! The small integers under which the store keeps sources, products and buyers.
+
+use sqlx::SqliteConnection;
+
+use super::codec::Sql;
+use crate::model::SourceName;
 
 macro_rules! keys {
     ($($(#[$doc:meta])* $name:ident)*) => {$(
@@ -22,4 +27,21 @@ pub enum Scope {
     All,
     /// These only: a quick pass.
     Buyers(Vec<BuyerKey>),
+}
+
+/// The row of `source`, made where there is none.
+pub(super) async fn source_key(connection: &mut SqliteConnection, source: &SourceName) -> Sql<i64> {
+    let known = sqlx::query_scalar("SELECT key FROM sources WHERE name = ?1")
+        .bind(source.as_str().to_owned())
+        .fetch_optional(&mut *connection)
+        .await?;
+    match known {
+        Some(key) => Ok(key),
+        None => {
+            sqlx::query_scalar("INSERT INTO sources (name) VALUES (?1) RETURNING key")
+                .bind(source.as_str().to_owned())
+                .fetch_one(connection)
+                .await
+        }
+    }
 }

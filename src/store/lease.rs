@@ -15,8 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::identity::FileId;
-use super::own::real;
-use super::recover::beside;
+use super::own::{beside, real};
 use crate::clock;
 use crate::shutdown::Shutdown;
 

@@ -13,7 +13,7 @@ use super::error::StoreError;
 use super::identity::{Displaced, FileId};
 use super::lease;
 use super::open::{self, Store};
-use super::recover::beside;
+use super::own::beside;
 
 /// Waits for no reader: whoever reads now keeps the log until the next time.
 const FOLD: &str = "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)";

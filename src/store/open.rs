@@ -43,7 +43,7 @@ pub struct Store {
     /// Where nothing is to be read from: it answers at once that it is closed.
     nobody: SqlitePool,
     /// What all of these have done.
-    pub(super) work: Work,
+    work: Work,
     /// Goes last: the copy is removed once nothing has it open.
     scratch: Option<ScratchDir>,
 }
@@ -202,6 +202,12 @@ impl Store {
         {
             tracing::warn!(store = %self.path.display(), "the lock file was taken away; the lock is held again");
         }
+    }
+
+    /// Instructions that SQLite has run since the store was opened, give or take some hundreds: what a turn costs,
+    /// whatever else the machine does meanwhile.
+    pub fn work(&self) -> u64 {
+        self.work.done()
     }
 
     /// Whether it is a copy that is thrown away.

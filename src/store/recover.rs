@@ -5,7 +5,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "the store is a file")]
 
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +12,7 @@ use jiff::Timestamp;
 
 use super::error::StoreError;
 use super::open::{self, Store};
+use super::own::beside;
 use super::{log, own};
 
 /// What was found where a store was opened.
@@ -95,10 +95,4 @@ fn move_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
         }
     }
     Ok(aside)
-}
-
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
 }

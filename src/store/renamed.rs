@@ -9,7 +9,7 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use super::codec::{Sql, count, int, list, millis, text, text_or_null};
 use super::error::StoreError;
-use super::import::source_key;
+use super::keys::source_key;
 use super::open::Store;
 use super::snapshot;
 use crate::model::{OrderId, SourceName};

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sqlx::SqliteConnection;
 
 use super::codec::Sql;
-use super::open::Store;
 
 /// Instructions between two counts: so few that a short statement shows, so many that counting does not.
 const EVERY: i32 = 250;
@@ -25,12 +24,9 @@ impl Work {
         });
         Ok(())
     }
-}
 
-impl Store {
-    /// Instructions that SQLite has run since the store was opened, give or take some hundreds: what a turn costs,
-    /// whatever else the machine does meanwhile.
-    pub fn work(&self) -> u64 {
-        self.work.0.load(Ordering::Relaxed)
+    /// What they have done so far.
+    pub(super) fn done(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
     }
 }

@@ -18,10 +18,9 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use axum::http::header::{COOKIE, HOST, ORIGIN};
 use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 use tokio::time::Instant;
 
-use super::caller::{Caller, Standing};
+use super::caller::{Caller, Standing, same};
 use super::guesses::Verdict;
 use super::page::{Hand, Session};
 use super::{App, Refused};
@@ -173,11 +172,6 @@ fn same_origin(headers: &HeaderMap) -> bool {
     let here = header(HOST.as_str()).unwrap_or_default();
     let named = header(ORIGIN.as_str()).map(|origin| origin.split_once("://").map_or("", |(_, host)| host));
     fetched && (named.is_none_or(|origin| !origin.is_empty() && origin.eq_ignore_ascii_case(here)))
-}
-
-/// Takes as long for a wrong value as for the right one: what is compared are digests, which have one length.
-pub(super) fn same(shown: &str, known: &str) -> bool {
-    Sha256::digest(shown)[..].ct_eq(&Sha256::digest(known)[..]).into()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -74,6 +74,16 @@ scalars! {
     Version = {"description": "The version of this format.", "const": 1};
 }
 
+/// A JSONPath (RFC 9535), or several that are tried in order.
+#[derive(JsonSchema, Serialize)]
+#[serde(untagged)]
+pub enum Paths {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
 /// Products, and what a Logto user may do who paid for them.
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::webhook::Webhook;
-use super::{Duration, Name, Number, Percent, Secret};
+use super::{Duration, Name, Number, Paths, Percent, Secret};
 
 /// A payment API.
 #[derive(JsonSchema, Serialize)]
@@ -135,16 +135,6 @@ pub struct List {
     pub total: Option<String>,
     /// How pages follow each other.
     pub paging: Option<Paging>,
-}
-
-/// A JSONPath (RFC 9535), or several that are tried in order.
-#[derive(JsonSchema, Serialize)]
-#[serde(untagged)]
-pub enum Paths {
-    /// One.
-    One(String),
-    /// Several.
-    Several(Vec<String>),
 }
 
 /// How pages follow each other.

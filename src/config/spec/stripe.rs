@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::source::{Expect, Paths};
+use super::source::Expect;
 use super::webhook::Webhook;
-use super::{Duration, Name, Number, Secret};
+use super::{Duration, Name, Number, Paths, Secret};
 
 /// Stripe.
 #[derive(JsonSchema, Serialize)]

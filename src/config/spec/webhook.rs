@@ -3,8 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::source::Paths;
-use super::{Duration, Secret};
+use super::{Duration, Paths, Secret};
 
 /// How a payment API says that an order may have changed. The order is read again; the payload is not
 /// believed.
