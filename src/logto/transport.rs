@@ -22,6 +22,7 @@ use super::{curl, wire};
 use crate::config::settings;
 use crate::http::{self, Backoff, Pace, Skew};
 use crate::secret::Secret;
+use crate::text::json;
 
 /// Tries of one call that is answered 429. It is no failure, so there are more of them than of others.
 const QUIET_TRIES: u32 = 8;
@@ -144,7 +145,7 @@ impl WriteAccess {
 
 impl Answer {
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, LogtoError> {
-        serde_json::from_slice(&self.body)
+        serde_json::from_slice(&json::holdable(&self.body))
             .map_err(|source| LogtoError::Shape { path: self.path.clone(), source: Arc::new(source) })
     }
 

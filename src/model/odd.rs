@@ -161,6 +161,10 @@ pub enum Oddity {
     TooLong,
     /// Not of the shape that the API documents.
     Shape,
+    /// A number that is larger than any that can be read.
+    TooLarge,
+    /// A list or a map that lies in too many others.
+    TooDeep,
     /// No product at all, where the same order named some before.
     Emptied,
     /// A product that the same order named before, and in whose place a line names none.
@@ -191,6 +195,8 @@ impl Oddity {
             Oddity::Twice => "is also the id of another row",
             Oddity::TooLong => "is longer than it may be",
             Oddity::Shape => "does not have the documented shape",
+            Oddity::TooLarge => "is a number too large to be read",
+            Oddity::TooDeep => "is nested too deep to be read",
             Oddity::Emptied => "stands where this order named products before",
             Oddity::Gone => "is not named any more, and a line names no product: it may have been deleted in the shop",
         }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::client::response::begins;
 use crate::model::{Odd, OddPart, Oddity};
+use crate::text::json::{self, Unheld};
 
 /// So many things of one row are named.
 const MOST: usize = 8;
@@ -43,6 +44,17 @@ pub(super) fn odd(part: OddPart, what: Oddity, path: impl ToString, value: &Valu
         value => value.to_string(),
     };
     Odd { part, what, path: path.to_string(), value: begins(value.as_bytes(), &[]) }
+}
+
+/// What in a row is too large or lies too deep to be read, if anything is. Whatever a rule would make of it is not what
+/// the shop says.
+pub(super) fn unheld(row: &Value) -> Option<Odd> {
+    let (what, path, begin) = json::unheld(row)?;
+    let what = match what {
+        Unheld::TooLarge => Oddity::TooLarge,
+        Unheld::TooDeep => Oddity::TooDeep,
+    };
+    Some(odd(OddPart::Row, what, begins(path.as_bytes(), &[]), &Value::from(begin)))
 }
 
 /// Rows of which not even the id could be read: how many, and the first of them in words.

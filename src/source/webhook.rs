@@ -24,6 +24,7 @@ use serde_json_path::JsonPath;
 use crate::config::settings::source::{DeliveryId, Scheme, Signature, Webhook};
 use crate::model::OrderId;
 use crate::secret::Secret;
+use crate::text::json;
 
 /// Signatures that are looked at in one header: more than any sender puts there while a secret is rolled.
 const SIGNATURES: usize = 8;
@@ -187,7 +188,7 @@ fn read(webhook: &Webhook, headers: &HeaderMap, body: &[u8]) -> Result<Verified,
 fn payload(headers: &HeaderMap, body: &[u8]) -> Result<Value, Refusal> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.trim_start().starts_with("application/x-www-form-urlencoded") {
-        return serde_json::from_slice(body).map_err(|_| Refusal::NotJson);
+        return serde_json::from_slice(&json::holdable(body)).map_err(|_| Refusal::NotJson);
     }
     let text = std::str::from_utf8(body).map_err(|_| Refusal::NotJson)?;
     let mut url = reqwest::Url::parse("form://body").expect("it is an address");

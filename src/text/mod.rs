@@ -6,6 +6,7 @@
 
 mod error_chain;
 pub mod human;
+pub mod json;
 mod style;
 mod wrap;
 

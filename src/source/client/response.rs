@@ -11,6 +11,7 @@ use crate::http::link::next_link;
 use crate::secret::{Secret, redacted};
 use crate::source::SourceError;
 use crate::source::recording::Exchange;
+use crate::text::json;
 
 /// The most of a server's own words that an error shows, in characters.
 const SHOWN: usize = 160;
@@ -121,7 +122,7 @@ impl Reply {
                 begins: begins(&self.body, &self.secrets),
             });
         }
-        read(&self.body).map_err(|source| SourceError::BrokenJson { call: call.to_owned(), source })
+        read(&json::holdable(&self.body)).map_err(|source| SourceError::BrokenJson { call: call.to_owned(), source })
     }
 
     /// What the server says went wrong: the usual fields of an error body, or how the body begins.

@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_yaml::granit_parser::{self as parser, Event, ScalarStyle};
 
 use crate::source::FileError;
+use crate::text::json;
 
 /// Lists and maps inside each other.
 const MAX_DEPTH: usize = 32;
@@ -67,7 +68,7 @@ impl Node {
 /// Reads JSON.
 pub(super) fn from_json(bytes: &[u8]) -> Result<Node, FileError> {
     bounded(bytes)?;
-    Ok(of_json(serde_json::from_slice(bytes).map_err(FileError::Json)?))
+    Ok(of_json(serde_json::from_slice(&json::holdable(bytes)).map_err(FileError::Json)?))
 }
 
 /// Ids and amounts may be numbers in JSON, as they may be plain scalars in YAML.

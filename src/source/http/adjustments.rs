@@ -14,9 +14,10 @@ use super::{Http, Page};
 use crate::config::settings::source::{OrderRef, Overlay, TotalCheck};
 use crate::model::{Adjustment, Odd, OddPart, Oddity, OrderId, Override, Standing};
 use crate::source::client::response::listed;
-use crate::source::odd::{Nameless, Odds, odd};
+use crate::source::odd::{Nameless, Odds, odd, unheld};
 use crate::source::time::Possible;
 use crate::source::{OverlayRows, SourceError};
+use crate::text::json::LOST;
 
 /// How far a walk over one overlay is.
 #[derive(Debug)]
@@ -159,6 +160,9 @@ impl<'a> OverlayWalk<'a> {
         if !raw.is_object() {
             return Err(odd(OddPart::Row, Oddity::NoObject, "$", raw));
         }
+        if let Some(odd) = unheld(raw) {
+            return Err(odd);
+        }
         let item = id(raw, ids);
         let order = match (order_id.read(raw)?, &item) {
             (Some(order), _) => order,
@@ -195,7 +199,7 @@ impl OrderRef {
             for value in path.query(raw) {
                 said = true;
                 let Some(text) = text(value) else {
-                    if !value.is_null() && !value.is_string() {
+                    if !value.is_null() && value.as_str().is_none_or(|text| text.contains(LOST)) {
                         wrong.get_or_insert_with(|| odd(OddPart::Row, Oddity::NoOrder, path, value));
                     }
                     continue;

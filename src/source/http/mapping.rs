@@ -12,8 +12,9 @@ use super::items::{self, Sold};
 use crate::config::settings::source::{Map, StatusRule};
 use crate::model::{Buyer, Email, Odd, OddPart, Oddity, Order, OrderId, ReadOrder, Renewal, Standing, UserId};
 use crate::source::client::response::listed;
-use crate::source::odd::{Nameless, Odds, odd};
+use crate::source::odd::{Nameless, Odds, odd, unheld};
 use crate::source::time::{self, Possible};
+use crate::text::json::LOST;
 
 /// The paths of one source, ready to be used on any number of orders.
 #[derive(Clone, Debug)]
@@ -60,6 +61,7 @@ impl Mapper {
         let map = &self.map;
         let id = id(raw, &map.id)?;
         let mut odds = Odds::default();
+        unheld(raw).into_iter().for_each(|odd| odds.push(odd));
         let past = Possible::Past(now);
         let standing = ruled(list, &self.status).unwrap_or(Standing::Unknown);
         let sold = Sold::by(standing);
@@ -71,7 +73,7 @@ impl Mapper {
             id: OrderId::from(id),
             buyer: Buyer {
                 user: named(raw, &map.user_id, text, &mut odds).map(UserId::from),
-                email: named(raw, &map.email, |value| Email::parse(value.as_str()?), &mut odds),
+                email: named(raw, &map.email, |value| Email::parse(&text(value)?), &mut odds),
             },
             items: bought.items,
             standing,
@@ -143,19 +145,23 @@ fn named<T>(raw: &Value, paths: &[JsonPath], read: impl Fn(&Value) -> Option<T>,
 }
 
 /// What APIs write where nobody is named, and a text of whatever kind: who has no account at the shop is a guest.
+/// A text of which something was lost named somebody.
 fn is_nobody(value: &Value) -> bool {
     match value {
-        Value::Null | Value::Bool(false) | Value::String(_) => true,
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => !text.contains(LOST),
         Value::Array(items) => items.is_empty(),
         Value::Object(fields) => fields.is_empty(),
         Value::Bool(true) | Value::Number(_) => false,
     }
 }
 
-/// A text that is not blank, or a whole number.
+/// A text that is not blank and of which nothing was lost, or a whole number.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned),
+        Value::String(text) => {
+            Some(text.trim()).filter(|text| !text.is_empty() && !text.contains(LOST)).map(str::to_owned)
+        }
         Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
         _ => None,
     }

@@ -25,7 +25,7 @@ use super::client::response::Reply;
 use crate::config::settings::source::HttpSource;
 use crate::files::{self, Kind};
 use crate::secret::Secret;
-use crate::text::without_bom;
+use crate::text::{json, without_bom};
 use redact::Redaction;
 
 /// Where a recorded API is said to be: a name that leads nowhere (RFC 2606).
@@ -164,7 +164,7 @@ impl Tape {
         let base = base.unwrap_or_default();
         let mut redaction = Redaction::new(settings, &base, &heard.secrets);
         for (index, taken) in taken.iter().enumerate() {
-            let body = serde_json::from_slice(&taken.body).unwrap_or(Value::Null);
+            let body = serde_json::from_slice(&json::holdable(&taken.body)).unwrap_or(Value::Null);
             let exchange = Exchange {
                 get: redaction.request(&taken.url),
                 status: taken.status,

@@ -13,6 +13,7 @@ use crate::http::USER_AGENT;
 use crate::model::UserId;
 use crate::secret::Secret;
 use crate::source::webhook::is_hmac_hex;
+use crate::text::json;
 use crate::web::App;
 
 /// The header that carries the signature.
@@ -68,7 +69,7 @@ pub(super) fn take(
     if !is_hmac_hex(key, body, sent) {
         return line.refuse();
     }
-    let Ok(delivery) = serde_json::from_slice::<Delivery>(body) else { return Outcome::Unreadable };
+    let Ok(delivery) = serde_json::from_slice::<Delivery>(&json::holdable(body)) else { return Outcome::Unreadable };
     // Nothing but its own signature tells a delivery from another, and the body has its time in it.
     match line.take(Some(sent)) {
         Outcome::Accepted => match hint(&delivery, |organization| open.manages(organization)) {
@@ -91,7 +92,7 @@ pub(super) fn take(
 /// # Errors
 /// Where it is no JSON.
 pub fn understood(body: &[u8]) -> Result<Option<Hint>, serde_json::Error> {
-    serde_json::from_slice::<Delivery>(body).map(|delivery| hint(&delivery, |_| false))
+    serde_json::from_slice::<Delivery>(&json::holdable(body)).map(|delivery| hint(&delivery, |_| false))
 }
 
 /// What is to be looked at. `manages`: whether an organization is one of ours. What this program has done

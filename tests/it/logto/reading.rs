@@ -26,6 +26,17 @@ async fn a_thousand_holders_are_read_in_ten_calls() {
 }
 
 #[tokio::test]
+async fn half_an_emoji_in_an_answer_ends_no_read() {
+    let stub = Stub::start().await;
+    let users = stub.populate(3);
+    hold(&stub, &users);
+    stub.state().users.insert(users[1].as_str().into(), "half-an-emoji@example.com".into());
+    let walk = client(&stub).reader().role_holders(&paid(), None).await.unwrap().here().unwrap();
+    assert_eq!(walk.ids, users);
+    assert!(walk.whole());
+}
+
+#[tokio::test]
 async fn a_walk_that_lost_a_row_is_not_whole_and_a_question_by_id_finds_it() {
     let stub = Stub::start().await;
     let users = stub.populate(250);

@@ -1,6 +1,7 @@
 //! Sources: what they read, and what they refuse to take for an answer.
 
 mod adjustments;
+mod any_json;
 mod auth;
 mod contract;
 mod documented;

@@ -85,6 +85,16 @@ fn what_is_genuine_names_its_order_and_its_delivery() {
     }
 }
 
+/// Signed with the key `key-one` by Python's `hmac`.
+#[test]
+fn half_an_emoji_and_a_number_without_bounds_hide_no_order() {
+    let body = r#"{"event":"order.paid","orderId":"ord_1","id":"evt_1","note":"\ud83d","amount":1e400}"#;
+    let signed = "bc0aa6e1601a4812e78612a5f3f98c70c9893816d4a902a415428d08f54664f4";
+    let webhook = hooked(Scheme::HmacHex, "x-signature", "", "key-one");
+    let wanted = Verified { orders: vec!["ord_1".into()], delivery: Some("evt_1".to_owned()) };
+    assert_eq!(judged(&webhook, &[("x-signature", signed)], body, 0), Ok(wanted));
+}
+
 #[test]
 fn one_changed_byte_of_the_body_is_found() {
     for (webhook, headers, _) in all() {
