@@ -366,7 +366,8 @@ pub struct Lines {
     pub product: Paths,
     /// How many.
     pub quantity: Option<Paths>,
-    /// Where the line stands. Without a match, where the order does.
+    /// Where the line stands. Without a match, where the order does; `unknown` where a rule says which lines are
+    /// `paid` or `subscribed`.
     pub status: Option<Vec<Status>>,
 }
 

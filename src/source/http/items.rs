@@ -7,7 +7,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use super::mapping::{alone, first, ruled, text};
-use crate::config::settings::source::Lines;
+use crate::config::settings::source::{Lines, StatusRule};
 use crate::model::{Item, OddPart, Oddity, ProductId, Standing};
 use crate::source::odd::Odds;
 
@@ -86,6 +86,7 @@ pub(super) fn by_line(raw: &Value, lines: &Lines, sold: Sold, odds: &mut Odds) -
     };
     let mut items = Vec::with_capacity(found.len());
     let mut productless = 0;
+    let unruled = without_rule(&lines.status);
     let product = |value: &Value| if names_none(value) { None } else { text(value) };
     for line in found {
         if !line.is_object() {
@@ -105,7 +106,7 @@ pub(super) fn by_line(raw: &Value, lines: &Lines, sold: Sold, odds: &mut Odds) -
         };
         let standing = match lines.status.is_empty() {
             true => None,
-            false => ruled(&alone(line.clone()), &lines.status),
+            false => ruled(&alone(line.clone()), &lines.status).or(unruled),
         };
         let quantity = quantities(line, &lines.quantity, 1, odds).first().copied().flatten();
         items.push(item(product, quantity, standing));
@@ -113,10 +114,28 @@ pub(super) fn by_line(raw: &Value, lines: &Lines, sold: Sold, odds: &mut Odds) -
     Bought { items, productless }
 }
 
-/// A line of which nothing is left was taken back, which is more than not being mentioned.
+/// The items of an order that are a part of it. A shop that takes a line out of an order sets its quantity to 0; where
+/// some of the order was paid back, that is what was given back, and where nothing of it is left it was taken back as a
+/// whole, which is more than not being mentioned.
+pub(in crate::source) fn left(items: Vec<Item>, standing: Standing) -> Vec<Item> {
+    let is_edit = standing != Standing::PartiallyRefunded && items.iter().any(|item| item.quantity > 0);
+    let part = |item: Item| match item.quantity {
+        0 if is_edit => None,
+        0 => Some(Item { quantity: 1, standing: Some(Standing::Void), ..item }),
+        _ => Some(item),
+    };
+    items.into_iter().filter_map(part).collect()
+}
+
 fn item(product: String, quantity: Option<u32>, standing: Option<Standing>) -> Item {
-    let standing = if quantity == Some(0) { Some(Standing::Void) } else { standing };
-    Item { product: ProductId::from(product), quantity: quantity.unwrap_or(1).max(1), standing }
+    Item { product: ProductId::from(product), quantity: quantity.unwrap_or(1), standing }
+}
+
+/// Where a line stands that no rule fits: where its order does, unless the rules say which lines entitle. Then they
+/// were to say it of this one too.
+fn without_rule(rules: &[StatusRule]) -> Option<Standing> {
+    let entitles = |rule: &StatusRule| matches!(rule.standing, Standing::Paid | Standing::Subscribed);
+    rules.iter().any(entitles).then_some(Standing::Unknown)
 }
 
 /// Notes what stands where products are expected, or that nothing does.

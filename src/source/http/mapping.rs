@@ -75,7 +75,7 @@ impl Mapper {
                 user: named(raw, &map.user_id, text, &mut odds).map(UserId::from),
                 email: named(raw, &map.email, |value| Email::parse(&text(value)?), &mut odds),
             },
-            items: bought.items,
+            items: items::left(bought.items, standing),
             standing,
             status: first(raw, &self.words, text),
             paid_at: latest(raw, &map.paid_at, OddPart::PaidAt, past, &mut odds),

@@ -26,7 +26,7 @@ use crate::model::OrderId;
 use mapping::Mapper;
 use page::Page;
 
-pub(super) use items::whole;
+pub(super) use items::{left, whole};
 pub(super) use read::{Reach, Reading};
 
 /// One payment API as data, with its one token and its one pace.

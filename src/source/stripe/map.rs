@@ -13,7 +13,7 @@ use crate::config::settings::source::StripeProducts;
 use crate::model::{
     Buyer, Email, Item, Odd, OddPart, Oddity, Order, OrderId, ProductId, ReadOrder, Renewal, Standing, UserId,
 };
-use crate::source::http::whole;
+use crate::source::http::{left, whole};
 use crate::source::odd::{Odds, odd};
 use crate::source::time::{Possible, plausible};
 
@@ -320,7 +320,7 @@ fn order(id: &str, buyer: Buyer, items: Vec<Item>, said: Said, period_end: Optio
     let order = Order {
         id: OrderId::from(id),
         buyer,
-        items,
+        items: left(items, said.standing),
         standing: said.standing,
         status: Some(said.word),
         paid_at: moment(said.paid_at, OddPart::PaidAt, paid_path(id), &mut odds),

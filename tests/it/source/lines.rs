@@ -68,20 +68,66 @@ fn lines_have_their_own_product_quantity_and_standing() {
         {"product": "a", "left": 2},
         {"sku": "b", "product": "x", "refunded": true},
         {"title": "shipping", "left": 1},
-        {"product": "c", "left": 0},
+        {"product": "c", "left": 3, "refunded": false},
     ]});
-    let expected = [
-        item("a", 2, None),
-        item("b", 1, Some(Standing::Refunded)),
-        // Nothing is left of it, which the API says.
-        item("c", 1, Some(Standing::Void)),
-    ];
+    let expected = [item("a", 2, None), item("b", 1, Some(Standing::Refunded)), item("c", 3, None)];
     assert_eq!(items(LINES, raw), expected);
     assert_eq!(items(LINES, json!({"id": 1})), []);
     assert_eq!(items(LINES, json!({"id": 1, "lines": []})), []);
     let read = mapped(LINES, json!({"id": 1, "paid": true, "lines": ["a", {"product": "b"}]}));
     assert_eq!((read.standing, &read.items[..]), (Standing::Unknown, &[Item::one("b".into())][..]));
     assert!(matches!(&read.odd[..], [Odd { what: Oddity::NoLine, value, .. }] if value == "a"), "{read:?}");
+}
+
+/// A table of endings says of the others nothing; one that names the paid lines says that the others are not.
+#[test]
+fn a_line_that_no_rule_knows_is_unknown_where_the_rules_say_which_lines_entitle() {
+    let raw = || json!({"id": 1, "lines": [{"product": "a", "is": "sent"}, {"product": "b", "is": "weird"}]});
+    for (rules, known, unknown) in [
+        ("{when: \"@.is == 'sent'\", as: paid}", Some(Standing::Paid), Some(Standing::Unknown)),
+        ("{when: \"@.is == 'sent'\", as: subscribed}", Some(Standing::Subscribed), Some(Standing::Unknown)),
+        (
+            "{when: \"@.is == 'back'\", as: refunded}, {when: \"@.is == 'sent'\", as: paid}",
+            Some(Standing::Paid),
+            Some(Standing::Unknown),
+        ),
+        ("{when: \"@.is == 'sent'\", as: refunded}", Some(Standing::Refunded), None),
+        ("{when: \"@.is == 'sent'\", as: pending}", Some(Standing::Pending), None),
+    ] {
+        let lines = format!("lines: {{each: $.lines, product: $.product, status: [{rules}]}}");
+        assert_eq!(items(&lines, raw()), [item("a", 1, known), item("b", 1, unknown)], "{rules}");
+    }
+}
+
+#[test]
+fn a_line_that_is_set_to_0_is_no_part_of_an_order_in_which_others_stay() {
+    let of = |lines: Value| items(LINES, json!({"id": 1, "lines": lines}));
+    let stays = || json!({"product": "a", "left": 2});
+    for zero in [json!(0), json!(0.0), json!("0")] {
+        let gone = || json!({"product": "b", "left": zero, "refunded": true});
+        assert_eq!(of(json!([stays(), gone()])), of(json!([stays()])), "as if it were not there");
+        assert_eq!(of(json!([gone(), stays(), gone()])), of(json!([stays()])));
+        // All of it was taken back, which the API says.
+        assert_eq!(of(json!([gone()])), [item("b", 1, Some(Standing::Void))]);
+        let all = [item("b", 1, Some(Standing::Void)), item("b", 1, Some(Standing::Void))];
+        assert_eq!(of(json!([gone(), gone(), {"title": "shipping", "left": 1}])), all);
+    }
+    // Where some of the order was paid back, it was this.
+    let http = http_source(
+        &format!(
+            "\nlist: {{path: /, items: $, paging: {{kind: none}}}}\nmap: {{id: $.id, {LINES}}}\nstatus: [{{when: \"@.some\", as: partially_refunded}}]\n"
+        ),
+        "https://shop.example.com",
+    );
+    let raw = json!({"id": 1, "some": true, "lines": [stays(), {"product": "b", "left": 0}]});
+    let read = Mapper::new(&http.map, &http.status).order(raw, now()).unwrap();
+    let standings: Vec<_> = read.items.iter().map(|item| (item.product.as_str(), item.standing)).collect();
+    assert_eq!(standings, [("a", None), ("b", Some(Standing::Void))]);
+    const PRODUCTS: &str = "products: '$.lines[*].product', quantity: '$.lines[*].left'";
+    let raw = json!({"id": 1, "lines": [{"product": "a", "left": 2}, {"product": "b", "left": 0}]});
+    assert_eq!(items(PRODUCTS, raw), [item("a", 2, None)]);
+    let raw = json!({"id": 1, "lines": [{"product": "a", "left": 0}]});
+    assert_eq!(items(PRODUCTS, raw), [item("a", 1, Some(Standing::Void))]);
 }
 
 #[test]

@@ -57,6 +57,30 @@ async fn its_items_are_its_products_and_the_last_to_end_decides() {
 }
 
 #[tokio::test]
+async fn an_item_that_is_set_to_0_is_no_part_of_it_while_another_stays() {
+    let account = running().await;
+    let with = |left: &[u32]| {
+        let item = |(at, quantity): (usize, &u32)| {
+            let mut item = item_of(&format!("si_{at}"), &format!("prod_{at}"), DAY + MONTH);
+            item["quantity"] = json!(quantity);
+            item
+        };
+        let items: Vec<Value> = left.iter().enumerate().map(item).collect();
+        json!({"items": {"object": "list", "has_more": false, "data": items}})
+    };
+    for (left, expected) in [
+        (&[2, 0][..], &[("prod_0", Standing::Subscribed)][..]),
+        (&[0, 1], &[("prod_1", Standing::Subscribed)]),
+        (&[0, 0], &[("prod_0", Standing::Void), ("prod_1", Standing::Void)]),
+    ] {
+        account.set("sub_a", with(left));
+        let order = only(&stripe(&account.url, "")).await;
+        let found: Vec<_> = order.items.iter().map(|item| (item.product.as_str(), order.standing_of(item))).collect();
+        assert_eq!(found, expected, "{left:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_period_on_the_subscription_itself_is_read_too() {
     let account = running().await;
     let mut item: Value = item_of("si_1", "prod_plan", 0);
