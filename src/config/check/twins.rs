@@ -8,7 +8,7 @@ use super::Check;
 use super::source::is_name;
 use crate::config::diagnostic::Place;
 use crate::config::raw::{Entry, Node, Value};
-use crate::config::settings::place::same_path;
+use crate::config::settings::place::{same_file, same_host, same_path};
 use crate::config::settings::source::{HttpSource, SourceKind, SourceSettings};
 use crate::model::SourceName;
 
@@ -91,17 +91,17 @@ impl Check<'_> {
         };
         match (&one.1.kind, &other.1.kind) {
             (SourceKind::Sandbox(_), SourceKind::Sandbox(_)) => Likeness::Same,
-            (SourceKind::File(one), SourceKind::File(other)) if same_path(one) == same_path(other) => Likeness::Same,
+            (SourceKind::File(one), SourceKind::File(other)) if same_file(one, other) => Likeness::Same,
             (SourceKind::Stripe(a), SourceKind::Stripe(b)) => {
                 let part = a.read.iter().any(|part| b.read.contains(part));
-                let there = a.base_url == b.base_url && a.account == b.account;
+                let there = same_host(&a.base_url) == same_host(&b.base_url) && a.account == b.account;
                 if there && part && same_key("key") { Likeness::Same } else { Likeness::None }
             }
             (SourceKind::Http(a), SourceKind::Http(b)) if recorded(a) == recorded(b) => {
-                let list = a.list_url() == b.list_url();
+                let list = same_host(&a.list_url()) == same_host(&b.list_url());
                 // In whatever order it is written.
                 let asked = |source: &HttpSource| source.list.query.iter().cloned().collect::<BTreeSet<_>>();
-                let kinds = a.base_url == b.base_url && same_key("kind");
+                let kinds = same_host(&a.base_url) == same_host(&b.base_url) && same_key("kind");
                 if list && asked(a) == asked(b) && a.headers == b.headers && self.same_auth(one.0, other.0) {
                     Likeness::Same
                 } else if list || kinds {

@@ -1,5 +1,7 @@
 //! Where a source is read, so that it is known again under another name.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use reqwest::Url;
@@ -29,6 +31,27 @@ impl HttpSource {
         let written = format!("{}{}", self.base_url, self.list.path);
         Url::parse(&written).map_or(written, String::from)
     }
+}
+
+/// An address as it is the same however its host is named: this machine has several names, and a name may end with
+/// the dot of the root.
+pub(in crate::config) fn same_host(written: &str) -> String {
+    let Ok(mut url) = Url::parse(written) else { return written.to_owned() };
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_owned();
+    let ip: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    let is_here = host == "localhost"
+        || ip.map(|ip| ip.to_canonical()).is_some_and(|ip| {
+            [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()].contains(&ip) || ip.is_unspecified()
+        });
+    // What cannot be set is left as it is written.
+    _ = url.set_host(Some(if is_here { "localhost" } else { &host }));
+    url.into()
+}
+
+/// Whether two paths lead to one file, by whatever links.
+pub(in crate::config) fn same_file(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| path.metadata().ok().map(|file| (file.dev(), file.ino()));
+    same_path(one) == same_path(other) || place(one).is_some_and(|found| place(other) == Some(found))
 }
 
 /// A path as it is the same however it is written: without `.` and `..`, and by what links lead to where that can

@@ -9,6 +9,7 @@ fn said(one: &str, other: &str) -> (String, Option<bool>) {
     std::fs::create_dir(folder.path().join("x")).unwrap();
     std::fs::write(folder.path().join("o.yaml"), "[]").unwrap();
     std::os::unix::fs::symlink(folder.path().join("o.yaml"), folder.path().join("link.yaml")).unwrap();
+    std::fs::hard_link(folder.path().join("o.yaml"), folder.path().join("hard.yaml")).unwrap();
     let text = format!(
         "version: 1\nlogto: {{endpoint: sandbox}}\nsources:\n  one: {one}\n  two: {other}\nprune: owned\n\
          products: {{a: {{entitlements: [role: r]}}}}\n"
@@ -40,6 +41,8 @@ fn a_file_is_the_same_however_its_path_is_written() {
         ("o.yaml", "x/../o.yaml"),
         ("o.yaml", "x/.././/o.yaml"),
         ("o.yaml", "link.yaml"),
+        ("o.yaml", "hard.yaml"),
+        ("link.yaml", "x/../hard.yaml"),
         ("gone.yaml", "./gone.yaml"),
         ("gone.yaml", "nowhere/../gone.yaml"),
         ("nowhere/./gone.yaml", "nowhere/gone.yaml"),
@@ -73,4 +76,26 @@ fn a_list_is_the_same_however_address_and_path_share_it() {
     assert!(other.contains("`two` and `one` have the same address"), "{other}");
     let (other, same) = said(&whole, &http("https://i.example.com/a", "path: /orders"));
     assert!(!other.contains("same") && same == Some(false), "{other}");
+}
+
+#[test]
+fn a_host_is_the_same_by_each_of_its_names() {
+    let here = ["localhost", "127.0.0.1", "[::1]", "LOCALHOST.", "0.0.0.0", "[::ffff:127.0.0.1]", "127.1"];
+    let mut groups: Vec<Vec<String>> =
+        vec![here.map(|host| format!("http://{host}:4000")).into(), here.map(|host| format!("http://{host}")).into()];
+    groups.push(
+        ["https://h.example.com", "https://h.example.com.", "https://h.example.com.:443"].map(str::to_owned).into(),
+    );
+    groups.push(["http://127.0.0.2:4000"].map(str::to_owned).into());
+    groups.push(["http://h.example.com:4000", "http://H.example.com.:4000"].map(str::to_owned).into());
+    for (place, group) in groups.iter().enumerate() {
+        for url in group {
+            let (other, _) = said(&http(&group[0], "path: /a/orders"), &http(&format!("{url}/a"), "path: /orders"));
+            assert!(other.contains("`two` and `one` read the same API"), "{} {url}: {other}", group[0]);
+            for elsewhere in &groups[place + 1..] {
+                let (other, _) = said(&http(url, "path: /orders"), &http(&elsewhere[0], "path: /orders"));
+                assert!(!other.contains("same"), "{url} {}: {other}", elsewhere[0]);
+            }
+        }
+    }
 }
