@@ -5,13 +5,14 @@
 mod panics;
 mod text;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use tracing_subscriber::EnvFilter;
 
 use crate::secret::redacted;
-use crate::text::Color;
+use crate::text::{Color, clean_json};
 
 pub use panics::{Panicked, caught, caught_at_once};
 
@@ -46,7 +47,7 @@ pub fn start(directives: &str, format: LogFormat, color: Color) {
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Shown);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || Shown { json });
     // Where a line cannot be written there is nobody to be told so.
     let builder = builder.log_internal_errors(false);
     panics::install();
@@ -63,13 +64,18 @@ pub fn tell(text: fmt::Arguments<'_>) {
     let _nobody_to_tell = std::io::stderr().lock().write_all(redacted(&text.to_string()).as_bytes());
 }
 
-/// Stderr, without any secret.
-struct Shown;
+/// Stderr, without any secret, and in JSON without anything that hides; text is clean already, and has colours.
+struct Shown {
+    json: bool,
+}
 
 impl io::Write for Shown {
     /// A line comes whole.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        std::io::stderr().lock().write_all(redacted(&String::from_utf8_lossy(line)).as_bytes())?;
+        let text = String::from_utf8_lossy(line);
+        let text = redacted(&text);
+        let shown = if self.json { clean_json(&text) } else { Cow::Borrowed(&*text) };
+        std::io::stderr().lock().write_all(shown.as_bytes())?;
         Ok(line.len())
     }
 

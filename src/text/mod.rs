@@ -43,6 +43,24 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     if safe == text { Cow::Borrowed(text) } else { Cow::Owned(safe) }
 }
 
+/// A line of JSON in which nothing hides: what [`clean`] would replace stands there as JSON escapes it, so that whoever
+/// parses the line has the same text.
+pub fn clean_json(line: &str) -> Cow<'_, str> {
+    let hides = |c: char| c != '\n' && is_suspect(c);
+    if !line.contains(hides) {
+        return Cow::Borrowed(line);
+    }
+    let mut safe = String::with_capacity(line.len() + 8);
+    for c in line.chars() {
+        if hides(c) {
+            safe.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            safe.push(c);
+        }
+    }
+    Cow::Owned(safe)
+}
+
 /// The bytes of a text without the mark of their order, which editors put before them and readers do not expect.
 pub fn without_bom(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
@@ -84,6 +102,19 @@ mod tests {
         assert_eq!(clean("\u{1b}[2Jgone\u{7}\u{9b}1m"), r"\u{1b}[2Jgone\u{7}\u{9b}1m");
         assert_eq!(clean("one\ntwo\tthree\r"), "one two three ");
         assert_eq!(clean("\u{202e}nioc\u{2069}"), r"\u{202e}nioc\u{2069}");
+    }
+
+    #[test]
+    fn in_json_what_hides_is_escaped_and_means_the_same() {
+        for text in
+            ["a\u{202e}b\u{200b}", "\u{e0041}\u{7f}\u{9b}", "plain, 価格 \u{1f469}\u{200d}\u{1f680}", "\u{1b}[2J"]
+        {
+            let line = serde_json::json!({"text": text}).to_string();
+            let shown = clean_json(&line);
+            assert!(!shown.contains(is_suspect), "{shown:?}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap()["text"], text);
+        }
+        assert!(matches!(clean_json("{\"text\":\"plain\"}\n"), Cow::Borrowed(_)));
     }
 
     #[test]

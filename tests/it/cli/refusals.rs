@@ -98,7 +98,7 @@ fn text_from_outside_cannot_command_the_terminal() {
     home.write("entitlements.yaml", &file);
     let mut sandbox = super::sandbox::Sandbox::start(&home, &["--seed", "seed.yaml"]);
     let clean = |text: &str, of: &str| {
-        let bad = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        let bad = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{200b}\u{e0041}".contains(c);
         assert!(!text.contains(bad), "{of}: {text:?}");
     };
     for form in ["text", "diff", "markdown", "json"] {
@@ -112,7 +112,15 @@ fn text_from_outside_cannot_command_the_terminal() {
     clean(&ran.out, "report");
     clean(&ran.err, "log");
 
-    home.write("orders.yaml", "- {id: \"\\e[2Jbad\", productId: pro, status: paid, paidAt: \"\\e[2Jnever\"}\n");
+    let odd = "- {id: \"\\e[2Jbad\\u202e\", productId: pro, status: paid, paidAt: \"\\e[2Jnever\\u200b\\U000e0041\"}\n";
+    home.write("orders.yaml", odd);
+    let ran = home.entitled(&["run", "--once", "--log-format", "json"]).exits(0);
+    clean(&ran.err, "a log for machines");
+    let line = ran.err.lines().find(|line| line.contains("is odd")).unwrap_or_else(|| panic!("{}", ran.err));
+    assert!(line.contains("bad\\u202e") && line.contains("\\udb40\\udc41"), "{line}");
+    let parsed: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(parsed["order"], "\u{1b}[2Jbad\u{202e}", "whoever parses it has the same text");
+    home.write("orders.yaml", &odd.replace("never", "ever"));
     let ran = home.entitled(&["plan"]).exits(0);
     clean(&ran.out, "a plan beside an odd order");
     clean(&ran.err, "an order that is odd");
