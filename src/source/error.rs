@@ -343,11 +343,14 @@ impl SourceError {
                 "`recorded` names a folder that `entitled source test NAME --record DIR` wrote"
             }
             SourceError::Redirect { .. } => "set `url` to the address that the API really has, with the right scheme",
-            SourceError::NotJson { .. } => {
-                "this is not the API: check `url` and `list.path`, and whether a login page or a proxy stands before it"
+            SourceError::NotJson { call, .. } => {
+                return Some(format!(
+                    "this is not the API: check `url` and {}, and whether a login page or a proxy stands before it",
+                    asked_for(call)
+                ));
             }
             SourceError::NoItems { .. } => {
-                "set `list.items` (or `get.item`) to where the answer holds what was asked for"
+                "set `items` of the list or the overlay (or `get.item`) to where the answer holds what was asked for"
             }
             SourceError::PageRepeats { .. } => {
                 "the API seems to ignore the paging parameters: check `list.paging`, or set {kind: none} if one answer \
@@ -379,7 +382,9 @@ impl SourceError {
             SourceError::Status { status, .. } if *status == StatusCode::TOO_MANY_REQUESTS => {
                 "set `rate` to the requests a second that the API allows"
             }
-            SourceError::Status { status, .. } if *status == StatusCode::NOT_FOUND => "check `url` and `list.path`",
+            SourceError::Status { status, call, .. } if *status == StatusCode::NOT_FOUND => {
+                return Some(format!("check `url` and {}", asked_for(call)));
+            }
             SourceError::Status { status, .. } if status.is_server_error() => {
                 "nothing to do if the payment API is soon well again: the next poll reads it anew"
             }
@@ -404,6 +409,12 @@ impl SourceError {
         };
         Some(hint.to_owned())
     }
+}
+
+/// Where the file has what a call asked for: the list, an overlay and `get` each have a path.
+fn asked_for(call: &str) -> String {
+    let path = call.trim_start_matches("GET ").split('?').next().unwrap_or_default();
+    format!("the `path` that asks for `{path}`")
 }
 
 /// The address in the words for a call, such as `GET https://shop.example.com/orders`.

@@ -303,20 +303,25 @@ impl Source {
             return http.trial(clock::now()).await;
         }
         let mut reading = self.read(Read::Full { last_count: None });
-        let (orders, follows) = loop {
+        let mut orders = Vec::new();
+        let (follows, nameless) = loop {
             match reading.next().await? {
                 Step::Adjustments(_) => {}
-                // The page of a file is the file.
-                Step::Page(orders) if matches!(self.kind, Kind::File(_)) => break (orders, Follows::End),
-                Step::Page(orders) => break (orders, Follows::Page),
-                Step::Done(_) => break (Vec::new(), Follows::End),
+                Step::Page(page) => {
+                    orders = page;
+                    // The page of a file is the file.
+                    if !matches!(self.kind, Kind::File(_)) {
+                        break (Follows::Page, Nameless::default());
+                    }
+                }
+                Step::Done(report) => break (Follows::End, report.nameless),
             }
         };
         let again = match orders.first() {
             Some(order) => Again::of(order, self.get(&order.id).await),
             None => Again::NoOrder,
         };
-        Ok(Trial::plain(orders, follows, again))
+        Ok(Trial::plain(orders, nameless, follows, again))
     }
 
     /// Reads one order again.

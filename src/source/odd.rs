@@ -3,15 +3,16 @@
 //! Never ends a read: it is taken down here, and the row goes on.
 
 use serde_json::Value;
+use serde_json_path::JsonPath;
 
-use super::client::response::begins;
+use super::client::response::{begins, listed};
 use crate::model::{Odd, OddPart, Oddity};
 use crate::text::json::{self, Unheld};
 
 /// So many things of one row are named.
 const MOST: usize = 8;
 /// So many rows without an id are named.
-const SHOWN: usize = 3;
+const SHOWN: usize = 100;
 
 /// All that is odd about one row.
 #[derive(Debug, Default)]
@@ -21,6 +22,13 @@ impl Odds {
     /// Takes one thing down.
     pub(super) fn note(&mut self, part: OddPart, what: Oddity, path: impl ToString, value: &Value) {
         self.push(odd(part, what, path, value));
+    }
+
+    /// Takes down that a part is not there, unless it is and is odd.
+    pub(super) fn miss(&mut self, part: OddPart, paths: &[JsonPath]) {
+        if !self.0.iter().any(|odd| odd.part == part) {
+            self.note(part, Oddity::Absent, listed(paths.iter()).trim_matches('`'), &Value::Null);
+        }
     }
 
     pub(super) fn push(&mut self, odd: Odd) {

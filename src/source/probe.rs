@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Lookup, SourceError};
+use super::{Lookup, Nameless, SourceError};
 use crate::model::{Odd, Order, OrderId, ReadOrder, Standing};
 
 /// What one page showed.
@@ -41,8 +41,8 @@ pub struct Trial {
 /// An item that is no order.
 #[derive(Debug, Serialize)]
 pub struct Unreadable {
-    /// Its place on the page, from 1.
-    pub place: usize,
+    /// Its place on the page, from 1, where `why` does not say it.
+    pub place: Option<usize>,
     /// Why.
     pub why: String,
 }
@@ -145,13 +145,13 @@ impl Trial {
         words
     }
 
-    /// Of a source without a mapping: its first page.
-    pub(super) fn plain(orders: Vec<ReadOrder>, follows: Follows, again: Again) -> Self {
+    /// Of a source without a mapping: its first page, and the rows that have no id.
+    pub(super) fn plain(orders: Vec<ReadOrder>, nameless: Nameless, follows: Follows, again: Again) -> Self {
         Self {
             call: None,
             odd: odd_of(&orders),
             orders: orders.into_iter().map(|read| read.order).collect(),
-            unreadable: Vec::new(),
+            unreadable: nameless.first.into_iter().map(|why| Unreadable { place: None, why }).collect(),
             test_orders: 0,
             total: None,
             follows,

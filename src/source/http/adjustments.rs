@@ -3,7 +3,8 @@
 //! An item that cannot be read is counted and named, and ends nothing. One without an id of its own goes by its order
 //! and what it makes of that: of several, each standing counts once.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -30,7 +31,8 @@ pub(super) struct OverlayWalk<'a> {
     /// The parameter that asks for what changed, where only that is asked for.
     filter: Option<(String, String)>,
     pager: Pager<'a>,
-    seen: HashSet<String>,
+    /// By id: the order that the item is about, where it is about one.
+    seen: HashMap<String, Option<OrderId>>,
     /// Rows without an id of their own, which name an order.
     unnamed_rows: u64,
     /// By order: what such rows make of it.
@@ -51,7 +53,7 @@ impl<'a> OverlayWalk<'a> {
             now,
             filter,
             pager: Pager::new(&settings.list.paging),
-            seen: HashSet::new(),
+            seen: HashMap::new(),
             unnamed_rows: 0,
             unnamed: BTreeMap::new(),
             before: Vec::new(),
@@ -95,8 +97,20 @@ impl<'a> OverlayWalk<'a> {
             };
             match item {
                 Some(item) => {
-                    self.seen.insert(item.clone());
-                    last_id = Some(item);
+                    let about = said.as_ref().map(|said| said.order.clone());
+                    last_id = Some(item.clone());
+                    match self.seen.entry(item) {
+                        Entry::Vacant(free) => _ = free.insert(about),
+                        // The same item again, which a list that moves under the walk shows twice.
+                        Entry::Occupied(known) if *known.get() == about || about.is_none() => {}
+                        Entry::Occupied(known) => {
+                            let path = listed(self.settings.id.iter());
+                            let id = Value::from(known.key().as_str());
+                            let twice = odd(OddPart::Row, Oddity::Twice, path.trim_matches('`'), &id);
+                            self.nameless.note(&call, at + 1, &twice);
+                            continue;
+                        }
+                    }
                 }
                 None => self.unnamed_rows += 1,
             }

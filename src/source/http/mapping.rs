@@ -10,7 +10,7 @@ use serde_json_path::JsonPath;
 
 use super::items::{self, Sold};
 use crate::config::settings::source::{Map, StatusRule};
-use crate::model::{Buyer, Email, Odd, OddPart, Oddity, Order, OrderId, ReadOrder, Renewal, Standing, UserId};
+use crate::model::{Buyer, Email, Item, Odd, OddPart, Oddity, Order, OrderId, ReadOrder, Renewal, Standing, UserId};
 use crate::source::client::response::listed;
 use crate::source::odd::{Nameless, Odds, odd, unheld};
 use crate::source::time::{self, Possible};
@@ -69,12 +69,21 @@ impl Mapper {
             Some(lines) => items::by_line(raw, lines, sold, &mut odds),
             None => items::products(raw, &map.products, &map.quantity, sold, &mut odds),
         };
+        let period_end = latest(raw, &map.period_end, OddPart::PeriodEnd, Possible::Any, &mut odds);
+        let follows = |item: &Item| item.standing.is_none_or(|own| own == Standing::Subscribed);
+        if standing == Standing::Subscribed && period_end.is_none() && bought.items.iter().all(follows) {
+            odds.miss(OddPart::PeriodEnd, &map.period_end);
+        }
+        let buyer = Buyer {
+            user: named(raw, &map.user_id, text, &mut odds).map(UserId::from),
+            email: named(raw, &map.email, |value| Email::parse(&text(value)?), &mut odds),
+        };
+        if buyer.user.is_none() && buyer.email.is_none() {
+            note_address(raw, &map.email, &mut odds);
+        }
         let order = Order {
             id: OrderId::from(id),
-            buyer: Buyer {
-                user: named(raw, &map.user_id, text, &mut odds).map(UserId::from),
-                email: named(raw, &map.email, |value| Email::parse(&text(value)?), &mut odds),
-            },
+            buyer,
             items: items::left(bought.items, standing),
             standing,
             status: first(raw, &self.words, text),
@@ -88,7 +97,7 @@ impl Mapper {
                 if standing.has_happened() { past } else { Possible::Any },
                 &mut odds,
             ),
-            period_end: latest(raw, &map.period_end, OddPart::PeriodEnd, Possible::Any, &mut odds),
+            period_end,
             renewal: match &map.cancelled {
                 Some(when) if holds(when, list) => Renewal::Off,
                 Some(_) | None => Renewal::Expected,
@@ -142,6 +151,18 @@ fn named<T>(raw: &Value, paths: &[JsonPath], read: impl Fn(&Value) -> Option<T>,
     }
     wrong.into_iter().for_each(|wrong| odds.push(wrong));
     None
+}
+
+/// Notes what is written like an address and is none, where nothing else names anybody. Each letter that is not plain
+/// is shown by its number: one of them may look like the sign that is missing.
+fn note_address(raw: &Value, paths: &[JsonPath], odds: &mut Odds) {
+    let written = |value: &&Value| value.as_str().is_some_and(|text| text.contains(['@', '\u{ff20}', '\u{fe6b}']));
+    let found =
+        paths.iter().find_map(|path| path.query(raw).all().into_iter().find(written).map(|value| (path, value)));
+    if let Some((path, Value::String(text))) = found {
+        let escape = |c: char| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };
+        odds.note(OddPart::Buyer, Oddity::NoEmail, path, &Value::from(text.chars().map(escape).collect::<String>()));
+    }
 }
 
 /// What APIs write where nobody is named, and a text of whatever kind: who has no account at the shop is a guest.

@@ -49,7 +49,7 @@ impl Http {
                     test_orders += usize::from(expect.live.as_ref().is_some_and(|live| !holds(live, &item)));
                     orders.push(order);
                 }
-                Err(odd) => unreadable.push(Unreadable { place: index + 1, why: odd.to_string() }),
+                Err(odd) => unreadable.push(Unreadable { place: Some(index + 1), why: odd.to_string() }),
             }
             raw.push(item);
         }

@@ -15,7 +15,7 @@ use super::adjustments::OverlayWalk;
 use super::paging::{Next, PageFacts, Pager};
 use super::{Http, Page, mapping};
 use crate::config::settings::source::{Incremental, TotalCheck};
-use crate::model::{Odd, OddPart, OrderId, ReadOrder, Standing};
+use crate::model::{Odd, OddPart, OrderId, ReadOrder};
 use crate::source::odd::Nameless;
 use crate::source::{OverlayRows, Read, ReadReport, Scope, SourceError, Step, believable, present, time};
 
@@ -28,8 +28,6 @@ struct Walk {
     seen: HashMap<OrderId, Option<Timestamp>>,
     /// Of those, made in test mode.
     test_orders: u64,
-    /// Subscriptions that do not say until when they are paid.
-    endless: u64,
     /// Real orders of which something could not be read.
     odd: HashSet<OrderId>,
     /// Rows without a readable id.
@@ -223,10 +221,6 @@ impl Reading<'_> {
         if self.walk.test_orders > 0 {
             tracing::info!(orders = self.walk.test_orders, "made in test mode by `expect.live`, and left out");
         }
-        if self.walk.endless > 0 {
-            let orders = self.walk.endless;
-            tracing::warn!(orders, "subscribed without a time at `map.period_end`: they count as `unknown`");
-        }
         ReadReport {
             scope: if self.since.is_none() { Scope::Full } else { Scope::Changes },
             pages: self.overlay_pages + self.walk.pages,
@@ -363,7 +357,6 @@ impl Walk {
                 }
             }
             if live {
-                self.endless += u64::from(order.standing == Standing::Subscribed && order.period_end.is_none());
                 match order.odd.is_empty() {
                     true => _ = self.odd.remove(&order.id),
                     false => _ = self.odd.insert(order.id.clone()),

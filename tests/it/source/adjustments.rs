@@ -265,3 +265,46 @@ async fn an_overlay_asks_only_for_what_changed_where_its_api_can_tell() {
     shop.poll(30, vec![unchanged(), changed]).await.unwrap();
     assert_eq!(shop.standing("a").await, Standing::Refunded);
 }
+
+/// Which of the two it is about, nobody can say; the first one stays, and the other is named.
+#[tokio::test]
+async fn an_item_with_the_id_of_another_one_about_another_order_is_named() {
+    let shop = Shop::of(&format!("{SHOP}{REFUNDS}")).await;
+    let item = |id: &str, order: Value| json!({"id": id, "order": order, "state": "done"});
+    let refunds = json!([item("r", json!("a")), item("r", json!("b")), item("r", json!("a")), item("s", json!("c"))]);
+    shop.server.now_answers(vec![
+        Line::json("/orders", json!({"orders": [order("a", 1), order("b", 1), order("c", 1)]})),
+        Line::json("/refunds", json!({"refunds": refunds})),
+    ]);
+    let mut reading = shop.source.read(entitled::source::Read::Full { last_count: None });
+    let mut about = Vec::new();
+    let report = loop {
+        match reading.next().await.unwrap() {
+            entitled::source::Step::Adjustments(marks) => about.extend(marks.into_iter().map(|mark| mark.order)),
+            entitled::source::Step::Page(_) => {}
+            entitled::source::Step::Done(report) => break report,
+        }
+    };
+    assert_eq!(about, ["a".into(), "a".into(), "c".into()]);
+    assert_eq!(report.nameless.first, ["GET /refunds: item 2: `r` at `$.id` is also the id of another row"]);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_asked_for_by_the_path_that_the_hint_names() {
+    for (orders, refunds, path) in [(404, 200, "/orders"), (200, 404, "/refunds")] {
+        let shop = Shop::of(&format!("{SHOP}{REFUNDS}")).await;
+        let error = shop
+            .poll(
+                9,
+                vec![
+                    Line::json("/orders", json!({"orders": []})).status(orders),
+                    Line::json("/refunds", json!({"refunds": []})).status(refunds),
+                ],
+            )
+            .await
+            .unwrap_err();
+        let hint = error.hint().unwrap();
+        assert!(hint.contains(&format!("the `path` that asks for `{path}`")), "{hint}");
+        assert!(!hint.contains("list.path"), "{hint}");
+    }
+}

@@ -115,7 +115,7 @@ fn a_line_that_is_set_to_0_is_no_part_of_an_order_in_which_others_stay() {
     // Where some of the order was paid back, it was this.
     let http = http_source(
         &format!(
-            "\nlist: {{path: /, items: $, paging: {{kind: none}}}}\nmap: {{id: $.id, {LINES}}}\nstatus: [{{when: \"@.some\", as: partially_refunded}}]\n"
+            "\nlist: {{path: /, items: $, paging: {{kind: none}}}}\nmap: {{id: $.id, email: $.email, {LINES}}}\nstatus: [{{when: \"@.some\", as: partially_refunded}}]\n"
         ),
         "https://shop.example.com",
     );
@@ -147,6 +147,10 @@ status: [{when: \"@.status == 'active'\", as: subscribed}]
     assert_eq!((order.standing, order.period_end), (Standing::Subscribed, "2024-05-06T07:08:09Z".parse().ok()));
     let endless = mapper.order(json!({"id": 1, "plan": "p", "status": "active"}), now()).unwrap();
     assert_eq!(endless.standing_of(&endless.items[0]), Standing::Unknown);
+    let said: Vec<String> = endless.odd.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["nothing stands at `$.ends_at` or `$.renews_at`"]);
+    let broken = mapper.order(json!({"id": 1, "plan": "p", "status": "active", "ends_at": "soon"}), now()).unwrap();
+    assert!(matches!(&broken.odd[..], [Odd { what: Oddity::NoTime, .. }]), "said once: {broken:?}");
 }
 
 #[test]

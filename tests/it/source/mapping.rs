@@ -181,3 +181,39 @@ status:
     assert_eq!(standing(json!({"id": 1, "product": "p", "kind": 0, "meta": {"state": "done"}})).0, Standing::Paid);
     assert_eq!(standing(json!({"id": 1, "meta": {"state": "odd"}})), (Standing::Unknown, Some("odd".into())));
 }
+
+/// What a guest is called is nothing odd; an address that lacks its sign is, where nobody else is named.
+#[test]
+fn what_is_written_like_an_address_and_is_none_is_shown_letter_by_letter() {
+    let http = http_source(
+        "
+list: {path: /, items: $, paging: {kind: none}}
+map: {id: $.id, user_id: $.user, email: [$.mail, $.other], products: $.plan}
+status: [{when: \"@.id\", as: paid}]
+",
+        "https://shop.example.com",
+    );
+    let mapper = Mapper::new(&http.map, &http.status);
+    let odd = |more: Value| {
+        let mut raw = json!({"id": "1", "plan": "p"});
+        raw.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let read = mapper.order(raw, now()).unwrap();
+        read.odd.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    for (mail, shown) in [
+        ("at\u{ff20}x.example", r"at\u{ff20}x.example"),
+        ("at\u{fe6b}x.example", r"at\u{fe6b}x.example"),
+        ("at x@y.example", "at x@y.example"),
+        ("@x.example", "@x.example"),
+        ("zoë@", r"zo\u{eb}@"),
+    ] {
+        let said = format!("`{shown}` at `$.mail` is not a valid email address");
+        assert_eq!(odd(json!({"mail": mail})), [said.clone()]);
+        assert_eq!(odd(json!({"mail": mail, "other": "guest"})), [said]);
+        assert_eq!(odd(json!({"mail": mail, "other": "ann@x.example"})), [""; 0], "{mail}");
+        assert_eq!(odd(json!({"mail": mail, "user": "ann"})), [""; 0], "{mail}");
+    }
+    for guest in [json!(""), json!(null), json!("guest"), json!("n/a"), json!(false)] {
+        assert_eq!(odd(json!({"mail": guest})), [""; 0], "{guest}");
+    }
+}
