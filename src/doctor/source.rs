@@ -1,6 +1,6 @@
 //! One source: reachable, credentials, one page and what its mapping finds, one order by id, clock.
 //!
-//! Reads one page and one order, stores nothing.
+//! Reads one page, more only where something on it is odd, and one order; stores nothing.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,15 @@ use crate::config::settings::source::SourceSettings;
 use crate::model::{ReadOrder, Standing};
 use crate::pass::active::{Simulators, set_up};
 use crate::report::checkup::Check;
-use crate::source::{Lookup, Read, Source, SourceError, Step};
+use crate::source::{Lookup, Read, Reading, Source, SourceError, Step};
 use crate::text::{error_chain, human};
 
 const REACHABLE: &str = "reachable";
 const CREDENTIALS: &str = "credentials";
 const PAGE: &str = "page";
 const GET: &str = "order by id";
+/// So many pages are read on.
+const PAGES: u32 = 100;
 
 /// How far a read got before it failed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,14 +39,20 @@ pub(super) async fn examine(settings: &SourceSettings, simulators: Option<&Simul
             // What overlays say comes first, and must be readable too.
             Ok(Step::Adjustments(_)) => {}
             Ok(Step::Page(orders)) => break Ok(Some(orders)),
-            Ok(Step::Done(_)) => break Ok(None),
+            // Nothing but rows without an id, perhaps.
+            Ok(Step::Done(report)) => break report.readable().map(|()| None),
             Err(error) => break Err(error),
         }
     };
     let mut checks = steps(section, first.as_ref().err());
     match &first {
         Ok(Some(orders)) => {
-            checks.push(mapped(section, orders));
+            let is_clear = orders.iter().all(|order| order.odd.is_empty());
+            let whole = if is_clear { Ok(()) } else { readable(&mut reading).await };
+            checks.push(match whole {
+                Ok(()) => mapped(section, orders),
+                Err(error) => Check::wrong(section, PAGE, error_chain(&error), error.hint()),
+            });
             checks.push(by_id(section, &source, orders).await);
         }
         Ok(None) => {
@@ -58,6 +66,19 @@ pub(super) async fn examine(settings: &SourceSettings, simulators: Option<&Simul
         checks.push(clock(section, Some(skew)));
     }
     checks
+}
+
+/// Reads on, where something on the first page is odd: whether so much is that no pass takes the source for whole.
+async fn readable(reading: &mut Reading<'_>) -> Result<(), SourceError> {
+    for _ in 0..PAGES {
+        match reading.next().await {
+            Ok(Step::Done(report)) => return report.readable(),
+            Ok(Step::Page(_) | Step::Adjustments(_)) => {}
+            // What comes after the first page is no matter of this check.
+            Err(_) => break,
+        }
+    }
+    Ok(())
 }
 
 /// The steps up to a page, each well until the one that failed.

@@ -23,6 +23,9 @@ const AT_ONCE: usize = 4;
 /// Odd orders of one page that the log names one by one.
 const TOLD: usize = 10;
 
+/// Rows without an id that the log names in one line.
+const NAMED: usize = 3;
+
 /// How much of a source is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadScope {
@@ -197,7 +200,8 @@ async fn recorded(
 /// Names rows without an id, where there are more of them than the last read had.
 fn tell_nameless(source: &Source, nameless: &Nameless, before: u64) {
     if nameless.rows > before {
-        let (rows, first) = (nameless.rows, nameless.first.join("; "));
+        let first = &nameless.first[..nameless.first.len().min(NAMED)];
+        let (rows, first) = (nameless.rows, first.join("; "));
         tracing::warn!(source = %source.name(), rows, "rows that name no order are passed over: {first}");
     }
 }

@@ -4,6 +4,7 @@ mod causes;
 mod clock;
 mod foreign;
 mod settling;
+mod unseen;
 
 use std::collections::BTreeSet;
 
@@ -22,9 +23,11 @@ use crate::planner::{Author, Cause, Doubt, Gap, Hold, Verb, Why};
 use crate::text::{clean, human};
 use clock::clock_doubtful;
 use settling::settling;
+use unseen::{ODD_HINT, UNSEEN, UNSEEN_HINT};
 
 pub use causes::cause_word;
 pub use foreign::{PAID_FOREIGN, foreign, paid_foreign};
+pub use unseen::nameless;
 
 /// The name of the hold on a buyer whose email two accounts share.
 pub const AMBIGUOUS: &str = "Ambiguous";
@@ -243,17 +246,15 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
             format!("the list of holders of {} lost rows while it was read", change.target),
             "nothing to do: the next pass reads it anew".into(),
         ),
-        Hold::Incomplete(Gap::Source) => (
-            "the source could not be read, so a renewal may have been missed".into(),
-            "nothing to do if the payment API answers again: the next pass reads it anew".into(),
-        ),
-        Hold::Incomplete(Gap::Elsewhere) => (
-            "another source could not be read, and one of its orders may pay for this".into(),
-            "nothing to do if the payment API answers again: the next pass reads it anew".into(),
-        ),
+        Hold::Incomplete(Gap::Source) => {
+            (format!("the source {UNSEEN}, so a renewal may have been missed"), UNSEEN_HINT.into())
+        }
+        Hold::Incomplete(Gap::Elsewhere) => {
+            (format!("another source {UNSEEN}, and one of its orders may pay for this"), UNSEEN_HINT.into())
+        }
         Hold::Incomplete(Gap::Odd) => (
             "some orders of a source that sells this could not be read, and this may be one of their buyers".into(),
-            "mend the odd orders, or the mapping that reads them: `entitled status` names them".into(),
+            ODD_HINT.into(),
         ),
         Hold::Incomplete(Gap::Name) => (
             format!("a product has a name that Logto does not know, and it may be {}", change.target),

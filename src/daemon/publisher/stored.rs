@@ -19,7 +19,8 @@ pub async fn odd(store: &Store, source: &SourceName) -> Result<(u64, Vec<String>
         let why: Vec<String> = odd.iter().map(ToString::to_string).collect();
         clean(&format!("{id}: {}", why.join("; "))).into_owned()
     });
-    Ok((odd.orders + odd.nameless, said.collect()))
+    let nameless = (odd.nameless > 0).then(|| crate::report::messages::nameless(odd.nameless, source));
+    Ok((odd.orders + odd.nameless, said.chain(nameless).collect()))
 }
 
 /// What became of the approvals of the last two days, as a status shows it.

@@ -227,6 +227,37 @@ async fn a_trial_says_what_the_mapping_found_and_what_it_did_not() {
     assert_eq!((&found["follows"], &found["sorted"]), (&json!("page"), &json!("not_as_needed")));
 }
 
+/// Every row that is odd is named, and whoever asks elsewhere is sent to where that is.
+#[test]
+fn a_source_of_which_too_much_is_odd_is_named_row_by_row_and_is_a_problem() {
+    let home = Home::new();
+    let row = |at| format!("- {{id: o{at}, productId: p1, user: {{id: u}}, status: paid, paidAt: garbage}}\n");
+    let list: String = (0..25).map(row).collect();
+    home.write("orders.yaml", &format!("{list}- {{productId: p1, status: paid}}\n- just text\n"));
+    home.write(
+        "entitlements.yaml",
+        "version: 1\nlogto: {endpoint: sandbox}\nlisten: off\nprune: owned\nproducts: {p1: {entitlements: [{role: beta}]}}\n\
+         sources: {till: {kind: file, path: orders.yaml}}\n",
+    );
+    let out = home.entitled(&["source", "test", "till"]).exits(0).out;
+    let named = (0..25).filter(|at| !rows(&out, &format!("o{at} `garbage`")).is_empty()).count();
+    assert_eq!(named, 25, "{out}");
+    assert!(out.contains("entries: item 26: ") && out.contains("entries: item 27: `just text`"), "{out}");
+    assert!(!out.contains("more, all of which"), "{out}");
+
+    let ran = home.entitled(&["doctor"]).exits(1);
+    assert!(
+        ran.out.contains("27 of 27 rows are odd") && ran.out.contains("`entitled source test NAME`"),
+        "{}",
+        ran.out
+    );
+
+    home.entitled(&["run", "--once"]);
+    let out = home.entitled(&["status"]).out;
+    assert!(out.contains("till: 27 odd rows"), "{out}");
+    assert!(out.contains("2 rows without an id, or of an overlay: `entitled source test till` names them"), "{out}");
+}
+
 #[test]
 fn the_sandbox_can_be_tried_out_and_keeps_nothing() {
     let home = Home::demo();

@@ -450,6 +450,19 @@ async fn another_source_that_could_not_be_read_is_read_anew() {
 }
 
 #[tokio::test]
+async fn a_source_of_which_too_much_is_odd_is_told_from_one_that_does_not_answer() {
+    let row = |at| format!("{{id: o{at}, productId: prd_pro, user: {{id: u}}, status: paid, paidAt: garbage}}");
+    let rows: Vec<String> = (0..25).map(row).collect();
+    let (mut stage, ann) = dropped(&format!("[{}]", rows.join(", "))).await;
+    stage.poll().await.unwrap_err();
+    let held = stage.full().await.planned.view.held[0].clone();
+    assert!(held.reason.contains("so much of it is odd that its mapping must be wrong"), "{held:?}");
+    assert!(held.lift.contains("`entitled status` says under `troubles` what mends it"), "{held:?}");
+    write(&stage, &format!("[{}]", rows.join(", ").replace("garbage", "2024-05-06")));
+    revoked(&mut stage, &ann).await;
+}
+
+#[tokio::test]
 async fn an_order_that_could_not_be_read_is_mended() {
     let odd = "[{id: o1, productId: prd_pro, user: {email: cid@example.com}, status: paid, paidAt: garbage}]";
     let (mut stage, ann) = dropped(odd).await;

@@ -26,6 +26,8 @@ const RECORDABLE: &str = "presets and `kind: http` can be recorded; a file of or
 
 /// Orders that the text shows in one line each.
 const SHOWN: usize = 10;
+/// Lines about what is odd: for whoever mends them, and no flood where the mapping is wrong. JSON has all.
+const ODD_SHOWN: usize = 100;
 
 /// `entitled source test`
 #[derive(Debug, clap::Args)]
@@ -209,17 +211,26 @@ fn odd(trial: &Trial) -> Vec<Vec<String>> {
     let row = |(id, odd): &(&crate::model::OrderId, &crate::model::Odd)| {
         vec![format!("  {}", clean(id.as_str())), clean(&odd.to_string()).into_owned()]
     };
-    let mut rows: Vec<Vec<String>> = all.iter().take(SHOWN).map(row).collect();
-    if all.len() > SHOWN {
-        rows.push(vec![format!("  and {} more", all.len() - SHOWN)]);
+    let mut rows: Vec<Vec<String>> = all.iter().take(ODD_SHOWN).map(row).collect();
+    if all.len() > ODD_SHOWN {
+        rows.push(vec![format!("  and {} more, all of which `--output json` has", all.len() - ODD_SHOWN)]);
     }
     rows
 }
 
 fn unreadable(trial: &Trial) -> Vec<Vec<String>> {
-    let row =
-        |item: &crate::source::probe::Unreadable| vec![format!("  item {}", item.place), clean(&item.why).into_owned()];
-    trial.unreadable.iter().map(row).collect()
+    let row = |item: &crate::source::probe::Unreadable| {
+        let why = clean(&item.why);
+        match item.place {
+            Some(place) => vec![format!("  item {place}"), why.into_owned()],
+            None => vec![format!("  {why}")],
+        }
+    };
+    let mut rows: Vec<Vec<String>> = trial.unreadable.iter().take(ODD_SHOWN).map(row).collect();
+    if trial.unreadable.len() > ODD_SHOWN {
+        rows.push(vec![format!("  and {} more, all of which `--output json` has", trial.unreadable.len() - ODD_SHOWN)]);
+    }
+    rows
 }
 
 fn overlays(trial: &Trial) -> Vec<Vec<String>> {
