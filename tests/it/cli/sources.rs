@@ -254,8 +254,31 @@ fn a_source_of_which_too_much_is_odd_is_named_row_by_row_and_is_a_problem() {
 
     home.entitled(&["run", "--once"]);
     let out = home.entitled(&["status"]).out;
-    assert!(out.contains("till: 27 odd rows"), "{out}");
-    assert!(out.contains("2 rows without an id, or of an overlay: `entitled source test till` names them"), "{out}");
+    assert!(
+        out.contains("27 of 27 rows are odd") && out.contains("`entitled source test NAME` names what is odd"),
+        "{out}"
+    );
+}
+
+/// Which order such a row is nobody can say, and the store keeps how many there are.
+#[test]
+fn rows_without_an_id_are_counted_and_said_to_be_named_where_they_are() {
+    let home = Home::new();
+    home.write(
+        "orders.yaml",
+        "- {productId: p1, status: paid}\n- {id: o1, productId: p1, status: paid, user: {id: u}}\n",
+    );
+    home.write(
+        "entitlements.yaml",
+        "version: 1\nlogto: {endpoint: sandbox}\nlisten: off\nprune: owned\nproducts: {p1: {entitlements: [{role: beta}]}}\n\
+         sources: {till: {kind: file, path: orders.yaml}}\n",
+    );
+    home.entitled(&["run", "--once"]);
+    let out = home.entitled(&["status"]).out;
+    assert!(out.contains("till: 1 odd row"), "{out}");
+    assert!(out.contains("1 row without an id, or of an overlay: `entitled source test till` names them"), "{out}");
+    let out = home.entitled(&["source", "test", "till"]).exits(0).out;
+    assert!(out.contains("entries: item 1: `null` at `id` is not a valid id"), "{out}");
 }
 
 #[test]
