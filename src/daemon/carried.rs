@@ -23,7 +23,7 @@ impl Daemon {
                     self.schedule.poll_failed(name, settings.poll, now);
                     let trouble = Trouble::CarryOver { name: name.clone(), source: error };
                     self.publisher.polled(name, Err(&trouble.status(now)), now);
-                    trouble.tell(&mut self.publisher, now);
+                    self.failed(&trouble);
                 }
             }
         }

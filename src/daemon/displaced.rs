@@ -52,7 +52,8 @@ impl Daemon {
     /// Says what failed; not of a store that is displaced. That is said by the next turn, in its own words, when the
     /// log is out of the way: whoever hears of it may go to the file that lies at the path.
     pub(super) fn failed(&mut self, trouble: &Trouble) {
-        if self.store.displaced().is_none() || trouble.about() != About::Store {
+        let of_the_store = trouble.about() == About::Store || matches!(trouble, Trouble::CarryOver { .. });
+        if self.store.displaced().is_none() || !of_the_store {
             trouble.tell(&mut self.publisher, clock::now());
         }
     }
