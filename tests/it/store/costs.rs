@@ -36,7 +36,7 @@ const WHOLE: [(&str, &str, &str); 14] = [
         FULL,
     ),
     ("ledger.rs", "SELECT l.user, l.target, l.ownership", FULL),
-    ("foreign.rs", "SELECT user, target, first_seen FROM foreign_grants WHERE ?1", FULL),
+    ("foreign.rs", "SELECT user, target, first_seen, explained FROM foreign_grants WHERE ?1", FULL),
     ("purchases.rs", "SELECT (SELECT coalesce(max(key), 0) FROM orders), (SELECT count(*) FROM items)", FULL),
     ("renamed.rs", "SELECT source, count(*) FROM ledger", FULL),
     ("manual.rs", "SELECT user, target FROM released WHERE ?1 IS NULL", FULL),
