@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use super::marks::marks;
 use crate::text::{Color, clean, width};
 
 /// A stretch of text in the file or in a preset.
@@ -150,18 +151,12 @@ fn shown(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
 /// What ends a line of a file.
 pub(super) const BREAKS: [char; 2] = ['\n', '\r'];
 
-/// How many bytes the marks of the byte order take at the start of a text. One is usual; joining files leaves several.
-pub(super) fn marks(text: &str) -> usize {
-    text.len() - text.trim_start_matches('\u{feff}').len()
-}
-
-/// The line and the column of a byte of a text, both from 1; a mark of the byte order is no column.
+/// The line and the column of a byte of a text, both from 1; a mark of the byte order at the start of a line is no column.
 pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..text.floor_char_boundary(at)];
-    let before = &before[marks(before)..];
     let breaks = before.matches(BREAKS).count() - before.matches("\r\n").count();
     let of_line = before.rfind(BREAKS).map_or(before, |at| &before[at + 1..]);
-    (breaks + 1, of_line.chars().count() + 1)
+    (breaks + 1, of_line[marks(of_line)..].chars().count() + 1)
 }
 
 struct Page<'a> {
@@ -256,9 +251,8 @@ impl Page<'_> {
         }
         let mut from = self.text[..at].rfind(BREAKS).map_or(0, |before| before + 1);
         let to = self.text[at..].find(BREAKS).map_or(self.text.len(), |after| at + after);
-        if from == 0 {
-            from = marks(self.text).min(to);
-        }
+        // Further down a mark may be what is wrong, and is shown then.
+        from += marks(&self.text[from..if from == 0 { to } else { at }]);
         let line = &self.text[from..to];
         let mut masks: Vec<Range<usize>> = self
             .hidden

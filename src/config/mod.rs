@@ -8,6 +8,7 @@ mod blob;
 pub mod check;
 mod commit;
 pub mod diagnostic;
+mod marks;
 mod names;
 mod place;
 pub mod presets;

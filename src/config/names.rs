@@ -1,6 +1,7 @@
 //! Names that are well written and that Logto does not bear out, shown like any other problem of the file.
 
-use super::diagnostic::{BREAKS, Diagnostic, Origin, Place, marks, render};
+use super::diagnostic::{BREAKS, Diagnostic, Origin, Place, render};
+use super::marks::marks;
 use crate::text::Color;
 
 /// A name that cannot be used.
@@ -39,13 +40,13 @@ pub fn render_names<'a>(
 
 /// The scalar that begins at a line and a column: up to the next character that ends one.
 fn place(text: &str, line: u32, column: u32) -> Place {
-    let bom = marks(text);
-    let mut before = bom;
+    let mut before = 0;
     for _ in 1..line {
         let rest = &text[before..];
         let Some(end) = rest.find(BREAKS) else { break };
         before += end + if rest[end..].starts_with("\r\n") { 2 } else { 1 };
     }
+    before += marks(&text[before..]);
     let of_line = text[before..].split(BREAKS).next().unwrap_or_default();
     let skipped: usize = of_line.chars().take(column.saturating_sub(1) as usize).map(char::len_utf8).sum();
     let rest = &of_line[skipped..];

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 
 use serde_yaml::granit_parser::{self as parser, Event, ScalarStyle};
 
-use super::diagnostic::{BREAKS, Diagnostic, Origin, Place, marks, position};
+use super::diagnostic::{BREAKS, Diagnostic, Origin, Place, position};
+use super::marks::{marked_lines, marks};
 
 /// Larger texts are refused, wherever they come from: 65,000 products fit in it.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -122,6 +123,7 @@ pub fn parse(text: &str, origin: Origin, problems: &mut Vec<Diagnostic>) -> Resu
     let mut builder = Builder {
         text,
         bom,
+        marked: marked_lines(text),
         origin,
         problems,
         frames: Vec::new(),
@@ -159,6 +161,8 @@ enum Flow {
 struct Builder<'t, 'p> {
     text: &'t str,
     bom: usize,
+    /// See [`marked_lines`].
+    marked: Vec<(u32, u32)>,
     origin: Origin,
     problems: &'p mut Vec<Diagnostic>,
     frames: Vec<Frame>,
@@ -362,7 +366,12 @@ impl Builder<'_, '_> {
 
     fn place(&self, span: &parser::Span) -> Place {
         let bytes = span.byte_range().unwrap_or_default();
-        let start = self.point(self.bom + bytes.start, span.start.line(), span.start.col() + 1);
+        let line = span.start.line();
+        // Of the marks at the start of a line the parser counts those within quotes, and no others.
+        let marked = self.marked.binary_search_by(|(of, _)| (*of as usize).cmp(&line));
+        let column =
+            marked.map_or(span.start.col(), |at| span.start.index().saturating_sub(self.marked[at].1 as usize));
+        let start = self.point(self.bom + bytes.start, line, column + 1);
         Place { end: self.bom + bytes.end, ..start }
     }
 

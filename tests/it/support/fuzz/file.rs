@@ -42,10 +42,11 @@ pub(crate) fn answered(text: &str) {
 /// A place lies between characters, and its line and column are those of its first one.
 fn true_place(text: &str, place: Place, problem: &Diagnostic) {
     assert!(text.get(place.start..place.end).is_some(), "{place:?} of {problem:?} is no part of {text:?}");
-    // Marks of the byte order are no characters, however many there are.
-    let before = text[..place.start].trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
+    // Marks of the byte order at the start of a line are no characters, however many there are.
+    let before = text[..place.start].replace("\r\n", "\n").replace('\r', "\n");
     let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let of_line = before.rsplit('\n').next().unwrap_or_default();
+    let column = of_line.trim_start_matches('\u{feff}').chars().count() + 1;
     assert_eq!((place.line as usize, place.column as usize), (line, column), "{problem:?} of {text:?}");
 }
 
