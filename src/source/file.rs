@@ -172,16 +172,12 @@ fn orders(path: &Path, bytes: &[u8], now: Timestamp) -> Result<(Vec<ReadOrder>, 
     if bytes.trim_ascii().is_empty() {
         return Err(FileError::Empty);
     }
-    let written = if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json")) {
-        node::from_json(bytes)?
-    } else {
-        node::from_yaml(bytes)?
-    };
-    let entries = listed(written).ok_or(FileError::NoList)?;
-    let mut places: HashMap<OrderId, usize> = HashMap::with_capacity(entries.len());
-    let mut orders: Vec<ReadOrder> = Vec::with_capacity(entries.len());
+    let mut places: HashMap<OrderId, usize> = HashMap::new();
+    let mut orders: Vec<ReadOrder> = Vec::new();
     let mut nameless = Nameless::default();
-    for (index, entry) in entries.into_iter().enumerate() {
+    let mut number = 0;
+    let mut take = |entry: Node| {
+        number += 1;
         match entry::order(entry, now) {
             Ok(order) => match places.get(&order.id) {
                 Some(at) => orders[*at] = twice(&order.id, orders[*at].clone()),
@@ -190,22 +186,15 @@ fn orders(path: &Path, bytes: &[u8], now: Timestamp) -> Result<(Vec<ReadOrder>, 
                     orders.push(order);
                 }
             },
-            Err(odd) => nameless.note("entries", index + 1, &odd),
+            Err(odd) => nameless.note("entries", number, &odd),
         }
+    };
+    if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json")) {
+        node::json_entries(bytes, &mut take)?;
+    } else {
+        node::yaml_entries(bytes, &mut take)?;
     }
     Ok((orders, nameless))
-}
-
-/// The entries: of the list itself, or of the one under `orders`.
-fn listed(written: Node) -> Option<Vec<Node>> {
-    match written {
-        Node::List(entries) => Some(entries),
-        Node::Map(fields) => match <[(String, Node); 1]>::try_from(fields) {
-            Ok([(key, Node::List(entries))]) if key == "orders" => Some(entries),
-            _ => None,
-        },
-        Node::Nothing | Node::Text(_) | Node::Flag(_) => None,
-    }
 }
 
 /// An order of which two entries tell: which of them is true, nobody can say.

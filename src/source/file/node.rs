@@ -1,11 +1,14 @@
 //! A file of orders exactly as it is written: every scalar is still the text that stands there, so that `no` and
 //! `012` stay what they look like.
 //!
-//! Never knows what an order is. YAML readers refuse some of what JSON writers write, such as escaped surrogate
+//! Never knows what an order is, and hands entry after entry over: all of them as one tree take many times their bytes.
+//! YAML readers refuse some of what JSON writers write, such as escaped surrogate
 //! pairs, so each has its own reader.
 
 use std::collections::HashMap;
+use std::fmt;
 
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_yaml::granit_parser::{self as parser, Event, ScalarStyle};
 
@@ -65,10 +68,97 @@ impl Node {
     }
 }
 
-/// Reads JSON.
-pub(super) fn from_json(bytes: &[u8]) -> Result<Node, FileError> {
+/// The key that the list of entries may stand under, alone.
+const ORDERS: &str = "orders";
+
+/// Reads JSON, and hands over every entry of the list that it is, or of the one under `orders`: each before the next one
+/// is made. Where it fails in the end, what was handed over means nothing.
+pub(super) fn json_entries(bytes: &[u8], each: &mut dyn FnMut(Node)) -> Result<(), FileError> {
     bounded(bytes)?;
-    Ok(of_json(serde_json::from_slice(&json::holdable(bytes)).map_err(FileError::Json)?))
+    let bytes = json::holdable(bytes);
+    let mut reader = serde_json::Deserializer::from_slice(&bytes);
+    let found = Entries { each, within: Within::File }.deserialize(&mut reader).map_err(FileError::Json)?;
+    reader.end().map_err(FileError::Json)?;
+    if found == Found::List { Ok(()) } else { Err(FileError::NoList) }
+}
+
+/// What is looked for in JSON.
+struct Entries<'a> {
+    each: &'a mut dyn FnMut(Node),
+    within: Within,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    File,
+    Orders,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    List,
+    SomethingElse,
+}
+
+impl<'de> DeserializeSeed<'de> for Entries<'_> {
+    type Value = Found;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Found, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Entries<'_> {
+    type Value = Found;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("any JSON")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Found, A::Error> {
+        while let Some(entry) = entries.next_element::<Value>()? {
+            (self.each)(of_json(entry));
+        }
+        Ok(Found::List)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Found, A::Error> {
+        let mut found = None;
+        while let Some(key) = fields.next_key::<String>()? {
+            let alone = found.is_none() && self.within == Within::File && key == ORDERS;
+            found = Some(if alone {
+                fields.next_value_seed(Entries { each: &mut *self.each, within: Within::Orders })?
+            } else {
+                fields.next_value::<IgnoredAny>()?;
+                Found::SomethingElse
+            });
+        }
+        Ok(found.unwrap_or(Found::SomethingElse))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Found, E> {
+        Ok(Found::SomethingElse)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Found, E> {
+        Ok(Found::SomethingElse)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Found, E> {
+        Ok(Found::SomethingElse)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Found, E> {
+        Ok(Found::SomethingElse)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Found, E> {
+        Ok(Found::SomethingElse)
+    }
+
+    fn visit_unit<E>(self) -> Result<Found, E> {
+        Ok(Found::SomethingElse)
+    }
 }
 
 /// Ids and amounts may be numbers in JSON, as they may be plain scalars in YAML.
@@ -88,8 +178,8 @@ fn bounded(bytes: &[u8]) -> Result<(), FileError> {
     if values > MAX_VALUES { Err(FileError::TooLarge) } else { Ok(()) }
 }
 
-/// Reads the first document of a YAML text.
-pub(super) fn from_yaml(bytes: &[u8]) -> Result<Node, FileError> {
+/// The same for the first document of a YAML text.
+pub(super) fn yaml_entries(bytes: &[u8], each: &mut dyn FnMut(Node)) -> Result<(), FileError> {
     bounded(bytes)?;
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
@@ -97,7 +187,7 @@ pub(super) fn from_yaml(bytes: &[u8]) -> Result<Node, FileError> {
         FileError::Yaml { line, column: 1, why: "it is not UTF-8".to_owned() }
     })?;
     let options = parser::options! { flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
-    let mut builder = Builder::default();
+    let mut builder = Builder::new(each);
     for event in parser::Parser::new_from_str_with_options(text, options) {
         let (event, _) = event.map_err(|error| {
             let marker = error.marker();
@@ -108,11 +198,26 @@ pub(super) fn from_yaml(bytes: &[u8]) -> Result<Node, FileError> {
             break;
         }
     }
-    Ok(builder.root.unwrap_or(Node::Nothing))
+    // What could not be handed over before: a list that has an anchor, or that an alias stands for.
+    let root = builder.root.unwrap_or(Node::Nothing);
+    listed(root).ok_or(FileError::NoList)?.into_iter().for_each(each);
+    Ok(())
 }
 
-#[derive(Default)]
-struct Builder {
+/// The entries: of the list itself, or of the one under `orders`.
+fn listed(written: Node) -> Option<Vec<Node>> {
+    match written {
+        Node::List(entries) => Some(entries),
+        Node::Map(fields) => match <[(String, Node); 1]>::try_from(fields) {
+            Ok([(key, Node::List(entries))]) if key == ORDERS => Some(entries),
+            _ => None,
+        },
+        Node::Nothing | Node::Text(_) | Node::Flag(_) => None,
+    }
+}
+
+struct Builder<'a> {
+    each: &'a mut dyn FnMut(Node),
     frames: Vec<Frame>,
     anchors: HashMap<usize, (Node, usize, usize)>,
     anchored: usize,
@@ -127,7 +232,21 @@ struct Frame {
     key: Option<String>,
 }
 
-impl Builder {
+impl<'a> Builder<'a> {
+    fn new(each: &'a mut dyn FnMut(Node)) -> Self {
+        Self { each, frames: Vec::new(), anchors: HashMap::new(), anchored: 0, aliased: 0, root: None }
+    }
+
+    /// Whether what is finished next is an entry that nothing else will ask for.
+    fn is_at_entries(&self) -> bool {
+        let list = match &self.frames[..] {
+            [list] => list,
+            [Frame { node: Node::Map(before), key: Some(key), .. }, list] if before.is_empty() && key == ORDERS => list,
+            _ => return false,
+        };
+        matches!(list.node, Node::List(_)) && list.anchor == 0
+    }
+
     fn take(&mut self, event: Event<'_>) -> Result<(), FileError> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -177,6 +296,10 @@ impl Builder {
             }
             self.anchors.insert(anchor, (node.clone(), count, depth));
         }
+        if self.is_at_entries() {
+            (self.each)(node);
+            return Ok(());
+        }
         let Some(frame) = self.frames.last_mut() else {
             self.root = Some(node);
             return Ok(());
@@ -201,15 +324,72 @@ impl Builder {
 mod tests {
     use super::*;
 
+    type Read = fn(&[u8], &mut dyn FnMut(Node)) -> Result<(), FileError>;
+
+    fn json(text: &str) -> (usize, bool) {
+        counted(json_entries, text)
+    }
+
+    fn yaml(text: &str) -> (usize, bool) {
+        counted(yaml_entries, text)
+    }
+
+    /// How many entries were handed over, and whether it could be read to its end.
+    fn counted(read: Read, text: &str) -> (usize, bool) {
+        let mut entries = 0;
+        let is_read = read(text.as_bytes(), &mut |_| entries += 1).is_ok();
+        (entries, is_read)
+    }
+
+    #[test]
+    fn no_entry_is_a_tree_before_the_one_before_it_is_taken() {
+        for text in ["[1, 2, 3, {\"cut\": ", "{\"orders\": [{}, [], \"x\", {\"cut\": "] {
+            assert_eq!(json(text), (3, false), "{text}");
+            assert_eq!(yaml(text), (3, false), "{text}");
+        }
+        for text in ["- 1\n- {a: [b]}\n- 3\n- [", "orders:\n- 1\n- &x [2]\n- *x\n- [", "orders: [1, 2, 3], }"] {
+            assert_eq!(yaml(text), (3, false), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_entries_are_those_of_the_list_or_of_the_one_under_orders_alone() {
+        for (text, entries) in [("[]", 0), ("[[1], {}]", 2), ("{\"orders\": [1, 2]}", 2)] {
+            assert_eq!(json(text), (entries, true), "{text}");
+            assert_eq!(yaml(text), (entries, true), "{text}");
+        }
+        for text in ["orders: &all [1, 2]", "&all [1, 2]", "- &a 1\n- *a"] {
+            assert_eq!(yaml(text), (2, true), "{text}");
+        }
+        for text in [
+            "null",
+            "7",
+            "-7",
+            "7.5",
+            "true",
+            "\"orders\"",
+            "{}",
+            "{\"orders\": {}}",
+            "{\"orders\": {\"orders\": []}}",
+            "{\"orders\": [], \"more\": 1}",
+            "{\"more\": 1, \"orders\": []}",
+            "{\"more\": []}",
+        ] {
+            assert!(!json(text).1, "{text}");
+            assert!(!yaml(text).1, "{text}");
+        }
+        assert!(!json("[1] 2").1 && !json("{\"orders\": [1], \"orders\": [2]}").1);
+    }
+
     #[test]
     fn what_aliases_and_brackets_make_too_large_is_refused_before_it_is_made() {
         let long = format!("- &a \"{}\"\n{}", "x".repeat(60_000), "- *a\n".repeat(2_000));
-        assert!(matches!(from_yaml(long.as_bytes()), Err(FileError::TooLarge)));
+        assert!(matches!(yaml_entries(long.as_bytes(), &mut |_| {}), Err(FileError::TooLarge)));
         let within: String = (0..30).map(|at| format!("&b{at} [")).collect();
         let within = format!("{within}{}{}", "x, ".repeat(100_000), "]".repeat(30));
-        assert!(matches!(from_yaml(within.as_bytes()), Err(FileError::TooLarge)));
+        assert!(matches!(yaml_entries(within.as_bytes(), &mut |_| {}), Err(FileError::TooLarge)));
         let many = format!("[{}[]]", "[],".repeat(MAX_VALUES / 2));
-        assert!(matches!(from_json(many.as_bytes()), Err(FileError::TooLarge)));
-        assert!(matches!(from_yaml(many.as_bytes()), Err(FileError::TooLarge)));
+        assert!(matches!(json_entries(many.as_bytes(), &mut |_| {}), Err(FileError::TooLarge)));
+        assert!(matches!(yaml_entries(many.as_bytes(), &mut |_| {}), Err(FileError::TooLarge)));
     }
 }
