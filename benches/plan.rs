@@ -48,7 +48,8 @@ fn catalog() -> Catalog {
         on_partial_refund: Policy::Keep,
         on_dispute: Policy::Keep,
     };
-    let entry = |at| TargetEntry { target: target(at), name: format!("role role{at:02}"), protected: false };
+    let entry =
+        |at| TargetEntry { target: target(at), name: format!("role role{at:02}"), role: None, protected: false };
     Catalog {
         targets: (0..TARGETS).map(entry).collect(),
         products: (0..TARGETS).map(rule).collect(),

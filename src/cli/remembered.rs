@@ -11,8 +11,9 @@ use crate::logto::{Client, Reader};
 use crate::model::{Catalog, KnownNames, SourceName};
 use crate::pass::PassContext;
 use crate::pass::active::remembered_catalog;
+use crate::pass::snapshot::widen;
 use crate::report::status::About;
-use crate::store::Store;
+use crate::store::{LedgerRow, Store};
 
 /// Everything that a command needs which asks nobody.
 pub(super) struct Remembered {
@@ -68,8 +69,8 @@ impl Remembered {
         }
     }
 
-    /// What is never given or taken.
-    pub(super) fn protected(&self) -> &[String] {
-        &self.at_hand.config.protect.roles
+    /// The catalog, and what only the ledger still knows.
+    pub(super) fn widened(&self, ledger: &[LedgerRow]) -> Catalog {
+        widen(&self.catalog, ledger, &self.at_hand.config.protect, &self.names)
     }
 }

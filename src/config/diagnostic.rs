@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use super::marks::marks;
+use super::marks::{BREAKS, marks};
 use crate::text::{Color, clean, width};
 
 /// A stretch of text in the file or in a preset.
@@ -147,9 +147,6 @@ fn shown(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
     shown.sort_by_key(|(at, _)| *at);
     shown.into_iter().map(|(_, one)| one).collect()
 }
-
-/// What ends a line of a file.
-pub(super) const BREAKS: [char; 2] = ['\n', '\r'];
 
 /// The line and the column of a byte of a text, both from 1; a mark of the byte order at the start of a line is no column.
 pub(super) fn position(text: &str, at: usize) -> (usize, usize) {

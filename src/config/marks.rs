@@ -1,6 +1,7 @@
 //! Marks of the byte order: at the start of a line they are no characters of it.
 
-use super::diagnostic::BREAKS;
+/// What ends a line of a file.
+pub(super) const BREAKS: [char; 2] = ['\n', '\r'];
 
 const MARK: char = '\u{feff}';
 

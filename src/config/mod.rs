@@ -151,6 +151,11 @@ pub fn store_of(path: &Path) -> PathBuf {
     folder.join(place::store(&text, &Process::beside(path)).unwrap_or_else(|| "entitled.db".to_owned()))
 }
 
+/// Whether a file says where the store lies, and not only the command line or nobody.
+pub fn says_store(config: &settings::Config) -> bool {
+    place::is_said(&config.text)
+}
+
 /// The text of a file that a command names (a saved plan).
 ///
 /// # Errors

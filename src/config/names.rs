@@ -1,7 +1,7 @@
 //! Names that are well written and that Logto does not bear out, shown like any other problem of the file.
 
-use super::diagnostic::{BREAKS, Diagnostic, Origin, Place, render};
-use super::marks::marks;
+use super::diagnostic::{Diagnostic, Origin, Place, render};
+use super::marks::{BREAKS, marks};
 use crate::text::Color;
 
 /// A name that cannot be used.

@@ -17,6 +17,11 @@ pub(super) fn store(text: &str, env: &dyn Env) -> Option<String> {
     Some(value).filter(|value| !value.trim().is_empty() && !value.contains("://"))
 }
 
+/// Whether a valid file says where the store lies.
+pub(super) fn is_said(text: &str) -> bool {
+    matches!(raw::parse(text, Origin::File, &mut Vec::new()), Ok(Some(root)) if root.get("store").is_some())
+}
+
 /// The same in a text that is no YAML: the line that begins with the key.
 fn by_its_looks(text: &str) -> Option<String> {
     let value = text.trim_start_matches('\u{feff}').lines().find_map(|line| line.strip_prefix("store:"))?.trim();

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use serde_yaml::granit_parser::{self as parser, Event, ScalarStyle};
 
-use super::diagnostic::{BREAKS, Diagnostic, Origin, Place, position};
-use super::marks::{marked_lines, marks};
+use super::diagnostic::{Diagnostic, Origin, Place, position};
+use super::marks::{BREAKS, marked_lines, marks};
 
 /// Larger texts are refused, wherever they come from: 65,000 products fit in it.
 pub const MAX_BYTES: usize = 16 * 1024 * 1024;

@@ -5,7 +5,7 @@
 
 use super::{Patient, clock};
 use crate::config::settings::LogtoEndpoint;
-use crate::logto::{Client, LogtoError, Reached, Reader, resolve};
+use crate::logto::{Client, LogtoError, Named, Reached, Reader, resolve};
 use crate::report::checkup::Check;
 use crate::text::{error_chain, human};
 
@@ -91,7 +91,7 @@ async fn page(section: &str, reader: &Reader) -> Check {
 }
 
 async fn names(section: &str, Patient { config, origin, .. }: Patient<'_>, reader: &Reader) -> Vec<Check> {
-    let resolved = match resolve(reader, &config.products, &config.protect).await {
+    let resolved = match resolve(reader, &config.products, &config.protected_roles).await {
         Ok(resolved) => resolved,
         Err(error) => return vec![Check::wrong(section, NAMES, error_chain(&error), error.hint())],
     };
@@ -101,7 +101,11 @@ async fn names(section: &str, Patient { config, origin, .. }: Patient<'_>, reade
     }
     let wrong = resolved.problems.into_iter().map(|problem| {
         let place = format!("{}:{}:{}", origin.file, problem.line, problem.column);
-        let cause = format!("{} ({place}); under a wrong id Logto answers 404", problem.message);
+        let follows = match problem.of {
+            Named::Target => "; under a wrong id Logto answers 404",
+            Named::Protection => "",
+        };
+        let cause = format!("{} ({place}){follows}", problem.message);
         Check::wrong(section, NAMES, cause, problem.hint)
     });
     wrong.collect()

@@ -43,10 +43,21 @@ pub struct Patient<'a> {
     pub config: &'a Config,
     /// Which version of it that is.
     pub origin: &'a Origin,
+    /// Who says where the store lies.
+    pub store: SaysStore,
     /// Where the simulators are, if the file asks for them.
     pub simulators: Option<&'a Simulators>,
     /// The time of the checkup.
     pub now: Timestamp,
+}
+
+/// Who says where the store lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaysStore {
+    /// `--store` or `ENTITLED_STORE`, which a commit cannot change.
+    CommandLine,
+    /// The file, or nobody.
+    File,
 }
 
 /// Every check, in a fixed order.
@@ -58,6 +69,7 @@ pub async fn examine(patient: Patient<'_>) -> Vec<Check> {
     checks.extend(logto);
     checks.extend(sources.into_iter().flatten());
     checks.extend(store);
+    checks.extend(store::said(patient));
     checks.extend(watch::examine(patient.file).await);
     checks.extend(listener::examine(patient.config).await);
     checks

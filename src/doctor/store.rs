@@ -10,6 +10,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::{Patient, SaysStore};
 use crate::report::checkup::Check;
 use crate::store::{FreezeScope, Store, StoreError, lease};
 use crate::text::{error_chain, human};
@@ -21,6 +22,7 @@ const SIZE: &str = "size";
 const MODE: &str = "mode";
 const WRITER: &str = "writer";
 const FROZEN: &str = "frozen";
+const SAID: &str = "path";
 /// The least that SQLite writes.
 const PAGE: usize = 4096;
 
@@ -56,6 +58,20 @@ pub(super) async fn examine(path: &Path, now: Timestamp) -> (Vec<Check>, Known) 
         Err(error) => Check::wrong(SECTION, WRITER, error_chain(&error), None),
     });
     (checks, known)
+}
+
+/// A commit that sets another `store` begins an empty ledger, which has no limits: a caution where one can.
+pub(super) fn said(Patient { config, origin, store, .. }: Patient<'_>) -> Option<Check> {
+    if store == SaysStore::CommandLine || !crate::config::says_store(config) {
+        return None;
+    }
+    let found = format!(
+        "`store` in {} says where it lies: a commit that changes it leads the next start to an empty ledger, which \
+         knows of no limits",
+        origin.file
+    );
+    let mend = "set `ENTITLED_STORE`, or `--store`, as the examples do: either outranks the file";
+    Some(Check::note(SECTION, SAID, found, Some(mend.to_owned())))
 }
 
 async fn contents(path: &Path, now: Timestamp) -> Result<(Vec<Check>, u64), StoreError> {

@@ -6,11 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::LogtoError;
-use super::lookup::{Wrong, look_up_organization_roles, look_up_organizations, look_up_roles};
+use super::lookup::{
+    Wrong, look_up_organization_roles, look_up_organizations, look_up_roles, no_such_role, roles_called,
+};
+use super::problem::{Named, Problem};
+use super::protected::Protected;
 use super::read::Reader;
 use super::wire::{self, RoleType};
-use crate::config::settings::{Product, Wanted, WantedTarget};
-use crate::model::{Catalog, Entitlement, KnownNames, ProductIx, Protect, Rule, Target, TargetEntry, TargetIx};
+use crate::config::settings::{Product, ProtectedRole, Wanted, WantedTarget};
+use crate::model::{
+    Catalog, Entitlement, KnownNames, ORGANIZATION, ORGANIZATION_ROLE, ProductIx, ROLE, Rule, Target, TargetEntry,
+    TargetIx,
+};
 
 /// A catalog, and what of the file is not in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,25 +33,16 @@ pub struct Resolved {
     pub names: KnownNames,
 }
 
-/// A name that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Problem {
-    /// The line of `entitlements.yaml`, from 1.
-    pub line: u32,
-    /// The column of the name, from 1.
-    pub column: u32,
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub hint: Option<String>,
-}
-
-/// Looks up every name or id that `products` mention: two calls for the roles, one for the organization
-/// roles, one for each organization, and one more of each kind that has an unknown name.
+/// Looks up every name or id that `products` and `protect.roles` mention: two calls for the roles, one for the
+/// organization roles, one for each organization, and one more of each kind that has an unknown name.
 ///
 /// An error means that Logto could not be asked; a wrong name is a [`Problem`].
-pub async fn resolve(reader: &Reader, products: &[Product], protect: &Protect) -> Result<Resolved, LogtoError> {
-    resolve_knowing(reader, products, protect, &KnownNames::new()).await
+pub async fn resolve(
+    reader: &Reader,
+    products: &[Product],
+    protected: &[ProtectedRole],
+) -> Result<Resolved, LogtoError> {
+    resolve_knowing(reader, products, protected, &KnownNames::new()).await
 }
 
 /// The same for names that were resolved before: one that does not resolve any more is a [`Problem`], and keeps the
@@ -52,22 +50,33 @@ pub async fn resolve(reader: &Reader, products: &[Product], protect: &Protect) -
 pub async fn resolve_knowing(
     reader: &Reader,
     products: &[Product],
-    protect: &Protect,
+    protected: &[ProtectedRole],
     known: &KnownNames,
 ) -> Result<Resolved, LogtoError> {
-    Ok(resolved(Tenant::look_up(reader, products).await?, products, protect, known))
+    Ok(resolved(Tenant::look_up(reader, products, protected).await?, products, protected, known))
 }
 
 /// The catalog by what names stood for before, while Logto cannot be asked. A name that is not known is left out.
-pub fn resolve_unasked(products: &[Product], protect: &Protect, known: &KnownNames) -> Catalog {
-    resolved(Tenant::unasked(products), products, protect, known).catalog
+pub fn resolve_unasked(products: &[Product], protected: &[ProtectedRole], known: &KnownNames) -> Catalog {
+    resolved(Tenant::unasked(products), products, protected, known).catalog
 }
 
-fn resolved(mut tenant: Tenant, products: &[Product], protect: &Protect, known: &KnownNames) -> Resolved {
+fn resolved(mut tenant: Tenant, products: &[Product], protected: &[ProtectedRole], known: &KnownNames) -> Resolved {
     let names = tenant.names();
     let kept = tenant.keep(known);
-    let mut problems = Vec::new();
+    let mut problems = tenant.protected.problems(protected, known);
     let mut another = Vec::new();
+    for ProtectedRole { name, line, column } in protected {
+        let keys = [ROLE, ORGANIZATION_ROLE].map(|kind| (kind.to_owned(), name.clone()));
+        let turned = keys.iter().filter_map(|key| is_another(key, &names, known));
+        another.extend(turned.map(|message| Problem {
+            of: Named::Protection,
+            line: *line,
+            column: *column,
+            message,
+            hint: None,
+        }));
+    }
     let mut nameless: BTreeSet<(usize, u32)> = BTreeSet::new();
     let mut named: BTreeMap<Target, TargetEntry> = BTreeMap::new();
     let mut wanted: Vec<Vec<(Target, u32)>> = Vec::new();
@@ -76,20 +85,17 @@ fn resolved(mut tenant: Tenant, products: &[Product], protect: &Protect, known: 
         let mut targets: Vec<(Target, u32)> = Vec::new();
         for Wanted { what, line, column } in &product.entitlements {
             for key in keys(what) {
-                let problem = |message, hint| Problem { line: *line, column: *column, message, hint };
+                let problem = |message, hint| {
+                    let (line, column) = (*line, *column);
+                    Problem { of: Named::Target, line, column, message, hint }
+                };
                 if let Some((wrong, id)) = kept.get(&key) {
                     let message = format!("{}; `{id}`, which it stood for until now, stays in use", wrong.message);
                     problems.push(problem(message, wrong.hint.clone()));
                 }
-                if let (Some(now), Some(before)) = (names.get(&key), known.get(&key))
-                    && now != before
-                {
-                    let (kind, name) = &key;
-                    let message = format!("the {kind} `{name}` is another one than before: `{now}`, not `{before}`");
-                    another.push(problem(message, None));
-                }
+                another.extend(is_another(&key, &names, known).map(|message| problem(message, None)));
             }
-            match tenant.entries(what, protect) {
+            match tenant.entries(what) {
                 Ok(entries) => targets.extend(entries.into_iter().map(|entry| {
                     let target = entry.target.clone();
                     named.entry(target.clone()).or_insert(entry);
@@ -106,14 +112,9 @@ fn resolved(mut tenant: Tenant, products: &[Product], protect: &Protect, known: 
                         }
                         WantedTarget::Role(_) | WantedTarget::Membership(_) => false,
                     };
-                    problems.extend(
-                        wrongs.into_iter().filter(|wrong| !told(wrong)).map(|Wrong { message, hint }| Problem {
-                            line: *line,
-                            column: *column,
-                            message,
-                            hint,
-                        }),
-                    );
+                    problems.extend(wrongs.into_iter().filter(|wrong| !told(wrong)).map(|Wrong { message, hint }| {
+                        Problem { of: Named::Target, line: *line, column: *column, message, hint }
+                    }));
                 }
             }
         }
@@ -125,9 +126,16 @@ fn resolved(mut tenant: Tenant, products: &[Product], protect: &Protect, known: 
     problems.sort();
     problems.dedup();
     another.sort();
-    another.dedup_by(|later, first| later.message == first.message);
+    let mut told = BTreeSet::new();
+    another.retain(|one| told.insert(one.message.clone()));
 
-    let targets = told_apart(named.into_values().collect());
+    let mut targets = told_apart(named.into_values().collect());
+    // The name wins where it stands for something else now.
+    let mut last = known.clone();
+    last.extend(names.clone());
+    for entry in &mut targets {
+        entry.protected = protected.iter().any(|role| entry.is_role(&role.name, &last));
+    }
     let mut catalog = Catalog { targets, ..Catalog::default() };
     for (at, (product, targets)) in products.iter().zip(wanted).enumerate() {
         if nameless.range((at, 0)..=(at, u32::MAX)).next().is_some() {
@@ -155,6 +163,13 @@ fn resolved(mut tenant: Tenant, products: &[Product], protect: &Protect, known: 
     Resolved { catalog, problems, another, names }
 }
 
+/// Says that a name stands for another id than before.
+fn is_another(key: &(String, String), names: &KnownNames, known: &KnownNames) -> Option<String> {
+    let (now, before) = (names.get(key)?, known.get(key)?);
+    let (kind, name) = key;
+    (now != before).then(|| format!("the {kind} `{name}` is another one than before: `{now}`, not `{before}`"))
+}
+
 /// Two organizations may have one name: then the id is part of it.
 fn told_apart(mut entries: Vec<TargetEntry>) -> Vec<TargetEntry> {
     let mut times: BTreeMap<String, u32> = BTreeMap::new();
@@ -176,17 +191,32 @@ struct Tenant {
     roles: BTreeMap<String, Result<wire::Role, Wrong>>,
     organizations: BTreeMap<String, Result<wire::Organization, Wrong>>,
     organization_roles: BTreeMap<String, Result<wire::OrganizationRole, Wrong>>,
+    protected: Protected,
 }
 
 impl Tenant {
-    async fn look_up(reader: &Reader, products: &[Product]) -> Result<Self, LogtoError> {
+    async fn look_up(reader: &Reader, products: &[Product], protected: &[ProtectedRole]) -> Result<Self, LogtoError> {
         let [roles, organizations, organization_roles] = Self::wanted(products);
-        let (roles, organizations, organization_roles) = tokio::try_join!(
-            look_up_roles(reader, &roles),
-            look_up_organizations(reader, &organizations),
-            look_up_organization_roles(reader, &organization_roles),
+        let protected: BTreeSet<&str> = protected.iter().map(|role| role.name.as_str()).collect();
+        let asked = roles.union(&protected).copied().collect();
+        let within = async {
+            match organization_roles.is_empty() && protected.is_empty() {
+                true => Ok(Vec::new()),
+                false => reader.organization_roles().await,
+            }
+        };
+        let (called, within, organizations) =
+            tokio::try_join!(roles_called(reader, &asked), within, look_up_organizations(reader, &organizations))?;
+        let (mut found, missed) = Protected::among(&protected, &called, &within);
+        for name in missed {
+            let wrong = no_such_role(reader, &name, &within).await?;
+            found.miss(name, wrong);
+        }
+        let (roles, organization_roles) = tokio::try_join!(
+            look_up_roles(reader, &roles, &called),
+            look_up_organization_roles(reader, &organization_roles, &within),
         )?;
-        Ok(Self { roles, organizations, organization_roles })
+        Ok(Self { roles, organizations, organization_roles, protected: found })
     }
 
     /// Every name as one that nobody was asked for.
@@ -200,6 +230,7 @@ impl Tenant {
                 .iter()
                 .map(|name| ((*name).to_owned(), Err(unasked(name))))
                 .collect(),
+            protected: Protected::default(),
         }
     }
 
@@ -227,7 +258,7 @@ impl Tenant {
 
     /// What each name stands for.
     fn names(&self) -> KnownNames {
-        let mut names = KnownNames::new();
+        let mut names = self.protected.names.clone();
         let mut note =
             |kind: &str, name: &str, id: &str| names.insert((kind.to_owned(), name.to_owned()), id.to_owned());
         for (name, found) in &self.roles {
@@ -274,11 +305,11 @@ impl Tenant {
     }
 
     /// The targets that one line yields: an organization role brings the membership with it.
-    fn entries(&self, what: &WantedTarget, protect: &Protect) -> Result<Vec<TargetEntry>, Vec<Wrong>> {
-        let protected = |name: &str, id: &str| protect.roles.iter().any(|role| role == name || role == id);
+    fn entries(&self, what: &WantedTarget) -> Result<Vec<TargetEntry>, Vec<Wrong>> {
         let membership = |organization: &wire::Organization| TargetEntry {
             target: Target::Membership { organization: organization.id.clone() },
             name: format!("organization {}", organization.name),
+            role: None,
             protected: false,
         };
         match what {
@@ -286,7 +317,8 @@ impl Tenant {
                 Ok(role) => Ok(vec![TargetEntry {
                     target: Target::Role { role: role.id.clone() },
                     name: format!("role {}", role.name),
-                    protected: protected(&role.name, role.id.as_str()),
+                    role: Some(role.name.clone()),
+                    protected: false,
                 }]),
                 Err(wrong) => Err(vec![wrong.clone()]),
             },
@@ -304,7 +336,8 @@ impl Tenant {
                                 role: role.id.clone(),
                             },
                             name: format!("organization {} role {}", organization.name, role.name),
-                            protected: protected(&role.name, role.id.as_str()),
+                            role: Some(role.name.clone()),
+                            protected: false,
                         },
                     ]),
                     (organization, role) => {
@@ -316,10 +349,6 @@ impl Tenant {
         }
     }
 }
-
-const ROLE: &str = "role";
-const ORGANIZATION: &str = "organization";
-const ORGANIZATION_ROLE: &str = "organization role";
 
 /// The names that stand on one line, each with its kind.
 fn keys(what: &WantedTarget) -> Vec<(String, String)> {

@@ -24,19 +24,26 @@ pub(super) struct Wrong {
     pub(super) hint: Option<String>,
 }
 
+/// Every role that is called so, or has such an id.
+pub(super) async fn roles_called(reader: &Reader, names: &BTreeSet<&str>) -> Result<Vec<wire::Role>, LogtoError> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut roles = reader.roles_by(RoleField::Name, names).await?;
+    roles.extend(reader.roles_by(RoleField::Id, names).await?);
+    Ok(roles)
+}
+
+/// `roles`: those that [`roles_called`] has found.
 pub(super) async fn look_up_roles(
     reader: &Reader,
     wanted: &BTreeSet<&str>,
+    roles: &[wire::Role],
 ) -> Result<BTreeMap<String, Result<wire::Role, Wrong>>, LogtoError> {
-    if wanted.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let mut roles = reader.roles_by(RoleField::Name, wanted).await?;
-    roles.extend(reader.roles_by(RoleField::Id, wanted).await?);
     let mut found = BTreeMap::new();
     let mut names = None;
     for name in wanted {
-        let fits = fitting(&roles, name, |role| role.id.as_str(), |role| &role.name);
+        let fits = fitting(roles, name, |role| role.id.as_str(), |role| &role.name);
         let result = match fits[..] {
             [role] if role.kind == RoleType::User => Ok(role.clone()),
             [_] => Err(for_machines("role", name)),
@@ -69,19 +76,17 @@ pub(super) async fn look_up_organizations(
     Ok(found)
 }
 
+/// `roles`: all that there are.
 pub(super) async fn look_up_organization_roles(
     reader: &Reader,
     wanted: &BTreeSet<&str>,
+    roles: &[wire::OrganizationRole],
 ) -> Result<BTreeMap<String, Result<wire::OrganizationRole, Wrong>>, LogtoError> {
-    if wanted.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let roles = reader.organization_roles().await?;
     let for_people = roles.iter().filter(|role| role.kind == RoleType::User).map(|role| role.name.clone()).collect();
     let mut names = Some(for_people);
     let mut found = BTreeMap::new();
     for name in wanted {
-        let fits = fitting(&roles, name, |role| role.id.as_str(), |role| &role.name);
+        let fits = fitting(roles, name, |role| role.id.as_str(), |role| &role.name);
         let result = match fits[..] {
             [role] if role.kind == RoleType::User => Ok(role.clone()),
             [_] => Err(for_machines("organization role", name)),
@@ -96,8 +101,19 @@ pub(super) async fn look_up_organization_roles(
     Ok(found)
 }
 
+/// Why no role has this name, in no organization either.
+pub(super) async fn no_such_role(
+    reader: &Reader,
+    name: &str,
+    within: &[wire::OrganizationRole],
+) -> Result<Wrong, LogtoError> {
+    let mut names = reader.some_names("/api/roles", &Query::new()).await?;
+    names.extend(within.iter().map(|role| role.name.clone()));
+    unknown("role", name, reader, &mut Some(names), "/api/roles", &Query::new()).await
+}
+
 /// Every different entry that `text` is the id or the name of.
-fn fitting<'a, T>(all: &'a [T], text: &str, id: fn(&T) -> &str, name: fn(&T) -> &String) -> Vec<&'a T> {
+pub(super) fn fitting<'a, T>(all: &'a [T], text: &str, id: fn(&T) -> &str, name: fn(&T) -> &String) -> Vec<&'a T> {
     let mut fits: Vec<&T> = all.iter().filter(|entry| id(entry) == text || name(entry) == text).collect();
     fits.sort_by_key(|entry| id(entry).to_owned());
     fits.dedup_by_key(|entry| id(entry).to_owned());

@@ -10,14 +10,15 @@ use futures_util::stream::StreamExt as _;
 
 use super::error::LogtoError;
 use super::read::{Reader, RoleField};
-use crate::model::{OrganizationId, Protect, Target, TargetEntry};
+use crate::model::{KnownNames, OrganizationId, Protect, Target, TargetEntry};
 
-/// Names `targets` as the file would. Asks nothing where there are none; else one call for all roles, one for
+/// Names `targets` as the file would. `known`: what names stood for last. Asks nothing where there are none; else one call for all roles, one for
 /// all organization roles, and one for each organization.
 pub async fn name_forgotten<'a>(
     reader: &Reader,
     targets: impl Iterator<Item = &'a mut TargetEntry>,
     protect: &Protect,
+    known: &KnownNames,
 ) -> Result<(), LogtoError> {
     let mut targets: Vec<&mut TargetEntry> = targets.collect();
     let ids: BTreeSet<String> = targets.iter().filter_map(|entry| role(&entry.target)).collect();
@@ -55,8 +56,9 @@ pub async fn name_forgotten<'a>(
                 (format!("organization {organization} role {}", role.name), Some(&role.name))
             }
         };
-        entry.protected |= role.is_some_and(|role| protect.roles.contains(role));
+        entry.role = role.cloned();
         entry.name = name;
+        entry.protected |= protect.keeps(entry, known);
     }
     Ok(())
 }

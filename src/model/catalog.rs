@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
-use super::{ProductId, ProductIx, SourceName, Standing, Target, TargetIx};
+use super::{
+    KnownNames, ORGANIZATION_ROLE, ProductId, ProductIx, Protect, ROLE, SourceName, Standing, Target, TargetIx,
+    known_id,
+};
 
 /// Everything `entitlements.yaml` entitles to, resolved against Logto.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,9 +23,6 @@ pub struct Catalog {
     /// nothing is taken away for not being given by them.
     pub nameless: BTreeSet<ProductIx>,
 }
-
-/// By kind (`role`, `organization`, `organization role`) and name: the id that it stands for.
-pub type KnownNames = BTreeMap<(String, String), String>;
 
 impl Catalog {
     /// The entry of a target.
@@ -42,17 +42,13 @@ impl Catalog {
     }
 
     /// Adds targets that no product gives (the ledger still owns grants on them), so that indices into
-    /// `targets` stay in the order of the targets. `protected` names roles by id.
-    pub fn add_targets(&mut self, more: impl Iterator<Item = Target>, protected: &[String]) {
+    /// `targets` stay in the order of the targets. What their roles are called nobody knows here: `protect` means them
+    /// by id, or by a name that is `known`.
+    pub fn add_targets(&mut self, more: impl Iterator<Item = Target>, protect: &Protect, known: &KnownNames) {
         let before: Vec<Target> = self.targets.iter().map(|entry| entry.target.clone()).collect();
         self.targets.extend(more.map(|target| {
-            let role = match &target {
-                Target::Role { role } => Some(role.as_str()),
-                Target::OrganizationRole { role, .. } => Some(role.as_str()),
-                Target::Membership { .. } => None,
-            };
-            let protected = role.is_some_and(|role| protected.iter().any(|name| name == role));
-            TargetEntry { name: target.unnamed(), target, protected }
+            let entry = TargetEntry { name: target.unnamed(), target, role: None, protected: false };
+            TargetEntry { protected: protect.keeps(&entry, known), ..entry }
         }));
         self.targets.sort_by(|a, b| a.target.cmp(&b.target));
         for rule in &mut self.products {
@@ -87,20 +83,29 @@ pub struct TargetEntry {
     /// How the file and every output name it: `role paid-tier`, `organization acme`,
     /// `organization acme role member`.
     pub name: String,
+    /// What Logto calls its role. `None`: it is no role, or nobody has asked.
+    pub role: Option<String>,
     /// Whether `protect.roles` names it.
     pub protected: bool,
 }
 
 impl TargetEntry {
-    /// Whether it is the role of that id, or of that name.
-    pub fn is_role(&self, role: &str) -> bool {
-        match &self.target {
-            Target::Membership { .. } => false,
-            Target::Role { role: id } => id.as_str() == role || self.name.strip_prefix("role ") == Some(role),
-            Target::OrganizationRole { role: id, .. } => {
-                id.as_str() == role || self.name.ends_with(&format!(" role {role}"))
-            }
-        }
+    /// Whether it is the role that the file means by `name`: its id, what it is called, or what it was called when
+    /// Logto last knew that name. Otherwise whoever renames a role would take it out of what protects it.
+    pub fn is_role(&self, name: &str, known: &KnownNames) -> bool {
+        let (kind, id) = match &self.target {
+            Target::Membership { .. } => return false,
+            Target::Role { role } => (ROLE, role.as_str()),
+            Target::OrganizationRole { role, .. } => (ORGANIZATION_ROLE, role.as_str()),
+        };
+        id == name || self.role.as_deref() == Some(name) || known_id(known, kind, name) == Some(id)
+    }
+}
+
+impl Protect {
+    /// Whether `roles` names the role that a target is. `known`: what names stood for last.
+    pub fn keeps(&self, entry: &TargetEntry, known: &KnownNames) -> bool {
+        self.roles.iter().any(|role| entry.is_role(role, known))
     }
 }
 

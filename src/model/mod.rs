@@ -7,6 +7,7 @@ mod buyer;
 mod catalog;
 mod health;
 mod ids;
+mod known;
 mod odd;
 mod order;
 mod policy;
@@ -17,12 +18,13 @@ pub mod users;
 
 pub use adjustments::{Adjustment, Override, apply_overrides};
 pub use buyer::{Buyer, Email, Resolution};
-pub use catalog::{Adopt, Catalog, Entitlement, KnownNames, Policy, Rule, TargetEntry, Verdict};
+pub use catalog::{Adopt, Catalog, Entitlement, Policy, Rule, TargetEntry, Verdict};
 pub use health::{Occasion, State};
 pub use ids::{
     EDITED, OrderId, OrderKey, OrganizationId, OrganizationRoleId, ProductId, ProductIx, RoleId, RunId, SourceName,
     TargetIx, UserId, UserIx,
 };
+pub use known::{KnownNames, ORGANIZATION, ORGANIZATION_ROLE, ROLE, known_id};
 pub use odd::{Odd, OddPart, Oddity, ReadOrder};
 pub use order::{Item, Order, Recheck, Renewal, Standing};
 pub use policy::{Limit, Limits, Protect, Prune};

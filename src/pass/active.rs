@@ -138,7 +138,8 @@ pub async fn activate_knowing(
     let reader = client.reader();
     let failed = |error| ActivateError::Logto { endpoint: endpoint.clone(), source: Box::new(error) };
     reader.probe().await.map_err(failed)?;
-    let resolved = logto::resolve_knowing(&reader, &config.products, &config.protect, known).await.map_err(failed)?;
+    let resolved =
+        logto::resolve_knowing(&reader, &config.products, &config.protected_roles, known).await.map_err(failed)?;
     let catalog = with_slack(resolved.catalog, &config);
     let (unresolved, another) = (resolved.problems.into(), resolved.another.into());
     let mut names = known.clone();
@@ -153,8 +154,8 @@ impl ActiveConfig {
     /// Resolves the names anew, since roles come and go. A name that is gone is reported, and what it stood
     /// for keeps its last id: where nothing is there any more its grants are held, and all others go on.
     pub async fn refresh(&mut self) -> Result<(), LogtoError> {
-        let Config { products, protect, .. } = &*self.config;
-        let resolved = logto::resolve_knowing(&self.reader, products, protect, &self.names).await?;
+        let Config { products, protected_roles, .. } = &*self.config;
+        let resolved = logto::resolve_knowing(&self.reader, products, protected_roles, &self.names).await?;
         self.catalog = Arc::new(with_slack(resolved.catalog, &self.config));
         self.unresolved = resolved.problems.into();
         self.another = resolved.another.into();
@@ -222,7 +223,7 @@ pub async fn carry_over_one(source: &SourceSettings, store: &Store, now: Timesta
 
 /// The catalog of a configuration by what its names stood for before, for whoever asks nobody.
 pub fn remembered_catalog(config: &Config, known: &KnownNames) -> Catalog {
-    with_slack(logto::resolve_unasked(&config.products, &config.protect, known), config)
+    with_slack(logto::resolve_unasked(&config.products, &config.protected_roles, known), config)
 }
 
 /// What the sources of the file add to the catalog.

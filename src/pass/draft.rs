@@ -15,7 +15,7 @@ use crate::logto::LogtoError;
 use crate::model::users::UserIndex;
 use crate::model::{Catalog, Email, Grant, OrderKey, ProductIx, RunId, SourceName, TargetIx, UserId, UserIx};
 use crate::planner::desired::Desired;
-use crate::planner::input::{Actual, LedgerTrust, PlanConstraints};
+use crate::planner::input::{Actual, PlanConstraints};
 use crate::planner::{Action, Cause, Hold, Plan, Verb, Whose};
 use crate::report::{Dropped, Names, OrderName, PlanDocument, Settling, Waiting, view};
 use crate::source::Source;
@@ -42,7 +42,8 @@ pub struct PlannedPass {
     pub noted: Noted,
     /// What somebody let through that is part of the plan now.
     pub approvals: Vec<ApprovedAction>,
-    /// Sources that no full pass has read before, on a ledger that has seen one: what is theirs came by a commit.
+    /// Sources that no full pass has read where they are read now, or that the last one went without, on a ledger that
+    /// has seen one: what is theirs came by a commit.
     pub(super) new_sources: BTreeSet<SourceName>,
     /// When it looked.
     pub(super) at: Timestamp,
@@ -122,7 +123,6 @@ impl PassDraft {
         let Self { snapshot, plan, wanted, actual, observed, approvals, calls_before, .. } = self;
         let view = view(&plan, &snapshot.catalog, &actual, &names, waiting, wanted.unknown, context.origin.clone());
         let noted = snapshot.noted(&wanted, &actual, &observed, &plan);
-        let new_sources = new_sources(context, snapshot.trust()).await?;
         let (next_change, young) = (next_change(&plan, &wanted), snapshot.young());
         Ok(PlannedPass {
             plan,
@@ -134,7 +134,7 @@ impl PassDraft {
             next_change: next_change.and_then(|at| Timestamp::from_second(at).ok()),
             catalog: snapshot.catalog,
             approvals,
-            new_sources,
+            new_sources: snapshot.new_sources,
             at: context.now,
             seen_at: skew::by_logto(context),
             settles_from: skew::logto_time(context),
@@ -187,17 +187,6 @@ fn next_change(plan: &Plan, wanted: &Desired) -> Option<i64> {
         _ => None,
     });
     settles.chain(wanted.next_change).min()
-}
-
-/// Sources of the file that no full pass has read. All that a fresh ledger knows comes by its first file.
-async fn new_sources(context: PassContext<'_>, trust: LedgerTrust) -> Result<BTreeSet<SourceName>, StoreError> {
-    if trust == LedgerTrust::Fresh {
-        return Ok(BTreeSet::new());
-    }
-    let read: Vec<SourceName> =
-        context.store.sources().await?.into_iter().filter(|one| one.address.is_some()).map(|one| one.name).collect();
-    let named = context.config.sources.iter().map(|source| &source.name);
-    Ok(named.filter(|name| !read.contains(name)).cloned().collect())
 }
 
 /// The source of the file that is read where this one was.

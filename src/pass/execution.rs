@@ -106,6 +106,9 @@ impl<'a> Execution<'a> {
         let nameless: Vec<String> =
             planned.catalog.nameless.iter().map(|product| planned.catalog.rule(*product).key()).collect();
         store.note_mappings(&mappings(&planned.catalog, |_| true), &nameless, planned.at).await?;
+        if !planned.new_sources.is_empty() {
+            store.unsettle_mappings().await?;
+        }
         if kind == RunKind::Full {
             let names = planned.catalog.targets.iter().map(|entry| (entry.target.key(), entry.name.as_str()));
             store.note_target_names(&names.collect::<Vec<_>>()).await?;

@@ -158,7 +158,7 @@ pub async fn why_remembered(context: PassContext<'_>, whom: &Whom) -> Result<Exp
     }
     let keys: Vec<BuyerKey> = buyers.iter().map(|one| one.key).collect();
     let span = PassScope::Quick(context.store.orders_of_buyers(&keys).await?);
-    let catalog = widen(context.catalog, &ledger, &context.config.protect.roles);
+    let catalog = widen(context.catalog, &ledger, &context.config.protect, context.names);
     let unread = ObservedTarget { coverage: Coverage::Unread, ..ObservedTarget::default() };
     let observed = Observed { targets: vec![unread; catalog.targets.len()], troubles: Vec::new() };
     let snapshot = Snapshot::new(context, &span, catalog, &buyers, &ledger, &observed).await?;

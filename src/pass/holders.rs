@@ -21,9 +21,9 @@ use crate::text::clean;
 pub async fn who_has(context: PassContext<'_>, target: &Target) -> Result<Option<Holders>, PassError> {
     let mut ledger = context.store.ledger(None).await?;
     ledger.retain(|row| row.grant.target == *target);
-    let mut catalog = widen(context.catalog, &ledger, &context.config.protect.roles);
+    let mut catalog = widen(context.catalog, &ledger, &context.config.protect, context.names);
     let forgotten = catalog.targets.iter_mut().filter(|entry| context.catalog.find(&entry.target).is_none());
-    name_forgotten(context.reader, forgotten, &context.config.protect).await?;
+    name_forgotten(context.reader, forgotten, &context.config.protect, context.names).await?;
     let Some(ix) = catalog.find(target) else { return Ok(None) };
     let entry = catalog.target(ix);
     let alone = Catalog { targets: vec![entry.clone()], ..Catalog::default() };
@@ -89,7 +89,7 @@ pub async fn who_has(context: PassContext<'_>, target: &Target) -> Result<Option
 pub async fn who_held(context: PassContext<'_>, target: &Target) -> Result<Option<Holders>, PassError> {
     let mut ledger = context.store.ledger(None).await?;
     ledger.retain(|row| row.grant.target == *target);
-    let catalog = widen(context.catalog, &ledger, &context.config.protect.roles);
+    let catalog = widen(context.catalog, &ledger, &context.config.protect, context.names);
     let Some(ix) = catalog.find(target) else { return Ok(None) };
     let buyers = context.store.buyers(&Scope::All).await?;
     let emails = |user: &UserId| -> Vec<String> {

@@ -96,9 +96,9 @@ pub(crate) async fn observe_and_plan(
         PassScope::Full => context.store.ledger(None).await?,
         PassScope::Quick(_) => context.store.ledger(Some(&users.iter().cloned().collect::<Vec<_>>())).await?,
     };
-    let mut catalog = widen(context.catalog, &ledger, &context.config.protect.roles);
+    let mut catalog = widen(context.catalog, &ledger, &context.config.protect, context.names);
     let forgotten = catalog.targets.iter_mut().filter(|entry| context.catalog.find(&entry.target).is_none());
-    name_forgotten(context.reader, forgotten, &context.config.protect).await?;
+    name_forgotten(context.reader, forgotten, &context.config.protect, context.names).await?;
     let mut observed = match span {
         PassScope::Full => observe::walk(context.reader, &catalog, context.progress).await?,
         PassScope::Quick(_) => observe::ask(context.reader, &catalog, &users).await?,

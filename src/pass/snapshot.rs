@@ -15,7 +15,9 @@ use jiff::SignedDuration;
 use super::observe::Observed;
 use super::{PassContext, PassScope};
 use crate::model::users::UserIndex;
-use crate::model::{Catalog, Email, Grant, ProductIx, Rule, SourceName, Target, TargetIx, UserId, UserIx};
+use crate::model::{
+    Catalog, Email, Grant, KnownNames, ProductIx, Protect, Rule, SourceName, Target, TargetIx, UserId, UserIx,
+};
 use crate::planner::desired::{Desired, State, desired};
 use crate::planner::input::{
     Actual, Coverage, Freeze, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints, Rules,
@@ -33,13 +35,13 @@ pub(crate) use foreign::{paid_for, takes_over};
 pub(crate) use turned::owners;
 
 /// The file's catalog, and what only the ledger still knows: targets that no product gives any more, whose
-/// grants are still ours, and the products that gave them.
-pub fn widen(catalog: &Catalog, ledger: &[LedgerRow], protected: &[String]) -> Catalog {
+/// grants are still ours, and the products that gave them. `names`: what names stood for last.
+pub fn widen(catalog: &Catalog, ledger: &[LedgerRow], protect: &Protect, names: &KnownNames) -> Catalog {
     let known: BTreeSet<&Target> = catalog.targets.iter().map(|entry| &entry.target).collect();
     let gone: BTreeSet<&Target> =
         ledger.iter().map(|row| &row.grant.target).filter(|target| !known.contains(target)).collect();
     let mut wide = catalog.clone();
-    wide.add_targets(gone.into_iter().cloned(), protected);
+    wide.add_targets(gone.into_iter().cloned(), protect, names);
     let known: BTreeSet<(&str, Option<&str>)> = catalog
         .products
         .iter()
@@ -81,6 +83,8 @@ pub struct Snapshot {
     by_hand: ByHand,
     settling: Settling,
     usage: Usage,
+    /// See [`PlannedPass`](super::PlannedPass).
+    pub(super) new_sources: BTreeSet<SourceName>,
     /// Writes of ours of which nobody has seen whether Logto made them.
     open: Vec<(Grant, Intent)>,
     /// What is stopped: by whom, why, and until when.
@@ -88,11 +92,6 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Whether the ledger has seen a whole pass.
-    pub(crate) fn trust(&self) -> LedgerTrust {
-        self.age
-    }
-
     /// Puts together what a pass knows before it plans.
     pub async fn new(
         context: PassContext<'_>,
@@ -114,9 +113,13 @@ impl Snapshot {
             None => LedgerTrust::Fresh,
         };
         // A ledger that has seen no full pass has seen no commit either.
-        let mut mappings = Vec::new();
+        let (mut mappings, mut new_sources) = (Vec::new(), BTreeSet::new());
         if age == LedgerTrust::Seasoned {
             mappings = context.store.mappings().await?;
+            new_sources = mapped::new_sources(context).await?;
+            if !new_sources.is_empty() {
+                mappings.iter_mut().for_each(|mapping| mapping.settled = false);
+            }
             mapped::note_new_mappings(context, &mut catalog, &mappings).await?;
         }
         let by_name = products_by_name(&catalog);
@@ -150,6 +153,7 @@ impl Snapshot {
             by_hand,
             settling,
             usage: Usage::Unasked,
+            new_sources,
             open,
             freeze,
         })
@@ -259,7 +263,7 @@ impl Snapshot {
             released: self.cells(&context.store.released(self.scoped_users()).await?),
             rules: self.rules,
             earlier: self.earlier(context, buyers),
-            undoes: self.undoes(),
+            undoes: self.undoes(context.names),
             ..PlanConstraints::new(context.config.prune, context.config.limits.clone(), self.age)
         })
     }

@@ -36,9 +36,9 @@ pub async fn plan_undo(context: PassContext<'_>, run: &RunId) -> Result<UndoPlan
     // Targets and products that the run named and neither the file nor the ledger knows any more.
     let named: Vec<LedgerRow> =
         ledger.iter().cloned().chain(turned.iter().filter_map(|(_, row)| as_row(row))).collect();
-    let mut catalog = widen(context.catalog, &named, &context.config.protect.roles);
+    let mut catalog = widen(context.catalog, &named, &context.config.protect, context.names);
     let forgotten = catalog.targets.iter_mut().filter(|entry| context.catalog.find(&entry.target).is_none());
-    name_forgotten(context.reader, forgotten, &context.config.protect).await?;
+    name_forgotten(context.reader, forgotten, &context.config.protect, context.names).await?;
     let mut observed = observe::walk(context.reader, &catalog, context.progress).await?;
     let mut asked: BTreeMap<TargetIx, BTreeSet<UserId>> = BTreeMap::new();
     for grant in turned.iter().filter_map(|(_, row)| row.grant.as_ref()) {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::codec::{Sql, bundle, int, list, millis, small};
+use super::elsewhere::known_elsewhere;
 use super::error::StoreError;
 use super::incoming::{AsRead, Settled, settled};
 use super::keys::source_key;
@@ -143,7 +144,8 @@ async fn record<R: AsRead>(
     if incoming.is_empty() {
         return Ok(());
     }
-    let mut next = last_key(connection).await?;
+    let last = last_key(connection).await?;
+    let mut next = last;
     for incoming in incoming.iter_mut().filter(|incoming| incoming.known.is_none()) {
         next += 1;
         incoming.key = next;
@@ -163,6 +165,9 @@ async fn record<R: AsRead>(
             .await?;
     }
     write_items(connection, &incoming, &products, lines).await?;
+    if fresh > 0 {
+        known_elsewhere(connection, last).await?;
+    }
     let odd: Vec<(i64, &OrderId, &[Odd])> =
         incoming.iter().map(|incoming| (incoming.key, &incoming.order.id, &*incoming.settled.odd)).collect();
     recorded.odd.extend(odd::write(connection, source, &odd, &changed, now).await?);

@@ -118,6 +118,14 @@ impl Store {
         self.end(transaction, outcome.map(drop)).await
     }
 
+    /// All mappings are new once more, from when they were first seen: what came back into the file, or is read elsewhere
+    /// now, they have not passed over.
+    pub async fn unsettle_mappings(&self) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query("UPDATE mappings SET settled_at = NULL").execute(&mut *transaction).await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
     /// These mappings are no longer new.
     pub async fn settle_mappings(&self, mappings: &[Mapped], now: Timestamp) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;

@@ -49,7 +49,7 @@ pub struct Store {
 }
 
 /// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 26] = [
+const STEPS: [(i64, &str, &str); 27] = [
     (1, "orders", include_str!("migrations/0001_orders.sql")),
     (2, "ledger", include_str!("migrations/0002_ledger.sql")),
     (3, "runs", include_str!("migrations/0003_runs.sql")),
@@ -76,6 +76,7 @@ const STEPS: [(i64, &str, &str); 26] = [
     (24, "costs", include_str!("migrations/0024_costs.sql")),
     (25, "rechecks", include_str!("migrations/0025_rechecks.sql")),
     (26, "explained", include_str!("migrations/0026_explained.sql")),
+    (27, "absent sources", include_str!("migrations/0027_absent_sources.sql")),
 ];
 
 /// Takes the place of the one writer at once, and not with the first write.

@@ -23,6 +23,17 @@ pub struct KnownSource {
     pub address: Option<String>,
     /// The settings that it was read with, where that is known.
     pub reading: Option<i64>,
+    /// Whether the last full pass went by a file that names it.
+    pub presence: Presence,
+}
+
+/// Whether a file names a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It does.
+    Named,
+    /// It does not.
+    Absent,
 }
 
 /// A source as a store has it that nobody has opened.
@@ -65,7 +76,8 @@ impl Store {
     /// Every source that an order or a cursor ever named, by name.
     pub async fn sources(&self) -> Result<Vec<KnownSource>, StoreError> {
         let rows = sqlx::query(
-            "SELECT s.name, s.address, c.reading FROM sources s LEFT JOIN cursors c ON c.source = s.key ORDER BY 1",
+            "SELECT s.name, s.address, c.reading, s.absent FROM sources s LEFT JOIN cursors c ON c.source = s.key
+             ORDER BY 1",
         )
         .fetch_all(self.readers())
         .await;
@@ -74,6 +86,7 @@ impl Store {
                 name: text(row, 0)?.into(),
                 address: text_or_null(row, 1)?.map(str::to_owned),
                 reading: sqlx::Row::try_get(row, 2)?,
+                presence: if int(row, 3)? == 0 { Presence::Named } else { Presence::Absent },
             })
         };
         rows.and_then(|rows| rows.iter().map(source).collect()).map_err(|error| self.fault(error))
@@ -88,18 +101,23 @@ impl Store {
             .map_err(|error| self.fault(error))
     }
 
-    /// Remembers where sources are read, each by a name for that place.
+    /// Remembers where the sources of the file are read, each by a name for that place; all others are absent.
     pub async fn note_addresses(&self, addresses: &[(SourceName, String)]) -> Result<(), StoreError> {
         let rows: Vec<_> = addresses.iter().map(|(name, address)| (name.as_str(), address)).collect();
         let mut transaction = self.begin().await?;
-        let outcome = sqlx::query(
-            "UPDATE sources SET address = j.value ->> 1 FROM json_each(?1) j
-             WHERE sources.name = j.value ->> 0 AND address IS NOT j.value ->> 1",
-        )
-        .bind(list(&rows))
-        .execute(&mut *transaction)
+        let outcome: Sql<()> = async {
+            for statement in [
+                "UPDATE sources SET address = j.value ->> 1 FROM json_each(?1) j
+                 WHERE sources.name = j.value ->> 0 AND address IS NOT j.value ->> 1",
+                "UPDATE sources SET absent = NOT absent
+                 WHERE absent = (name IN (SELECT value ->> 0 FROM json_each(?1)))",
+            ] {
+                sqlx::query(statement).bind(list(&rows)).execute(&mut *transaction).await?;
+            }
+            Ok(())
+        }
         .await;
-        self.end(transaction, outcome.map(drop)).await
+        self.end(transaction, outcome).await
     }
 
     /// Whether something is still known under this name.
@@ -176,7 +194,9 @@ const STEPS: [&str; 19] = [
     "UPDATE OR IGNORE cursors SET source = ?2 WHERE source = ?1",
     "DELETE FROM cursors WHERE source = ?1",
     "UPDATE odd SET source = ?2 WHERE source = ?1",
-    "UPDATE sources SET address = coalesce(address, (SELECT address FROM sources WHERE key = ?1)) WHERE key = ?2",
+    // Where the file went without the old one for a while, what comes back with it is new.
+    "UPDATE sources SET address = coalesce(sources.address, old.address), absent = max(sources.absent, old.absent)
+     FROM sources old WHERE old.key = ?1 AND sources.key = ?2",
     "DELETE FROM sources WHERE key = ?1 AND ?2 IS NOT NULL",
 ];
 

@@ -45,3 +45,34 @@ fn an_email_is_compared_without_regard_to_case_or_blanks_around_it() {
         assert_eq!(Email::parse(text), None, "{text}");
     }
 }
+
+/// By its id, by what it is called, by what it was called: each alone is enough, and none is that of another kind.
+#[test]
+fn a_role_is_meant_by_its_id_by_its_name_and_by_the_name_that_it_had() {
+    use entitled::model::{KnownNames, ORGANIZATION_ROLE, Protect, ROLE, Target, TargetEntry};
+
+    let global = Target::Role { role: "r1".into() };
+    let within = Target::OrganizationRole { organization: "o1".into(), role: "r1".into() };
+    let membership = Target::Membership { organization: "r1".into() };
+    let entry = |target: &Target, role: Option<&str>| TargetEntry {
+        target: target.clone(),
+        name: "role r1".to_owned(),
+        role: role.map(str::to_owned),
+        protected: false,
+    };
+    let known = |kind: &str| KnownNames::from([((kind.to_owned(), "admin".to_owned()), "r1".to_owned())]);
+    let keeps = |name: &str, entry: &TargetEntry, known: &KnownNames| {
+        let protect = Protect { roles: vec!["other".to_owned(), name.to_owned()], ..Protect::default() };
+        protect.keeps(entry, known)
+    };
+    for (target, own, other) in [(&global, ROLE, ORGANIZATION_ROLE), (&within, ORGANIZATION_ROLE, ROLE)] {
+        let nobody = KnownNames::new();
+        assert!(keeps("r1", &entry(target, None), &nobody), "its id");
+        assert!(keeps("admin", &entry(target, Some("admin")), &nobody), "its name");
+        assert!(keeps("admin", &entry(target, Some("root")), &known(own)), "the name that it had");
+        assert!(!keeps("admin", &entry(target, Some("root")), &known(other)), "the name of another kind");
+        assert!(!keeps("admin", &entry(target, None), &nobody));
+        assert!(!keeps("role r1", &entry(target, None), &nobody), "how it is shown is no name");
+    }
+    assert!(!keeps("r1", &entry(&membership, Some("r1")), &known(ROLE)));
+}

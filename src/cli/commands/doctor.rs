@@ -12,7 +12,7 @@ use crate::cli::{Context, Exit, Failure, Output, print};
 use crate::config::ConfigError;
 use crate::config::settings::Config;
 use crate::daemon::presets;
-use crate::doctor::{CONFIGURATION, Patient};
+use crate::doctor::{CONFIGURATION, Patient, SaysStore};
 use crate::report::Origin;
 use crate::report::checkup::Check;
 use crate::text::error_chain;
@@ -59,7 +59,12 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 async fn examined(context: &Context, config: &Config, origin: &Origin) -> Result<Vec<Check>, Failure> {
     let (running, simulators) = simulate(config, None).await?;
     let simulators = simulators.as_ref();
-    let checks = doctor::examine(Patient { file: &context.file, config, origin, simulators, now: clock::now() }).await;
+    let store = match context.store {
+        Some(_) => SaysStore::CommandLine,
+        None => SaysStore::File,
+    };
+    let (file, now) = (&context.file, clock::now());
+    let checks = doctor::examine(Patient { file, config, origin, store, simulators, now }).await;
     drop(running);
     Ok(checks)
 }

@@ -11,7 +11,7 @@ use crate::cli::{Context, Exit, Failure, lookup, print_wrapped};
 use crate::clock;
 use crate::model::{Catalog, Grant};
 use crate::pass::snapshot::widen;
-use crate::store::Store;
+use crate::store::{LedgerRow, Store};
 use crate::text::clean;
 
 /// `entitled release`
@@ -28,23 +28,25 @@ pub(crate) struct Args {
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     match open_ledger(context).await {
         Ok(Opened { active, store, .. }) => {
-            release(&store, &active.catalog, &active.config.protect.roles, args).await?;
+            let widened = |ours: &[LedgerRow]| widen(&active.catalog, ours, &active.config.protect, &active.names);
+            release(&store, widened, args).await?;
             Ok(Exit::Done)
         }
         // Whose it is stands in the store, and Logto is not written to anyway.
         Err(failure) => {
             let known = remembered(context, failure, Store::open).await?;
-            release(&known.store, &known.catalog, known.protected(), args).await?;
+            release(&known.store, |ours| known.widened(ours), args).await?;
             Ok(Exit::Failed)
         }
     }
 }
 
-async fn release(store: &Store, catalog: &Catalog, protected: &[String], args: Args) -> Result<(), Failure> {
+/// `widened`: the catalog, and what only these rows of the ledger still know.
+async fn release(store: &Store, widened: impl Fn(&[LedgerRow]) -> Catalog, args: Args) -> Result<(), Failure> {
     let user = lookup::user(store, &args.grant.user).await?;
     let ours = store.ledger(Some(std::slice::from_ref(&user))).await?;
     // What the file gives no more may still be ours.
-    let catalog = widen(catalog, &ours, protected);
+    let catalog = widened(&ours);
     let (target, name) = lookup::target(&catalog, &args.grant.target)?;
     let shown = clean(user.as_str()).into_owned();
     let grant = Grant { user, target };

@@ -36,7 +36,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         let unread = opened.read(ReadScope::Changes, now).await?;
         // What the file gives no more may still be ours.
         let ledger = opened.store.ledger(None).await?;
-        let catalog = widen(&opened.active.catalog, &ledger, &opened.active.config.protect.roles);
+        let catalog = widen(&opened.active.catalog, &ledger, &opened.active.config.protect, &opened.active.names);
         let (target, _) = lookup::target(&catalog, &args.target)?;
         let bars = Bars::default();
         let report = |target: &str, done, total| bars.report(target, done, total);
@@ -47,7 +47,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         Ok((holders, opened)) => (holders, Some(opened)),
         Err(failure) => {
             let known = remembered(context, failure, Store::for_reading).await?;
-            let catalog = widen(&known.catalog, &known.store.ledger(None).await?, known.protected());
+            let catalog = known.widened(&known.store.ledger(None).await?);
             let (target, _) = lookup::target(&catalog, &args.target)?;
             (who_held(known.context(now), &target).await?, None)
         }

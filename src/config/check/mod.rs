@@ -33,7 +33,7 @@ use self::reference::References;
 use super::blob::Blob;
 use super::diagnostic::{Diagnostic, Origin, Place, Severity};
 use super::raw::{self, Node};
-use super::settings::{Buyers, Config, Matching, Schedule};
+use super::settings::{Buyers, Config, Matching, ProtectedRole, Schedule};
 use crate::model::{Adopt, Email, Limit, Limits, Protect, Prune, UserId};
 
 pub use self::value::duration;
@@ -155,7 +155,7 @@ impl Check<'_> {
         let prune = self.prune(fields);
         let adopt = fields.node("adopt").map_or(Some(Adopt::Explained), |node| self.word(node, &ADOPT));
         let limits = self.limits(fields);
-        let protect = self.protect(fields);
+        let (protect, protected_roles) = self.protect(fields).unzip();
         let safeguards_delay = self.safeguards_delay(fields);
         let trusted_proxies = self.trusted_proxies(fields);
         self.references = References::Public;
@@ -171,6 +171,7 @@ impl Check<'_> {
             adopt: adopt?,
             limits: limits?,
             protect: protect?,
+            protected_roles: protected_roles?,
             safeguards_delay: safeguards_delay?,
             store: store?,
             listen: listen?,
@@ -325,9 +326,9 @@ impl Check<'_> {
         Some(limits)
     }
 
-    fn protect(&mut self, fields: Fields<'_>) -> Option<Protect> {
+    fn protect(&mut self, fields: Fields<'_>) -> Option<(Protect, Vec<ProtectedRole>)> {
         let mut protect = Protect::default();
-        let Some(entry) = fields.find("protect") else { return Some(protect) };
+        let Some(entry) = fields.find("protect") else { return Some((protect, Vec::new())) };
         let fields = self.fields(&entry.node, Some(entry.at), &shapes::PROTECT)?;
         for found in self.names(fields.node("emails"), "a list of email addresses", "an email address") {
             if !found.value.contains('@') {
@@ -339,8 +340,11 @@ impl Check<'_> {
         let users = self.names(fields.node("users"), "a list of user ids", "the id of a Logto user");
         protect.users = users.iter().map(|user| user.value.trim().into()).collect();
         let roles = self.names(fields.node("roles"), "a list of roles", "a role, by name or by id");
-        protect.roles = roles.into_iter().map(|role| role.value).collect();
-        Some(protect)
+        let placed =
+            |Resolved { value: name, place: Place { line, column, .. }, .. }| ProtectedRole { name, line, column };
+        let roles: Vec<ProtectedRole> = roles.into_iter().map(placed).collect();
+        protect.roles = roles.iter().map(|role| role.name.clone()).collect();
+        Some((protect, roles))
     }
 
     fn safeguards_delay(&mut self, fields: Fields<'_>) -> Option<SignedDuration> {

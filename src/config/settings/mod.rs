@@ -35,6 +35,8 @@ pub struct Config {
     pub limits: Limits,
     /// Who and what is never touched.
     pub protect: Protect,
+    /// The roles of `protect`, with their places.
+    pub protected_roles: Vec<ProtectedRole>,
     /// For how long the safeguards of this version outlast it.
     pub safeguards_delay: SignedDuration,
     /// Where the store lies, from where the process started: the folder of the file is already in it.
@@ -55,6 +57,17 @@ pub struct Config {
     pub blob: Blob,
     /// The file as it is written, its references not resolved.
     pub text: std::sync::Arc<str>,
+}
+
+/// A role of `protect.roles`, not yet resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProtectedRole {
+    /// Its name or id.
+    pub name: String,
+    /// The line that says so, from 1.
+    pub line: u32,
+    /// The column of the name, from 1.
+    pub column: u32,
 }
 
 impl Config {

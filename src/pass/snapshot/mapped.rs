@@ -1,13 +1,14 @@
 //! What is new about the mappings of the file: which no full pass has settled yet, and which lead to another target
 //! only because a name stands for another id in Logto.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
 use super::super::PassContext;
-use crate::model::{Catalog, KnownNames, Target};
-use crate::store::{Mapping, StoreError};
+use crate::config::settings::source::SourceSettings;
+use crate::model::{Catalog, KnownNames, ORGANIZATION, ORGANIZATION_ROLE, ROLE, SourceName, Target};
+use crate::store::{Mapping, Presence, StoreError};
 
 /// Marks the mappings that no full pass has settled yet, so that what they cause counts as a commit's doing, and
 /// those that replace another one, which is Logto's.
@@ -39,6 +40,19 @@ pub(super) async fn note_new_mappings(
     Ok(())
 }
 
+/// Sources of the file of which orders are known, and that no full pass has read where they are read now, or that the
+/// last one went without.
+pub(super) async fn new_sources(context: PassContext<'_>) -> Result<BTreeSet<SourceName>, StoreError> {
+    let known = context.store.sources().await?;
+    let is_new = |source: &&SourceSettings| {
+        known.iter().any(|known| {
+            let is_as_before = known.presence == Presence::Named && known.address.as_ref() == Some(&source.address());
+            known.name == source.name && !is_as_before
+        })
+    };
+    Ok(context.config.sources.iter().filter(is_new).map(|source| source.name.clone()).collect())
+}
+
 /// What names stood for before, by kind and the id that they stand for now.
 type Before = BTreeMap<(String, String), String>;
 
@@ -59,13 +73,13 @@ fn replaced(target: &Target, before: &Before) -> Option<Target> {
     let id =
         |kind: &str, now: &str| before.get(&(kind.to_owned(), now.to_owned())).map_or(now, String::as_str).to_owned();
     let old = match target {
-        Target::Role { role } => Target::Role { role: id("role", role.as_str()).into() },
+        Target::Role { role } => Target::Role { role: id(ROLE, role.as_str()).into() },
         Target::Membership { organization } => {
-            Target::Membership { organization: id("organization", organization.as_str()).into() }
+            Target::Membership { organization: id(ORGANIZATION, organization.as_str()).into() }
         }
         Target::OrganizationRole { organization, role } => Target::OrganizationRole {
-            organization: id("organization", organization.as_str()).into(),
-            role: id("organization role", role.as_str()).into(),
+            organization: id(ORGANIZATION, organization.as_str()).into(),
+            role: id(ORGANIZATION_ROLE, role.as_str()).into(),
         },
     };
     (old != *target).then_some(old)

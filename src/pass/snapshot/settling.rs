@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Snapshot;
 use crate::model::{
-    Catalog, Email, Grant, Lingering, ProductIx, Prune, Safeguards, Target, TargetEntry, TargetIx, UserIx, Verb,
+    Catalog, Email, Grant, KnownNames, Lingering, ProductIx, Prune, Safeguards, Target, TargetEntry, TargetIx, UserIx,
+    Verb,
 };
 use crate::pass::{PassContext, skew};
 use crate::planner::Safeguard;
@@ -66,22 +67,22 @@ impl Settling {
         if own.protect.covers(email) { None } else { self.until(|safeguards| safeguards.protect.covers(email)) }
     }
 
-    fn roles(&self, catalog: &Catalog) -> BTreeMap<TargetIx, i64> {
+    fn roles(&self, catalog: &Catalog, known: &KnownNames) -> BTreeMap<TargetIx, i64> {
         let named = |(target, entry): (TargetIx, &TargetEntry)| {
-            let until = self.until(|safeguards| protects(safeguards, entry))?;
+            let until = self.until(|safeguards| safeguards.protect.keeps(entry, known))?;
             (!entry.protected).then_some((target, until))
         };
         catalog.indices().filter_map(named).collect()
     }
 
     /// What somebody has settled after every version that asks for it was left.
-    fn settled(&self, catalog: &Catalog) -> BTreeSet<(Safeguard, TargetIx)> {
+    fn settled(&self, catalog: &Catalog, known: &KnownNames) -> BTreeSet<(Safeguard, TargetIx)> {
         let mut found = BTreeSet::new();
         for ((safeguard, key), at) in &self.settled {
             let Some(target) = Target::from_key(key).and_then(|target| catalog.find(&target)) else { continue };
             let entry = catalog.target(target);
             let asks = |one: &&Lingering| match safeguard {
-                Safeguard::Role => protects(&one.safeguards, entry),
+                Safeguard::Role => one.safeguards.protect.keeps(entry, known),
                 Safeguard::User | Safeguard::Prune => true,
             };
             if self.lingering.iter().filter(asks).all(|one| one.left <= *at) {
@@ -93,16 +94,12 @@ impl Settling {
 
     /// Whether what was given at an instant may be taken back outside the limits. Not past a version that protected the
     /// role after that, nor where no version before it would have taken anything.
-    fn is_to_take(&self, entry: &TargetEntry, given: Timestamp) -> bool {
-        let kept = self.lingering.iter().any(|one| one.left > given && protects(&one.safeguards, entry));
+    fn is_to_take(&self, entry: &TargetEntry, known: &KnownNames, given: Timestamp) -> bool {
+        let kept = self.lingering.iter().any(|one| one.left > given && one.safeguards.protect.keeps(entry, known));
         let restrained = self.lingering.iter().any(|one| one.safeguards.prune < Prune::Owned);
         let allowed = self.lingering.iter().any(|one| one.left <= given && one.safeguards.prune >= Prune::Owned);
         !kept && (!restrained || allowed)
     }
-}
-
-fn protects(safeguards: &Safeguards, entry: &TargetEntry) -> bool {
-    safeguards.protect.roles.iter().any(|role| entry.is_role(role))
 }
 
 fn before(instant: Timestamp, by: SignedDuration) -> Timestamp {
@@ -165,19 +162,19 @@ impl Snapshot {
         let mut earlier = Earlier {
             prune: settling.lingering.iter().map(|one| (one.safeguards.prune, one.until.as_second())).collect(),
             limits: settling.lingering.iter().map(|one| one.safeguards.limits.clone()).collect(),
-            roles: settling.roles(&self.catalog),
+            roles: settling.roles(&self.catalog, context.names),
             users: BTreeMap::new(),
-            settled: settling.settled(&self.catalog),
+            settled: settling.settled(&self.catalog, context.names),
         };
         earlier.protect(by_email.chain(by_id));
         earlier
     }
 
     /// What takes back what a version of the file did shortly before, as places in this pass.
-    pub(super) fn undoes(&self) -> BTreeSet<(Verb, TargetIx, UserIx)> {
+    pub(super) fn undoes(&self, known: &KnownNames) -> BTreeSet<(Verb, TargetIx, UserIx)> {
         let take = self.settling.given.iter().filter_map(|(grant, at)| {
             let (target, user) = self.cell(grant)?;
-            self.settling.is_to_take(self.catalog.target(target), *at).then_some((Verb::Revoke, target, user))
+            self.settling.is_to_take(self.catalog.target(target), known, *at).then_some((Verb::Revoke, target, user))
         });
         let give = self.settling.taken.iter().filter_map(|grant| {
             let (target, user) = self.cell(grant)?;

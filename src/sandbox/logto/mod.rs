@@ -219,6 +219,11 @@ impl LogtoSim {
         tenant.organization_roles().values().find(|role| role.name == name).map(|role| role.id.clone())
     }
 
+    /// Gives an organization role another name. Unknown: nothing.
+    pub fn rename_organization_role(&self, role: &OrganizationRoleId, name: &str) {
+        self.change(|tenant| tenant.rename_role(role.as_str(), name));
+    }
+
     /// Deletes an organization role. Unknown: nothing.
     pub fn delete_organization_role(&self, role: &OrganizationRoleId) {
         self.change(|tenant| tenant.delete_organization_role(role.as_str()));

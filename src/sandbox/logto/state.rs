@@ -307,9 +307,9 @@ impl Tenant {
     }
 
     pub(super) fn rename_role(&mut self, id: &str, name: &str) {
-        if let Some(role) = self.roles.get_mut(id) {
-            name.clone_into(&mut role.name);
-        }
+        let role = self.roles.get_mut(id).map(|role| &mut role.name);
+        let within = self.organization_roles.get_mut(id).map(|role| &mut role.name);
+        role.into_iter().chain(within).for_each(|before| name.clone_into(before));
     }
 
     pub(super) fn delete_role(&mut self, id: &str) -> bool {

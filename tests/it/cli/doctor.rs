@@ -156,6 +156,31 @@ async fn a_wrong_role_is_a_404_with_its_place_and_the_nearest_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_protected_role_that_nothing_is_called_has_its_place_and_the_nearest_name() {
+    let town = quiet().await;
+    town.edit("roles: [admin] ", "roles: [admim] ");
+    let checkup = Checkup::of(&town.home, 1);
+    checkup.wrong("Logto", "names", "`protect.roles` names `admim`", "did you mean `admin`?");
+    checkup.wrong("Logto", "names", "nothing is protected by it (entitlements.yaml:", "");
+    assert_eq!(checkup.wrongs(), 1);
+}
+
+/// A commit that sets another one begins an empty ledger.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_a_commit_can_lead_elsewhere_is_worth_knowing() {
+    let mut town = quiet().await;
+    let notes = |checkup: &Checkup| checkup.0.iter().filter(|check| check["name"] == "path").count();
+    assert_eq!(notes(&Checkup::of(&town.home, 0)), 0, "nobody says it");
+    town.edit("prune: owned", "store: other.db\nprune: owned");
+    let note = Checkup::of(&town.home, 0).is("store", "path", "note").clone();
+    assert!(note["found"].as_str().unwrap().contains("`store` in entitlements.yaml"), "{note:#}");
+    assert!(note["mend"].as_str().unwrap().contains("`ENTITLED_STORE`"), "{note:#}");
+    let store = town.home.path("other.db");
+    town.home.set("ENTITLED_STORE", store.to_str().unwrap());
+    assert_eq!(notes(&Checkup::of(&town.home, 0)), 0, "no commit changes that");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clocks_that_are_apart() {
     let town = quiet().await;
     town.logto.faults().date_skew(-400);

@@ -25,6 +25,21 @@ async fn one_name_that_does_not_resolve_keeps_nothing_from_the_others() {
     }
 }
 
+/// Otherwise a slip of the hand leaves unprotected what the file says is protected.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protected_role_that_nothing_is_called_is_said_by_all_that_asks() {
+    let town = Town::demo().await;
+    town.edit("roles: [admin] ", "roles: [admim] ");
+    let parts = ["`protect.roles` names `admim`", "nothing is protected by it", "did you mean `admin`?"];
+    town.home.entitled(&["plan"]).exits(1).complains(&parts);
+    let ran = town.home.entitled(&["run", "--once"]).exits(1).complains(&parts);
+    assert!(ran.out.contains("20 done"), "all else goes on: {}", ran.out);
+    let status = town.home.entitled(&["status"]);
+    assert!(status.out.starts_with("Degraded") && status.out.contains("`admim`"), "{}", status.out);
+    town.edit("roles: [admim] ", "roles: [admin] ");
+    town.home.entitled(&["run", "--once"]).exits(0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_was_known_keeps_its_id_and_takes_nothing_away() {
     let town = Town::demo().await;

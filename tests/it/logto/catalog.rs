@@ -12,7 +12,7 @@ async fn names_and_ids_resolve_and_an_organization_role_brings_the_membership() 
         product("pro", &["prd_1", "prd_2"], 3, vec![role("paid-tier", 5), role("admin", 6), role("paid", 7)]),
         product("team", &["prd_3"], 10, vec![organization_role("Acme", "member", 12)]),
     ];
-    let protect = Protect { roles: vec!["admin".into(), "member".into()], ..Protect::default() };
+    let protect = ["admin", "member"].map(|name| ProtectedRole { name: name.to_owned(), line: 1, column: 1 });
     let resolved = resolve(&client(&stub).reader(), &products, &protect).await.unwrap();
     assert_eq!(resolved.problems, []);
     let catalog = resolved.catalog;
@@ -68,7 +68,7 @@ async fn every_wrong_name_is_a_problem_with_its_place_and_the_rest_resolves() {
             organization("twin2", 12),
         ],
     )];
-    let resolved = resolve(&client(&stub).reader(), &products, &Protect::default()).await.unwrap();
+    let resolved = resolve(&client(&stub).reader(), &products, &[]).await.unwrap();
     let problems: Vec<(u32, u32, &str, &str)> = resolved
         .problems
         .iter()
@@ -115,8 +115,7 @@ async fn organizations_are_looked_for_at_the_same_time() {
     let products = [product("team", &["prd_1"], 3, wanted)];
     let client = client(&stub);
     let reader = client.reader();
-    let protect = Protect::default();
-    let resolving = tokio::time::timeout(Duration::from_secs(20), resolve(&reader, &products, &protect));
+    let resolving = tokio::time::timeout(Duration::from_secs(20), resolve(&reader, &products, &[]));
     let resolved = resolving.await.expect("one waits for another").unwrap();
     assert_eq!((resolved.problems.len(), resolved.catalog.targets.len()), (0, names.len()));
 }

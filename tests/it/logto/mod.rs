@@ -13,9 +13,9 @@ mod token;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use entitled::config::settings::{self, LogtoEndpoint, Product, Wanted, WantedTarget};
+use entitled::config::settings::{self, LogtoEndpoint, Product, ProtectedRole, Wanted, WantedTarget};
 use entitled::logto::{Client, Found, LogtoError, Outcome, resolve};
-use entitled::model::{Email, OrganizationId, OrganizationRoleId, Policy, Protect, RoleId, Target, TargetIx, UserId};
+use entitled::model::{Email, OrganizationId, OrganizationRoleId, Policy, RoleId, Target, TargetIx, UserId};
 use entitled::secret::Secret;
 use jiff::SignedDuration;
 

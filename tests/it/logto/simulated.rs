@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use entitled::config::settings::{self, LogtoEndpoint};
 use entitled::logto::{Client, Found, LogtoError, Outcome, resolve};
-use entitled::model::{Email, Protect, Target, UserId};
+use entitled::model::{Email, Target, UserId};
 use entitled::sandbox::{self, APP_ID, APP_SECRET, Fault, LogtoSim, NOSCOPE_ID, Options, RESOURCE, Rule};
 use entitled::secret::Secret;
 use jiff::SignedDuration;
@@ -275,7 +275,7 @@ async fn the_names_of_a_file_resolve() {
             organization_role("Acme", "agents", 9),
         ],
     )];
-    let resolved = resolve(&world.client().reader(), &products, &Protect::default()).await.unwrap();
+    let resolved = resolve(&world.client().reader(), &products, &[]).await.unwrap();
     let names: Vec<&str> = resolved.catalog.targets.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(names, ["organization Acme", "organization Acme role member", "role paid-tier"]);
     let lines: Vec<u32> = resolved.problems.iter().map(|problem| problem.line).collect();

@@ -1,6 +1,7 @@
 //! Single plans worth reading: what each hold waits for, from orders to plan.
 
 mod approvals;
+mod careful;
 pub(crate) mod desired;
 pub(crate) mod exhaustive;
 mod holds;

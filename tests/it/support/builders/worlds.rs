@@ -24,7 +24,8 @@ pub(crate) fn role(role: &str) -> Target {
 /// A catalog of these targets (in their own order) and these rules.
 pub(crate) fn catalog(targets: &[Target], products: Vec<Rule>) -> Catalog {
     assert!(targets.is_sorted(), "the catalog keeps targets in the order of `Target`");
-    let entry = |target: &Target| TargetEntry { target: target.clone(), name: target.key(), protected: false };
+    let entry =
+        |target: &Target| TargetEntry { target: target.clone(), name: target.key(), role: None, protected: false };
     Catalog { targets: targets.iter().map(entry).collect(), products, ..Catalog::default() }
 }
 

@@ -1,0 +1,34 @@
+//! Orders that are known under the name of another source already: a source goes by another name, or a second one reads
+//! the same shop. Known is known, or whoever renames a source without saying so makes a sale of all that was ever sold.
+//!
+//! The same order is one with the same id, for one product at least the same, and for the same buyer, whether by
+//! address, by id, or by what the address was resolved to.
+
+use sqlx::SqliteConnection;
+
+use super::codec::Sql;
+
+/// Lets what came in after the order `last` have been seen to entitle when that order was, whatever its source is called.
+pub(super) async fn known_elsewhere(connection: &mut SqliteConnection, last: i64) -> Sql<()> {
+    sqlx::query(
+        "UPDATE orders SET entitled_seen_at = known.at
+         FROM (SELECT new.key, min(old.entitled_seen_at) AS at
+               FROM orders new CROSS JOIN sources s
+               CROSS JOIN orders old ON old.source = s.key AND old.id = new.id
+               CROSS JOIN buyers a ON a.key = new.buyer
+               CROSS JOIN buyers b ON b.key = old.buyer
+               WHERE new.key > ?1 AND s.key <> new.source
+               AND (a.key = b.key OR (a.email <> '' AND a.email = b.email)
+                    OR (a.claimed <> '' AND a.claimed IN (b.claimed, b.user)) OR (b.claimed <> '' AND b.claimed = a.user))
+               AND EXISTS (
+                   SELECT 1 FROM items i JOIN products p ON p.key = i.product
+                   JOIN items j ON j.order_key = old.key JOIN products q ON q.key = j.product
+                   WHERE i.order_key = new.key AND q.id = p.id)
+               GROUP BY new.key) known
+         WHERE orders.key = known.key AND known.at < orders.entitled_seen_at",
+    )
+    .bind(last)
+    .execute(connection)
+    .await
+    .map(drop)
+}
