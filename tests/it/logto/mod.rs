@@ -5,6 +5,7 @@
 mod catalog;
 mod granting;
 mod reading;
+mod redirects;
 mod secrets;
 mod simulated;
 mod stub;

@@ -10,6 +10,7 @@ mod changed;
 mod clocks;
 mod disasters;
 mod evidence;
+mod faults;
 mod gone_products;
 pub(crate) mod identities;
 mod intents;
