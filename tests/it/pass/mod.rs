@@ -25,6 +25,7 @@ mod resolved_anew;
 mod safeguards;
 mod scoped;
 mod sequences;
+mod settled;
 mod shop;
 mod taken_along;
 mod targets;

@@ -8,19 +8,20 @@ use jiff::SignedDuration;
 use super::approving::let_through;
 use crate::support::stage::{NO_LIMITS, Passed, Stage, file};
 
-const SOLD: &str = "products: {prd_pro: {entitlements: [role: paid-tier]}}";
-const ADMIN: &str = "products: {prd_pro: {entitlements: [role: paid-tier]}, prd_cheap: {entitlements: [role: admin]}}";
-const NOTHING_SOLD: &str = "products: {prd_other: {entitlements: [role: beta]}}";
-const ADMIN_IS_PROTECTED: &str = "protect: {roles: [admin]}";
-const TIGHT: &str = "limits: {revocations: {per_day: 0%, floor: 2}, config_grants: {per_day: 0%, floor: 2}}";
+pub(super) const SOLD: &str = "products: {prd_pro: {entitlements: [role: paid-tier]}}";
+pub(super) const ADMIN: &str =
+    "products: {prd_pro: {entitlements: [role: paid-tier]}, prd_cheap: {entitlements: [role: admin]}}";
+pub(super) const NOTHING_SOLD: &str = "products: {prd_other: {entitlements: [role: beta]}}";
+pub(super) const ADMIN_IS_PROTECTED: &str = "protect: {roles: [admin]}";
+pub(super) const TIGHT: &str = "limits: {revocations: {per_day: 0%, floor: 2}, config_grants: {per_day: 0%, floor: 2}}";
 
 /// A file of which what it loosens counts a day later.
-fn careful(prune: &str, further: &str, products: &str) -> String {
+pub(super) fn careful(prune: &str, further: &str, products: &str) -> String {
     file(prune, &format!("safeguards: {{delay: 24h}}\n{further}"), products)
 }
 
 /// A tenant in which so many have bought each of these products, and a pass has gone by the file.
-async fn sold(yaml: &str, products: &[(&str, usize)]) -> (Stage, BTreeMap<String, (UserId, OrderId)>) {
+pub(super) async fn sold(yaml: &str, products: &[(&str, usize)]) -> (Stage, BTreeMap<String, (UserId, OrderId)>) {
     let mut stage = Stage::of(yaml).await;
     let mut buyers = BTreeMap::new();
     for (product, count) in products {
@@ -36,7 +37,7 @@ async fn sold(yaml: &str, products: &[(&str, usize)]) -> (Stage, BTreeMap<String
 }
 
 /// How many changes are made and withheld, each by hold, verb and target.
-fn figures(passed: &Passed) -> BTreeMap<(&str, &str, &str), usize> {
+pub(super) fn figures(passed: &Passed) -> BTreeMap<(&str, &str, &str), usize> {
     let mut figures = BTreeMap::new();
     for (verb, target, _) in passed.changes() {
         *figures.entry(("", verb, target)).or_default() += 1;
@@ -47,7 +48,7 @@ fn figures(passed: &Passed) -> BTreeMap<(&str, &str, &str), usize> {
     figures
 }
 
-fn only(
+pub(super) fn only(
     hold: &'static str,
     verb: &'static str,
     target: &'static str,
@@ -56,7 +57,7 @@ fn only(
     [((hold, verb, target), count)].into()
 }
 
-async fn hours(stage: &mut Stage, hours: i64) {
+pub(super) async fn hours(stage: &mut Stage, hours: i64) {
     stage.ahead += SignedDuration::from_hours(hours);
 }
 
@@ -139,15 +140,18 @@ async fn what_was_let_through_by_mistake_the_revert_takes_back_outside_the_limit
 
 #[tokio::test]
 async fn what_a_version_did_longer_ago_than_the_delay_is_taken_back_within_the_limits() {
-    let before = careful("owned", TIGHT, NOTHING_SOLD);
-    let (mut stage, _) = sold(&before, &[("prd_pro", 2)]).await;
-    stage.ahead = SignedDuration::from_secs(5);
-    stage.commit(&careful("owned", TIGHT, SOLD)).await.unwrap();
-    assert_eq!(figures(&stage.pass().await), only("", "grant", "role paid-tier", 2));
-    hours(&mut stage, 25).await;
-    let none = TIGHT.replace("floor: 2", "floor: 1");
-    stage.commit(&careful("owned", &none, NOTHING_SOLD)).await.unwrap();
-    assert_eq!(figures(&stage.pass().await), only("OverLimit", "revoke", "role paid-tier", 2));
+    // Not for longer than a day where the delay is longer, either.
+    for (delay, later) in [("24h", 25), ("1h", 5), ("72h", 26)] {
+        let careful = |limits: &str, products: &str| careful("owned", limits, products).replace("24h", delay);
+        let (mut stage, _) = sold(&careful(TIGHT, NOTHING_SOLD), &[("prd_pro", 2)]).await;
+        stage.ahead = SignedDuration::from_secs(5);
+        stage.commit(&careful(TIGHT, SOLD)).await.unwrap();
+        assert_eq!(figures(&stage.pass().await), only("", "grant", "role paid-tier", 2));
+        hours(&mut stage, later).await;
+        let none = TIGHT.replace("floor: 2", "floor: 1");
+        stage.commit(&careful(&none, NOTHING_SOLD)).await.unwrap();
+        assert_eq!(figures(&stage.pass().await), only("OverLimit", "revoke", "role paid-tier", 2), "{delay}");
+    }
 }
 
 #[tokio::test]
