@@ -177,10 +177,23 @@ impl Order {
             && rule.valid_days.is_none_or(|days| now < self.paid_at + days * DAY)
     }
 
+    /// Whether nobody may know how it stands.
+    pub(super) fn may_be_unknown(&self, rules: &Rules) -> bool {
+        let unknown =
+            |said: Said| matches!(verdict(rules.rule(self.shop, said.product), said.status), Verdict::Undecided);
+        self.odd.is_some() || self.possible().any(unknown)
+    }
+
+    /// Whether it was ever for something that any file gives `thing` for.
+    pub(super) fn has_given(&self, thing: Thing) -> bool {
+        self.products
+            .iter()
+            .any(|product| FILES.iter().any(|file| file.rule(self.shop, *product).gives.contains(&thing)))
+    }
+
     /// Whether it can be why `thing` was taken: it gave that once, and has ended or gives it no more. A clock that
     /// is off proves no expiry.
     pub(super) fn may_explain_end(&self, rules: &Rules, thing: Thing, clock: Option<i64>) -> bool {
-        let gave = |product: &usize| FILES.iter().any(|file| file.rule(self.shop, *product).gives.contains(&thing));
         // What has vanished is not there to be read again.
         let there = self.now.is_some();
         let over = |said: Said| {
@@ -192,7 +205,7 @@ impl Order {
         };
         // Whatever the file says of all that it was for, it says by itself.
         let unmapped = self.products.iter().all(|product| !rules.rule(self.shop, *product).gives.contains(&thing));
-        self.products.iter().any(gave) && (unmapped || !self.left.is_empty() || self.possible().any(over))
+        self.has_given(thing) && (unmapped || !self.left.is_empty() || self.possible().any(over))
     }
 }
 
