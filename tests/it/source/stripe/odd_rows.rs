@@ -91,6 +91,21 @@ async fn null_where_stripe_may_say_so_is_nothing() {
 }
 
 #[tokio::test]
+async fn what_no_value_holds_is_no_matter_where_nothing_is_read_and_odd_where_something_is() {
+    for (changes, standing) in [
+        (json!({"metadata": {"note": "half-an-emoji"}}), Standing::Paid),
+        (json!({"shipping_cost": {"amount_total": "a-number-without-bounds"}}), Standing::Paid),
+        (json!({"created": "a-number-without-bounds"}), Standing::Unknown),
+    ] {
+        let account = Account::start().await;
+        bought(&account, "a", DAY);
+        bought(&account, "b", DAY + HOUR);
+        account.set("cs_a", changes.clone());
+        assert_eq!(odd(&account, "cs_a", "cs_b").await.standing, standing, "{changes}");
+    }
+}
+
+#[tokio::test]
 async fn an_odd_subscription_is_one_odd_order() {
     let item = |changes: Value| {
         let mut item = item_of("si_a", "prod_plan", DAY + MONTH);
