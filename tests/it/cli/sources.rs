@@ -260,6 +260,25 @@ fn a_source_of_which_too_much_is_odd_is_named_row_by_row_and_is_a_problem() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overlay_of_which_too_much_is_odd_is_a_problem() {
+    let (home, server) = odd_shop().await;
+    let order = json!({"id": "o1", "status": "paid", "product": "p1", "mail": "ann@example.com"});
+    let answers = |disputes: Vec<Value>| {
+        vec![
+            Line::json("/orders?offset=0&limit=4", json!({"count": 1, "orders": [order]})),
+            Line::json("/disputes", disputes.into()),
+            Line::json("/orders/o1", json!({"order": order})),
+        ]
+    };
+    server.now_answers(answers((0..25).map(|at| json!({"id": format!("d{at}"), "open": true})).collect()));
+    let ran = home.entitled(&["doctor"]).exits(1);
+    assert!(ran.out.contains("25 of 25 rows of the overlay `/disputes` are odd"), "{}", ran.out);
+    server.now_answers(answers(vec![json!({"id": "d1", "order": "o9", "open": true})]));
+    let ran = home.entitled(&["doctor"]);
+    assert!(!ran.out.contains("are odd"), "{}", ran.out);
+}
+
 /// Which order such a row is nobody can say, and the store keeps how many there are.
 #[test]
 fn rows_without_an_id_are_counted_and_said_to_be_named_where_they_are() {
