@@ -3,9 +3,8 @@
 //! Never ends a read: it is taken down here, and the row goes on.
 
 use serde_json::Value;
-use serde_json_path::JsonPath;
 
-use super::client::response::{begins, listed};
+use super::client::response::begins;
 use crate::model::{Odd, OddPart, Oddity};
 use crate::text::json::{self, Unheld};
 
@@ -25,9 +24,9 @@ impl Odds {
     }
 
     /// Takes down that a part is not there, unless it is and is odd.
-    pub(super) fn miss(&mut self, part: OddPart, paths: &[JsonPath]) {
+    pub(super) fn miss(&mut self, part: OddPart, path: &str) {
         if !self.0.iter().any(|odd| odd.part == part) {
-            self.note(part, Oddity::Absent, listed(paths.iter()).trim_matches('`'), &Value::Null);
+            self.note(part, Oddity::Absent, path, &Value::Null);
         }
     }
 
@@ -52,6 +51,13 @@ pub(super) fn odd(part: OddPart, what: Oddity, path: impl ToString, value: &Valu
         value => value.to_string(),
     };
     Odd { part, what, path: path.to_string(), value: begins(value.as_bytes(), &[]) }
+}
+
+/// A text with the number of each letter that is not plain, as one that is no address is shown: such a letter may look
+/// like the sign that is missing.
+pub(super) fn letters(text: &str) -> Value {
+    let escape = |c: char| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };
+    Value::from(text.chars().map(escape).collect::<String>())
 }
 
 /// What in a row is too large or lies too deep to be read, if anything is. Whatever a rule would make of it is not what

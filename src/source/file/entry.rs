@@ -11,8 +11,9 @@ use super::node::Node;
 use crate::model::{
     Buyer, Email, Item, Odd, OddPart, Oddity, Order, OrderId, ProductId, ReadOrder, Renewal, Standing, UserId,
 };
-use crate::source::odd::{Odds, odd};
+use crate::source::odd::{Odds, letters, odd};
 use crate::source::time::{self, Possible};
+use crate::text::json::LOST;
 
 /// What an entry may have, besides [`UNUSED`] keys and `orderId`, which is `id` by the name that the webhook gives it.
 const KEYS: [&str; 9] =
@@ -57,16 +58,21 @@ pub(super) fn order(entry: Node, now: Timestamp) -> Result<ReadOrder, Odd> {
         odds.note(OddPart::Row, Oddity::Absent, "status", &field("status").shown());
     }
     let past = Possible::Past(now);
+    let standing = status.as_deref().map_or(Standing::Unknown, standing);
+    let period_end = moment("periodEnd", field("periodEnd"), OddPart::PeriodEnd, Possible::Any, &mut odds);
+    if standing == Standing::Subscribed && period_end.is_none() {
+        odds.miss(OddPart::PeriodEnd, "periodEnd");
+    }
     let order = Order {
         id: OrderId::from(id),
         items: products(field("productId"), field("products"), &mut odds),
         buyer: buyer(field("user"), &mut odds),
-        standing: status.as_deref().map_or(Standing::Unknown, standing),
+        standing,
         status,
         paid_at: moment("paidAt", field("paidAt"), OddPart::PaidAt, past, &mut odds),
         updated_at: moment("updatedAt", field("updatedAt"), OddPart::UpdatedAt, past, &mut odds),
         ended_at: None,
-        period_end: moment("periodEnd", field("periodEnd"), OddPart::PeriodEnd, Possible::Any, &mut odds),
+        period_end,
         renewal: renewal(field("cancelled"), &mut odds),
     };
     Ok(ReadOrder::new(order, odds.into_inner()))
@@ -127,7 +133,7 @@ fn buyer(user: &Node, odds: &mut Odds) -> Buyer {
         let said = match node {
             Node::Nothing => continue,
             Node::Text(said) if said.trim().is_empty() => continue,
-            Node::Text(said) => Some(said.trim()),
+            Node::Text(said) => Some(said.trim()).filter(|said| !said.contains(LOST)),
             Node::Flag(_) | Node::List(_) | Node::Map(_) => None,
         };
         match (key.as_str(), said) {
@@ -135,7 +141,7 @@ fn buyer(user: &Node, odds: &mut Odds) -> Buyer {
             ("email", Some(email)) => {
                 buyer.email = Email::parse(email);
                 if buyer.email.is_none() {
-                    odds.note(OddPart::Buyer, Oddity::NoEmail, "user.email", &node.shown());
+                    odds.note(OddPart::Buyer, Oddity::NoEmail, "user.email", &letters(email));
                 }
             }
             ("id" | "email", None) => odds.note(OddPart::Buyer, Oddity::NoName, format!("user.{key}"), &node.shown()),
@@ -145,10 +151,12 @@ fn buyer(user: &Node, odds: &mut Odds) -> Buyer {
     buyer
 }
 
-/// A scalar as it is written, trimmed; nothing where it is blank.
+/// A scalar as it is written, trimmed; nothing where it is blank or something of it was lost.
 fn text(node: &Node) -> Option<String> {
     match node {
-        Node::Text(text) => Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned),
+        Node::Text(text) => {
+            Some(text.trim()).filter(|text| !text.is_empty() && !text.contains(LOST)).map(str::to_owned)
+        }
         Node::Nothing | Node::Flag(_) | Node::List(_) | Node::Map(_) => None,
     }
 }

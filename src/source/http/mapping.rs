@@ -12,7 +12,7 @@ use super::items::{self, Sold};
 use crate::config::settings::source::{Map, StatusRule};
 use crate::model::{Buyer, Email, Item, Odd, OddPart, Oddity, Order, OrderId, ReadOrder, Renewal, Standing, UserId};
 use crate::source::client::response::listed;
-use crate::source::odd::{Nameless, Odds, odd, unheld};
+use crate::source::odd::{Nameless, Odds, letters, odd, unheld};
 use crate::source::time::{self, Possible};
 use crate::text::json::LOST;
 
@@ -72,7 +72,7 @@ impl Mapper {
         let period_end = latest(raw, &map.period_end, OddPart::PeriodEnd, Possible::Any, &mut odds);
         let follows = |item: &Item| item.standing.is_none_or(|own| own == Standing::Subscribed);
         if standing == Standing::Subscribed && period_end.is_none() && bought.items.iter().all(follows) {
-            odds.miss(OddPart::PeriodEnd, &map.period_end);
+            odds.miss(OddPart::PeriodEnd, listed(map.period_end.iter()).trim_matches('`'));
         }
         let buyer = Buyer {
             user: named(raw, &map.user_id, text, &mut odds).map(UserId::from),
@@ -153,15 +153,13 @@ fn named<T>(raw: &Value, paths: &[JsonPath], read: impl Fn(&Value) -> Option<T>,
     None
 }
 
-/// Notes what is written like an address and is none, where nothing else names anybody. Each letter that is not plain
-/// is shown by its number: one of them may look like the sign that is missing.
+/// Notes what is written like an address and is none, where nothing else names anybody.
 fn note_address(raw: &Value, paths: &[JsonPath], odds: &mut Odds) {
     let written = |value: &&Value| value.as_str().is_some_and(|text| text.contains(['@', '\u{ff20}', '\u{fe6b}']));
     let found =
         paths.iter().find_map(|path| path.query(raw).all().into_iter().find(written).map(|value| (path, value)));
     if let Some((path, Value::String(text))) = found {
-        let escape = |c: char| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() };
-        odds.note(OddPart::Buyer, Oddity::NoEmail, path, &Value::from(text.chars().map(escape).collect::<String>()));
+        odds.note(OddPart::Buyer, Oddity::NoEmail, path, &letters(text));
     }
 }
 

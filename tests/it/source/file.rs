@@ -80,7 +80,7 @@ async fn yaml_and_json_read_the_same() {
 #[tokio::test]
 async fn every_word_for_a_standing_is_known() {
     for standing in Standing::ALL {
-        let text = format!("[{{id: a, productId: p, status: {standing}}}]");
+        let text = format!("[{{id: a, productId: p, status: {standing}, periodEnd: 2027-01-01}}]");
         assert_eq!(orders("o.yaml", &text).await[0].standing, standing);
     }
     assert_eq!(orders("o.yaml", "[{id: a, productId: p, status: created}]").await[0].standing, Standing::Pending);
@@ -163,6 +163,32 @@ async fn a_wrong_entry_is_one_odd_order_and_the_others_are_read() {
     assert_eq!((odd.id.as_str(), odd.standing), ("bad", Standing::Unknown));
     for (name, broken) in [("o.yaml", "- {id: a"), ("o.json", "[{\"id\": \"a\""), ("o.yaml", "just text")] {
         assert!(!error(name, broken).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_names_somebody_or_something_is_named_where_it_cannot() {
+    let good = |id| format!(r#"{{"id": "{id}", "productId": "p", "status": "paid"}}"#);
+    for (more, says) in [
+        (r#""productId": "p\ud83d", "status": "paid""#, "at `productId` is not a product id"),
+        (r#""productId": "p", "status": "paid", "user": {"id": "ann\ud83d"}"#, "at `user.id` is not text"),
+        (
+            r#""productId": "p", "status": "paid", "user": {"email": "at\uff20x.example"}"#,
+            r"`at\u{ff20}x.example` at `user.email` is not a valid email address",
+        ),
+        (r#""productId": "p", "status": "subscribed""#, "nothing stands at `periodEnd`"),
+        (r#""productId": "p", "status": "subscribed", "periodEnd": null"#, "nothing stands at `periodEnd`"),
+        (r#""productId": "p", "status": "subscribed", "periodEnd": "soon""#, "`soon` at `periodEnd` is not a time"),
+    ] {
+        let odd =
+            odd_order("o.json", &format!("[{}, {{\"id\": \"bad\", {more}}}, {}]", good("before"), good("after"))).await;
+        assert_eq!(
+            (odd.id.as_str(), odd.standing, odd.odd.len()),
+            ("bad", Standing::Unknown, 1),
+            "{more}: {:?}",
+            odd.odd
+        );
+        assert!(odd.odd[0].to_string().contains(says), "{more}: {}", odd.odd[0]);
     }
 }
 
