@@ -128,6 +128,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         worth: If::Different,
         displaced: None,
         folded: now,
+        doubts: 0,
         clock: Steady::now(),
         hangup: unix::signal(SignalKind::hangup()).inspect_err(|error| tracing::warn!(%error, "no SIGHUP here")).ok(),
     };
@@ -206,6 +207,8 @@ struct Daemon {
     displaced: Option<Displaced>,
     /// When its log was last emptied.
     folded: Timestamp,
+    /// Full passes in a row that held something since two clocks differ.
+    doubts: u32,
     /// The clock as it was read last.
     clock: Steady,
     hangup: Option<Signal>,

@@ -96,9 +96,13 @@ impl Daemon {
         log::planned(&planned.view);
         self.passed(span, &planned, report.as_ref(), &overtaken).await;
         if planned.plan.held.iter().any(|held| matches!(held.hold, Hold::ClockDoubtful(_))) {
-            // It lifts itself once the clocks agree, and only who asks can tell.
+            // It lifts itself once the clocks agree, and only who asks can tell: each time after twice as long.
             let gap = SignedDuration::try_from(self.pulse.gap).unwrap_or(SignedDuration::MAX);
-            self.want_full_pass(clock::now() + gap.min(self.active.config.schedule.full_pass / 10));
+            let wait = gap.saturating_mul(1 << self.doubts.min(20));
+            self.want_full_pass(clock::now() + wait.min(self.active.config.schedule.full_pass));
+            self.doubts = self.doubts.saturating_add(1);
+        } else if *span == PassScope::Full {
+            self.doubts = 0;
         }
         Ok(Some(planned.next_change))
     }

@@ -210,6 +210,15 @@ impl ActiveConfig {
 
 /// The same for one source alone.
 pub async fn carry_over_one(source: &SourceSettings, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    // Before anything is carried over: what two shops call alike must not become one order.
+    let names: Vec<&SourceName> = source.was.iter().chain([&source.name]).collect();
+    for (at, was) in names.iter().enumerate() {
+        for name in &names[at + 1..] {
+            if let Some(order) = store.same_id(was, name).await? {
+                return Err(StoreError::SameIds { was: (*was).clone(), name: (*name).clone(), order });
+            }
+        }
+    }
     for was in &source.was {
         if store.knows(was).await? {
             store.rename_source(was, &source.name, now).await?;

@@ -235,6 +235,7 @@ pub(super) fn closed_but(planned: &PlannedPass, left: &BTreeSet<UserIx>) -> Clos
             Came::Granted => &mut closed.granted,
             Came::Revoked => &mut closed.revoked,
             Came::Kept => &mut closed.kept,
+            Came::Waits => &mut closed.waiting,
         };
         of_it.push(planned.grant(one.target, one.user));
     }

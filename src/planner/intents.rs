@@ -48,9 +48,12 @@ pub enum Came {
     Granted,
     /// The grant is gone.
     Revoked,
-    /// It was to be taken, is there, and is not tried again now: it is paid for again, in its grace, or held. What is
-    /// seen to be there was not taken, and counts for no day.
+    /// It was to be taken, is there, and is to stay: paid for again, in its grace, or with an order of which nobody knows
+    /// how it stands. What is seen to be there was not taken, and counts for no day.
     Kept,
+    /// It is there, and something else keeps it from being tried again now. It counts for no day; how often it was tried
+    /// in vain is remembered.
+    Waits,
 }
 
 /// Every intent of which the look says what became of it. `actions`: what the plan does. A revocation that it tries
@@ -67,7 +70,7 @@ pub(super) fn closed(input: PlanInput<'_>, actions: &[Action]) -> Vec<Closed> {
             (Intent::Revocation { .. }, Presence::Absent) => Came::Revoked,
             (Intent::Revocation { .. }, Presence::Held) if is_to_stay(input, target, user) => Came::Kept,
             (Intent::Revocation { in_vain }, Presence::Held) if in_vain < TRIES && !going.contains(&(target, user)) => {
-                Came::Kept
+                Came::Waits
             }
             (Intent::Grant, Presence::Absent | Presence::Unknown)
             | (Intent::Revocation { .. }, Presence::Held | Presence::Unknown) => return None,

@@ -105,13 +105,15 @@ impl Store {
         self.end(transaction, outcome.map(drop)).await
     }
 
-    /// Remembers which of these buyers a binding of the file decided on, and for whom.
+    /// Remembers which of these buyers a binding of the file decided on, and for whom; and whose a buyer was by one that
+    /// is gone.
     pub async fn note_bound(&self, bound: &[Bound], now: Timestamp) -> Result<(), StoreError> {
         let rows: Vec<_> =
             bound.iter().map(|one| (one.buyer.0, one.user.as_ref().map(UserId::as_str), one.by_commit)).collect();
         let mut transaction = self.begin().await?;
         let outcome = sqlx::query(
-            "UPDATE buyers SET bound = j.value ->> 1, moved_at = iif(j.value ->> 2, ?2, moved_at)
+            "UPDATE buyers SET was = iif(j.value ->> 1 IS NULL AND bound IS NOT NULL, bound, was),
+                 bound = j.value ->> 1, moved_at = iif(j.value ->> 2, ?2, moved_at)
              FROM json_each(?1) j WHERE buyers.key = j.value ->> 0",
         )
         .bind(list(&rows))

@@ -1,25 +1,28 @@
 //! Orders that are known under the name of another source already: a source goes by another name, or a second one reads
 //! the same shop. Known is known, or whoever renames a source without saying so makes a sale of all that was ever sold.
 //!
-//! The same order is one with the same id, for one product at least the same, and for the same buyer, whether by
-//! address, by id, or by what the address was resolved to.
+//! The same order is one with the same id, for one product at least the same, and for the same buyer: by address, by id,
+//! by what the address was resolved to, or by nothing that says otherwise where the one is named by an address, the other
+//! one by an id, and nobody has resolved it yet.
 
 use sqlx::SqliteConnection;
 
-use super::codec::Sql;
+use super::codec::{Sql, list};
 
-/// Lets what came in after the order `last` have been seen to entitle when that order was, whatever its source is called.
-pub(super) async fn known_elsewhere(connection: &mut SqliteConnection, last: i64) -> Sql<()> {
+/// Lets those of these orders that are first seen to entitle `now` have been seen to when that order was, whatever its
+/// source is called.
+pub(super) async fn known_elsewhere(connection: &mut SqliteConnection, orders: &[i64], now: i64) -> Sql<()> {
     sqlx::query(
         "UPDATE orders SET entitled_seen_at = known.at
          FROM (SELECT new.key, min(old.entitled_seen_at) AS at
-               FROM orders new CROSS JOIN sources s
+               FROM json_each(?1) j CROSS JOIN orders new ON new.key = j.value CROSS JOIN sources s
                CROSS JOIN orders old ON old.source = s.key AND old.id = new.id
                CROSS JOIN buyers a ON a.key = new.buyer
                CROSS JOIN buyers b ON b.key = old.buyer
-               WHERE new.key > ?1 AND s.key <> new.source
+               WHERE new.entitled_seen_at = ?2 AND s.key <> new.source
                AND (a.key = b.key OR (a.email <> '' AND a.email = b.email)
-                    OR (a.claimed <> '' AND a.claimed IN (b.claimed, b.user)) OR (b.claimed <> '' AND b.claimed = a.user))
+                    OR (a.claimed <> '' AND a.claimed IN (b.claimed, b.user)) OR (b.claimed <> '' AND b.claimed = a.user)
+                    OR (a.user IS NULL AND '' IN (a.claimed, b.claimed) AND '' IN (a.email, b.email)))
                AND EXISTS (
                    SELECT 1 FROM items i JOIN products p ON p.key = i.product
                    JOIN items j ON j.order_key = old.key JOIN products q ON q.key = j.product
@@ -27,7 +30,8 @@ pub(super) async fn known_elsewhere(connection: &mut SqliteConnection, last: i64
                GROUP BY new.key) known
          WHERE orders.key = known.key AND known.at < orders.entitled_seen_at",
     )
-    .bind(last)
+    .bind(list(orders))
+    .bind(now)
     .execute(connection)
     .await
     .map(drop)

@@ -70,7 +70,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// Two shops that number their orders alike cannot become one source.
-    #[error("order {order} of `{was}` is another order than {order} of `{name}`")]
+    #[error("order {order} in `{was}` and order {order} in `{name}` are different orders")]
     SameIds {
         /// The source that was to go by the other name.
         was: SourceName,

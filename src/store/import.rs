@@ -165,9 +165,8 @@ async fn record<R: AsRead>(
             .await?;
     }
     write_items(connection, &incoming, &products, lines).await?;
-    if fresh > 0 {
-        known_elsewhere(connection, last).await?;
-    }
+    let keys: Vec<i64> = incoming.iter().map(|incoming| incoming.key).collect();
+    known_elsewhere(connection, &keys, now).await?;
     let odd: Vec<(i64, &OrderId, &[Odd])> =
         incoming.iter().map(|incoming| (incoming.key, &incoming.order.id, &*incoming.settled.odd)).collect();
     recorded.odd.extend(odd::write(connection, source, &odd, &changed, now).await?);
@@ -202,10 +201,10 @@ fn older(order: &Order, known: &Known, now: i64) -> bool {
 }
 
 /// Whether one change came before another, as exactly as the first is dated: an API may tell milliseconds in its list,
-/// and a second or a day of the same order elsewhere.
+/// and whole seconds of the same order elsewhere.
 fn before(one: Option<i64>, other: Option<i64>) -> bool {
     let (Some(one), Some(other)) = (one, other) else { return false };
-    let step = [DAY, 1_000].into_iter().find(|step| one.rem_euclid(*step) == 0).unwrap_or(1);
+    let step = if one.rem_euclid(1_000) == 0 { 1_000 } else { 1 };
     one < other.div_euclid(step) * step
 }
 

@@ -26,6 +26,8 @@ pub struct ClosedIntents {
     pub revoked: Vec<Grant>,
     /// These were to be taken, are there, and are to stay.
     pub kept: Vec<Grant>,
+    /// These were to be taken, are there, and are not tried again for now: they count for no day.
+    pub waiting: Vec<Grant>,
 }
 
 impl Store {
@@ -93,8 +95,8 @@ impl Store {
     /// Writes down what has become of open ones: a grant that is there is confirmed, one that is gone ends for what
     /// was to end it.
     pub async fn close_intents(&self, run: &RunId, closed: &ClosedIntents, now: Timestamp) -> Result<(), StoreError> {
-        let ClosedIntents { granted, revoked, kept } = closed;
-        if granted.is_empty() && revoked.is_empty() && kept.is_empty() {
+        let ClosedIntents { granted, revoked, kept, waiting } = closed;
+        if [granted, revoked, kept, waiting].into_iter().all(Vec::is_empty) {
             return Ok(());
         }
         let mut transaction = self.begin().await?;
@@ -102,7 +104,15 @@ impl Store {
             ledger::confirm(&mut transaction, granted, now).await?;
             let ends = ends(&mut transaction, revoked).await?;
             ledger::remove(&mut transaction, Verb::Revoked, Actor::Pass(run), &ends, millis(now)).await?;
-            drop_open(&mut transaction, &keys(kept)).await
+            drop_open(&mut transaction, &keys(kept)).await?;
+            sqlx::query(
+                "UPDATE open_revocations SET at = 0
+                 WHERE at > 0 AND (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+            )
+            .bind(keys(waiting))
+            .execute(&mut *transaction)
+            .await
+            .map(drop)
         }
         .await;
         self.end(transaction, outcome).await

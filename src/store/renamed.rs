@@ -133,23 +133,30 @@ impl Store {
 
     /// Carries over what is known of `was` to `source`: orders, how far they were read, what overlays say of
     /// them, when they were asked for, what is ours because of them, and which mappings are settled. Of two
-    /// copies of an order the newer reading stays. One transaction; where nothing is known of `was`, nothing.
+    /// copies of an order the newer reading stays: see [`Store::same_id`]. One transaction; where nothing is known of
+    /// `was`, nothing.
     pub async fn rename_source(&self, was: &SourceName, source: &SourceName, now: Timestamp) -> Result<(), StoreError> {
-        if let Some(order) = self.same_id(was, source).await? {
-            return Err(StoreError::SameIds { was: was.clone(), name: source.clone(), order });
-        }
         let mut transaction = self.begin().await?;
         let outcome = rename(&mut transaction, was.as_str(), source, millis(now)).await;
         self.end(transaction, outcome).await
     }
 
-    /// An id that stands for one order here and for another one there: of two readings of one order, the time of the
-    /// purchase or the buyer is the same.
-    async fn same_id(&self, one: &SourceName, other: &SourceName) -> Result<Option<OrderId>, StoreError> {
+    /// An id that stands for one order here and for another one there: for another buyer, and paid at another time, or
+    /// for nothing that is the same where nobody tells when. A time may be told as a plain date by the one.
+    pub async fn same_id(&self, one: &SourceName, other: &SourceName) -> Result<Option<OrderId>, StoreError> {
         let id: Sql<Option<String>> = sqlx::query_scalar(
             "SELECT old.id FROM sources was CROSS JOIN orders old ON old.source = was.key
              CROSS JOIN sources now ON now.name = ?2 CROSS JOIN orders new ON new.source = now.key AND new.id = old.id
-             WHERE was.name = ?1 AND old.buyer <> new.buyer AND old.paid_at <> new.paid_at ORDER BY old.key LIMIT 1",
+             CROSS JOIN buyers a ON a.key = old.buyer CROSS JOIN buyers b ON b.key = new.buyer
+             WHERE was.name = ?1
+             AND ((a.claimed <> b.claimed AND '' NOT IN (a.claimed, b.claimed))
+                  OR (a.email <> b.email AND '' NOT IN (a.email, b.email)) OR a.user <> b.user)
+             AND iif(old.paid_at IS NULL OR new.paid_at IS NULL, NOT EXISTS (
+                     SELECT 1 FROM items i JOIN products p ON p.key = i.product
+                     JOIN items j ON j.order_key = new.key JOIN products q ON q.key = j.product
+                     WHERE i.order_key = old.key AND q.id = p.id),
+                 abs(old.paid_at - new.paid_at) > 86400000)
+             ORDER BY old.key LIMIT 1",
         )
         .bind(one.as_str().to_owned())
         .bind(other.as_str().to_owned())

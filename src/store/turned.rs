@@ -102,13 +102,13 @@ impl Store {
     }
 
     /// Orders whose buyer is nobody now, or more than one, each with the last user to whom something was given
-    /// for it. `users`: only orders behind something of theirs.
+    /// for it; but for what was there before a binding that is gone said so. `users`: only orders behind something of theirs.
     pub async fn last_buyers(&self, users: Option<&[UserId]>) -> Result<BTreeMap<OrderKey, UserId>, StoreError> {
         let rows = match users {
             None => sqlx::query(
                 "SELECT o.key, l.user FROM buyers b CROSS JOIN orders o ON o.buyer = b.key
                  CROSS JOIN sources s ON s.key = o.source CROSS JOIN ledger l ON l.source = s.name AND l.order_id = o.id
-                 WHERE b.user IS NULL AND NOT (l.ownership IS 'adopted' AND l.cause IS 'commit')
+                 WHERE b.user IS NULL AND NOT (l.ownership IS 'adopted' AND l.cause IS 'commit' AND b.was IS l.user)
                  ORDER BY l.since, l.user",
             ),
             Some(users) => sqlx::query(
@@ -117,7 +117,7 @@ impl Store {
                  CROSS JOIN buyers b ON b.key = o.buyer AND b.user IS NULL
                  CROSS JOIN ledger l ON l.source = mine.source AND l.order_id = mine.order_id
                  WHERE mine.user IN (SELECT value FROM json_each(?1))
-                 AND NOT (l.ownership IS 'adopted' AND l.cause IS 'commit')
+                 AND NOT (l.ownership IS 'adopted' AND l.cause IS 'commit' AND b.was IS l.user)
                  ORDER BY l.since, l.user",
             )
             .bind(list(users)),

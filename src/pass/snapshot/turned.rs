@@ -40,14 +40,15 @@ impl Snapshot {
         let adopted = self.adopted_by_commit();
         for Open { cell, order, product } in open {
             let (Some(now), false) = (now.get(&order), turned.contains_key(&cell)) else { continue };
-            // It was there before the commit that said whose that order is, and is nobody's any more by the file.
-            if now.user.is_none() && adopted.contains(&cell) {
-                turned.insert(cell, Turn::Moved(Mover::Commit));
-                continue;
-            }
             let product = &self.catalog.rule(product).product;
             let gives = |line: &LineNow| self.gives(line.key, cell.0);
-            turned.extend(turn(now, product, self.user_index.id(cell.1), gives).map(|turn| (cell, turn)));
+            let owner = self.user_index.id(cell.1);
+            let turn = turn(now, product, owner, gives).or_else(|| {
+                // It was there before the binding that said whose that order is, and that is gone.
+                let unbound = now.user.is_none() && now.was.as_ref() == Some(owner) && adopted.contains(&cell);
+                unbound.then_some(Turn::Moved(Mover::Commit))
+            });
+            turned.extend(turn.map(|turn| (cell, turn)));
         }
         Ok(turned)
     }

@@ -345,9 +345,9 @@ mod tests {
     fn no_entry_is_a_tree_before_the_one_before_it_is_taken() {
         for text in ["[1, 2, 3, {\"cut\": ", "{\"orders\": [{}, [], \"x\", {\"cut\": "] {
             assert_eq!(json(text), (3, false), "{text}");
-            assert_eq!(yaml(text), (3, false), "{text}");
         }
-        for text in ["- 1\n- {a: [b]}\n- 3\n- [", "orders:\n- 1\n- &x [2]\n- *x\n- [", "orders: [1, 2, 3], }"] {
+        // In brackets a list may turn out to be a key as long as it is on one line, so these are read line by line.
+        for text in ["- 1\n- {a: [b]}\n- 3\n- [", "orders:\n- 1\n- &x [2]\n- *x\n- ["] {
             assert_eq!(yaml(text), (3, false), "{text}");
         }
     }

@@ -103,6 +103,7 @@ impl<'a> OverlayWalk<'a> {
                         Entry::Vacant(free) => _ = free.insert(about),
                         // The same item again, which a list that moves under the walk shows twice.
                         Entry::Occupied(known) if *known.get() == about || about.is_none() => {}
+                        Entry::Occupied(mut known) if known.get().is_none() => _ = known.insert(about),
                         Entry::Occupied(known) => {
                             let path = listed(self.settings.id.iter());
                             let id = Value::from(known.key().as_str());

@@ -65,7 +65,11 @@ impl World {
     /// Whether an order is surely behind a grant that was made after the mapping was known.
     pub(super) fn is_a_sale(&self, user: &UserId, thing: Thing) -> bool {
         let Some(target) = self.known_target(thing) else { return false };
-        self.orders_of(user).iter().filter(|one| one.surely).any(|one| {
+        // Where both shops number an order of theirs alike, the one may be taken for the other.
+        let is_alone = |one: &&super::truth::Theirs<'_>| {
+            !self.orders.iter().any(|other| other.shop != one.order.shop && other.id == one.order.id)
+        };
+        self.orders_of(user).iter().filter(|one| one.surely).filter(is_alone).any(|one| {
             let Known::Surely(Some(said)) = one.order.known() else { return false };
             one.order.surely_entitles(&self.rules, thing, self.at())
                 && !self.accounts.may_be_rebound(one.order)

@@ -109,6 +109,28 @@ async fn a_shop_whose_clock_is_slow_takes_over_nothing_that_was_there() {
     assert_eq!(stage.holders("paid-tier"), set([&fay]));
 }
 
+/// Whoever only edits their address has not been moved by a commit, also where a commit had made it ours.
+#[tokio::test]
+async fn an_address_that_is_edited_releases_nothing_that_a_mapping_made_ours() {
+    for prune in ["owned", "exclusive"] {
+        let bare = "products:\n  prd_pro: {entitlements: [role: beta]}\n";
+        let mut stage = Stage::of(&file("owned", NO_LIMITS, bare)).await;
+        let (fay, order) = stage.buyer("fay@example.com", "prd_pro");
+        stage.shop.set_paid_at(&order, stage.now() - SignedDuration::from_hours(72));
+        stage.pass().await;
+        stage.logto.grant(&fay, &stage.logto.role("paid-tier").unwrap());
+        stage.ahead = SignedDuration::from_secs(5);
+        stage.enter(&file(prune, NO_LIMITS, PRODUCTS)).await;
+        assert_eq!(stage.pass().await.report.adopted, 1, "{prune}");
+        stage.shop.set_buyer(&order, "nobody@example.com");
+        let passed = stage.pass().await;
+        assert!(!passed.changes().contains(&("revoke", "role paid-tier", &fay)), "{prune}: {:?}", passed.changes());
+        assert_eq!(stage.store.ledger(None).await.unwrap().len(), 1, "{prune}");
+        stage.shop.set_status(&order, "refunded");
+        assert!(stage.pass().await.changes().contains(&("revoke", "role paid-tier", &fay)), "{prune}");
+    }
+}
+
 /// What a binding made ours is given back when the binding goes, also where the order is nobody's then.
 #[tokio::test]
 async fn what_a_binding_made_ours_outlives_the_binding() {

@@ -1,7 +1,7 @@
 //! Sources that the file has no more: their orders entitle to nothing, what ends by that is a commit's doing, and
 //! `was:` carries all of it over to another name.
 
-use entitled::model::{Odd, OddPart, Oddity, OrderId, ReadOrder, Standing, UserId};
+use entitled::model::{Buyer, Email, Item, Odd, OddPart, Oddity, Order, OrderId, ReadOrder, Renewal, Standing, UserId};
 use entitled::pass::PassScope;
 use entitled::store::{Store, StoredOrder};
 use jiff::SignedDuration;
@@ -204,6 +204,31 @@ async fn of_two_copies_of_an_order_the_newer_reading_stays() {
     assert_eq!(passed.changes(), [("grant", "role paid-tier", &new), ("revoke", "role paid-tier", &users[0])]);
     stage.is_settled().await;
     assert!(Store::verify(stage.store.path()).await.is_ok());
+}
+
+/// Of several shops that number their orders alike none is carried over, whichever of them comes first.
+#[tokio::test]
+async fn shops_that_number_their_orders_alike_do_not_become_one() {
+    let (mut stage, users, _) = sold(&usual(), 1).await;
+    let other = ReadOrder::from(Order {
+        id: stage.shop.orders()[0].clone(),
+        buyer: Buyer { user: None, email: Email::parse("ben@example.com") },
+        items: vec![Item::one("prd_pro".into())],
+        standing: Standing::Paid,
+        status: None,
+        paid_at: Some(stage.now() - SignedDuration::from_hours(72)),
+        updated_at: None,
+        ended_at: None,
+        period_end: None,
+        renewal: Renewal::Expected,
+    });
+    stage.store.record_orders(&"till".into(), &[other], stage.now()).await.unwrap();
+    stage.commit(&with("{store: {kind: sandbox, was: [shop, till]}}", NO_LIMITS, PRODUCTS)).await.unwrap();
+    let refused = stage.active.carry_over(&stage.store, stage.now()).await.unwrap_err();
+    assert!(refused.to_string().contains("are different orders"), "{refused}");
+    assert!(refused.hint().unwrap().contains("nothing was carried over"), "{refused:?}");
+    assert_eq!(stage.store.order_count(&"shop".into()).await.unwrap(), 1);
+    assert_eq!(stage.holders("paid-tier"), set([&users[0]]));
 }
 
 #[tokio::test]

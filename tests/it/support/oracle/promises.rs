@@ -488,7 +488,7 @@ fn hears_of_every_write(world: PlanInput<'_>, plan: &Plan) {
             (Intent::Grant, Some(true)) => Some(Came::Granted),
             (Intent::Revocation { .. }, Some(false)) => Some(Came::Revoked),
             (Intent::Revocation { .. }, Some(true)) if kept(world, cell) => Some(Came::Kept),
-            (Intent::Revocation { in_vain }, Some(true)) if *in_vain < TRIES && !is_tried(cell) => Some(Came::Kept),
+            (Intent::Revocation { in_vain }, Some(true)) if *in_vain < TRIES && !is_tried(cell) => Some(Came::Waits),
             _ => None,
         };
         assert_eq!(came, expected.into_iter().collect::<Vec<_>>(), "of {intent:?} at {cell:?}");
