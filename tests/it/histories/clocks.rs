@@ -27,6 +27,7 @@ impl World {
         self.now += SignedDuration::from_secs(seconds);
         self.astray += seconds;
         if seconds < 0 {
+            self.was_put_back = true;
             self.is_before_what_it_noted();
         }
         self.set_clocks();

@@ -71,6 +71,8 @@ pub(super) struct World {
     pub(super) offers: Vec<Vec<(HeldChange, &'static str)>>,
     /// By how many seconds it is ahead.
     pub(super) astray: i64,
+    /// The clock was put back at some time: what was to end by it lasts for longer.
+    pub(super) was_put_back: bool,
     /// The order that has just changed.
     pub(super) hint: Option<(Shop, OrderId)>,
     pub(super) accounts: Accounts,
@@ -177,6 +179,7 @@ impl World {
             again: BTreeSet::new(),
             restarted: false,
             astray: 0,
+            was_put_back: false,
             hint: None,
             now: Timestamp::from_second(start).unwrap(),
             begun: Timestamp::from_second(start).unwrap(),
