@@ -50,6 +50,8 @@ enum Beside {
     Unclear,
     /// The very order was refunded, under the product that it is for now.
     OwnRefunded,
+    /// The very order was refunded, under the product that it was for.
+    OwnEnded,
 }
 
 /// What comes of it.
@@ -80,11 +82,13 @@ fn planned(
         (Beside::Refunded, State::Ended(Ending::Refunded)),
         (Beside::ExpiredUnread, State::Ended(Ending::Expired)),
         (Beside::OwnRefunded, State::Ended(Ending::Refunded)),
+        (Beside::OwnEnded, State::Ended(Ending::Refunded)),
     ];
-    let order = if has(Beside::OwnRefunded) { ROW } else { OTHER };
+    let order = if has(Beside::OwnRefunded) || has(Beside::OwnEnded) { ROW } else { OTHER };
+    let product = if has(Beside::OwnEnded) { PRO } else { LITE };
     let state = states.into_iter().find(|(beside, _)| has(*beside)).map(|(_, state)| state);
-    let claim = |state| Claim { user: ANN, order, at: FOREVER, product: LITE, state, origin: Origin::Sale };
-    let past = |ending| Past { user: ANN, order, product: LITE, ending };
+    let claim = |state| Claim { user: ANN, order, at: FOREVER, product, state, origin: Origin::Sale };
+    let past = |ending| Past { user: ANN, order, product, ending };
     let desired = Desired {
         targets: vec![state.map(claim).into_iter().collect()],
         ended: match state {
@@ -256,6 +260,17 @@ fn an_order_that_was_changed_and_then_refunded_was_refunded() {
     let (plan, told) = planned(Some(Turn::Alike), Prune::Owned, &[Beside::OwnRefunded], CONFIRMED, Rules::Settled);
     assert_eq!(came(&plan), Due::Takes(Cause::Ended(Ending::Refunded)));
     assert!(told.starts_with("ord_1 was refunded"), "{told}");
+}
+
+/// Of an order that nobody can judge only the end of what it was for is an end.
+#[test]
+fn an_order_of_unknown_standing_whose_own_line_was_refunded_was_refunded() {
+    for (beside, due) in
+        [(Beside::OwnEnded, Due::Takes(Cause::Ended(Ending::Refunded))), (Beside::OwnRefunded, Due::Keeps)]
+    {
+        let (plan, _) = planned(Some(Turn::Unknown), Prune::Owned, &[beside], CONFIRMED, Rules::Settled);
+        assert_eq!(came(&plan), due, "{beside:?}");
+    }
 }
 
 #[test]
