@@ -34,13 +34,6 @@ enum Mapping {
     Unclear,
 }
 
-impl Commits {
-    /// Whether a commit has given that to a user.
-    pub(super) fn gave(&self, user: &UserId, thing: Thing) -> bool {
-        self.made.iter().any(|(_, of, what)| (of, *what) == (user, thing))
-    }
-}
-
 impl World {
     fn mapping(&self, shop: Shop, product: usize, target: &Target) -> Mapping {
         let key = (shop, product, target.clone());

@@ -140,6 +140,7 @@ impl World {
             Err(error) => return Ok(Came::Failed(error)),
         };
         self.touched.clear();
+        self.note_undone(&planned);
         let report = self.carry_out(&planned, &span, step, before).await?;
         self.offer(&planned);
         let withheld = self.withheld(&planned, &report);

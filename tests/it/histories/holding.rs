@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entitled::model::{Target, UserId};
+use entitled::model::{Grant, Target, UserId};
 use entitled::pass::PlannedPass;
 use entitled::pass::approved::approve;
 use entitled::planner::{Hold, Verb};
@@ -11,7 +11,7 @@ use entitled::store::{Approval, Freeze, FreezeScope};
 use jiff::SignedDuration;
 use proptest::sample::Index;
 
-use super::catalogs::Thing;
+use super::catalogs::{THINGS, Thing};
 use super::drive::Withheld;
 use super::world::{Verdict, World};
 
@@ -87,6 +87,15 @@ impl World {
             }
         }
         self.offers = offers.into_values().collect();
+    }
+
+    /// What this plan takes back outside the limits.
+    pub(super) fn note_undone(&mut self, planned: &PlannedPass) {
+        let revoked = planned.plan.undone.iter().filter(|(verb, ..)| *verb == Verb::Revoke);
+        let of = |grant: Grant| {
+            Some((grant.user, THINGS.into_iter().find(|thing| self.target(*thing) == Some(grant.target.clone()))?))
+        };
+        self.undone = revoked.filter_map(|(_, target, user)| of(planned.grant(*target, *user))).collect();
     }
 
     /// Somebody lets through one of the sets of the last plan.

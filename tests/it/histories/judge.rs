@@ -37,10 +37,10 @@ impl World {
         self.judge_losses(&taken).await
     }
 
-    /// Whether a commit may have given it whose time to be taken back outside the limits is not over, since the clock
-    /// was put back. By a clock that goes on it is over at once: these files let safeguards settle without a delay.
-    pub(super) fn may_be_undone(&self, (user, thing): &(UserId, Thing)) -> bool {
-        self.was_put_back && self.commits.gave(user, *thing)
+    /// Whether it may be taken back outside the limits, since the clock was put back. By a clock that goes on that
+    /// time is over at once: these files let safeguards settle without a delay.
+    pub(super) fn may_be_undone(&self, one: &(UserId, Thing)) -> bool {
+        self.was_put_back && self.undone.contains(one)
     }
 
     async fn judge_losses(&mut self, gone: &[(UserId, Thing)]) -> Verdict {

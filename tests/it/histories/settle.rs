@@ -97,9 +97,7 @@ impl World {
                         (spent as u64, self.rules.floor)
                     }
                 };
-                // What may have been taken back counts or does not.
-                let is_spent = over.spent == spent || (self.was_put_back && over.spent > spent);
-                over.allowed == allowed as u64 && is_spent && over.spent + over.wanted > over.allowed
+                over.allowed == allowed as u64 && over.spent == spent && over.spent + over.wanted > over.allowed
             }
             // All clocks are right by now.
             (Hold::ClockDoubtful(_), _) => false,

@@ -69,6 +69,8 @@ pub(super) struct World {
     pub(super) said: Said,
     /// What the last plan said can be let through, by set.
     pub(super) offers: Vec<Vec<(HeldChange, &'static str)>>,
+    /// What the last plan took back outside the limits.
+    pub(super) undone: Held,
     /// By how many seconds it is ahead.
     pub(super) astray: i64,
     /// The clock was put back at some time: what was to end by it lasts for longer.
@@ -187,6 +189,7 @@ impl World {
             overtaken: BTreeSet::new(),
             said: Said::default(),
             offers: Vec::new(),
+            undone: Held::new(),
             accounts,
             orders: Vec::new(),
             most: [0; 2],
