@@ -153,6 +153,13 @@ impl From<&Metadata> for Stamp {
     }
 }
 
+impl Stamp {
+    /// The second of the later of its times, since 1970.
+    pub fn newest(&self) -> i64 {
+        self.written.0.max(self.changed.0)
+    }
+}
+
 /// The content of the file at `path` with its stamp, and of a file that has the stamp `known` only that. For whoever is
 /// on a thread that may wait.
 ///

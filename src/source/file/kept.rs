@@ -7,13 +7,13 @@
 
 use std::collections::HashMap;
 use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
+use crate::files::Stamp;
 use crate::model::{OddPart, OrderId, ReadOrder};
 use crate::source::Nameless;
 
@@ -35,11 +35,10 @@ pub(super) struct Kept {
     has_odd_times: bool,
 }
 
-/// Where a file lies and when it was changed: device, inode, size, and the times of its content and of itself.
+/// Where a file lies and when it was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    file: (u64, u64, u64),
-    times: [(i64, i64); 2],
+    stamp: Stamp,
     /// Whether another change could not bear the same time.
     settled: bool,
 }
@@ -70,16 +69,16 @@ impl Kept {
 
 impl Place {
     pub(super) fn of(file: &Metadata) -> Self {
-        let times = [(file.mtime(), file.mtime_nsec()), (file.ctime(), file.ctime_nsec())];
-        let newest = times.iter().map(|(seconds, _)| *seconds).max().unwrap_or_default();
-        let newest = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(newest + 1).unwrap_or_default());
+        let stamp = Stamp::from(file);
+        let newest =
+            SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(stamp.newest() + 1).unwrap_or_default());
         let settled = SystemTime::now().duration_since(newest).is_ok_and(|since| since > NEAR);
-        Self { file: (file.dev(), file.ino(), file.size()), times, settled }
+        Self { stamp, settled }
     }
 
     /// Whether a file that was read there and is here now holds the same for certain.
     pub(super) fn is_still(&self, now: &Self) -> bool {
-        self.settled && (self.file, self.times) == (now.file, now.times)
+        self.settled && self.stamp == now.stamp
     }
 }
 
