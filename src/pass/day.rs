@@ -42,10 +42,7 @@ pub(super) async fn lifts_at(
             .held
             .iter()
             .filter(|held| matches!(held.hold, Hold::OverLimit(..)) && held.action.verb == verb)
-            .map(|held| Grant {
-                user: snapshot.user_index.id(held.action.user).clone(),
-                target: snapshot.catalog.target(held.action.target).target.clone(),
-            })
+            .map(|held| snapshot.grant((held.action.target, held.action.user)))
             .collect();
         let limit = |limits: &Limits| match verb {
             Verb::Grant => limits.config_grants,

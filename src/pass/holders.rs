@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::explain::mine;
-use super::snapshot::{paid_for, product_ix, takes_over, widen};
+use super::snapshot::{is_taken_over, paid_for, product_ix, widen};
 use super::{PassContext, PassError, PassScope, buyers, observe};
 use crate::logto::name_forgotten;
 use crate::model::users::UserIndex;
 use crate::model::{Adopt, Catalog, OrderKey, Target, TargetIx, UserId, UserIx};
-use crate::planner::desired::{Origin, State, desired};
+use crate::planner::desired::{State, desired};
 use crate::planner::input::Coverage;
 use crate::report::{Holder, Holders, Owner, messages};
 use crate::store::{BuyerKey, ForeignGrant, LedgerRow, Scope, StoredBuyer};
@@ -164,10 +164,8 @@ async fn explained(
         .collect();
     let adopts = |user: &UserId| {
         let Some(ix) = user_index.ix(user) else { return false };
-        let origin = wanted.claim(target, ix).map_or(Origin::Sale, |claim| claim.origin);
-        let mut paid = paid.get(&(target, ix)).into_iter().flatten();
-        let takes_over = seen.get(user).is_none_or(|grant| paid.any(|paid| takes_over(grant, paid, origin)));
-        context.config.adopt == Adopt::Explained && takes_over
+        let is_ours = seen.get(user).is_none_or(|grant| is_taken_over(grant, (target, ix), &wanted, &paid));
+        context.config.adopt == Adopt::Explained && is_ours
     };
     let one = |(order, user): (OrderKey, &UserId)| Some((user.clone(), (names.get(&order)?.clone(), adopts(user))));
     Ok(by_order.into_iter().filter_map(one).collect())

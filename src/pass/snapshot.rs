@@ -31,7 +31,7 @@ use settling::Settling;
 use usage::Usage;
 
 pub use foreign::Noted;
-pub(crate) use foreign::{paid_for, takes_over};
+pub(crate) use foreign::{is_taken_over, paid_for};
 pub(crate) use turned::owners;
 
 /// The file's catalog, and what only the ledger still knows: targets that no product gives any more, whose
@@ -274,6 +274,11 @@ impl Snapshot {
             Scope::All => None,
             Scope::Buyers(_) => Some(self.user_index.ids()),
         }
+    }
+
+    /// The grant at a place in this pass.
+    pub(super) fn grant(&self, (target, user): (TargetIx, UserIx)) -> Grant {
+        Grant { user: self.user_index.id(user).clone(), target: self.catalog.target(target).target.clone() }
     }
 
     /// Grants as places in this pass. What it does not speak of is left out.

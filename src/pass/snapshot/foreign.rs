@@ -14,12 +14,15 @@ use crate::planner::input::{Actual, Coverage, PlanConstraints, Presence};
 use crate::source::Source;
 use crate::store::{BuyerKey, Cause, ForeignGrant, LedgerRow, Paid, Scope, SpokenOf, StoreError};
 
+/// By target and user: when what entitles now was paid, and since when it is known.
+pub(crate) type PaidFor = BTreeMap<(TargetIx, UserIx), Vec<Paid>>;
+
 /// The purchases that entitle to each target now: when each was paid, at the latest, and since when it is known.
 pub(crate) async fn paid_for(
     context: PassContext<'_>,
     catalog: &Catalog,
     purchases: &mut [Purchase],
-) -> Result<BTreeMap<(TargetIx, UserIx), Vec<Paid>>, StoreError> {
+) -> Result<PaidFor, StoreError> {
     let said = statements(purchases, catalog, context.now.as_second());
     let entitling = said.iter().filter(|one| matches!(one.says, Some((State::Entitled, _)))).map(|one| one.purchase);
     let entitling: Vec<Purchase> = entitling.collect();
@@ -28,7 +31,7 @@ pub(crate) async fn paid_for(
     let mut paid: BTreeMap<OrderKey, Paid> =
         context.store.paid_by(&orders).await?.into_iter().map(|paid| (paid.order, paid)).collect();
     mind_slow_clocks(context, &mut paid).await?;
-    let mut paid_for: BTreeMap<(TargetIx, UserIx), Vec<Paid>> = BTreeMap::new();
+    let mut paid_for = PaidFor::new();
     for purchase in entitling {
         let Some(&paid) = paid.get(&purchase.order) else { continue };
         for entitlement in &catalog.rule(purchase.product).entitlements {
@@ -61,9 +64,20 @@ async fn mind_slow_clocks(context: PassContext<'_>, paid: &mut BTreeMap<OrderKey
 /// How exactly clocks are compared, in milliseconds.
 const EXACT: i128 = 5_000;
 
+/// Whether any order takes over what somebody else gave, which is at `cell`.
+pub(crate) fn is_taken_over(
+    grant: &ForeignGrant,
+    cell: (TargetIx, UserIx),
+    desired: &Desired,
+    paid_for: &PaidFor,
+) -> bool {
+    let origin = desired.claim(cell.0, cell.1).map_or(Origin::Sale, |claim| claim.origin);
+    paid_for.get(&cell).into_iter().flatten().any(|paid| takes_over(grant, paid, origin))
+}
+
 /// Whether an order takes over what somebody else gave. It does not where it was paid after the grant was seen. Nor
 /// does a sale that was known by then, and entitled to nothing of the kind, whatever has become of it since.
-pub(crate) fn takes_over(grant: &ForeignGrant, paid: &Paid, origin: Origin) -> bool {
+fn takes_over(grant: &ForeignGrant, paid: &Paid, origin: Origin) -> bool {
     let seen = grant.first_seen.as_millisecond();
     let was_another = grant.spoken_of == SpokenOf::No && paid.known_since <= seen && origin == Origin::Sale;
     paid.at <= seen && !was_another
@@ -167,10 +181,8 @@ impl Snapshot {
         let scope = Scope::Buyers(theirs.keys().copied().collect());
         let mut purchases = context.store.purchases(&self.catalog, &product, &user, &scope).await?;
         let paid_for = paid_for(context, &self.catalog, &mut purchases).await?;
-        let stays = |(cell, grant): &(&(TargetIx, UserIx), &&ForeignGrant)| {
-            let origin = desired.claim(cell.0, cell.1).map_or(Origin::Sale, |claim| claim.origin);
-            !paid_for.get(*cell).into_iter().flatten().any(|paid| takes_over(grant, paid, origin))
-        };
+        let stays =
+            |(cell, grant): &(&(TargetIx, UserIx), &&ForeignGrant)| !is_taken_over(grant, **cell, desired, &paid_for);
         Ok(known.iter().filter(stays).map(|(cell, _)| *cell).collect())
     }
 
@@ -196,10 +208,6 @@ impl Snapshot {
         let released: Cells = plan.release.iter().map(|action| (action.target, action.user)).collect();
         let adopted: Cells = plan.adopt.iter().map(|action| (action.target, action.user)).collect();
         let known: BTreeSet<&Grant> = self.by_hand.foreign.iter().map(|one| &one.grant).collect();
-        let grant = |(target, user): (TargetIx, UserIx)| Grant {
-            user: self.user_index.id(user).clone(),
-            target: self.catalog.target(target).target.clone(),
-        };
         let spoken_of = |cell: (TargetIx, UserIx)| match desired.claim(cell.0, cell.1).map(|claim| claim.state) {
             Some(State::Entitled | State::Grace(_) | State::Undecided) => SpokenOf::Yes,
             Some(State::Ended(_)) | None => SpokenOf::No,
@@ -217,11 +225,11 @@ impl Snapshot {
             let foreign = held.filter(|cell| {
                 (!ours(cell.0, cell.1) || released.contains(cell)) && !adopted.contains(cell) && !settled.contains(cell)
             });
-            let seen = foreign.map(|cell| (grant(cell), spoken_of(cell)));
+            let seen = foreign.map(|cell| (self.grant(cell), spoken_of(cell)));
             noted.seen.extend(seen.filter(|(grant, _)| !known.contains(grant)));
             let owned = self.ledger_view.targets[target.at()].iter().map(|owned| (target, owned.user));
             let lost = owned.filter(|cell| holding.presence(cell.1) == Presence::Absent && !settled.contains(cell));
-            noted.lost.extend(lost.map(grant));
+            noted.lost.extend(lost.map(|cell| self.grant(cell)));
         }
         let gone = |one: &&ForeignGrant| {
             let Some(target) = self.catalog.find(&one.grant.target) else { return false };
