@@ -47,7 +47,7 @@ pub(super) async fn examine(settings: &SourceSettings, simulators: Option<&Simul
     let mut checks = steps(section, first.as_ref().err());
     match &first {
         Ok(Some(orders)) => {
-            checks.push(match whole(&source, &mut reading, orders).await {
+            checks.push(match whole(&mut reading, orders).await {
                 Ok(()) => mapped(section, orders),
                 Err(error) => Check::wrong(section, PAGE, error_chain(&error), error.hint()),
             });
@@ -68,15 +68,11 @@ pub(super) async fn examine(settings: &SourceSettings, simulators: Option<&Simul
 
 /// Whether so much is odd that no pass takes the source for whole: of its overlays, and of the list where something on
 /// its first page is.
-async fn whole(source: &Source, list: &mut Reading<'_>, first: &[ReadOrder]) -> Result<(), SourceError> {
-    if let Some(mut overlays) = source.read_overlays(Read::Full { last_count: None }, crate::clock::now()) {
-        readable(&mut overlays).await?;
+async fn whole(reading: &mut Reading<'_>, first: &[ReadOrder]) -> Result<(), SourceError> {
+    reading.overlays_readable()?;
+    if first.iter().all(|order| order.odd.is_empty()) {
+        return Ok(());
     }
-    if first.iter().any(|order| !order.odd.is_empty()) { readable(list).await } else { Ok(()) }
-}
-
-/// Reads on.
-async fn readable(reading: &mut Reading<'_>) -> Result<(), SourceError> {
     for _ in 0..PAGES {
         match reading.next().await {
             Ok(Step::Done(report)) => return report.readable(),

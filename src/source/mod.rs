@@ -25,7 +25,7 @@ use crate::http::Skew;
 use crate::model::{Adjustment, OrderId, ReadOrder, SourceName};
 use crate::planner::input::Clock;
 use http::Reach;
-use plausibility::present;
+use plausibility::{overlays_readable, present};
 use probe::{Again, Follows, Trial};
 use recording::RecordingError;
 
@@ -145,6 +145,17 @@ impl Reading<'_> {
             Under::Http(reading) => reading.next().await,
             Under::File(reading) => reading.next().await,
             Under::Stripe(reading) => reading.next().await,
+        }
+    }
+
+    /// Refuses what the overlays held so far, which come before the list, as [`ReadReport::readable`] does in the end.
+    ///
+    /// # Errors
+    /// [`SourceError::OddOverlay`].
+    pub fn overlays_readable(&self) -> Result<(), SourceError> {
+        match &self.0 {
+            Under::Http(reading) => overlays_readable(reading.overlay_rows()),
+            Under::File(_) | Under::Stripe(_) => Ok(()),
         }
     }
 }

@@ -78,12 +78,17 @@ impl ReadReport {
         if self.scope == Scope::Full && is_too_odd(self.odd, rows) {
             return Err(SourceError::Odd { odd: self.odd, rows });
         }
-        match self.overlays.iter().find(|overlay| is_too_odd(overlay.odd, overlay.rows)) {
-            Some(OverlayRows { path, rows, odd }) => {
-                Err(SourceError::OddOverlay { path: path.clone(), odd: *odd, rows: *rows })
-            }
-            None => Ok(()),
+        overlays_readable(&self.overlays)
+    }
+}
+
+/// The same for overlays alone.
+pub(super) fn overlays_readable(overlays: &[OverlayRows]) -> Result<(), SourceError> {
+    match overlays.iter().find(|overlay| is_too_odd(overlay.odd, overlay.rows)) {
+        Some(OverlayRows { path, rows, odd }) => {
+            Err(SourceError::OddOverlay { path: path.clone(), odd: *odd, rows: *rows })
         }
+        None => Ok(()),
     }
 }
 

@@ -105,6 +105,11 @@ impl Reading<'_> {
         }
     }
 
+    /// What the overlays that were read whole held.
+    pub(in crate::source) fn overlay_rows(&self) -> &[OverlayRows] {
+        &self.overlay_rows
+    }
+
     async fn go_on(&mut self) -> Result<Step, SourceError> {
         loop {
             let reread = match self.at {
