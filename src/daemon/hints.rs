@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::follow::Followed;
 use super::trouble::{Trouble, refused, trouble, unresolved};
@@ -37,8 +37,7 @@ impl Daemon {
         }
         if asked.targets == Targets::All {
             // A busy tenant may send such hints all the time, and a full pass is many calls.
-            let most = SignedDuration::try_from(self.pulse.gap).unwrap_or(SignedDuration::MAX);
-            let gap = (self.active.config.schedule.full_pass / 10).min(most);
+            let gap = (self.active.config.schedule.full_pass / 10).min(self.gap());
             self.want_full_pass(self.publisher.last_full_pass().map_or(now, |at| (at + gap).max(now)));
         }
         if asked.all_sources == Targets::All {

@@ -207,7 +207,7 @@ struct Daemon {
     displaced: Option<Displaced>,
     /// When its log was last emptied.
     folded: Timestamp,
-    /// Full passes in a row that held something since two clocks differ.
+    /// Passes that held something since two clocks differ, after the last full one that did not.
     doubts: u32,
     /// The clock as it was read last.
     clock: Steady,
@@ -360,6 +360,11 @@ impl Daemon {
             self.schedule.hurry_full_pass(at);
         }
         self.go_on();
+    }
+
+    /// The least between two full passes that something asks for.
+    fn gap(&self) -> SignedDuration {
+        SignedDuration::try_from(self.pulse.gap).unwrap_or(SignedDuration::MAX)
     }
 
     /// The longest wait before something that failed is tried again.

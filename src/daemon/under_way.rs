@@ -97,8 +97,7 @@ impl Daemon {
         self.passed(span, &planned, report.as_ref(), &overtaken).await;
         if planned.plan.held.iter().any(|held| matches!(held.hold, Hold::ClockDoubtful(_))) {
             // It lifts itself once the clocks agree, and only who asks can tell: each time after twice as long.
-            let gap = SignedDuration::try_from(self.pulse.gap).unwrap_or(SignedDuration::MAX);
-            let wait = gap.saturating_mul(1 << self.doubts.min(20));
+            let wait = self.gap().saturating_mul(1 << self.doubts.min(20));
             self.want_full_pass(clock::now() + wait.min(self.active.config.schedule.full_pass));
             self.doubts = self.doubts.saturating_add(1);
         } else if *span == PassScope::Full {

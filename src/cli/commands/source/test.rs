@@ -211,9 +211,14 @@ fn odd(trial: &Trial) -> Vec<Vec<String>> {
     let row = |(id, odd): &(&crate::model::OrderId, &crate::model::Odd)| {
         vec![format!("  {}", clean(id.as_str())), clean(&odd.to_string()).into_owned()]
     };
-    let mut rows: Vec<Vec<String>> = all.iter().take(ODD_SHOWN).map(row).collect();
-    if all.len() > ODD_SHOWN {
-        rows.push(vec![format!("  and {} more, all of which `--output json` has", all.len() - ODD_SHOWN)]);
+    first(all.iter().map(row))
+}
+
+/// As many of these as are shown, and how many are not.
+fn first(mut all: impl ExactSizeIterator<Item = Vec<String>>) -> Vec<Vec<String>> {
+    let mut rows: Vec<Vec<String>> = all.by_ref().take(ODD_SHOWN).collect();
+    if all.len() > 0 {
+        rows.push(vec![format!("  and {} more, all of which `--output json` has", all.len())]);
     }
     rows
 }
@@ -226,11 +231,7 @@ fn unreadable(trial: &Trial) -> Vec<Vec<String>> {
             None => vec![format!("  {why}")],
         }
     };
-    let mut rows: Vec<Vec<String>> = trial.unreadable.iter().take(ODD_SHOWN).map(row).collect();
-    if trial.unreadable.len() > ODD_SHOWN {
-        rows.push(vec![format!("  and {} more, all of which `--output json` has", trial.unreadable.len() - ODD_SHOWN)]);
-    }
-    rows
+    first(trial.unreadable.iter().map(row))
 }
 
 fn overlays(trial: &Trial) -> Vec<Vec<String>> {
