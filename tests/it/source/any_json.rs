@@ -1,14 +1,12 @@
 //! Whatever JSON a row is, as RFC 8259 has it, its neighbours are read: half an emoji, a number that no number holds,
 //! lists in lists.
 
-use entitled::config::settings::source::{SourceKind, SourceSettings};
 use entitled::model::{Order, Standing};
 use entitled::source::{Lookup, Source, Step};
-use jiff::SignedDuration;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use super::{FULL, chain, of, read, source};
+use super::{FULL, chain, read, source};
 use crate::support::preset::http_source;
 use crate::support::replay::{Line, Replay};
 
@@ -211,16 +209,7 @@ fn no_row_hides_its_neighbours() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("orders.json");
-    let file = of(&SourceSettings {
-        name: "till".into(),
-        was: Vec::new(),
-        slack: SignedDuration::ZERO,
-        line: 1,
-        poll: SignedDuration::from_secs(30),
-        full_read: None,
-        kind: SourceKind::File(path.clone()),
-        webhook: None,
-    });
+    let file = super::file::file(&path);
     let mut runner = TestRunner::new(ProptestConfig::with_cases(96));
     let ended = runner.run(&prop::collection::vec(any_text(), 1..4), |mut rows| {
         let odd = rows.len();

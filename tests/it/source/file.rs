@@ -10,7 +10,8 @@ use jiff::SignedDuration;
 
 use super::{FULL, at, chain, of, read, refused};
 
-fn file(path: &Path) -> Source {
+/// Orders from the file at `path`.
+pub(super) fn file(path: &Path) -> Source {
     of(&SourceSettings {
         name: "shop".into(),
         was: Vec::new(),

@@ -365,16 +365,7 @@ fn no_file_makes_the_reader_panic_or_loses_a_neighbour() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("orders.json");
-    let file = of(&entitled::config::settings::source::SourceSettings {
-        name: "till".into(),
-        was: Vec::new(),
-        slack: SignedDuration::ZERO,
-        line: 1,
-        poll: SignedDuration::from_secs(30),
-        full_read: None,
-        kind: entitled::config::settings::source::SourceKind::File(path.clone()),
-        webhook: None,
-    });
+    let file = super::file::file(&path);
     let good = json!({"id": "good", "productId": "p", "status": "paid"});
     let mut runner = TestRunner::new(ProptestConfig::with_cases(128));
     let ended = runner.run(&prop::collection::vec(any_json(), 0..6), |rows| {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use entitled::config::settings::source::{SourceKind, SourceSettings};
 use entitled::model::Recheck;
 use entitled::model::{Odd, Order, Standing};
 use entitled::pass::ingest::{ReadScope, Refreshed, ingest, refresh_order, reread};
@@ -363,16 +362,7 @@ async fn play(kind: Kind, steps: &[Step]) -> Result<(), TestCaseError> {
             Kind::Polar => source(preset_source("polar", KEY, &url)),
             Kind::Btcpay => source(preset_source("btcpay", KEY, &url)),
             Kind::Stripe => stripe(&url, ""),
-            Kind::File => of(&SourceSettings {
-                name: "shop".into(),
-                was: Vec::new(),
-                slack: SignedDuration::ZERO,
-                line: 1,
-                poll: SignedDuration::from_secs(30),
-                full_read: None,
-                kind: SourceKind::File(path.clone()),
-                webhook: None,
-            }),
+            Kind::File => super::file::file(&path),
         }
     };
     let (shop, fresh_store, day) = (build(), fresh().await, SignedDuration::from_hours(24));
