@@ -165,6 +165,13 @@ impl LiveNote {
     }
 }
 
+/// Unlocked, and not merely closed: a program that another thread is starting shares the open file for a moment.
+impl Drop for LiveNote {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
 /// Removes the state and the note.
 pub(super) fn remove(state: &Path) -> io::Result<()> {
     for path in [state.to_owned(), beside(state, "live")] {

@@ -52,13 +52,22 @@ impl Lease {
 
     /// Takes a lost lease again, where nobody else has it by now.
     pub fn take_again(&self) -> bool {
-        let Ok(Ok(again)) = lock(&self.path) else { return false };
-        *self.locked() = again.locked.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Ok(Ok(mut again)) = lock(&self.path) else { return false };
+        let again = again.locked.get_mut().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(again, &mut *self.locked());
         true
     }
 
     fn locked(&self) -> MutexGuard<'_, File> {
         self.locked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Unlocked, and not merely closed: a lock of this kind belongs to the open file, which a program that is being started
+/// in another thread shares until it is itself.
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let _ = self.locked.get_mut().unwrap_or_else(PoisonError::into_inner).unlock();
     }
 }
 
@@ -200,7 +209,8 @@ pub fn holder(store: &Path) -> Result<Option<String>, LeaseError> {
     };
     let content = content(&mut file).map_err(failed)?;
     match file.try_lock_shared() {
-        Ok(()) => Ok(None),
+        // Given back at once, and not when a copy of this file in a program that is being started is closed.
+        Ok(()) => file.unlock().map(|()| None).map_err(failed),
         Err(TryLockError::WouldBlock) => Ok(Some(named(&content))),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
@@ -227,5 +237,28 @@ pub async fn wait(
             () = tokio::time::sleep(BEAT) => {}
             () = stop.wait() => return Ok(None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process that another thread is starting has a copy of every open file until it is the program that was asked for.
+    #[test]
+    fn what_is_handed_back_is_free_although_a_copy_of_its_file_is_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("entitled.db");
+        let lease = take(&store).unwrap().unwrap();
+        let copy = lease.locked().try_clone().unwrap();
+        drop(lease);
+        let lease = take(&store).unwrap().expect("free again");
+        assert!(holder(&store).unwrap().is_some(), "the copy of an earlier file frees nothing");
+        // Taken away and taken again: the file that was locked before frees nothing that is held now.
+        std::fs::remove_file(lock_of(&store)).unwrap();
+        assert!(lease.is_lost() && lease.take_again() && !lease.is_lost());
+        assert!(take(&store).unwrap().is_err());
+        drop((copy, lease));
+        assert!(take(&store).unwrap().is_ok());
     }
 }
