@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 
 use super::input::BODY_LIMIT;
+use super::scene::{Outcome, Scene};
 use super::state::Tenant;
 use super::{hooks, organization_roles, organizations, refusal, roles, token, users};
 use crate::sandbox::exchange::{Answer, Call};
@@ -11,17 +12,6 @@ use crate::sandbox::token::LIFETIME;
 
 /// Node.js refuses more than this in request line and headers.
 const HEAD_LIMIT: usize = 16 * 1024;
-
-/// What every call may use.
-pub(super) struct Scene<'a> {
-    pub(super) call: &'a Call,
-    pub(super) tenant: &'a mut Tenant,
-    /// Whether walks lose rows; see [`Knobs::ties`].
-    pub(super) ties: bool,
-}
-
-/// Answers a refusal as well as a success: the first `Err` on the way is what goes back.
-pub(super) type Outcome = Result<Answer, Answer>;
 
 /// Carries a call out.
 pub(super) fn answer(call: &Call, tenant: &mut Tenant, knobs: &Knobs) -> Answer {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::refusal;
-use super::state::RoleKind;
+use super::role_kind::RoleKind;
 use crate::sandbox::exchange::{Answer, Call};
 
 /// A body of this size is accepted, one byte more is not.

@@ -5,15 +5,19 @@
 mod api;
 mod hooks;
 mod input;
+mod json;
 mod organization_roles;
 mod organizations;
 mod page;
 mod refusal;
+mod role_kind;
 mod roles;
+mod scene;
 mod search;
 mod state;
 mod token;
 mod users;
+mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +34,8 @@ use state::{NewUser, WhoGetsIt};
 
 /// So many accounts `/sandbox/users` lists.
 const MOST_USERS: usize = 200;
-pub(super) use state::{RoleKind, Tenant};
+pub(super) use role_kind::RoleKind;
+pub(super) use state::Tenant;
 pub(super) use token::ISSUER;
 
 /// The machine-to-machine application that may use the Management API.
@@ -298,7 +303,7 @@ impl Side for LogtoSim {
             }
             ("GET", "/sandbox/users") => {
                 let tenant = self.tenant();
-                let rows: Vec<_> = tenant.users().values().take(MOST_USERS).map(users::short).collect();
+                let rows: Vec<_> = tenant.users().values().take(MOST_USERS).map(json::short_user).collect();
                 Some(Answer::json(StatusCode::OK, &rows.into()))
             }
             _ => None,

@@ -3,20 +3,12 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::api::{Outcome, Scene};
 use super::input::Input;
 use super::page::Page;
-use super::refusal;
+use super::scene::{Outcome, Scene};
 use super::state::OrganizationRole;
+use super::{json, refusal};
 use crate::sandbox::exchange::Answer;
-
-/// An organization role as the API shows it alone.
-pub(super) fn json_of(role: &OrganizationRole) -> Value {
-    json!({
-        "tenantId": "default", "id": role.id, "name": role.name, "description": role.description,
-        "type": role.kind.word(),
-    })
-}
 
 /// Sorted by name.
 pub(super) fn list(scene: &mut Scene<'_>) -> Outcome {
@@ -25,7 +17,7 @@ pub(super) fn list(scene: &mut Scene<'_>) -> Outcome {
     found.sort_by(|a, b| a.name.cmp(&b.name));
     let total = found.len();
     let rows = page.of_rows(found.into_iter()).into_iter().map(|role| {
-        let mut row = json_of(role);
+        let mut row = json::organization_role(role);
         row["scopes"] = json!([]);
         row["resourceScopes"] = json!([]);
         row
@@ -43,13 +35,13 @@ pub(super) fn create(scene: &mut Scene<'_>) -> Outcome {
     }
     let id = scene.tenant.add_organization_role(&name, description, kind);
     let made = scene.tenant.organization_roles().get(&id).expect("it was made above");
-    Ok(Answer::json(StatusCode::CREATED, &json_of(made)))
+    Ok(Answer::json(StatusCode::CREATED, &json::organization_role(made)))
 }
 
 pub(super) fn one(scene: &mut Scene<'_>, id: &str) -> Outcome {
     let role = scene.tenant.organization_roles().get(id);
     let role = role.ok_or_else(|| refusal::no_such_id("organization_roles", id))?;
-    Ok(Answer::json(StatusCode::OK, &json_of(role)))
+    Ok(Answer::json(StatusCode::OK, &json::organization_role(role)))
 }
 
 pub(super) fn delete(scene: &mut Scene<'_>, id: &str) -> Outcome {

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::api::{Outcome, Scene};
 use super::input::{Input, Least};
 use super::page::Page;
-use super::state::{Organization, OrganizationRole, RoleKind, Tenant, User};
-use super::{organization_roles, refusal, users};
+use super::role_kind::RoleKind;
+use super::scene::{Outcome, Scene};
+use super::state::{Organization, Tenant, User};
+use super::{json, refusal};
 use crate::model::{OrganizationRoleId, UserId};
 use crate::sandbox::exchange::Answer;
 
@@ -18,15 +19,6 @@ const ID_LIMIT: usize = 21;
 
 /// A statement takes 65,535 parameters, and a membership has two.
 const MEMBERS_PER_STATEMENT: usize = 65_535 / 2;
-
-/// An organization as the API shows it alone.
-pub(super) fn json_of(organization: &Organization) -> Value {
-    json!({
-        "tenantId": "default", "id": organization.id, "name": organization.name,
-        "description": organization.description, "customData": organization.custom_data, "isMfaRequired": false,
-        "color": {}, "branding": {}, "customCss": null, "createdAt": organization.created_at,
-    })
-}
 
 pub(super) fn list(scene: &mut Scene<'_>) -> Outcome {
     let page = Page::of(scene.call)?;
@@ -40,7 +32,7 @@ pub(super) fn list(scene: &mut Scene<'_>) -> Outcome {
     let total = found.len();
     let featured = scene.call.param("showFeatured") == Some("true");
     let rows = page.of_rows(found.into_iter()).into_iter().map(|organization| {
-        let mut row = json_of(organization);
+        let mut row = json::organization(organization);
         if featured {
             let few = organization.members.keys().take(3).filter_map(|id| scene.tenant.user(id.as_str()));
             row["usersCount"] = organization.members.len().into();
@@ -63,12 +55,12 @@ pub(super) fn create(scene: &mut Scene<'_>) -> Outcome {
     let (name, description) = (input.name("name")?, input.optional_text("description")?);
     let id = scene.tenant.add_organization(&name, description);
     let made = scene.tenant.organization(id.as_str()).expect("it was made above");
-    Ok(Answer::json(StatusCode::CREATED, &json_of(made)))
+    Ok(Answer::json(StatusCode::CREATED, &json::organization(made)))
 }
 
 pub(super) fn one(scene: &mut Scene<'_>, id: &str) -> Outcome {
     let organization = scene.tenant.organization(id).ok_or_else(|| refusal::no_such_id("organizations", id))?;
-    Ok(Answer::json(StatusCode::OK, &json_of(organization)))
+    Ok(Answer::json(StatusCode::OK, &json::organization(organization)))
 }
 
 pub(super) fn delete(scene: &mut Scene<'_>, id: &str) -> Outcome {
@@ -103,24 +95,12 @@ pub(super) fn members(scene: &mut Scene<'_>, id: &str) -> Outcome {
     };
     let total = ids.len();
     let rows = page.of_rows(ids.into_iter()).into_iter().filter_map(|user| tenant.user(user.as_str())).map(|user| {
-        let mut row = users::json_of(user);
+        let mut row = json::user(user);
         row.as_object_mut().expect("a user is an object").remove("hasPassword");
-        row["organizationRoles"] = roles_of_member(tenant, organization, &user.id);
+        row["organizationRoles"] = json::roles_of_member(tenant, organization, &user.id);
         row
     });
     Ok(page.answer(scene.call, total, rows.collect()))
-}
-
-/// `[{"id", "name"}]`, by name.
-pub(super) fn roles_of_member(tenant: &Tenant, organization: &Organization, user: &UserId) -> Value {
-    held(tenant, organization, user).into_iter().map(|role| json!({ "id": role.id, "name": role.name })).collect()
-}
-
-fn held<'a>(tenant: &'a Tenant, organization: &'a Organization, user: &UserId) -> Vec<&'a OrganizationRole> {
-    let ids = organization.members.get(user).into_iter().flatten();
-    let mut roles: Vec<_> = ids.filter_map(|role| tenant.organization_roles().get(role)).collect();
-    roles.sort_by(|a, b| a.name.cmp(&b.name));
-    roles
 }
 
 /// Idempotent, and all or nothing.
@@ -158,8 +138,8 @@ fn membership<'a>(scene: &'a Scene<'_>, id: &str, user: &str) -> Result<&'a Orga
 /// Has pages only where one is asked for.
 pub(super) fn member_roles(scene: &mut Scene<'_>, id: &str, user: &str) -> Outcome {
     let organization = membership(scene, id, user)?;
-    let roles = held(scene.tenant, organization, &UserId::from(user));
-    let rows: Vec<Value> = roles.into_iter().map(organization_roles::json_of).collect();
+    let roles = json::roles_held(scene.tenant, organization, &UserId::from(user));
+    let rows: Vec<Value> = roles.into_iter().map(json::organization_role).collect();
     match Page::if_asked(scene.call)? {
         None => Ok(Answer::json(StatusCode::OK, &Value::Array(rows))),
         Some(page) => Ok(page.answer(scene.call, rows.len(), page.of_rows(rows.into_iter()))),

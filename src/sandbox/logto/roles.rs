@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::api::{Outcome, Scene};
 use super::input::{Input, Least};
 use super::page::Page;
+use super::role_kind::RoleKind;
+use super::scene::{Outcome, Scene};
 use super::search::Search;
-use super::state::{Role, RoleKind, WhoGetsIt};
-use super::{refusal, users};
+use super::state::{Role, WhoGetsIt};
+use super::{json, refusal, users};
 use crate::model::{RoleId, UserId};
 use crate::sandbox::exchange::Answer;
 
@@ -18,19 +19,6 @@ const SEARCHED: &[&str] = &["id", "name", "description"];
 
 /// A statement takes 65,535 parameters, and a grant has three.
 const GRANTS_PER_STATEMENT: usize = 65_535 / 3;
-
-/// Hidden from every list.
-pub(super) fn is_internal(role: &Role) -> bool {
-    role.name.starts_with("#internal:")
-}
-
-/// A role as the API shows it alone.
-pub(super) fn json_of(role: &Role) -> Value {
-    json!({
-        "tenantId": "default", "id": role.id, "name": role.name, "description": role.description,
-        "type": role.kind.word(), "isDefault": role.is_default,
-    })
-}
 
 pub(super) fn list(scene: &mut Scene<'_>) -> Outcome {
     let page = Page::of(scene.call)?;
@@ -43,13 +31,13 @@ pub(super) fn list(scene: &mut Scene<'_>) -> Outcome {
         .tenant
         .roles()
         .values()
-        .filter(|role| !is_internal(role) && kind.is_none_or(|kind| role.kind == kind))
+        .filter(|role| !role.is_internal() && kind.is_none_or(|kind| role.kind == kind))
         .filter(|role| search.as_ref().is_none_or(|search| search.matches(|field| value_of(role, field))))
         .collect();
     let total = found.len();
     let rows = page.of_rows(found.into_iter()).into_iter().map(|role| {
         let few = role.holders.iter().take(3).filter_map(|(_, id)| scene.tenant.user(id.as_str()));
-        let mut row = json_of(role);
+        let mut row = json::role(role);
         row["usersCount"] = role.holders.len().into();
         row["featuredUsers"] = few.map(|user| json!({ "id": user.id, "avatar": null, "name": user.name })).collect();
         row["applicationsCount"] = role.applications.into();
@@ -85,7 +73,7 @@ fn found<'a>(scene: &'a Scene<'_>, id: &str) -> Result<&'a Role, Answer> {
 }
 
 pub(super) fn one(scene: &mut Scene<'_>, id: &str) -> Outcome {
-    Ok(Answer::json(StatusCode::OK, &json_of(found(scene, id)?)))
+    Ok(Answer::json(StatusCode::OK, &json::role(found(scene, id)?)))
 }
 
 pub(super) fn delete(scene: &mut Scene<'_>, id: &str) -> Outcome {

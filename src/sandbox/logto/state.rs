@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::hooks::{Event, Hook};
+use super::role_kind::RoleKind;
+use super::webhook::{Event, Hook};
 use crate::model::{OrganizationId, OrganizationRoleId, RoleId, UserId};
 use crate::sandbox::clock;
 
@@ -51,27 +52,6 @@ pub(super) struct User {
     pub(super) roles: BTreeSet<RoleId>,
     #[serde(skip)]
     pub(super) organizations: BTreeSet<OrganizationId>,
-}
-
-/// Who may hold a role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::sandbox) enum RoleKind {
-    User,
-    MachineToMachine,
-}
-
-impl RoleKind {
-    /// As the API writes it.
-    pub(in crate::sandbox) fn word(self) -> &'static str {
-        match self {
-            RoleKind::User => "User",
-            RoleKind::MachineToMachine => "MachineToMachine",
-        }
-    }
-
-    pub(in crate::sandbox) fn from_word(word: &str) -> Option<Self> {
-        [RoleKind::User, RoleKind::MachineToMachine].into_iter().find(|kind| kind.word() == word)
-    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -438,6 +418,13 @@ impl Tenant {
 pub(super) enum WhoGetsIt {
     OnRequest,
     EveryNewUser,
+}
+
+impl Role {
+    /// Hidden from every list.
+    pub(super) fn is_internal(&self) -> bool {
+        self.name.starts_with("#internal:")
+    }
 }
 
 impl User {

@@ -3,12 +3,13 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::api::{Outcome, Scene};
 use super::input::{Input, Least};
 use super::page::Page;
+use super::role_kind::RoleKind;
+use super::scene::{Outcome, Scene};
 use super::search::Search;
-use super::state::{NewUser, Newest, RoleKind, Tenant, User};
-use super::{organizations, refusal, roles};
+use super::state::{NewUser, Newest, Tenant, User};
+use super::{json, refusal};
 use crate::model::{RoleId, UserId};
 use crate::sandbox::exchange::Answer;
 
@@ -16,11 +17,6 @@ const SEARCHED: &[&str] = &["id", "primaryEmail", "primaryPhone", "username", "n
 
 /// What every user was created at while `ties` is on: in milliseconds.
 const TIED_AT: i64 = 1_795_326_798_539;
-
-/// A user as `/sandbox/users` has them.
-pub(super) fn short(user: &User) -> Value {
-    json!({ "id": user.id, "primaryEmail": user.email, "name": user.name })
-}
 
 pub(super) fn list(scene: &mut Scene<'_>) -> Outcome {
     let role = scene.call.param("excludeRoleId");
@@ -45,7 +41,7 @@ pub(super) fn page_of(scene: &Scene<'_>, among: &Newest, also: impl Fn(&User) ->
     let narrowed = search.is_some()
         || scene.call.param("excludeRoleId").is_some()
         || scene.call.param("excludeOrganizationId").is_some();
-    let rows = |users: Vec<&User>| users.into_iter().map(json_of).collect::<Vec<Value>>();
+    let rows = |users: Vec<&User>| users.into_iter().map(json::user).collect::<Vec<Value>>();
     if !narrowed {
         let mut ids: Vec<&UserId> = page.of_rows(among.iter().map(|(_, id)| id));
         if scene.ties && page.offset > 0 && !ids.is_empty() {
@@ -95,22 +91,12 @@ fn value_of<'a>(user: &'a User, field: &str) -> Option<&'a str> {
     }
 }
 
-/// A user as the API shows it.
-pub(super) fn json_of(user: &User) -> Value {
-    json!({
-        "id": user.id, "username": user.username, "primaryEmail": user.email, "primaryPhone": user.phone,
-        "name": user.name, "avatar": null, "customData": user.custom_data, "identities": {},
-        "lastSignInAt": null, "createdAt": user.created_at, "updatedAt": user.updated_at, "profile": {},
-        "applicationId": null, "cimdClientId": null, "isSuspended": user.suspended, "hasPassword": false,
-    })
-}
-
 fn found<'a>(tenant: &'a Tenant, id: &str) -> Result<&'a User, Answer> {
     tenant.user(id).ok_or_else(refusal::not_found)
 }
 
 fn shown(scene: &Scene<'_>, id: &str) -> Outcome {
-    Ok(Answer::json(StatusCode::OK, &json_of(found(scene.tenant, id)?)))
+    Ok(Answer::json(StatusCode::OK, &json::user(found(scene.tenant, id)?)))
 }
 
 pub(super) fn create(scene: &mut Scene<'_>) -> Outcome {
@@ -176,7 +162,7 @@ pub(super) fn roles(scene: &mut Scene<'_>, id: &str) -> Outcome {
     let page = Page::of(scene.call)?;
     let user = found(scene.tenant, id)?;
     let held = user.roles.iter().filter_map(|role| scene.tenant.role(role.as_str()));
-    let shown: Vec<Value> = held.filter(|role| !roles::is_internal(role)).map(roles::json_of).collect();
+    let shown: Vec<Value> = held.filter(|role| !role.is_internal()).map(json::role).collect();
     let total = shown.len();
     Ok(page.answer(scene.call, total, page.of_rows(shown.into_iter())))
 }
@@ -208,8 +194,8 @@ pub(super) fn organizations(scene: &mut Scene<'_>, id: &str) -> Outcome {
     let user = found(scene.tenant, id)?;
     let of_user = user.organizations.iter().filter_map(|of| scene.tenant.organization(of.as_str()));
     let rows = of_user.map(|organization| {
-        let mut row = organizations::json_of(organization);
-        row["organizationRoles"] = organizations::roles_of_member(scene.tenant, organization, &user.id);
+        let mut row = json::organization(organization);
+        row["organizationRoles"] = json::roles_of_member(scene.tenant, organization, &user.id);
         row
     });
     Ok(Answer::json(StatusCode::OK, &Value::Array(rows.collect())))
