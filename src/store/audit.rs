@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
-use super::codec::{Sql, count, int, list, millis, text, text_or_null, time};
+use super::cause::Cause;
+use super::codec::{Sql, count, grant, int, list, millis, text, text_or_null, time};
 use super::error::{StoreError, unreadable};
-use super::ledger::{Cause, grant};
 use super::open::Store;
 use super::versions::VERSION;
 use crate::model::{Grant, OrderId, ProductId, RunId, SourceName, UserId};

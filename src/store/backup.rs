@@ -10,8 +10,9 @@ use std::path::Path;
 
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use super::connect;
 use super::error::StoreError;
-use super::open::{self, Store};
+use super::open::Store;
 
 impl Store {
     /// Writes a copy to `to`, with mode 0600, as the store is at one moment. Writers go on meanwhile.
@@ -49,7 +50,7 @@ impl Store {
         if let Some(how) = self.displaced() {
             return Err(StoreError::Displaced { path: self.path().to_owned(), how });
         }
-        let mut connection = open::options(self.path()).connect().await.map_err(fault)?;
+        let mut connection = connect::options(self.path()).connect().await.map_err(fault)?;
         let outcome = sqlx::query("VACUUM INTO ?1").bind(to.to_owned()).execute(&mut connection).await;
         connection.close().await.map_err(fault)?;
         outcome.map(drop).map_err(fault)

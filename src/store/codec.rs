@@ -12,7 +12,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::error::unreadable;
-use crate::model::Standing;
+use crate::model::{Grant, Standing, Target};
 
 /// What a statement gives.
 pub(super) type Sql<T> = Result<T, sqlx::Error>;
@@ -25,6 +25,18 @@ pub(super) fn list<T: Serialize>(values: &[T]) -> String {
 /// The rows of a `json_group_array(json_array(...))`, in no order.
 pub(super) fn bundle<T: DeserializeOwned>(text: &str) -> Sql<Vec<T>> {
     serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+/// Grants as JSON of user and target key.
+pub(super) fn keys(grants: &[Grant]) -> String {
+    list(&grants.iter().map(|grant| (grant.user.as_str(), grant.target.key())).collect::<Vec<_>>())
+}
+
+/// The grant in the first two columns.
+pub(super) fn grant(row: &SqliteRow) -> Sql<Grant> {
+    let key = text(row, 1)?;
+    let target = Target::from_key(key).ok_or_else(|| unreadable("target", key))?;
+    Ok(Grant { user: text(row, 0)?.into(), target })
 }
 
 /// An integer column.

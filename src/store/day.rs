@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
-use super::codec::{Sql, int, millis, text};
+use super::cause::Cause;
+use super::codec::{Sql, int, keys, millis, text};
 use super::error::StoreError;
-use super::ledger::{Cause, keys};
 use super::open::Store;
 use crate::model::{Grant, Verb};
 use crate::planner::TRIES;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::identity::Displaced;
+use super::file_id::Displaced;
 use crate::model::{OrderId, SourceName};
 
 /// Why the store did not answer.

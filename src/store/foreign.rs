@@ -6,10 +6,9 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 
 use super::audit::Verb;
-use super::codec::{Sql, int, list, millis, small, time};
+use super::codec::{Sql, grant, int, keys, list, millis, small, time};
 use super::ends::End;
 use super::error::StoreError;
-use super::ledger::{grant, keys};
 use super::open::Store;
 use crate::model::{Grant, OrderKey, RunId, UserId};
 

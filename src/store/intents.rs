@@ -9,10 +9,10 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::audit::{Actor, Verb};
-use super::codec::{Sql, millis, small};
+use super::codec::{Sql, grant, keys, millis, small};
 use super::ends::{self, End};
 use super::error::StoreError;
-use super::ledger::{self, grant, keys};
+use super::ledger;
 use super::open::Store;
 use crate::model::{Grant, RunId};
 use crate::planner::{Intent, TRIES};
@@ -104,7 +104,7 @@ impl Store {
             ledger::confirm(&mut transaction, granted, now).await?;
             let ends = ends(&mut transaction, revoked).await?;
             ledger::remove(&mut transaction, Verb::Revoked, Actor::Pass(run), &ends, millis(now)).await?;
-            drop_open(&mut transaction, &keys(kept)).await?;
+            ledger::drop_open(&mut transaction, &keys(kept)).await?;
             sqlx::query(
                 "UPDATE open_revocations SET at = 0
                  WHERE at > 0 AND (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
@@ -128,17 +128,6 @@ async fn ends(connection: &mut SqliteConnection, grants: &[Grant]) -> Sql<String
     .bind(keys(grants))
     .fetch_one(connection)
     .await
-}
-
-/// Drops open revocations, given as JSON of user and target key and whatever follows.
-pub(super) async fn drop_open(connection: &mut SqliteConnection, grants: &str) -> Sql<()> {
-    sqlx::query(
-        "DELETE FROM open_revocations WHERE (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
-    )
-    .bind(grants.to_owned())
-    .execute(connection)
-    .await
-    .map(drop)
 }
 
 fn intent(row: &SqliteRow) -> Sql<(Grant, Intent)> {

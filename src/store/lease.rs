@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::identity::FileId;
+use super::file_id::FileId;
 use super::own::{beside, real};
 use crate::clock;
 use crate::shutdown::Shutdown;

@@ -11,13 +11,13 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::audit::{Actor, Verb};
-use super::codec::{Sql, count, int, list, millis, small, small_or_null, text, time};
+use super::cause::Cause;
+use super::codec::{Sql, count, grant, int, keys, list, millis, small, small_or_null, text, time};
 use super::ends::{self, Author, End};
 use super::error::{StoreError, unreadable};
-use super::intents;
 use super::open::Store;
 use super::versions::VERSION;
-use crate::model::{Grant, OrderId, OrderKey, Ownership, ProductId, RunId, SourceName, Target, UserId};
+use crate::model::{Grant, OrderId, OrderKey, Ownership, ProductId, RunId, SourceName, UserId};
 
 /// A grant that is ours, and what caused it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,32 +46,6 @@ pub struct LedgerRow {
     pub run: RunId,
     /// How often somebody else took it away after Logto had confirmed it. Counted by the store, never written.
     pub undone: u32,
-}
-
-/// What made us grant something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// An order was paid. Not limited: that is a sale.
-    Order,
-    /// A commit mapped a product that was already paid for. Counts against `limits.config_grants`.
-    Commit,
-}
-
-impl Cause {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Order => "order",
-            Self::Commit => "commit",
-        }
-    }
-
-    pub(super) fn from_word(word: &str) -> Sql<Self> {
-        [Self::Order, Self::Commit]
-            .into_iter()
-            .find(|cause| cause.word() == word)
-            .ok_or_else(|| unreadable("cause", word))
-    }
 }
 
 /// A row as [`ledger_row`] reads it, with the row of its order while there is one.
@@ -259,11 +233,6 @@ impl Store {
     }
 }
 
-/// Grants as JSON of user and target key.
-pub(super) fn keys(grants: &[Grant]) -> String {
-    list(&grants.iter().map(|grant| (grant.user.as_str(), grant.target.key())).collect::<Vec<_>>())
-}
-
 /// Logto holds these grants.
 pub(super) async fn confirm(connection: &mut SqliteConnection, grants: &[Grant], now: Timestamp) -> Sql<()> {
     sqlx::query(
@@ -355,7 +324,7 @@ pub(super) async fn insert(
     ] {
         sqlx::query(forget).bind(rows.clone()).execute(&mut *connection).await?;
     }
-    intents::drop_open(connection, &rows).await
+    drop_open(connection, &rows).await
 }
 
 /// Drops rows, given as JSON of user, target key and note, and says so in the trail. Where source, order, product,
@@ -390,7 +359,18 @@ pub(super) async fn remove(
         .bind(grants.to_owned())
         .execute(&mut *connection)
         .await?;
-    intents::drop_open(connection, grants).await
+    drop_open(connection, grants).await
+}
+
+/// Drops open revocations, given as JSON of user and target key and whatever follows.
+pub(super) async fn drop_open(connection: &mut SqliteConnection, grants: &str) -> Sql<()> {
+    sqlx::query(
+        "DELETE FROM open_revocations WHERE (user, target) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))",
+    )
+    .bind(grants.to_owned())
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 fn ownership_word(ownership: Ownership) -> &'static str {
@@ -398,13 +378,6 @@ fn ownership_word(ownership: Ownership) -> &'static str {
         Ownership::Granted => "granted",
         Ownership::Adopted => "adopted",
     }
-}
-
-/// The grant in the first two columns.
-pub(super) fn grant(row: &SqliteRow) -> Sql<Grant> {
-    let key = text(row, 1)?;
-    let target = Target::from_key(key).ok_or_else(|| unreadable("target", key))?;
-    Ok(Grant { user: text(row, 0)?.into(), target })
 }
 
 fn ledger_row(row: &SqliteRow) -> Sql<LedgerRow> {

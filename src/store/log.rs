@@ -10,10 +10,10 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::error::StoreError;
-use super::identity::{Displaced, FileId};
-use super::lease;
-use super::open::{self, Store};
+use super::file_id::{Displaced, FileId};
+use super::open::Store;
 use super::own::beside;
+use super::wal::{self, PARTS, aside, lasting, move_log, wal};
 
 /// Waits for no reader: whoever reads now keeps the log until the next time.
 const FOLD: &str = "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)";
@@ -22,9 +22,6 @@ const PATIENT: &str = "PRAGMA busy_timeout = 5000";
 
 /// How long a writer of this process is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// The log, and the index that everybody who has it open shares.
-const PARTS: [&str; 2] = ["-shm", "-wal"];
 
 impl Store {
     /// Folds the log into the file and empties it, if nobody is using it just now: what lies in the log is no part of
@@ -35,7 +32,7 @@ impl Store {
 
     /// Whether anything lies in the log that lies at its path.
     pub fn has_log(&self) -> bool {
-        open::wal_size(self.path()) > 0
+        wal::size(self.path()) > 0
     }
 
     /// Moves the log out of the way of a file that was put in the place of its own, and makes its own whole in itself,
@@ -66,7 +63,7 @@ impl Store {
     /// Removes what was moved out of the way and holds nothing. For whoever has closed it.
     pub(super) fn drop_empty_log(&self) {
         let aside = self.aside();
-        if self.is_log(&wal(&aside)) && open::wal_size(&aside) == 0 {
+        if self.is_log(&wal(&aside)) && wal::size(&aside) == 0 {
             for part in PARTS {
                 // It holds nothing, so that nothing is lost by it.
                 let _stays = std::fs::remove_file(beside(&aside, part));
@@ -127,54 +124,4 @@ impl Store {
         let (file, log) = (lasting(self.path())?, lasting(&wal(self.path()))?);
         self.displaced().is_none().then(|| format!("{log} is the log of {file}"))
     }
-}
-
-/// Refuses to open a file beside which the log of another one lies, as the daemon that has or had it open has noted.
-/// Where that daemon is gone, the log is moved out of the way instead.
-pub(super) fn part_from_another(path: &Path) -> Result<(), StoreError> {
-    let Some(owner) = owner_elsewhere(path) else { return Ok(()) };
-    if lease::is_held_by_another(path) {
-        return Err(StoreError::OthersLog { path: path.to_owned() });
-    }
-    let inode = owner.split(':').nth(1).and_then(|inode| inode.parse().ok()).unwrap_or_default();
-    let aside = aside(path, inode);
-    tracing::warn!(path = %path.display(), aside = %wal(&aside).display(), "the log of another file was moved aside");
-    move_log(path, &aside);
-    Ok(())
-}
-
-/// Whether the log beside a file is that of another one.
-pub(super) fn is_anothers(path: &Path) -> bool {
-    owner_elsewhere(path).is_some()
-}
-
-/// The file that the log at this place belongs to, where that is known and does not lie there.
-fn owner_elsewhere(path: &Path) -> Option<String> {
-    let log = lasting(&wal(path))?;
-    let mark = lease::mark(path)?;
-    let owner = mark.strip_prefix(&format!("{log} is the log of "))?;
-    (lasting(path).as_deref() != Some(owner)).then(|| owner.to_owned())
-}
-
-fn wal(path: &Path) -> PathBuf {
-    beside(path, "-wal")
-}
-
-fn aside(path: &Path, inode: u64) -> PathBuf {
-    beside(path, &format!(".displaced-{inode}"))
-}
-
-fn move_log(from: &Path, to: &Path) {
-    for part in PARTS {
-        if let Err(error) = std::fs::rename(beside(from, part), beside(to, part)) {
-            tracing::debug!(%error, part, "a part of the log of the store could not be moved");
-        }
-    }
-}
-
-/// Device, inode, and when it was made, where the file system knows: an inode is given out again.
-fn lasting(path: &Path) -> Option<String> {
-    let file = std::fs::metadata(path).ok()?;
-    let made = file.created().ok().and_then(|made| made.duration_since(std::time::UNIX_EPOCH).ok());
-    Some(format!("{}:{}", FileId::of(path).ok()?, made.unwrap_or_default().as_nanos()))
 }

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::audit::{Actor, Verb};
-use super::codec::{Sql, list, millis};
+use super::codec::{Sql, grant, list, millis};
 use super::error::StoreError;
-use super::ledger::{self, LedgerRow, grant};
+use super::ledger::{self, LedgerRow};
 use super::open::Store;
 use crate::model::{Grant, Ownership, UserId};
 

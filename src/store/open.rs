@@ -7,20 +7,21 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
-use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, SqlStr, Sqlite, SqliteConnection, SqlitePool, SqliteTransaction};
+use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqlitePool, SqliteTransaction};
 
 use super::codec::Sql;
+use super::connect::{self, options};
 use super::error::StoreError;
-use super::identity::{self, FileId, StoreId};
+use super::file_id::FileId;
+use super::identity::{self, StoreId};
 use super::lease::Lease;
-use super::log;
 use super::own::{self, Found};
-use super::snapshot::{self, ScratchDir};
+use super::schema::{judge, migrate};
+use super::scratch_dir::ScratchDir;
+use super::wal;
 use super::work::Work;
 
 /// The store. Cheap to share by reference; readers never wait for the writer.
@@ -48,42 +49,8 @@ pub struct Store {
     scratch: Option<ScratchDir>,
 }
 
-/// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 27] = [
-    (1, "orders", include_str!("migrations/0001_orders.sql")),
-    (2, "ledger", include_str!("migrations/0002_ledger.sql")),
-    (3, "runs", include_str!("migrations/0003_runs.sql")),
-    (4, "safety", include_str!("migrations/0004_safety.sql")),
-    (5, "subscriptions", include_str!("migrations/0005_subscriptions.sql")),
-    (6, "marks", include_str!("migrations/0006_marks.sql")),
-    (7, "hooks", include_str!("migrations/0007_hooks.sql")),
-    (8, "odd", include_str!("migrations/0008_odd.sql")),
-    (9, "turned", include_str!("migrations/0009_turned.sql")),
-    (10, "renamed", include_str!("migrations/0010_renamed.sql")),
-    (11, "foreign", include_str!("migrations/0011_foreign.sql")),
-    (12, "renewals", include_str!("migrations/0012_renewals.sql")),
-    (13, "valid_file", include_str!("migrations/0013_valid_file.sql")),
-    (14, "names", include_str!("migrations/0014_names.sql")),
-    (15, "approvals", include_str!("migrations/0015_approvals.sql")),
-    (16, "undo_approvals", include_str!("migrations/0016_undo_approvals.sql")),
-    (17, "identity", include_str!("migrations/0017_identity.sql")),
-    (18, "resolved_anew", include_str!("migrations/0018_resolved_anew.sql")),
-    (19, "versions", include_str!("migrations/0019_versions.sql")),
-    (20, "kept_status", include_str!("migrations/0020_kept_status.sql")),
-    (21, "intents", include_str!("migrations/0021_intents.sql")),
-    (22, "asked", include_str!("migrations/0022_asked.sql")),
-    (23, "safeguards", include_str!("migrations/0023_safeguards.sql")),
-    (24, "costs", include_str!("migrations/0024_costs.sql")),
-    (25, "rechecks", include_str!("migrations/0025_rechecks.sql")),
-    (26, "explained", include_str!("migrations/0026_explained.sql")),
-    (27, "absent sources", include_str!("migrations/0027_absent_sources.sql")),
-];
-
 /// Takes the place of the one writer at once, and not with the first write.
 const BEGIN: &str = "BEGIN IMMEDIATE";
-
-/// How long a writer waits for another process.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Up to this size the whole file is checked at every start; it takes some milliseconds. A larger one is
 /// checked when it was not closed in order. Damage that is met later is reported when it is met.
@@ -99,7 +66,7 @@ impl Store {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let real = &own::real(path);
         let found = own::look(real)?;
-        log::part_from_another(real)?;
+        wal::part_from_another(real)?;
         // SQLite takes one byte for none.
         if size_of(real) <= 1 {
             create(real).await?;
@@ -317,26 +284,9 @@ async fn identified(path: &Path, writer: &SqlitePool) -> Result<StoreId, StoreEr
     identity::of_file(path, &mut connection).await
 }
 
-/// What every connection has in common. Sets nothing that would change the file.
-pub(super) fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .foreign_keys(true)
-        .busy_timeout(BUSY_TIMEOUT)
-        .pragma("temp_store", "MEMORY")
-        .disable_statement_logging()
-}
-
 /// Whether a file of this `size` is checked whole when it is opened.
 pub(super) fn checked(path: &Path, size: u64) -> bool {
-    size <= ALWAYS_CHECKED || wal_size(path) > 0
-}
-
-/// The size of the write-ahead log beside `path`. Zero unless somebody has it open or died with it open.
-pub(super) fn wal_size(path: &Path) -> u64 {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    std::fs::metadata(wal).map_or(0, |file| file.len())
+    size <= ALWAYS_CHECKED || wal::size(path) > 0
 }
 
 /// Makes a store without content, of which everybody can tell whose it is from the first byte on. SQLite gives
@@ -364,7 +314,7 @@ fn size_of(path: &Path) -> u64 {
 /// Whether a database that does not say whose it is, is ours: asked so that it stays as it is.
 async fn unchanged(path: &Path) -> Result<(), StoreError> {
     let fault = |error| StoreError::of(path, error);
-    let mut connection = snapshot::connect(path).await.map_err(fault)?;
+    let mut connection = connect::unchanged(path).await.map_err(fault)?;
     let verdict = judge(path, &mut connection, false).await;
     connection.close().await.map_err(fault)?;
     verdict
@@ -377,70 +327,4 @@ async fn examine(path: &Path, whole: bool) -> Result<(), StoreError> {
     let verdict = judge(path, &mut connection, whole).await;
     connection.close().await.map_err(fault)?;
     verdict
-}
-
-/// The questions of [`examine`].
-pub(super) async fn judge(path: &Path, connection: &mut SqliteConnection, whole: bool) -> Result<(), StoreError> {
-    let fault = |error| StoreError::of(path, error);
-    let (tables, ours, like_ours): (i64, i64, i64) = sqlx::query_as(
-        "SELECT count(*), coalesce(sum(name = '_sqlx_migrations'), 0),
-                coalesce(sum(name IN ('ledger', 'audit', 'orders', 'buyers')), 0)
-         FROM sqlite_schema",
-    )
-    .fetch_one(&mut *connection)
-    .await
-    .map_err(fault)?;
-    if tables == 0 {
-        return Ok(());
-    }
-    if ours == 0 && like_ours > 2 {
-        let what = "it does not say which schema it has".to_owned();
-        return Err(StoreError::Damaged { path: path.to_owned(), what });
-    }
-    if ours == 0 {
-        return Err(StoreError::Foreign { path: path.to_owned() });
-    }
-    let found = schema(connection).await.map_err(fault)?;
-    let known = STEPS[STEPS.len() - 1].0;
-    if found > known {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known });
-    }
-    if whole {
-        let what: String =
-            sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut *connection).await.map_err(fault)?;
-        if what != "ok" {
-            return Err(StoreError::Damaged { path: path.to_owned(), what });
-        }
-    }
-    Ok(())
-}
-
-/// The schema of a store.
-async fn schema(connection: &mut SqliteConnection) -> Sql<i64> {
-    sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations").fetch_one(&mut *connection).await
-}
-
-/// Whether a store has the schema of this version.
-pub(super) async fn is_current(connection: &mut SqliteConnection) -> Sql<bool> {
-    Ok(schema(connection).await? == STEPS[STEPS.len() - 1].0)
-}
-
-async fn migrate(path: &Path, writer: &SqlitePool) -> Result<(), StoreError> {
-    let steps = STEPS.map(|(version, name, sql)| {
-        Migration::new(version, name.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
-    });
-    let migrator = Migrator::with_migrations(steps.into());
-    // SQLite has no lock for this: of two processes that open a new store at once, one finds its step
-    // already taken, and goes on from there when it looks again. That may happen at every step.
-    let mut outcome = migrator.run(writer).await;
-    for _ in STEPS {
-        match outcome {
-            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => outcome = migrator.run(writer).await,
-            _ => break,
-        }
-    }
-    outcome.map_err(|error| match error {
-        MigrateError::Execute(error) => StoreError::of(path, error),
-        source => StoreError::Migrate { path: path.to_owned(), source },
-    })
 }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::error::StoreError;
 use super::open::{self, Store};
 use super::own::beside;
-use super::{log, own};
+use super::{own, wal};
 
 /// What was found where a store was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +45,11 @@ impl Store {
 
     async fn salvage(path: &Path, now: Timestamp) -> Result<(Self, Opened), StoreError> {
         own::look(path)?;
-        log::part_from_another(path)?;
+        wal::part_from_another(path)?;
         let size = std::fs::metadata(path).map_or(0, |file| file.len());
         // SQLite takes one byte for none, and throws away the log of an empty file.
         if size <= 1 {
-            if open::wal_size(path) > 0 {
+            if wal::size(path) > 0 {
                 return replace(path, "it is empty, and its log is not".to_owned(), now).await;
             }
             return Ok((Self::open(path).await?, Opened::New));

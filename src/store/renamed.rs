@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use sqlx::{Connection as _, SqliteConnection};
 
 use super::codec::{Sql, count, int, list, millis, text, text_or_null};
+use super::connect;
 use super::error::StoreError;
 use super::keys::source_key;
 use super::open::Store;
-use super::snapshot;
 use crate::model::{OrderId, SourceName};
 
 /// A source that the store has heard of.
@@ -55,7 +55,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let fault = |error| StoreError::of(path, error);
-        let mut connection = snapshot::connect(path).await.map_err(fault)?;
+        let mut connection = connect::unchanged(path).await.map_err(fault)?;
         let rows = sqlx::query(
             "SELECT l.source, s.address, count(*) FROM ledger l LEFT JOIN sources s ON s.name = l.source
              GROUP BY l.source ORDER BY l.source",

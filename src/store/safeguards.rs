@@ -6,9 +6,8 @@
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteRow;
 
-use super::codec::{Sql, millis, text, time, time_or_null};
+use super::codec::{Sql, grant, millis, text, time, time_or_null};
 use super::error::{StoreError, unreadable};
-use super::ledger::grant;
 use super::open::Store;
 use crate::model::{Grant, Left, Safeguards, Version};
 

@@ -2,19 +2,16 @@
 //!
 //! Never creates or changes the store that it copies.
 
-#![expect(clippy::disallowed_methods, reason = "the copy is a file of its own")]
+use std::path::Path;
 
-use std::io;
-use std::path::{Path, PathBuf};
+use sqlx::Connection as _;
+use sqlx::sqlite::SqliteSynchronous;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
-
-use super::codec::Sql;
-use super::error::{CANNOT_OPEN, FULL, IO, StoreError, primary_code};
+use super::error::StoreError;
 use super::open::{self, Store};
 use super::own::{self, Found};
-use super::{identity, log};
+use super::scratch_dir::ScratchDir;
+use super::{connect, identity, schema};
 
 impl Store {
     /// A temporary copy of the store at `path`, removed when dropped; an empty one where there is none.
@@ -64,9 +61,9 @@ impl Store {
     /// The file itself, which cannot be written to; nothing where its schema is not that of this version.
     async fn in_place(path: &Path) -> Result<Option<Self>, StoreError> {
         let fault = |error| StoreError::of(path, error);
-        let (options, mut connection) = opened(path).await.map_err(fault)?;
-        let judged = open::judge(path, &mut connection, false).await;
-        let current = open::is_current(&mut connection).await;
+        let (options, mut connection) = connect::opened(path).await.map_err(fault)?;
+        let judged = schema::judge(path, &mut connection, false).await;
+        let current = schema::is_current(&mut connection).await;
         let id = identity::of_file(path, &mut connection).await;
         connection.close().await.map_err(fault)?;
         judged?;
@@ -79,8 +76,8 @@ impl Store {
 
 async fn copy_into(path: &Path, copy: &Path) -> Result<(), StoreError> {
     let fault = |error| StoreError::of(path, error);
-    let mut connection = connect(path).await.map_err(fault)?;
-    let outcome = match open::judge(path, &mut connection, false).await {
+    let mut connection = connect::unchanged(path).await.map_err(fault)?;
+    let outcome = match schema::judge(path, &mut connection, false).await {
         Ok(()) => sqlx::query("VACUUM INTO ?1")
             .bind(copy.to_string_lossy().into_owned())
             .execute(&mut connection)
@@ -91,69 +88,4 @@ async fn copy_into(path: &Path, copy: &Path) -> Result<(), StoreError> {
     };
     connection.close().await.map_err(fault)?;
     outcome
-}
-
-/// Opens the original so that it stays as it is.
-///
-/// The last connection that can write folds a write-ahead log into the file when it closes, so where there
-/// is a log, this one cannot write. Where there is none, it can: one that cannot would leave the log and
-/// the index that it needs behind it. Where the log is that of another file, it is not looked into. Where nobody can make them, or there is no room, nobody else writes either.
-pub(super) async fn connect(path: &Path) -> Sql<SqliteConnection> {
-    opened(path).await.map(|(_, connection)| connection)
-}
-
-/// The same, and by which options.
-async fn opened(path: &Path) -> Sql<(SqliteConnectOptions, SqliteConnection)> {
-    let options = open::options(path);
-    if log::is_anothers(path) {
-        let options = options.immutable(true);
-        let connection = options.connect().await?;
-        return Ok((options, connection));
-    }
-    if open::wal_size(path) > 0 {
-        let options = options.read_only(true);
-        let connection = options.connect().await?;
-        return Ok((options, connection));
-    }
-    match looked(&options).await {
-        Err(error) if matches!(primary_code(&error), Some(CANNOT_OPEN | FULL | IO)) => {
-            let options = options.immutable(true);
-            let connection = options.connect().await?;
-            Ok((options, connection))
-        }
-        outcome => outcome.map(|connection| (options, connection)),
-    }
-}
-
-/// A connection that has read something, which is when the log is made.
-async fn looked(options: &SqliteConnectOptions) -> Sql<SqliteConnection> {
-    let mut connection = options.connect().await?;
-    sqlx::query("SELECT 1 FROM sqlite_schema").fetch_optional(&mut connection).await?;
-    Ok(connection)
-}
-
-/// A directory of mode 0700 that vanishes when dropped.
-#[derive(Debug)]
-pub(super) struct ScratchDir(PathBuf);
-
-impl ScratchDir {
-    fn create() -> io::Result<Self> {
-        let mut builder = std::fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        loop {
-            let path = std::env::temp_dir().join(format!("entitled-{:016x}", fastrand::u64(..)));
-            match builder.create(&path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                outcome => return outcome.map(|()| Self(path)),
-            }
-        }
-    }
-}
-
-impl Drop for ScratchDir {
-    fn drop(&mut self) {
-        // Nothing can be done about a failure here, and the directory is private.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use sqlx::Connection as _;
 
 use super::codec::{Sql, millis, text, text_or_null, time};
+use super::connect;
 use super::error::StoreError;
 use super::open::Store;
 use super::own::{self, Found};
-use super::snapshot;
 
 /// A file that was in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Store {
             return Ok(None);
         }
         let fault = |error| StoreError::of(path, error);
-        let mut connection = snapshot::connect(path).await.map_err(fault)?;
+        let mut connection = connect::unchanged(path).await.map_err(fault)?;
         let look = async {
             let known: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'valid_file'")
                 .fetch_one(&mut connection)

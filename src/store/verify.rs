@@ -9,7 +9,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use super::codec::{Sql, count, text};
 use super::error::StoreError;
 use super::open::Store;
-use super::{open, own, snapshot};
+use super::{connect, own, schema};
 
 /// How much a store that is whole has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,8 @@ impl Store {
         own::look(path)?;
         let fault = |error| StoreError::of(path, error);
         let damaged = |what| StoreError::Damaged { path: path.to_owned(), what };
-        let mut connection = snapshot::connect(path).await.map_err(fault)?;
-        let verdict = match open::judge(path, &mut connection, false).await {
+        let mut connection = connect::unchanged(path).await.map_err(fault)?;
+        let verdict = match schema::judge(path, &mut connection, false).await {
             Ok(()) => file(&mut connection).await.map_err(fault),
             Err(refused) => Err(refused),
         };
