@@ -12,8 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::error::LogtoError;
-use super::transport::{Core, Raw};
-use super::wire;
+use super::wire::{self, Raw};
 use crate::secret::{Secret, hide_issued};
 
 /// Where tokens come from.
@@ -21,6 +20,9 @@ pub(super) const PATH: &str = "/oidc/token";
 
 /// How long a token that is due for a new one is still used when none can be had.
 const RETRY_LATER: Duration = Duration::from_secs(30);
+
+/// The most of a server's own words that is repeated.
+const MESSAGE: usize = 300;
 
 /// One access token.
 pub(super) struct Token {
@@ -45,14 +47,32 @@ struct State {
     failure: Option<LogtoError>,
 }
 
+/// What is sent for a token.
+pub(super) struct TokenRequest {
+    user: String,
+    password: String,
+    resource: String,
+}
+
+impl TokenRequest {
+    /// Fills a `POST` to [`PATH`].
+    pub(super) fn fill(&self, post: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        let form = [("grant_type", "client_credentials"), ("resource", self.resource.as_str()), ("scope", "all")];
+        post.basic_auth(&self.user, Some(&self.password)).form(&form)
+    }
+}
+
 impl TokenSource {
     pub(super) fn new(app: String, secret: Secret, resource: String) -> Self {
         Self { app, secret, resource, state: Mutex::default(), ended: AtomicU64::new(0) }
     }
 
-    /// The token to use now. The lock is held while one is fetched, so all others wait for that one; its
-    /// failure is theirs too, or twenty calls would try a wrong secret twenty times.
-    pub(super) async fn current(&self, core: &Core) -> Result<Arc<Token>, LogtoError> {
+    /// The token to use now; `send` asks for a new one where that is due. The lock is held while one is fetched, so all
+    /// others wait for that one; its failure is theirs too, or twenty calls would try a wrong secret twenty times.
+    pub(super) async fn current<F: Future<Output = Result<Raw, LogtoError>>>(
+        &self,
+        send: impl FnOnce(TokenRequest) -> F,
+    ) -> Result<Arc<Token>, LogtoError> {
         let before = self.ended.load(Ordering::Acquire);
         let mut state = self.state.lock().await;
         if let Some(token) = state.token.as_ref().filter(|token| Instant::now() < token.refresh_at) {
@@ -61,7 +81,7 @@ impl TokenSource {
         if let Some(failure) = state.failure.as_ref().filter(|_| self.ended.load(Ordering::Acquire) != before) {
             return Err(failure.clone());
         }
-        let fetched = self.fetch(core).await;
+        let fetched = self.fetch(send).await;
         self.ended.fetch_add(1, Ordering::Release);
         match fetched {
             Ok(token) => {
@@ -93,16 +113,14 @@ impl TokenSource {
         }
     }
 
-    async fn fetch(&self, core: &Core) -> Result<Token, LogtoError> {
+    async fn fetch<F: Future<Output = Result<Raw, LogtoError>>>(
+        &self,
+        send: impl FnOnce(TokenRequest) -> F,
+    ) -> Result<Token, LogtoError> {
         let asked_at = Instant::now();
-        let form = [("grant_type", "client_credentials"), ("resource", self.resource.as_str()), ("scope", "all")];
-        // RFC 6749, 2.3.1: both halves are form-encoded before they are joined.
-        let (user, password) = (encoded(&self.app), encoded(self.secret.expose()));
-        let raw = core
-            .patiently("POST", PATH, |http, url| http.post(url).basic_auth(&user, Some(&password)).form(&form))
-            .await?;
+        let raw = send(self.request()).await?;
         if raw.status != 200 {
-            return Err(self.refusal(core, &raw));
+            return Err(self.refusal(&raw));
         }
         let answer: wire::TokenAnswer =
             serde_json::from_slice(&raw.body).map_err(|_may_show_the_token| LogtoError::TokenShape { status: 200 })?;
@@ -118,7 +136,25 @@ impl TokenSource {
         })
     }
 
-    fn refusal(&self, core: &Core, raw: &Raw) -> LogtoError {
+    /// A server's own words, fit to be shown: one line, not endless, and without what it was sent in
+    /// confidence, should it repeat that.
+    pub(super) fn presentable(&self, text: &str, token: Option<&Secret>) -> String {
+        let mut text = text.to_owned();
+        for secret in [Some(&self.secret), token].into_iter().flatten().map(Secret::expose) {
+            if !secret.is_empty() {
+                text = text.replace(secret, "[secret]");
+            }
+        }
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MESSAGE).collect()
+    }
+
+    fn request(&self) -> TokenRequest {
+        // RFC 6749, 2.3.1: both halves are form-encoded before they are joined.
+        let (user, password) = (encoded(&self.app), encoded(self.secret.expose()));
+        TokenRequest { user, password, resource: self.resource.clone() }
+    }
+
+    fn refusal(&self, raw: &Raw) -> LogtoError {
         let app = self.app.clone();
         let Ok(said) = serde_json::from_slice::<wire::Refusal>(&raw.body) else {
             return match raw.status {
@@ -134,8 +170,8 @@ impl TokenSource {
             _ if text.contains("secret has expired") => LogtoError::ExpiredSecret { app },
             _ => LogtoError::NoToken {
                 status: raw.status,
-                message: core.presentable(text, None),
-                code: core.presentable(&said.code.unwrap_or(said.error), None),
+                message: self.presentable(text, None),
+                code: self.presentable(&said.code.unwrap_or(said.error), None),
             },
         }
     }

@@ -17,7 +17,8 @@ use tokio::time::Instant;
 
 use super::error::LogtoError;
 use super::stats::CallStats;
-use super::token::TokenSource;
+use super::token::{self, TokenSource};
+use super::wire::Raw;
 use super::{curl, wire};
 use crate::config::settings;
 use crate::http::{self, Backoff, Pace, Skew};
@@ -29,9 +30,6 @@ const QUIET_TRIES: u32 = 8;
 
 /// The wait after a first 429 without `Retry-After`. It doubles.
 const QUIET_FIRST: Duration = Duration::from_secs(1);
-
-/// The most of a server's own words that is repeated.
-const MESSAGE: usize = 300;
 
 /// Query parameters, in order; a name may repeat.
 pub(super) type Query = Vec<(&'static str, String)>;
@@ -51,13 +49,6 @@ pub(super) struct Core {
     calls: AtomicU64,
     slept_us: AtomicU64,
     tally: Mutex<CallStats>,
-}
-
-/// One answer, whatever its status.
-pub(super) struct Raw {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
 }
 
 /// An answer that Logto meant.
@@ -220,7 +211,10 @@ impl Core {
     ) -> Result<Reply, LogtoError> {
         let mut fresh = false;
         loop {
-            let token = self.token.current(self).await?;
+            let token = self
+                .token
+                .current(|request| self.patiently("POST", token::PATH, move |http, url| request.fill(http.post(url))))
+                .await?;
             let authorised = |http: &reqwest::Client, url: &str| {
                 build(http, url).bearer_auth(token.value.expose()).header(ACCEPT_LANGUAGE, "en")
             };
@@ -371,8 +365,8 @@ impl Core {
             return Ok(Reply::Answer(Answer { path: path.to_owned(), total, body: raw.body }));
         }
         let said: wire::Refusal = serde_json::from_slice(&raw.body).unwrap_or_default();
-        let message = self.presentable(&said.message, Some(token));
-        let code = said.code.map(|code| self.presentable(&code, Some(token)));
+        let message = self.token.presentable(&said.message, Some(token));
+        let code = said.code.map(|code| self.token.presentable(&code, Some(token)));
         let (owned_method, owned_path) = (method.to_owned(), path.to_owned());
         match (raw.status, code) {
             (401, code) => {
@@ -388,18 +382,6 @@ impl Core {
             (status, Some(code)) => Ok(Reply::Refusal(Refusal { method, path: owned_path, status, code, message })),
             (status, None) => Err(Refusal { method, path: owned_path, status, code: String::new(), message }.into()),
         }
-    }
-
-    /// A server's own words, fit to be shown: one line, not endless, and without what it was sent in
-    /// confidence, should it repeat that.
-    pub(super) fn presentable(&self, text: &str, token: Option<&Secret>) -> String {
-        let mut text = text.to_owned();
-        for secret in [Some(&self.token.secret), token].into_iter().flatten().map(Secret::expose) {
-            if !secret.is_empty() {
-                text = text.replace(secret, "[secret]");
-            }
-        }
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MESSAGE).collect()
     }
 }
 

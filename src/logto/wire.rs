@@ -2,6 +2,7 @@
 //!
 //! Unknown fields are ignored: Logto adds some with every release. Holds no logic.
 
+use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{OrganizationId, OrganizationRoleId, RoleId, UserId};
@@ -107,4 +108,11 @@ pub(super) struct Grants<'a> {
     pub(super) user_ids: &'a [UserId],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(super) organization_role_ids: &'a [&'a OrganizationRoleId],
+}
+
+/// One answer, whatever its status.
+pub(super) struct Raw {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
 }
