@@ -3,8 +3,8 @@
 //! Pure. Says what the orders, the ledger and the file say; what follows from it is the planner's.
 
 use super::desired::{Origin, Past, State};
-use super::input::{Mover, OwnedGrant, Rules, Turn};
-use super::{Cause, Claim, PlanInput, Row, Why};
+use super::input::{OwnedGrant, Rules, Turn};
+use super::{Cause, Claim, Mover, PlanInput, Row, Why};
 use crate::model::{ProductIx, TargetIx, UserIx};
 
 /// Why something is given or adopted.

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::approval::Lifts;
-use super::intents::Intent;
 use super::plan::Safeguard;
 use crate::model::{Adopt, Limits, OrderKey, Ownership, ProductIx, Prune, Recheck, TargetIx, UserIx, Verb};
+
+pub use super::plan::Mover;
 
 /// Every grant on a managed target that Logto holds, by target, in the order of the catalog's targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -139,6 +140,18 @@ impl LimitUsage {
         };
         all.iter().fold(Self::default(), add)
     }
+}
+
+/// A write that Logto was asked for, and of which nobody has seen that it was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Intent {
+    /// Ours since before it was asked for.
+    Grant,
+    /// Ours until it is seen to be gone.
+    Revocation {
+        /// How often Logto said that it was made, and the holder was there all the same.
+        in_vain: u32,
+    },
 }
 
 /// What the file and the state of the ledger allow.
@@ -319,15 +332,6 @@ pub enum Turn {
     Dropped,
     /// It names other products or belongs to somebody else, and nobody knows how it stands: that changes nothing.
     Unknown,
-}
-
-/// Who gave an order to another user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Mover {
-    /// The shop names another buyer, or whom it names has become somebody.
-    Shop,
-    /// The shop names the same buyer, and a commit that changed `buyers.bindings` says that this is somebody else.
-    Commit,
 }
 
 /// Whether a store has seen a whole pass by the rules of this program.

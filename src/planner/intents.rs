@@ -11,50 +11,12 @@ use std::collections::BTreeSet;
 use super::approval::Lifts;
 use super::desired::State;
 use super::evidence::stands_unknown;
-use super::input::Presence;
-use super::{Action, Held, Hold, PlanInput, Row, Verb};
+use super::input::{Intent, Presence};
+use super::{Action, Came, Closed, Held, Hold, PlanInput, Row, Verb};
 use crate::model::{TargetIx, UserIx};
-
-/// A write that Logto was asked for, and of which nobody has seen that it was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Intent {
-    /// Ours since before it was asked for.
-    Grant,
-    /// Ours until it is seen to be gone.
-    Revocation {
-        /// How often Logto said that it was made, and the holder was there all the same.
-        in_vain: u32,
-    },
-}
 
 /// So often a revocation is tried again by itself before it is held.
 pub const TRIES: u32 = 3;
-
-/// What a look says of an intent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Closed {
-    /// On which target.
-    pub target: TargetIx,
-    /// For whom.
-    pub user: UserIx,
-    /// What became of it.
-    pub came: Came,
-}
-
-/// What became of an intent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Came {
-    /// The grant is there.
-    Granted,
-    /// The grant is gone.
-    Revoked,
-    /// It was to be taken, is there, and is to stay: paid for again, in its grace, or with an order of which nobody knows
-    /// how it stands. What is seen to be there was not taken, and counts for no day.
-    Kept,
-    /// It is there, and something else keeps it from being tried again now. It counts for no day; how often it was tried
-    /// in vain is remembered.
-    Waits,
-}
 
 /// Every intent of which the look says what became of it. `actions`: what the plan does. A revocation that it tries
 /// again stays open, and so does one that is held because Logto makes it in vain: how often it was tried is counted.

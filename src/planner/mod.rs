@@ -32,9 +32,11 @@ use intents::{hold_stuck, without_what_is_gone};
 use safeguards::{is_undone, prune_settling, role_settling, user_settling};
 
 pub use crate::model::Verb;
-pub use intents::{Came, Closed, Intent, TRIES};
+pub use input::Intent;
+pub use intents::TRIES;
 pub use plan::{
-    Action, Author, Bound, Cause, Doubt, Gap, Held, Hold, Off, Plan, Safeguard, TargetTally, Verify, Whose, Why,
+    Action, Author, Bound, Came, Cause, Closed, Doubt, Gap, Held, Hold, Mover, Off, Plan, Safeguard, TargetTally,
+    Verify, Whose, Why,
 };
 pub use undo::{Inverse, undo};
 

@@ -5,8 +5,6 @@
 use std::collections::BTreeSet;
 
 use super::desired::Ending;
-use super::input::Mover;
-use super::intents::Closed;
 use super::limits::Over;
 use crate::model::{OrderKey, ProductIx, TargetIx, UserIx, Verb};
 
@@ -96,6 +94,15 @@ pub enum Cause {
     GivenAgain,
     /// `prune: exclusive`, and no order entitles.
     Exclusive,
+}
+
+/// Who gave an order to another user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mover {
+    /// The shop names another buyer, or whom it names has become somebody.
+    Shop,
+    /// The shop names the same buyer, and a commit that changed `buyers.bindings` says that this is somebody else.
+    Commit,
 }
 
 /// Who or what is behind a cause. All of a held set has one: whoever looks at it has one question to answer.
@@ -251,6 +258,32 @@ pub enum Doubt {
     /// Ours, entitled by nothing, and nothing says why: the order is gone from the store, names no product or
     /// was never paid.
     NoEvidence,
+}
+
+/// What a look says of an intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Closed {
+    /// On which target.
+    pub target: TargetIx,
+    /// For whom.
+    pub user: UserIx,
+    /// What became of it.
+    pub came: Came,
+}
+
+/// What became of an intent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Came {
+    /// The grant is there.
+    Granted,
+    /// The grant is gone.
+    Revoked,
+    /// It was to be taken, is there, and is to stay: paid for again, in its grace, or with an order of which nobody knows
+    /// how it stands. What is seen to be there was not taken, and counts for no day.
+    Kept,
+    /// It is there, and something else keeps it from being tried again now. It counts for no day; how often it was tried
+    /// in vain is remembered.
+    Waits,
 }
 
 /// What has to be looked at before a revocation.
