@@ -8,16 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::naming::Names;
 use super::origin::Origin;
-use super::plan::{Change, FreezeView, HeldChange, Names, Waiting};
-use super::{messages, plan};
+use super::plan::{Change, FreezeView, HeldChange, Waiting};
+use super::{messages, naming};
 use crate::model::{Adopt, Catalog, OrderKey, Ownership, Standing, TargetIx, UserId, UserIx};
 use crate::planner::Plan;
 use crate::planner::desired::{Desired, Ending, FOREVER, State, Statement};
 use crate::planner::input::{Actual, Presence};
 use crate::text::{clean, human};
-
-pub use crate::report::text::explanation::why_text;
 
 /// Why one user holds what they hold: what `why --output json` prints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -274,7 +273,7 @@ impl TargetWhy {
 
 /// Puts an explanation together.
 pub fn explain(facts: Facts<'_>) -> Explanation {
-    let held = plan::held(facts.plan, facts.catalog, facts.names, facts.config);
+    let held = naming::held(facts.plan, facts.catalog, facts.names, facts.config);
     let mut targets: Vec<TargetWhy> = facts.catalog.indices().map(|(ix, _)| target(&facts, ix, &held)).collect();
     targets.sort_by(|a, b| (&a.target, &a.target_key).cmp(&(&b.target, &b.target_key)));
     let Facts { config, names, user, account, mut waiting, emails, idle, dropped, now, .. } = facts;
@@ -401,7 +400,7 @@ fn outcome(
         let planned =
             plan.actions.iter().chain(&plan.adopt).chain(&plan.release).find(|action| here(action.target, action.user));
         if let Some(action) = planned {
-            return Outcome::Does(plan::change(action, facts.catalog, facts.names));
+            return Outcome::Does(naming::change(action, facts.catalog, facts.names));
         }
         let me = |one: &&HeldChange| facts.user.as_ref() == Some(&one.change.user) && one.change.target_key == key;
         if let Some(held) = held.iter().find(me) {

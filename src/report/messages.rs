@@ -11,15 +11,17 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::OrderName;
+pub use super::origin::version;
+pub use super::plan::AMBIGUOUS;
 use super::plan::{Change, FreezeView, PlanDocument, TargetView};
 use super::settling::Settling;
 use super::status::{Duty, Status};
-use crate::model::{Buyer, Catalog, EDITED, Resolution, Rule, RunId, UserId};
+use crate::model::{Buyer, Catalog, Resolution, Rule, RunId, UserId};
 use crate::planner::approval::Lifts;
 use crate::planner::desired::{Ending, FOREVER};
-use crate::planner::input::{Coverage, Freeze, Mover};
+use crate::planner::input::{Coverage, Freeze};
 use crate::planner::limits::Over;
-use crate::planner::{Author, Cause, Doubt, Gap, Hold, Verb, Why};
+use crate::planner::{Author, Cause, Doubt, Gap, Hold, Mover, Verb, Why};
 use crate::text::{clean, human};
 use clock::clock_doubtful;
 use settling::settling;
@@ -28,9 +30,6 @@ use unseen::{ODD_HINT, UNSEEN, UNSEEN_HINT};
 pub use causes::cause_word;
 pub use foreign::{PAID_FOREIGN, foreign, paid_foreign};
 pub use unseen::nameless;
-
-/// The name of the hold on a buyer whose email two accounts share.
-pub const AMBIGUOUS: &str = "Ambiguous";
 
 /// What a plan comes to, as one sentence.
 pub fn headline(view: &PlanDocument) -> String {
@@ -63,15 +62,6 @@ pub fn verb(verb: Verb) -> &'static str {
         Verb::Revoke => "revoke",
         Verb::Adopt => "adopt",
         Verb::Release => "release",
-    }
-}
-
-/// A commit or a digest in short: `3f2a9c1`; of a file that is not as committed, `3f2a9c1+edited.81d0b52`.
-pub fn version(version: &str) -> String {
-    let short = |text: &str| text.get(..7).unwrap_or(text).to_owned();
-    match version.split_once(EDITED) {
-        Some((commit, digest)) => format!("{}{EDITED}{}", short(commit), short(digest)),
-        None => short(version),
     }
 }
 

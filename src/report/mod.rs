@@ -11,6 +11,7 @@ mod explanation;
 mod holders;
 mod markdown;
 pub mod messages;
+mod naming;
 mod notice;
 mod origin;
 mod plan;
@@ -21,18 +22,16 @@ mod text;
 
 pub use diff::diff;
 pub use dropped::Dropped;
-pub use explanation::{
-    Explanation, Facts, Idle, Mine, OrderWhy, Outcome, Owner, Paid, TargetWhy, Wanted, explain, why_text,
-};
+pub use explanation::{Explanation, Facts, Idle, Mine, OrderWhy, Outcome, Owner, Paid, TargetWhy, Wanted, explain};
 pub use holders::{Holder, Holders, holders_text};
 pub use markdown::markdown;
+pub use naming::{Names, view};
 pub use notice::{News, Notice};
 pub use origin::Origin;
-pub use plan::{
-    Block, Change, FreezeView, HeldChange, Names, OrderName, PlanDocument, Summary, TargetView, Waiting, view,
-};
+pub use plan::{Block, Change, FreezeView, HeldChange, OrderName, PlanDocument, Summary, TargetView, Waiting};
 pub use settling::Settling;
 pub use text::checkup::{checkup, checkup_json};
+pub use text::explanation::why_text;
 pub use text::plan::text;
 pub use text::run::report;
 pub use text::status::status;

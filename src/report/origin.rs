@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::messages;
+use crate::model::EDITED;
 
 /// Which configuration a plan was made under.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,15 @@ impl Origin {
 
     /// `entitlements.yaml@3f2a9c1`: the [`version`](Self::version) in short.
     pub fn short(&self) -> String {
-        format!("{}@{}", self.file, messages::version(self.version()))
+        format!("{}@{}", self.file, version(self.version()))
+    }
+}
+
+/// A commit or a digest in short: `3f2a9c1`; of a file that is not as committed, `3f2a9c1+edited.81d0b52`.
+pub fn version(version: &str) -> String {
+    let short = |text: &str| text.get(..7).unwrap_or(text).to_owned();
+    match version.split_once(EDITED) {
+        Some((commit, digest)) => format!("{}{EDITED}{}", short(commit), short(digest)),
+        None => short(version),
     }
 }

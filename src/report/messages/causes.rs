@@ -1,7 +1,7 @@
 //! What causes an action, in one word each: for programs, and for whoever filters by it.
 
 use crate::planner::Cause;
-use crate::planner::input::Mover;
+use crate::planner::Mover;
 
 /// What happened, in one word for programs.
 pub fn cause_word(cause: Cause) -> &'static str {
