@@ -1,6 +1,7 @@
 //! The checked configuration: every value valid by itself, every reference resolved, nothing optional
 //! that the rest of the crate would have to default.
 
+mod expect;
 pub mod network;
 pub(crate) mod place;
 pub mod source;

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::source::Expect;
+use super::expect::Expect;
 use crate::secret::Secret;
 
 /// Stripe. Its paths and fields are known; what is left is what differs from shop to shop.

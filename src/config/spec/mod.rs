@@ -3,6 +3,7 @@
 //! Describes the file and never reads it: these types mirror the YAML for the schema's sake, and a test
 //! holds their keys against those that [`check`](super::check) knows.
 
+mod expect;
 pub mod source;
 pub mod stripe;
 pub mod webhook;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::source::Expect;
+use super::expect::Expect;
 use super::webhook::Webhook;
 use super::{Duration, Name, Number, Paths, Secret};
 
