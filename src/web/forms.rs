@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::actions::Through;
 use super::caller::Caller;
 use super::error::Fault;
-use super::page::routes::{refusal, see};
+use super::page::answer::{refusal, see};
 use super::{App, actions, sandbox};
 use crate::store::FreezeScope;
 

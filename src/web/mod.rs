@@ -40,6 +40,7 @@ pub mod page;
 mod queries;
 mod rate_limit;
 mod redact;
+mod refused;
 mod rooms;
 mod sandbox;
 mod serve;
@@ -59,10 +60,10 @@ use crate::daemon::{LiveState, StatusReader, Trigger};
 use crate::report::status::{Progress, Status};
 
 pub use door::{Door, Patience};
-pub use guard::Refused;
 pub use hooks::understood;
 pub use metrics::exposition;
 pub use rate_limit::{Bucket, Rate};
+pub use refused::Refused;
 pub use serve::{BindError, Server, bind, keep};
 pub use session::Keys;
 

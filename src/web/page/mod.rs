@@ -8,7 +8,9 @@
 //! by fetching the same page again when something changed. No style and no script stands in the page itself:
 //! the policy it is served with forbids both.
 
+pub(super) mod answer;
 mod config;
+mod frame;
 mod holders;
 pub(super) mod parts;
 mod plan;
@@ -18,12 +20,12 @@ mod status;
 mod targets;
 mod user;
 
-use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
-use crate::report::status::{Mode, Status};
+use crate::report::status::Mode;
 
 pub use crate::web::sandbox::page::{Break, Order, Product, Sandbox};
+pub use frame::{Frame, Hand, ROWS, Session};
 pub use holders::holders;
 pub use runs::run;
 pub use user::{Person, person};
@@ -34,45 +36,6 @@ pub const CSS: &str = include_str!("page.css");
 pub const SCRIPT: &str = include_str!("page.js");
 /// The icon.
 pub const ICON: &str = include_str!("icon.svg");
-
-/// At most so many rows of one list are on a page; the rest is counted.
-pub const ROWS: usize = 200;
-
-/// What every page is drawn with.
-#[derive(Clone, Copy, Debug)]
-pub struct Frame<'a> {
-    /// What the daemon says of itself.
-    pub status: &'a Status,
-    /// The time of drawing.
-    pub now: Timestamp,
-    /// What whoever looks may do.
-    pub hand: Hand<'a>,
-    /// What came of the form that was sent.
-    pub notice: Option<&'a str>,
-}
-
-/// What whoever looks at a page may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hand<'a> {
-    /// Nothing but look, until they sign in.
-    Reads,
-    /// Everything that has a button. Every form carries this.
-    Writes {
-        /// What shows that a form was sent from this page.
-        form: &'a str,
-        /// How they came by it.
-        session: Session,
-    },
-}
-
-/// How somebody may write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Session {
-    /// Whoever reaches this address may.
-    Open,
-    /// They signed in, and can sign out.
-    SignedIn,
-}
 
 /// The first page: the state, and everything it follows from.
 pub fn overview(frame: Frame<'_>, sandbox: Option<&Sandbox>) -> String {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::{Hand, ROWS};
+use super::frame::{Hand, ROWS};
 use crate::text::human;
 
 /// `12 min ago`, `in 40 s`, with the whole time for those who point at it. The script keeps it true.
