@@ -7,17 +7,17 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
+use super::file::load;
 use super::progress::Bars;
 use super::standing::{Standing, place, standing};
-use super::{Context, Exit, Failure, problems};
+use super::{Context, Exit, Failure};
+use crate::config::Unresolved;
 use crate::config::settings::Config;
-use crate::config::{ConfigError, Unresolved};
-use crate::daemon::{presets, refused, trouble, unresolved};
+use crate::daemon::{refused, trouble, unresolved};
 use crate::model::SourceName;
 use crate::pass::active::{ActivateError, ActiveConfig, Simulators};
 use crate::pass::ingest::{IngestError, Interrupted, ReadScope, ingest};
 use crate::pass::{PassScope, PlannedPass, active, kept, plan_pass};
-use crate::report::Origin;
 use crate::report::run::RunReport;
 use crate::report::status::{About, Trouble};
 use crate::sandbox::{Running, SHOP_TOKEN, Seed};
@@ -46,24 +46,6 @@ pub(super) struct Opened {
     left_out: Mutex<Vec<Failure>>,
 }
 
-/// The file, checked, and its text; its warnings are printed.
-pub(super) fn load(context: &Context) -> Result<(Config, Origin, String), Failure> {
-    let mut loaded = config::load(&context.file, &presets()).map_err(|error| invalid(context, error))?;
-    if let Some(store) = &context.store {
-        loaded.config.store.clone_from(store);
-    }
-    crate::logging::note!(
-        "{}",
-        problems(&config::render(&loaded.warnings, &loaded.text, &context.file.display().to_string(), context.notes))
-    );
-    let origin = Origin {
-        file: file_name(&context.file),
-        digest: loaded.config.digest.clone(),
-        commit: config::commit_of(&context.file, &loaded.config.blob, &loaded.config.digest),
-    };
-    Ok((loaded.config, origin, loaded.text))
-}
-
 /// Leaves in the store why a pass did not come about, unless somebody else writes to it: then that is theirs to say.
 pub(super) async fn note_failure(context: &Context, failure: &Failure) {
     let (path, now) = (place(context), clock::now());
@@ -74,17 +56,6 @@ pub(super) async fn note_failure(context: &Context, failure: &Failure) {
         let _unsaid = kept::keep_trouble(&store, trouble).await;
         store.close().await;
     }
-}
-
-/// The last part of a path, which is how people call the file.
-pub(super) fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-pub(super) fn invalid(context: &Context, error: ConfigError) -> Failure {
-    let body = error.render(context.notes);
-    let hint = error.hint();
-    Failure::new(error, hint).with_body(body).about(About::File)
 }
 
 /// Opens everything that `run`, `plan` and `apply` need.

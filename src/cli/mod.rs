@@ -6,6 +6,7 @@ mod background;
 mod bootstrap;
 mod commands;
 mod error;
+mod file;
 mod heeded;
 mod lookup;
 mod progress;

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::bootstrap::{file_name, load};
+use super::file::{file_name, load};
 use super::{Context, Exit, Failure};
 use crate::config::settings::Config;
 use crate::config::{self, Unresolvable};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::bootstrap::{file_name, invalid};
+use crate::cli::file::{file_name, invalid};
 use crate::cli::{Context, Exit, Failure, print, problems};
 use crate::config;
 use crate::config::settings::Config;

@@ -6,7 +6,8 @@
 //!
 //! Exit codes: 0 nothing is wrong, 1 something is.
 
-use crate::cli::bootstrap::{invalid, load, simulate};
+use crate::cli::bootstrap::simulate;
+use crate::cli::file::{invalid, load};
 use crate::cli::standing::kept;
 use crate::cli::{Context, Exit, Failure, Output, print};
 use crate::config::ConfigError;

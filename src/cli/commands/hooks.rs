@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use crate::cli::{Context, Exit, Failure, bootstrap, print_wrapped};
+use crate::cli::{Context, Exit, Failure, file, print_wrapped};
 use crate::clock;
 use crate::config::settings::LogtoEndpoint;
 use crate::logto::{Client, Was};
@@ -28,7 +28,7 @@ enum What {
 /// Sets the webhook up. Its key goes into the store and nowhere else.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let What::Logto { url } = args.what;
-    let (config, ..) = bootstrap::load(context)?;
+    let (config, ..) = file::load(context)?;
     let LogtoEndpoint::Url(endpoint) = &config.logto.endpoint else {
         return Err(Failure::plain(
             "the sandbox of this file lives only while `run` does",

@@ -1,7 +1,7 @@
 //! `entitled source list`: the presets, one line each, and the sources of the file. Asks nobody.
 
 use super::{Context, Exit, Failure, print};
-use crate::cli::bootstrap::{file_name, load};
+use crate::cli::file::{file_name, load};
 use crate::config::presets::{Heading, PRESETS};
 use crate::config::settings::source::{SourceKind, SourceSettings};
 use crate::report::table;

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use human::count;
 
 use super::{Context, Exit, Failure, Output, print};
-use crate::cli::bootstrap::{load, simulate, state_beside};
+use crate::cli::bootstrap::{simulate, state_beside};
+use crate::cli::file::load;
 use crate::config::settings::Config;
 use crate::config::settings::source::{SourceKind, SourceSettings};
 use crate::pass::active::set_up;
