@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use reqwest::StatusCode;
 
-use super::Shrunk;
 use super::recording::RecordingError;
+use super::shrunk::Shrunk;
 use crate::http::{self, BodyError};
 use crate::model::{Odd, Oddity};
 

@@ -11,6 +11,7 @@ mod odd;
 mod plausibility;
 pub mod probe;
 pub mod recording;
+mod shrunk;
 mod stripe;
 mod time;
 pub mod webhook;
@@ -31,7 +32,8 @@ use recording::RecordingError;
 
 pub use error::{FileError, SourceError};
 pub use odd::Nameless;
-pub use plausibility::{Shrunk, believable};
+pub use plausibility::believable;
+pub use shrunk::Shrunk;
 
 /// One payment API, ready to be read. Cheap to keep, meant to be shared: its token and its pace are one
 /// for all calls.

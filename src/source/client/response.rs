@@ -10,7 +10,6 @@ use serde_json_path::JsonPath;
 use crate::http::link::next_link;
 use crate::secret::{Secret, redacted};
 use crate::source::SourceError;
-use crate::source::recording::Exchange;
 use crate::text::json;
 
 /// The most of a server's own words that an error shows, in characters.
@@ -34,15 +33,11 @@ impl Head {
             next: next_link(response.headers().get_all(LINK).iter().filter_map(|value| value.to_str().ok())),
         }
     }
-}
 
-/// An answer that was recorded.
-impl From<&Exchange> for Reply {
-    fn from(exchange: &Exchange) -> Self {
-        let status = StatusCode::from_u16(exchange.status).unwrap_or(StatusCode::BAD_GATEWAY);
-        let head =
-            Head { status, content_type: exchange.content_type.clone(), location: None, next: exchange.next.clone() };
-        Self::new(head, exchange.body.to_string().into_bytes(), Vec::new())
+    /// That of an answer which was recorded.
+    pub(in crate::source) fn recorded(status: u16, content_type: String, next: Option<String>) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+        Self { status, content_type, location: None, next }
     }
 }
 

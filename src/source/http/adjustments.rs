@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::mapping::{alone, id, latest, ruled, text};
+use super::mapping::id;
 use super::paging::{Next, PageFacts, Pager};
+use super::paths::{alone, latest, ruled, text};
 use super::{Http, Page};
 use crate::config::settings::source::{OrderRef, Overlay, TotalCheck};
 use crate::model::{Adjustment, Odd, OddPart, Oddity, OrderId, Override, Standing};

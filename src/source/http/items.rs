@@ -6,7 +6,7 @@
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::mapping::{alone, first, ruled, text};
+use super::paths::{alone, first, ruled, text};
 use crate::config::settings::source::{Lines, StatusRule};
 use crate::model::{Item, OddPart, Oddity, ProductId, Standing};
 use crate::source::odd::Odds;

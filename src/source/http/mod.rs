@@ -7,6 +7,7 @@ mod items;
 pub mod mapping;
 mod page;
 mod paging;
+pub(in crate::source) mod paths;
 mod probe;
 mod read;
 mod tree;
@@ -124,7 +125,7 @@ impl Http {
         let mut answer = reply.success(&call)?.json(&call)?;
         let raw = response::take(&mut answer, get.item.iter(), Value::is_object)
             .ok_or_else(|| response::nothing_at(&call, get.item.iter(), &answer))?;
-        let list = mapping::alone(raw);
+        let list = paths::alone(raw);
         let order = self.mapper.order_in(&list, now).map_err(|odd| SourceError::Item {
             call: call.clone(),
             place: 1,
@@ -142,7 +143,7 @@ impl Http {
 
     /// Whether the one order of a list is a real one.
     fn live(&self, list: &Value) -> bool {
-        self.settings.expect.live.as_ref().is_none_or(|when| mapping::holds(when, list))
+        self.settings.expect.live.as_ref().is_none_or(|when| paths::holds(when, list))
     }
 }
 

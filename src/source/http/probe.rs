@@ -8,9 +8,9 @@ use serde_json_path::JsonPath;
 
 use super::Http;
 use super::adjustments::OverlayWalk;
-use super::mapping::{alone, holds};
 use super::page::Page;
 use super::paging::{Next, PageFacts, Pager};
+use super::paths::{alone, holds};
 use crate::config::settings::source::{HttpSource, Incremental, Map};
 use crate::model::{OrderId, Override, ReadOrder, Standing, apply_overrides};
 use crate::source::SourceError;

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::adjustments::OverlayWalk;
 use super::paging::{Next, PageFacts, Pager};
-use super::{Http, Page, mapping};
+use super::{Http, Page, paths};
 use crate::config::settings::source::{Incremental, TotalCheck};
 use crate::model::{Odd, OddPart, OrderId, ReadOrder};
 use crate::source::odd::Nameless;
@@ -298,7 +298,7 @@ impl Http {
     }
 
     fn row(&self, raw: Value, now: Timestamp) -> Result<Row, Odd> {
-        let list = mapping::alone(raw);
+        let list = paths::alone(raw);
         self.mapper.order_in(&list, now).map(|order| Row { order, live: self.live(&list) })
     }
 

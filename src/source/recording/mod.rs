@@ -9,6 +9,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "an edge: reads and writes the folder of a recording")]
 
+mod error;
 mod redact;
 
 use std::collections::BTreeMap;
@@ -21,56 +22,20 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::client::response::Reply;
+use super::client::response::{Head, Reply};
 use crate::config::settings::source::HttpSource;
 use crate::files::{self, Kind};
 use crate::secret::Secret;
 use crate::text::{json, without_bom};
+use error::VERSION;
 use redact::Redaction;
+
+pub use error::RecordingError;
 
 /// Where a recorded API is said to be: a name that leads nowhere (RFC 2606).
 const ORIGIN: &str = "https://recorded.example.com";
 /// What marks a folder as a recording.
 const MARK: &str = "recording.json";
-/// The form of the folder.
-const VERSION: u32 = 1;
-
-/// Why a folder is no recording, or does not become one.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordingError {
-    /// The operating system says no.
-    #[error("`{}` cannot be used", path.display())]
-    Io {
-        /// The folder or the file in it.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A recording is not written among other things.
-    #[error("the folder `{}` is not empty", path.display())]
-    NotEmpty {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// A file of it is not what `Tape::write` writes.
-    #[error("`{}` is no part of a recording", path.display())]
-    Broken {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// It was written by a later release.
-    #[error("the recording `{}` has the form {version}, and this release reads {VERSION}", path.display())]
-    Newer {
-        /// The folder.
-        path: PathBuf,
-        /// The form that it says to have.
-        version: u32,
-    },
-}
 
 /// What a folder says of itself.
 #[derive(Deserialize, Serialize)]
@@ -87,13 +52,21 @@ struct Cover {
 pub(in crate::source) struct Exchange {
     /// Path and query.
     get: String,
-    pub(in crate::source) status: u16,
-    pub(in crate::source) content_type: String,
+    status: u16,
+    content_type: String,
     /// Where the header `Link` says that the next page is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::source) next: Option<String>,
+    next: Option<String>,
     /// `null` where it was no JSON.
-    pub(in crate::source) body: Value,
+    body: Value,
+}
+
+/// An answer that was recorded.
+impl From<&Exchange> for Reply {
+    fn from(exchange: &Exchange) -> Self {
+        let head = Head::recorded(exchange.status, exchange.content_type.clone(), exchange.next.clone());
+        Self::new(head, exchange.body.to_string().into_bytes(), Vec::new())
+    }
 }
 
 /// Answers as they came, not yet fit to be shown to anybody.

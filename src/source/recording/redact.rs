@@ -17,7 +17,7 @@ use serde_json_path::JsonPath;
 use super::ORIGIN;
 use crate::config::settings::source::{HttpSource, List, OrderRef, Overlay, PagedBy, StatusRule};
 use crate::secret::Secret;
-use crate::source::http::mapping::status_words;
+use crate::source::http::paths::status_words;
 
 /// Keys whose number says something of a person.
 const PERSONAL: [&str; 10] =

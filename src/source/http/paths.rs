@@ -1,0 +1,94 @@
+//! What the paths and conditions of a mapping find in the JSON of one order. Pure and total.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use serde_json_path::JsonPath;
+
+use crate::config::settings::source::StatusRule;
+use crate::model::{OddPart, Standing};
+use crate::source::odd::Odds;
+use crate::source::time::{self, Possible};
+use crate::text::json::LOST;
+
+/// A condition is a filter, and a filter works on the children of a list.
+pub(super) fn alone(raw: Value) -> Value {
+    Value::Array(vec![raw])
+}
+
+/// Whether a condition holds for the one item of a list.
+pub(super) fn holds(when: &JsonPath, list: &Value) -> bool {
+    !when.query(list).is_empty()
+}
+
+/// What the first rule says that fits the one item of a list.
+pub(super) fn ruled(list: &Value, rules: &[StatusRule]) -> Option<Standing> {
+    rules.iter().find(|rule| holds(&rule.when, list)).map(|rule| rule.standing)
+}
+
+/// The first value, along the paths in their order, that can be read.
+pub(super) fn first<T>(raw: &Value, paths: &[JsonPath], read: impl Fn(&Value) -> Option<T>) -> Option<T> {
+    paths.iter().find_map(|path| path.query(raw).iter().find_map(|value| read(value)))
+}
+
+/// A text that is not blank and of which nothing was lost, or a whole number.
+pub(super) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => {
+            Some(text.trim()).filter(|text| !text.is_empty() && !text.contains(LOST)).map(str::to_owned)
+        }
+        Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// The latest of the times at the first path that has one: an order paid in parts is paid with the last. None
+/// where one of them is odd.
+pub(super) fn latest(
+    raw: &Value,
+    paths: &[JsonPath],
+    part: OddPart,
+    possible: Possible,
+    odds: &mut Odds,
+) -> Option<Timestamp> {
+    for path in paths {
+        let mut latest = None;
+        let mut is_odd = false;
+        for value in path.query(raw) {
+            match time::read(value, possible) {
+                Ok(at) => latest = latest.max(at),
+                Err(what) => {
+                    odds.note(part, what, path, value);
+                    is_odd = true;
+                }
+            }
+        }
+        if is_odd {
+            return None;
+        }
+        if latest.is_some() {
+            return latest;
+        }
+    }
+    None
+}
+
+/// Where the API's own word for the status stands: every place that the status table compares with
+/// something, in the order of the table. So an order that no line fits is reported with what it says there.
+pub(in crate::source) fn status_words(rules: &[StatusRule]) -> Vec<JsonPath> {
+    let mut found: Vec<JsonPath> = Vec::new();
+    for rule in rules {
+        let text = rule.when.to_string();
+        for (start, _) in text.match_indices('@') {
+            let rest = &text[start + 1..];
+            let Some(end) = rest.find("==") else { continue };
+            // What stands between `@` and `==` is a place unless another operator comes first; then the
+            // text is no path, or one that leads nowhere.
+            if let Ok(path) = JsonPath::parse(&format!("${}", rest[..end].trim()))
+                && !found.contains(&path)
+            {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
