@@ -36,5 +36,6 @@ mod histories;
 mod promises;
 
 // The repository.
+mod circles;
 mod layers;
 mod tidy;
