@@ -51,6 +51,7 @@ fn catalog() -> Catalog {
         line: 1,
         entitlements: Vec::new(),
         valid_for: None,
+        quantity: Default::default(),
         grace: SignedDuration::ZERO,
         on_refund: Policy::Revoke,
         on_partial_refund: Policy::Keep,

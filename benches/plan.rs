@@ -43,6 +43,7 @@ fn catalog() -> Catalog {
             replaces: None,
         }],
         valid_for: Some(SignedDuration::from_secs(365 * DAY)),
+        quantity: Default::default(),
         grace: SignedDuration::from_secs(3 * DAY),
         on_refund: Policy::Revoke,
         on_partial_refund: Policy::Keep,

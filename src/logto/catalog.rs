@@ -154,6 +154,7 @@ fn resolved(mut tenant: Tenant, products: &[Product], protected: &[ProtectedRole
             line: product.line,
             entitlements: entitlements.clone(),
             valid_for: product.valid_for,
+            quantity: product.quantity,
             grace: product.grace,
             on_refund: product.on_refund,
             on_partial_refund: product.on_partial_refund,

@@ -124,6 +124,8 @@ pub struct Rule {
     pub entitlements: Vec<Entitlement>,
     /// How long a purchase lasts. `None`: for ever. A subscription lasts as long as it is paid.
     pub valid_for: Option<SignedDuration>,
+    /// What buying several of it at once means for how long it lasts.
+    pub quantity: Quantity,
     /// How much longer it is kept after a refund or an expiry.
     pub grace: SignedDuration,
     /// What a full refund or a void does.
@@ -132,6 +134,16 @@ pub struct Rule {
     pub on_partial_refund: Policy,
     /// What a dispute does while it is open, and when it is lost.
     pub on_dispute: Policy,
+}
+
+/// What buying several of a product at once means for how long it lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Quantity {
+    /// Nothing: 25 seats last as long as one.
+    #[default]
+    Ignore,
+    /// Each of them is one more `valid_for`, end to end: 12 of a month are a year.
+    Periods,
 }
 
 /// What a standing means for one product.
@@ -159,6 +171,7 @@ impl Rule {
             line: 0,
             entitlements: Vec::new(),
             valid_for: None,
+            quantity: Quantity::Ignore,
             grace: SignedDuration::ZERO,
             on_refund: Policy::Revoke,
             on_partial_refund: Policy::Keep,

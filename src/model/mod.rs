@@ -18,7 +18,7 @@ pub mod users;
 
 pub use adjustments::{Adjustment, Override, apply_overrides};
 pub use buyer::{Buyer, Email, Resolution};
-pub use catalog::{Adopt, Catalog, Entitlement, Policy, Rule, TargetEntry, Verdict};
+pub use catalog::{Adopt, Catalog, Entitlement, Policy, Quantity, Rule, TargetEntry, Verdict};
 pub use health::{Occasion, State};
 pub use ids::{
     EDITED, OrderId, OrderKey, OrganizationId, OrganizationRoleId, ProductId, ProductIx, RoleId, RunId, SourceName,
@@ -26,7 +26,7 @@ pub use ids::{
 };
 pub use known::{KnownNames, ORGANIZATION, ORGANIZATION_ROLE, ROLE, known_id};
 pub use odd::{Odd, OddPart, Oddity, ReadOrder};
-pub use order::{Item, Order, Recheck, Renewal, Standing};
+pub use order::{Item, Order, Recheck, Renewal, Standing, Term};
 pub use policy::{Limit, Limits, Protect, Prune};
 pub use purchase::Purchase;
 pub use safeguards::{Left, Lingering, Safeguards, Version};

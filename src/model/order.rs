@@ -123,15 +123,26 @@ impl Renewal {
 }
 
 impl Order {
-    /// Where one line stands: as the order does when all of it was given back or nothing is known, else
-    /// by its own word where the API tells lines apart. A subscription of which nobody says how long it is
+    /// Where one line stands: as the order does when all of it was given back, nothing is known or none of it was paid,
+    /// else by its own word where the API tells lines apart. A subscription of which nobody says how long it is
     /// paid is unknown: it would last for ever, or end at once.
     pub fn standing_of(&self, item: &Item) -> Standing {
         let said = match (self.standing, item.standing) {
             (Standing::Refunded | Standing::Void | Standing::Unknown, _) | (_, None) => self.standing,
+            // What an order calls bought once or by the month says nothing of whether it is paid.
+            (Standing::Pending | Standing::Expired, Some(Standing::Paid | Standing::Subscribed)) => self.standing,
             (_, Some(own)) => own,
         };
-        if said == Standing::Subscribed && self.period_end.is_none() { Standing::Unknown } else { said }
+        if said == Standing::Subscribed && self.paid_until(item).is_none() { Standing::Unknown } else { said }
+    }
+
+    /// Until when one line is paid. `None`: for good, or nobody says.
+    pub fn paid_until(&self, item: &Item) -> Option<Timestamp> {
+        match item.term {
+            Term::OfOrder => self.period_end,
+            Term::Once => None,
+            Term::Until(end) => Some(end),
+        }
     }
 }
 
@@ -140,16 +151,38 @@ impl Order {
 pub struct Item {
     /// What was bought.
     pub product: ProductId,
-    /// How many: each extends `valid_for` once more.
+    /// How many of it.
     pub quantity: u32,
     /// Where this line stands, where the API tells it apart from the order (a partial refund by line).
     pub standing: Option<Standing>,
+    /// Until when this line is paid.
+    #[serde(default, skip_serializing_if = "Term::is_of_order")]
+    pub term: Term,
+}
+
+/// Until when a line is paid. One order may hold what is bought once beside what is paid by the month.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Term {
+    /// As its order says ([`Order::period_end`]).
+    #[default]
+    OfOrder,
+    /// For good: no paid period of the order is about it.
+    Once,
+    /// Until the end of a period of its own.
+    Until(Timestamp),
+}
+
+impl Term {
+    fn is_of_order(&self) -> bool {
+        *self == Self::OfOrder
+    }
 }
 
 impl Item {
     /// One of a product, standing where its order stands.
     pub fn one(product: ProductId) -> Self {
-        Self { product, quantity: 1, standing: None }
+        Self { product, quantity: 1, standing: None, term: Term::OfOrder }
     }
 }
 

@@ -19,7 +19,8 @@ pub struct Purchase {
     pub order: OrderKey,
     /// Where it stands: the line's own standing, or else the order's.
     pub standing: Standing,
-    /// How many were bought; each extends `valid_for` once more. 255 stands for 255 and more.
+    /// How many were bought; with [`Quantity::Periods`](super::Quantity) each extends `valid_for` once more. 255 stands for
+    /// 255 and more.
     pub quantity: u8,
     /// When the store first saw this order entitle, in seconds since 1970. What was seen before a
     /// mapping was written is granted because of the commit, and counts against `config_grants`.

@@ -328,9 +328,10 @@ impl<'a> Execution<'a> {
             let held: BTreeSet<TargetIx> = planned.plan.held.iter().map(|held| held.action.target).collect();
             store.settle_mappings(&mappings(&planned.catalog, |target| !held.contains(&target)), now).await?;
             // What is protected waits for ever; a version is settled without it.
-            let upgrade = |held: &Held| held.action.why.cause == Cause::Upgrade && held.hold != Hold::Protected;
+            let upgrade =
+                |held: &Held| matches!(held.action.why.cause, Cause::Upgrade(_)) && held.hold != Hold::Protected;
             if !planned.plan.held.iter().any(upgrade) && report.figures().failed == 0 {
-                store.settle_rules(Rules::VERSION, now).await?;
+                store.settle_rules(Rules::SETTLED.0, now).await?;
             }
         }
         if kind == RunKind::Full {

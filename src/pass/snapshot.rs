@@ -128,10 +128,7 @@ impl Snapshot {
         let user_ix = buyers.iter().filter_map(|one| Some((one.key, user_index.ix(one.user()?)?))).collect();
         let ledger_view = ledger_view(&catalog, &user_index, ledger, find);
         let dropped = dropped(context, &catalog, &user_index, ledger);
-        let rules = match context.store.rules().await? {
-            Some(version) if version >= Rules::VERSION => Rules::Settled,
-            Some(_) | None => Rules::New,
-        };
+        let rules = context.store.rules().await?.map_or(Rules::NEW, Rules);
         let scope = match span {
             PassScope::Full => Scope::All,
             PassScope::Quick(_) => Scope::Buyers(buyers.iter().map(|buyer| buyer.key).collect()),

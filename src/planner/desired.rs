@@ -8,7 +8,7 @@
 //! what only keeps ([`Undecided`](State::Undecided), [`Grace`](State::Grace)), then
 //! [`Ended`](State::Ended), which is the evidence a revocation needs.
 
-use crate::model::{Catalog, OrderKey, ProductIx, Purchase, Rule, Standing, TargetIx, UserIx, Verdict};
+use crate::model::{Catalog, OrderKey, ProductIx, Purchase, Quantity, Rule, Standing, TargetIx, UserIx, Verdict};
 
 /// An instant that never comes.
 pub const FOREVER: i64 = i64::MAX;
@@ -49,6 +49,8 @@ pub enum State {
 pub enum Ending {
     /// `valid_for` has passed.
     Expired,
+    /// It has passed once, and not yet as often as was bought, which an earlier version of this program waited for.
+    Recounted,
     /// The paid period of a subscription has passed, and no renewal is known.
     Lapsed,
     /// The money was given back, in whole or in part.
@@ -179,9 +181,14 @@ pub fn statements(purchases: &mut [Purchase], catalog: &Catalog, now: i64) -> Ve
 
 /// `purchases`: of one user and one product, sorted by time.
 fn state<'a>(purchases: &'a [Purchase], rule: &'a Rule, now: i64) -> impl Iterator<Item = Statement> + 'a {
-    let lasting = |quantity: u8| rule.valid_for.map(|each| each.as_secs().saturating_mul(i64::from(quantity.max(1))));
+    let lasting = |periods: u8| rule.valid_for.map(|each| each.as_secs().saturating_mul(i64::from(periods.max(1))));
+    // Purchases extend each other end to end; a gap between two is not given back.
+    let extended = move |until: Option<i64>, purchase: &Purchase, periods: u8| {
+        let from = until.map_or(purchase.at, |until| until.max(purchase.at));
+        lasting(periods).map_or(FOREVER, |lasting| from.saturating_add(lasting))
+    };
     let grace = rule.grace.as_secs();
-    let mut paid_until: Option<i64> = None;
+    let (mut paid_until, mut counted_until): (Option<i64>, Option<i64>) = (None, None);
     purchases.iter().map(move |purchase| {
         let says = match rule.verdict(purchase.standing) {
             Verdict::Never => None,
@@ -195,11 +202,16 @@ fn state<'a>(purchases: &'a [Purchase], rule: &'a Rule, now: i64) -> impl Iterat
             }
             Verdict::Lasts => Some(ending(Ending::Lapsed, purchase.at, grace, now)),
             Verdict::Entitles => {
-                // Purchases extend each other end to end; a gap between two is not given back.
-                let from = paid_until.map_or(purchase.at, |until| until.max(purchase.at));
-                let until = lasting(purchase.quantity).map_or(FOREVER, |lasting| from.saturating_add(lasting));
-                paid_until = Some(until);
-                Some(if now < until { (State::Entitled, until) } else { ending(Ending::Expired, until, grace, now) })
+                let periods = match rule.quantity {
+                    Quantity::Ignore => 1,
+                    Quantity::Periods => purchase.quantity,
+                };
+                let until = extended(paid_until, purchase, periods);
+                // What each unit would have been worth as a period of its own.
+                let counted = extended(counted_until, purchase, purchase.quantity);
+                (paid_until, counted_until) = (Some(until), Some(counted));
+                let over = if now < counted { Ending::Recounted } else { Ending::Expired };
+                Some(if now < until { (State::Entitled, until) } else { ending(over, until, grace, now) })
             }
         };
         Statement { purchase: *purchase, says }

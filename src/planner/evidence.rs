@@ -2,9 +2,9 @@
 //!
 //! Pure. Says what the orders, the ledger and the file say; what follows from it is the planner's.
 
-use super::desired::{Origin, Past, State};
-use super::input::{OwnedGrant, Rules, Turn};
-use super::{Cause, Claim, Mover, PlanInput, Row, Why};
+use super::desired::{Ending, Origin, Past, State};
+use super::input::{OwnedGrant, Turn};
+use super::{Cause, Claim, Mover, NewRule, PlanInput, Row, Why};
 use crate::model::{ProductIx, TargetIx, UserIx};
 
 /// Why something is given or adopted.
@@ -58,13 +58,19 @@ pub(super) fn taken(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned:
     let unmapped = mapped == 0 && turned != Some(Turn::Alike);
     match (row.claim, turned) {
         // Before anything else: nobody reads that order any more, so what others say is no word on it.
-        (_, Some(Turn::Dropped)) => Ok(by_row(match input.constraints.rules {
-            Rules::New => Cause::Upgrade,
-            Rules::Settled => Cause::Dropped,
-        })),
+        (_, Some(Turn::Dropped)) if input.constraints.rules.lack(NewRule::Sources) => {
+            Ok(by_row(Cause::Upgrade(NewRule::Sources)))
+        }
+        (_, Some(Turn::Dropped)) => Ok(by_row(Cause::Dropped)),
         (Some(&Claim { state: State::Ended(how), order, product, at, .. }), _) if accounted || unmapped => {
+            let cause = match how {
+                Ending::Recounted if input.constraints.rules.lack(NewRule::Quantity) => {
+                    Cause::Upgrade(NewRule::Quantity)
+                }
+                how => Cause::Ended(how),
+            };
             let line = line(input, product, target);
-            Ok(Why { cause: Cause::Ended(how), order: Some(order), product: Some(product), line, at })
+            Ok(Why { cause, order: Some(order), product: Some(product), line, at })
         }
         (_, _) if unmapped && is_replaced(input, owned.product, target) => Ok(by_row(Cause::Resolution)),
         (_, _) if unmapped => Ok(by_row(Cause::Unmapped)),

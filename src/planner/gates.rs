@@ -171,7 +171,7 @@ pub(super) fn prove(input: PlanInput<'_>, revocations: Vec<Action>, plan: &mut P
 fn told(input: PlanInput<'_>, action: &Action) -> impl Iterator<Item = OrderKey> {
     let (turned, past): (Option<OrderKey>, &[Past]) = match action.why.cause {
         Cause::Exchanged | Cause::Moved(_) => (action.why.order, input.desired.ended_of(action.user)),
-        Cause::Ended(_) | Cause::Dropped | Cause::Upgrade => (None, input.desired.ended_of(action.user)),
+        Cause::Ended(_) | Cause::Dropped | Cause::Upgrade(_) => (None, input.desired.ended_of(action.user)),
         // A person says so, or the file does; the others are no reason to take anything.
         Cause::Unmapped
         | Cause::Resolution

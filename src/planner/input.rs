@@ -10,7 +10,7 @@ use super::approval::Lifts;
 use super::plan::Safeguard;
 use crate::model::{Adopt, Limits, OrderKey, Ownership, ProductIx, Prune, Recheck, TargetIx, UserIx, Verb};
 
-pub use super::plan::Mover;
+pub use super::plan::{Mover, NewRule};
 
 /// Every grant on a managed target that Logto holds, by target, in the order of the catalog's targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -280,7 +280,7 @@ impl PlanConstraints {
             given_again: BTreeSet::new(),
             rechecks: BTreeMap::new(),
             turned: BTreeMap::new(),
-            rules: Rules::Settled,
+            rules: Rules::SETTLED,
             clock: Clock::default(),
         }
     }
@@ -334,18 +334,23 @@ pub enum Turn {
     Unknown,
 }
 
-/// Whether a store has seen a whole pass by the rules of this program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rules {
-    /// What ends by them alone ends by an upgrade, and not by an order or a commit.
-    New,
-    /// It has, or they end nothing by themselves.
-    Settled,
-}
+/// The newest rules by which a full pass has settled a store. What ends by newer ones alone ends by an upgrade, and not
+/// by an order or a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rules(pub i64);
 
 impl Rules {
-    /// A number for the rules of this program. It goes up when a store that nobody touches would be planned
-    /// otherwise, so that something could end by it: 1 counts orders of sources that the file does not name as
-    /// nothing.
-    pub const VERSION: i64 = 1;
+    /// Those of this program. The number goes up when a store that nobody touches would be planned otherwise, so that
+    /// something could end by it.
+    pub const SETTLED: Self = Self(2);
+    /// Those of a store that has seen no pass that said so.
+    pub const NEW: Self = Self(0);
+
+    /// Whether a store has not been settled by this rule yet.
+    pub fn lack(self, rule: NewRule) -> bool {
+        self < match rule {
+            NewRule::Sources => Self(1),
+            NewRule::Quantity => Self(2),
+        }
+    }
 }

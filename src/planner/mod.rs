@@ -35,8 +35,8 @@ pub use crate::model::Verb;
 pub use input::Intent;
 pub use intents::TRIES;
 pub use plan::{
-    Action, Author, Bound, Came, Cause, Closed, Doubt, Gap, Held, Hold, Mover, Off, Plan, Safeguard, TargetTally,
-    Verify, Whose, Why,
+    Action, Author, Bound, Came, Cause, Closed, Doubt, Gap, Held, Hold, Mover, NewRule, Off, Plan, Safeguard,
+    TargetTally, Verify, Whose, Why,
 };
 pub use undo::{Inverse, undo};
 
@@ -251,10 +251,14 @@ fn take_back(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &Owned
                 hold(Hold::Unverified(Doubt::NoEvidence))
             }
             // Whatever entitles instead may be among what was not read, or could not be.
-            Ok(Why { cause: Cause::Dropped | Cause::Upgrade, .. }) | Err(_) if !input.constraints.blind.is_empty() => {
+            Ok(Why { cause: Cause::Dropped | Cause::Upgrade(NewRule::Sources), .. }) | Err(_)
+                if !input.constraints.blind.is_empty() =>
+            {
                 hold(Hold::Incomplete(Gap::Elsewhere))
             }
-            Ok(Why { cause: Cause::Dropped | Cause::Upgrade, .. }) | Err(_) if is_unclear(input, target) => {
+            Ok(Why { cause: Cause::Dropped | Cause::Upgrade(NewRule::Sources), .. }) | Err(_)
+                if is_unclear(input, target) =>
+            {
                 hold(Hold::Incomplete(Gap::Odd))
             }
             // Proved, or a person has given their word for it.
@@ -265,7 +269,7 @@ fn take_back(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &Owned
 
 /// Whether only the clock says that what was bought has ended, and a source that may know of a renewal was not read.
 fn by_clock_alone(input: PlanInput<'_>, claim: Option<&Claim>) -> bool {
-    let clock = |state| matches!(state, State::Ended(Ending::Expired | Ending::Lapsed));
+    let clock = |state| matches!(state, State::Ended(Ending::Expired | Ending::Recounted | Ending::Lapsed));
     claim.is_some_and(|claim| clock(claim.state) && input.constraints.blind.contains(&claim.product))
 }
 

@@ -84,8 +84,8 @@ pub enum Cause {
     Moved(Mover),
     /// The file does not name the source of the order any more.
     Dropped,
-    /// The same, and this version of the program is the first to mind.
-    Upgrade,
+    /// This version of the program is the first to mind.
+    Upgrade(NewRule),
     /// Nothing entitles to it, and nothing says why. Always held.
     Unexplained,
     /// Somebody takes a pass back (`entitled undo`).
@@ -103,6 +103,15 @@ pub enum Mover {
     Shop,
     /// The shop names the same buyer, and a commit that changed `buyers.bindings` says that this is somebody else.
     Commit,
+}
+
+/// What a version of the program is the first to go by, so that something ends which nobody has touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NewRule {
+    /// Orders of a source that the file does not name entitle to nothing.
+    Sources,
+    /// Buying several at once makes nothing last longer unless the product says `quantity: periods`.
+    Quantity,
 }
 
 /// Who or what is behind a cause. All of a held set has one: whoever looks at it has one question to answer.
@@ -136,7 +145,7 @@ impl Cause {
                 Author::File
             }
             Self::Drift | Self::Retry | Self::GivenAgain | Self::Resolution => Author::Logto,
-            Self::Upgrade => Author::Program,
+            Self::Upgrade(_) => Author::Program,
             Self::Undone => Author::Person,
             Self::Unexplained => Author::Nobody,
         }

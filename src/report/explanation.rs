@@ -377,7 +377,7 @@ fn sentence(statement: &Statement, now: i64) -> String {
         Some((State::Grace(how), at)) => {
             format!("{}; kept for another {} ({})", messages::ended(how), left(at), human::day(at))
         }
-        Some((State::Ended(Ending::Expired | Ending::Lapsed), at)) => {
+        Some((State::Ended(Ending::Expired | Ending::Recounted | Ending::Lapsed), at)) => {
             format!("entitled until {}", human::day(at))
         }
         Some((State::Ended(how), at)) => format!("{} on {}", messages::ended(how), human::day(at)),

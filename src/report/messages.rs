@@ -21,7 +21,7 @@ use crate::planner::approval::Lifts;
 use crate::planner::desired::{Ending, FOREVER};
 use crate::planner::input::{Coverage, Freeze};
 use crate::planner::limits::Over;
-use crate::planner::{Author, Cause, Doubt, Gap, Hold, Mover, Verb, Why};
+use crate::planner::{Author, Cause, Doubt, Gap, Hold, Mover, NewRule, Verb, Why};
 use crate::text::{clean, human};
 use clock::clock_doubtful;
 use settling::settling;
@@ -118,7 +118,10 @@ pub fn because(verb: Verb, why: &Why, name: Option<&OrderName>, rule: Option<&Ru
         Cause::Dropped => {
             format!("{order} is an order of {source}, which the file no longer has: {product}{line}")
         }
-        Cause::Upgrade => format!(
+        Cause::Upgrade(NewRule::Quantity) => format!(
+            "{order} was for more than one, which does not make {product} last longer unless it says `quantity: periods`: this version of entitled is the first to count so{line}"
+        ),
+        Cause::Upgrade(NewRule::Sources) => format!(
             "this version of entitled counts no orders of sources that the file does not have, and {order} is one of {source}: {product}{line}"
         ),
         Cause::Unexplained => format!("{order} was the reason: {product}{line}"),
@@ -135,7 +138,7 @@ pub fn because(verb: Verb, why: &Why, name: Option<&OrderName>, rule: Option<&Ru
 /// How something ended.
 pub fn ended(how: Ending) -> &'static str {
     match how {
-        Ending::Expired => "expired",
+        Ending::Expired | Ending::Recounted => "expired",
         Ending::Lapsed => "was not renewed and lapsed",
         Ending::Refunded => "was refunded",
         Ending::Voided => "was cancelled",

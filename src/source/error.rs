@@ -159,6 +159,12 @@ pub enum SourceError {
         /// `has_more` of `paging`.
         path: String,
     },
+    /// One answer should hold all, and says that it does not.
+    #[error("{call}: the answer says that there is more, and `paging` is `none`")]
+    MoreToCome {
+        /// The request.
+        call: String,
+    },
     /// There is more, and nothing leads to it.
     #[error("{call}: the answer says that there is more, and not where")]
     NoNext {
@@ -166,7 +172,7 @@ pub enum SourceError {
         call: String,
     },
     /// The answer does not say how many there are, though it should.
-    #[error("{call}: the answer does not say at `{path}` how many orders there are")]
+    #[error("{call}: the answer does not say how many orders there are, in {path}")]
     NoTotal {
         /// The request.
         call: String,
@@ -359,6 +365,7 @@ impl SourceError {
             SourceError::TooManyPages { .. } => "raise `max_pages`, or ask for larger pages",
             SourceError::ForeignLink { .. } => "set `url` to the origin that the API writes into its links",
             SourceError::TooSlow { .. } => "raise `read_timeout`, ask for larger pages, or see what slows the API down",
+            SourceError::MoreToCome { .. } => "say in `list.paging` how the next page is asked for",
             SourceError::NoHasMore { .. } | SourceError::NoNext { .. } => {
                 "check `list.paging`: its `has_more` and `next`"
             }
@@ -366,7 +373,7 @@ impl SourceError {
                 "the mapping is probably wrong: `entitled source test NAME` names what is odd, row by row"
             }
             SourceError::NoTotal { .. } | SourceError::Total { .. } => {
-                "check `list.total`; if the API's count cannot be relied on, set `expect: {total: ignored}`"
+                "check `list.total` and `list.paging`; if the API's count cannot be relied on, set `expect: {total: ignored}`"
             }
             SourceError::Shrunk(Shrunk::TooFew { .. }) => {
                 "check that the source still lists everything; lower `expect.min_items` if it does"

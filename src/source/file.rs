@@ -143,6 +143,7 @@ impl Reading<'_> {
             test_orders: 0,
             total_claimed: None,
             watermark: orders.iter().filter_map(|order| order.updated_at).max(),
+            unmarked: false,
             reread: false,
         };
         self.report = Some(report.clone());

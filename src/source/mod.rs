@@ -71,16 +71,17 @@ pub enum Read {
 }
 
 /// What a read covered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
     /// Every order there is.
+    #[default]
     Full,
     /// What changed since the watermark.
     Changes,
 }
 
 /// What came of a read that succeeded. Only then may the cursor advance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadReport {
     /// What the read covered, which may be more than was asked for.
     pub scope: Scope,
@@ -101,6 +102,9 @@ pub struct ReadReport {
     /// The greatest time of change seen, never before the watermark asked for and never after the start
     /// of the read: one order dated in the future must not hide all that change until then.
     pub watermark: Option<Timestamp>,
+    /// Nothing stood on any page where the next one should be told, not even `null`: the list ended there, or the path
+    /// leads nowhere.
+    pub unmarked: bool,
     /// The list moved under the first walk, so that its total did not fit; the second one did.
     pub reread: bool,
 }

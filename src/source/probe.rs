@@ -1,4 +1,4 @@
-//! What one page of a source shows to somebody who writes a mapping. Values only.
+//! What the first pages of a source show to somebody who writes a mapping. Values only.
 //!
 //! Decides nothing and judges nothing: it says what was found, how often, and where.
 
@@ -9,12 +9,12 @@ use serde::Serialize;
 use super::{Lookup, Nameless, SourceError};
 use crate::model::{Odd, Order, OrderId, ReadOrder, Standing};
 
-/// What one page showed.
+/// What the first pages showed.
 #[derive(Debug, Serialize)]
 pub struct Trial {
     /// The request, where there was one.
     pub call: Option<String>,
-    /// The orders of the page, with what the first page of each overlay says put on them.
+    /// The orders of the pages, with what the first page of each overlay says put on them.
     pub orders: Vec<Order>,
     /// Items that cannot be read as orders.
     pub unreadable: Vec<Unreadable>,
@@ -24,8 +24,12 @@ pub struct Trial {
     pub test_orders: usize,
     /// How many there are in all, where the API says so.
     pub total: Option<u64>,
-    /// What follows the page.
+    /// How many pages were read.
+    pub pages: usize,
+    /// What follows them.
     pub follows: Follows,
+    /// Nothing stands where the next page should be told, not even `null`: the list ends there, or the path leads nowhere.
+    pub unmarked: bool,
     /// What the mapping found, field by field. Empty where there is no mapping.
     pub fields: Vec<Field>,
     /// What it found in the first orders.
@@ -154,7 +158,9 @@ impl Trial {
             unreadable: nameless.first.into_iter().map(|why| Unreadable { place: None, why }).collect(),
             test_orders: 0,
             total: None,
+            pages: 1,
             follows,
+            unmarked: false,
             fields: Vec::new(),
             first: Vec::new(),
             overlays: Vec::new(),

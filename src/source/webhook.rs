@@ -11,7 +11,8 @@
 //!   `<ts>:<body>`; several `h1` while a secret is rolled.
 //! - Standard Webhooks (<https://www.standardwebhooks.com>): headers `webhook-id`, `webhook-timestamp`,
 //!   `webhook-signature: v1,<base64>[ v1,...]` over `<id>.<timestamp>.<body>`; the secret is `whsec_` and
-//!   Base64.
+//!   Base64. Polar takes the whole text of its secret for the key.
+//! - WooCommerce asks whether somebody listens with an unsigned form, and delivers only once that was answered 200.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +22,7 @@ use ring::hmac;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use crate::config::settings::source::{DeliveryId, Scheme, Signature, Webhook};
+use crate::config::settings::source::{About, DeliveryId, Scheme, Signature, Webhook};
 use crate::model::OrderId;
 use crate::secret::Secret;
 use crate::text::json;
@@ -36,6 +37,8 @@ const ORDERS: usize = 100;
 pub struct Verified {
     /// The orders it names, each once, in the order of the payload. None for an event about something else.
     pub orders: Vec<OrderId>,
+    /// Whether it is about orders that it does not name.
+    pub polls: bool,
     /// What tells this delivery from others, where anything does.
     pub delivery: Option<String>,
 }
@@ -60,28 +63,54 @@ pub enum Refusal {
     NotJson,
 }
 
+/// What is sent to see whether somebody listens, before anything is signed. It says nothing of any order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Greeting {
+    /// Wants nothing but 200.
+    Ping,
+    /// Wants this text back.
+    Challenge(String),
+}
+
+/// Whether this is no delivery but a question whether somebody listens. What carries a signature is never one.
+pub fn greeting(webhook: &Webhook, headers: &HeaderMap, body: &[u8]) -> Option<Greeting> {
+    let is_signed = match &webhook.signature {
+        Signature::None => false,
+        Signature::Signed { header, .. } => headers.contains_key(header),
+    };
+    if is_signed || (webhook.ping.is_none() && webhook.challenge.is_empty()) {
+        return None;
+    }
+    let payload = Value::Array(vec![payload(headers, body).ok()?]);
+    if let Some(text) = first(&webhook.challenge, &payload[0]) {
+        return Some(Greeting::Challenge(text));
+    }
+    let ping = webhook.ping.as_ref()?;
+    (!ping.query(&payload).is_empty()).then_some(Greeting::Ping)
+}
+
 /// Verifies and reads a webhook.
 ///
 /// # Errors
 /// [`Refusal::NotJson`] for a genuine one that cannot be read; all others mean that it may be forged.
 pub fn verify(webhook: &Webhook, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Verified, Refusal> {
     if let Signature::Signed { scheme, header, prefix, secret, tolerance } = &webhook.signature {
-        let key = key(*scheme, secret);
+        let keys = keys(*scheme, secret);
         match scheme {
             Scheme::HmacHex | Scheme::HmacBase64 => {
                 let sent = text(headers, header)?;
                 let sent = sent.strip_prefix(prefix.as_str()).ok_or_else(|| Refusal::Malformed(header.clone()))?;
                 let tag = if *scheme == Scheme::HmacHex { from_hex(sent) } else { STANDARD.decode(sent).ok() };
                 let tag = tag.ok_or_else(|| Refusal::Malformed(header.clone()))?;
-                matches(&key, &[body], &[tag])?;
+                matches(&keys, &[body], &[tag])?;
             }
             Scheme::Stripe => {
-                timed(&key, text(headers, header)?, header, (',', "t", "v1", b"."), body, *tolerance, now)?
+                timed(&keys, text(headers, header)?, header, (',', "t", "v1", b"."), body, *tolerance, now)?
             }
             Scheme::Paddle => {
-                timed(&key, text(headers, header)?, header, (';', "ts", "h1", b":"), body, *tolerance, now)?;
+                timed(&keys, text(headers, header)?, header, (';', "ts", "h1", b":"), body, *tolerance, now)?;
             }
-            Scheme::StandardWebhooks => standard(&key, headers, header, body, *tolerance, now)?,
+            Scheme::StandardWebhooks => standard(&keys, headers, header, body, *tolerance, now)?,
         }
     }
     read(webhook, headers, body)
@@ -90,34 +119,33 @@ pub fn verify(webhook: &Webhook, headers: &HeaderMap, body: &[u8], now: Timestam
 /// Whether `hex` is the HMAC-SHA256 of `body` in hex, in constant time.
 pub fn is_hmac_hex(secret: &Secret, body: &[u8], hex: &str) -> bool {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
-    from_hex(hex).is_some_and(|tag| matches(&key, &[body], &[tag]).is_ok())
+    from_hex(hex).is_some_and(|tag| matches(&[key], &[body], &[tag]).is_ok())
 }
 
-fn key(scheme: Scheme, secret: &Secret) -> hmac::Key {
+/// What a secret may mean. Standard Webhooks decodes what follows `whsec_`; Polar signs with the whole text.
+fn keys(scheme: Scheme, secret: &Secret) -> Vec<hmac::Key> {
     let text = secret.expose();
-    let bytes = match scheme {
-        // Without the prefix it is taken as written, as some senders show it.
-        Scheme::StandardWebhooks => {
-            let encoded = text.strip_prefix("whsec_");
-            encoded.and_then(|encoded| STANDARD.decode(encoded).ok()).unwrap_or_else(|| text.as_bytes().to_vec())
-        }
-        Scheme::HmacHex | Scheme::HmacBase64 | Scheme::Stripe | Scheme::Paddle => text.as_bytes().to_vec(),
+    let decoded = match scheme {
+        Scheme::StandardWebhooks => text.strip_prefix("whsec_").and_then(|encoded| STANDARD.decode(encoded).ok()),
+        Scheme::HmacHex | Scheme::HmacBase64 | Scheme::Stripe | Scheme::Paddle => None,
     };
-    hmac::Key::new(hmac::HMAC_SHA256, &bytes)
+    let all = decoded.into_iter().chain([text.as_bytes().to_vec()]);
+    all.map(|bytes| hmac::Key::new(hmac::HMAC_SHA256, &bytes)).collect()
 }
 
 /// Whether one of the tags is that of the parts, joined. Each is compared in constant time, and a tag of
 /// another length is none.
-fn matches(key: &hmac::Key, parts: &[&[u8]], tags: &[Vec<u8>]) -> Result<(), Refusal> {
+fn matches(keys: &[hmac::Key], parts: &[&[u8]], tags: &[Vec<u8>]) -> Result<(), Refusal> {
     let signed = parts.concat();
-    let hit = tags.iter().take(SIGNATURES).any(|tag| hmac::verify(key, &signed, tag).is_ok());
+    let fits = |tag: &Vec<u8>| keys.iter().any(|key| hmac::verify(key, &signed, tag).is_ok());
+    let hit = tags.iter().take(SIGNATURES).any(fits);
     if hit { Ok(()) } else { Err(Refusal::Mismatch) }
 }
 
 /// `t=<time>,v1=<hex>` and its like: the separator, the name of the time, the name of a signature, and what
 /// stands between the time and the body where they are signed.
 fn timed(
-    key: &hmac::Key,
+    keys: &[hmac::Key],
     sent: &str,
     header: &str,
     (separator, time, signature, between): (char, &str, &str, &[u8]),
@@ -135,12 +163,12 @@ fn timed(
     }
     let seconds: i64 = at.parse().map_err(|_| malformed())?;
     // The time is believed only once the signature is.
-    matches(key, &[at.as_bytes(), between, body], &tags)?;
+    matches(keys, &[at.as_bytes(), between, body], &tags)?;
     fresh(seconds, tolerance, now)
 }
 
 fn standard(
-    key: &hmac::Key,
+    keys: &[hmac::Key],
     headers: &HeaderMap,
     header: &str,
     body: &[u8],
@@ -154,7 +182,7 @@ fn standard(
     if tags.is_empty() {
         return Err(Refusal::Malformed(header.to_owned()));
     }
-    matches(key, &[id.as_bytes(), b".", at.as_bytes(), b".", body], &tags)?;
+    matches(keys, &[id.as_bytes(), b".", at.as_bytes(), b".", body], &tags)?;
     fresh(seconds, tolerance, now)
 }
 
@@ -169,8 +197,17 @@ fn fresh(seconds: i64, tolerance: SignedDuration, now: Timestamp) -> Result<(), 
 /// Finds the orders and the delivery id in a payload.
 fn read(webhook: &Webhook, headers: &HeaderMap, body: &[u8]) -> Result<Verified, Refusal> {
     let payload = payload(headers, body)?;
+    // A filter works on the children of a list.
+    let payload = Value::Array(vec![payload]);
+    let about = webhook.events.iter().find(|rule| !rule.when.query(&payload).is_empty()).map(|rule| &rule.about);
+    let payload = &payload[0];
+    let (paths, polls) = match about {
+        None => (webhook.order_id.as_slice(), false),
+        Some(About::Orders(paths)) => (paths.as_slice(), false),
+        Some(About::Source) => (&[][..], true),
+    };
     let mut orders: Vec<OrderId> = Vec::new();
-    for id in webhook.order_id.iter().flat_map(|path| path.query(&payload).all()).filter_map(scalar).take(ORDERS) {
+    for id in paths.iter().flat_map(|path| path.query(payload).all()).filter_map(scalar).take(ORDERS) {
         let id = OrderId::from(id.as_str());
         if !orders.contains(&id) {
             orders.push(id);
@@ -179,9 +216,9 @@ fn read(webhook: &Webhook, headers: &HeaderMap, body: &[u8]) -> Result<Verified,
     let delivery = match &webhook.delivery_id {
         None => None,
         Some(DeliveryId::Header(name)) => headers.get(name).and_then(|id| id.to_str().ok()).map(str::to_owned),
-        Some(DeliveryId::Body(paths)) => first(paths, &payload),
+        Some(DeliveryId::Body(paths)) => first(paths, payload),
     };
-    Ok(Verified { orders, delivery: delivery.filter(|id| !id.is_empty()) })
+    Ok(Verified { orders, polls, delivery: delivery.filter(|id| !id.is_empty()) })
 }
 
 /// JSON as it is; a form as an object of texts, as Gumroad sends it.

@@ -12,7 +12,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::error::unreadable;
-use crate::model::{Grant, Standing, Target};
+use crate::model::{Grant, Standing, Target, Term};
 
 /// What a statement gives.
 pub(super) type Sql<T> = Result<T, sqlx::Error>;
@@ -97,6 +97,24 @@ pub(super) fn standing_of(number: i64) -> Sql<Standing> {
         .ok()
         .and_then(|at| Standing::ALL.get(at).copied())
         .ok_or_else(|| unreadable("standing", number))
+}
+
+/// Until when a line is paid: nothing where that is when its order is, and the last number for what was bought once.
+pub(super) fn until(term: Term) -> Option<i64> {
+    match term {
+        Term::OfOrder => None,
+        Term::Once => Some(i64::MAX),
+        Term::Until(end) => Some(millis(end)),
+    }
+}
+
+/// The same, read.
+pub(super) fn term(row: &SqliteRow, column: usize) -> Sql<Term> {
+    Ok(match row.try_get::<Option<i64>, _>(column)? {
+        None => Term::OfOrder,
+        Some(i64::MAX) => Term::Once,
+        Some(end) => Term::Until(timestamp(end)),
+    })
 }
 
 /// A time as the store keeps it. The last fraction of a second of the calendar is no whole number of milliseconds that

@@ -409,7 +409,7 @@ async fn write_items(
     }
     for rows in rows.chunks(ROWS) {
         let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO items (order_key, line, product, quantity, said, standing, since) ",
+            "INSERT INTO items (order_key, line, product, quantity, said, standing, since, until) ",
         );
         insert.push_values(rows, |mut row, (key, line, product, item, standing, since)| {
             row.push_bind(*key)
@@ -418,7 +418,8 @@ async fn write_items(
                 .push_bind(i64::from(item.quantity))
                 .push_bind(item.standing.map(|standing| standing as i64))
                 .push_bind(*standing as i64)
-                .push_bind(*since);
+                .push_bind(*since)
+                .push_bind(codec::until(item.term));
         });
         insert.build().persistent(rows.len() == ROWS).execute(&mut *connection).await?;
     }

@@ -62,8 +62,8 @@ impl Store {
                 "SELECT json_group_array(json_array(
                      (o.key << 32) | o.buyer,
                      (min(i.line, 32767) << 48) | (i.product << 16) | (i.standing << 8) | min(i.quantity, 255),
-                     coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at, o.period_end,
-                     iif(o.period_end IS NULL OR o.renews = 0, 0, o.source)))
+                     coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at, iif(i.until IS NULL, o.period_end, nullif(i.until, 9223372036854775807)),
+                     iif(o.renews = 0, 0, o.source)))
                  FROM orders o CROSS JOIN items i ON i.order_key = o.key
                  WHERE o.key IN (SELECT value FROM json_each(?1))",
             )
@@ -109,8 +109,8 @@ impl Store {
                 "SELECT json_group_array(json_array(
                      (o.key << 32) | o.buyer,
                      (min(i.line, 32767) << 48) | (i.product << 16) | (i.standing << 8) | min(i.quantity, 255),
-                     coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at, o.period_end,
-                     iif(o.period_end IS NULL OR o.renews = 0, 0, o.source)))
+                     coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at, iif(i.until IS NULL, o.period_end, nullif(i.until, 9223372036854775807)),
+                     iif(o.renews = 0, 0, o.source)))
                  FROM orders o CROSS JOIN items i ON i.order_key = o.key
                  WHERE o.key > ?1 AND o.key <= ?2 AND i.product IN (SELECT value FROM json_each(?3))",
             )
@@ -129,8 +129,8 @@ impl Store {
             "SELECT json_group_array(json_array(
                  (o.key << 32) | o.buyer,
                  (min(i.line, 32767) << 48) | (i.product << 16) | (i.standing << 8) | min(i.quantity, 255),
-                 coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at, o.period_end,
-                     iif(o.period_end IS NULL OR o.renews = 0, 0, o.source)))
+                 coalesce(o.paid_at, o.updated_at, o.seen_at), i.since, o.entitled_seen_at, iif(i.until IS NULL, o.period_end, nullif(i.until, 9223372036854775807)),
+                     iif(o.renews = 0, 0, o.source)))
              FROM orders o CROSS JOIN items i ON i.order_key = o.key
              WHERE o.buyer IN (SELECT value FROM json_each(?1)) AND i.product IN (SELECT value FROM json_each(?2))",
         )

@@ -9,7 +9,7 @@ use super::codec::Sql;
 use super::error::StoreError;
 
 /// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 27] = [
+const STEPS: [(i64, &str, &str); 28] = [
     (1, "orders", include_str!("migrations/0001_orders.sql")),
     (2, "ledger", include_str!("migrations/0002_ledger.sql")),
     (3, "runs", include_str!("migrations/0003_runs.sql")),
@@ -37,6 +37,7 @@ const STEPS: [(i64, &str, &str); 27] = [
     (25, "rechecks", include_str!("migrations/0025_rechecks.sql")),
     (26, "explained", include_str!("migrations/0026_explained.sql")),
     (27, "absent sources", include_str!("migrations/0027_absent_sources.sql")),
+    (28, "terms", include_str!("migrations/0028_terms.sql")),
 ];
 
 /// Whether this is a store that this version can use, before anything is changed in it. `whole`: and whether its every

@@ -3,7 +3,7 @@
 
 use super::fields::Fields;
 use super::{Check, shapes};
-use crate::config::raw::{Entry, Node};
+use crate::config::raw::{Entry, Node, Value};
 use crate::config::settings::source::Auth;
 
 impl Check<'_> {
@@ -98,11 +98,18 @@ impl Check<'_> {
             if what == "header" && pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case(&entry.key)) {
                 self.error(entry.at, format!("header `{}` is written twice", entry.key));
             }
-            let Some(found) = self.text(&entry.node, "text") else { continue };
-            if found.value.chars().any(char::is_control) {
-                self.error(found.place, format!("a {what} is one line of text"));
+            // A parameter may be sent several times, as one that says by what to sort.
+            let values = match &entry.node.value {
+                Value::List(nodes) if what == "parameter" => nodes.as_slice(),
+                _ => std::slice::from_ref(&entry.node),
+            };
+            for node in values {
+                let Some(found) = self.text(node, "text") else { continue };
+                if found.value.chars().any(char::is_control) {
+                    self.error(found.place, format!("a {what} is one line of text"));
+                }
+                pairs.push((entry.key.clone(), found.value));
             }
-            pairs.push((entry.key.clone(), found.value));
         }
         Some(pairs)
     }

@@ -4,11 +4,10 @@ use jiff::SignedDuration;
 
 use super::fields::Fields;
 use super::list::{OVERLAP, PAGE_BYTES};
+use super::mapping::subscribed;
 use super::{Check, shapes};
-use crate::config::diagnostic::Place;
-use crate::config::raw::{Entry, Node, Value};
+use crate::config::raw::{Entry, Node};
 use crate::config::settings::source::{Auth, Expect, HttpSource, Incremental, TotalCheck};
-use crate::model::Standing;
 
 /// How long a whole read may take where the file does not say.
 const READ_TIMEOUT: SignedDuration = SignedDuration::from_mins(10);
@@ -66,10 +65,11 @@ impl Check<'_> {
         let status = fields.need(self, "status", "status: [{when: \"@.status == 'paid'\", as: paid}]");
         if let (Some(map), Some(entry)) = (&map, status)
             && map.period_end.is_empty()
-            && let Some(place) = subscribed(entry)
+            && map.lines.as_ref().is_none_or(|lines| lines.period_end.is_empty())
+            && let Some(place) = subscribed(&entry.node)
         {
             self.error(place, "`subscribed` needs `map.period_end`")
-                .help("say where a subscription tells until when it is paid");
+                .help("say where a subscription tells until when it is paid: here, or as `lines.period_end`");
         }
         let status = status.and_then(|entry| self.status(entry));
         let has_total = fields.node("list").is_some_and(|list| list.get("total").is_some());
@@ -114,8 +114,13 @@ impl Check<'_> {
             expect.min_items = self.whole(node, 0..=u32::MAX)?;
         }
         if let Some(node) = fields.node("total") {
-            expect.total = self.word(node, &[("required", TotalCheck::Required), ("ignored", TotalCheck::Ignored)])?;
-            if expect.total == TotalCheck::Required && !has_total {
+            let words = [
+                ("required", TotalCheck::Required),
+                ("where_told", TotalCheck::WhereTold),
+                ("ignored", TotalCheck::Ignored),
+            ];
+            expect.total = self.word(node, &words)?;
+            if expect.total != TotalCheck::Ignored && !has_total {
                 self.error(node.place, "the total cannot be required: nothing says where it is")
                     .help("add `list.total`");
             }
@@ -127,14 +132,4 @@ impl Check<'_> {
         }
         Some(expect)
     }
-}
-
-/// The place of the first rule that makes an order `subscribed`.
-fn subscribed(status: &Entry) -> Option<Place> {
-    let Value::List(rules) = &status.node.value else { return None };
-    rules
-        .iter()
-        .filter_map(|rule| rule.get("as"))
-        .find(|word| word.text() == Some(Standing::Subscribed.word()))
-        .map(|word| word.place)
 }

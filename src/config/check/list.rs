@@ -5,8 +5,8 @@ use serde_json_path::JsonPath;
 
 use super::fields::Fields;
 use super::{Check, shapes};
-use crate::config::raw::{Entry, Node};
-use crate::config::settings::source::{GetById, Incremental, ItemsPath, List, PagedBy, Paging, TimeFormat};
+use crate::config::raw::{Entry, Node, Value};
+use crate::config::settings::source::{GetById, Incremental, ItemsPath, List, PagedBy, Paging, TimeFormat, Told};
 
 /// How much of one page is read where the file does not say: 8 MiB.
 pub(super) const PAGE_BYTES: u32 = 8 * 1024 * 1024;
@@ -25,18 +25,28 @@ impl Check<'_> {
         let path = fields.need(self, "path", &format!("path: /{what}")).and_then(|entry| self.url_path(&entry.node));
         let query = fields.node("query").map_or(Some(Vec::new()), |node| self.pairs(node, "parameter"));
         let items = fields.need(self, "items", &format!("items: $.{what}")).and_then(|entry| self.paths(&entry.node));
-        let total = fields.node("total").map(|node| self.path(node));
+        let total = fields.find("total").map(|entry| self.told(entry));
         let paging = fields.need(self, "paging", "paging: {kind: none}").and_then(|entry| self.paging(entry));
         Some(List {
             path: path?,
             query: query?,
             items: items?.into_iter().map(ItemsPath).collect(),
             total: match total {
-                Some(path) => Some(path?),
+                Some(told) => Some(told?),
                 None => None,
             },
             paging: paging?,
         })
+    }
+
+    /// Where an answer tells a number: paths, or `{header: NAME}`.
+    fn told(&mut self, entry: &Entry) -> Option<Told> {
+        if !matches!(entry.node.value, Value::Map(_)) {
+            return self.paths(&entry.node).map(Told::Body);
+        }
+        let fields = self.fields(&entry.node, Some(entry.at), &shapes::TOLD_HEADER)?;
+        let header = fields.need(self, "header", "header: X-Total-Count")?;
+        self.header_name(&header.node).map(|name| Told::Header(name.to_lowercase()))
     }
 
     fn url_path(&mut self, node: &Node) -> Option<String> {
@@ -55,15 +65,20 @@ impl Check<'_> {
 
     fn paging(&mut self, entry: &Entry) -> Option<Paging> {
         let (kind, fields) = self.variant(&entry.node, entry, &shapes::PAGING)?;
+        let has_more = fields.node("has_more").map_or(Some(Vec::new()), |node| self.paths(node));
         if kind == "none" {
-            return Some(Paging { by: PagedBy::OneAnswer, size_param: None, size: u32::MAX, has_more: None });
+            return Some(Paging { by: PagedBy::OneAnswer, size_param: None, size: u32::MAX, has_more: has_more? });
         }
         let by = match kind {
             "offset" => self.parameter(fields, kind).map(|param| PagedBy::Offset { param }),
             "page" => {
                 let param = self.parameter(fields, kind);
                 let start = fields.node("start").map_or(Some(1), |node| self.whole(node, 0..=1));
-                param.zip(start).map(|(param, start)| PagedBy::Page { param, start })
+                let pages = match fields.find("pages") {
+                    Some(entry) => self.told(entry).map(Some),
+                    None => Some(None),
+                };
+                param.zip(start).zip(pages).map(|((param, start), pages)| PagedBy::Page { param, start, pages })
             }
             "last_id" => self.parameter(fields, "after").map(|param| PagedBy::LastId { param }),
             "token" => {
@@ -81,12 +96,10 @@ impl Check<'_> {
             Some(node) => self.name(node, "the name of a parameter").map(|found| Some(found.value)),
             None => Some(None),
         };
-        let has_more = match fields.node("has_more") {
-            Some(node) => self.path(node).map(Some),
-            None => Some(None),
-        };
         // Where the API says itself what follows, the size is a wish and not part of the arithmetic.
-        let told = fields.node("has_more").is_some() || matches!(kind, "token" | "next_url" | "link_header");
+        let told = fields.find("has_more").is_some()
+            || (kind == "page" && fields.find("pages").is_some())
+            || matches!(kind, "token" | "next_url" | "link_header");
         let size = match fields.node("size") {
             Some(node) => self.whole(node, 1..=100_000),
             None if told => Some(100),

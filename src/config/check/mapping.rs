@@ -25,6 +25,14 @@ impl Check<'_> {
         let (updated_at, paid_at, ended_at) = (optional("updated_at"), optional("paid_at"), optional("ended_at"));
         let (period_end, quantity) = (optional("period_end"), optional("quantity"));
         let (user_id, email) = (optional("user_id"), optional("email"));
+        if let (Some(period_end), Some(Some(lines)), Some(entry)) = (&period_end, &lines, fields.find("lines"))
+            && period_end.is_empty()
+            && lines.period_end.is_empty()
+            && let Some(place) = entry.node.get("status").and_then(subscribed)
+        {
+            self.error(place, "a line that is `subscribed` needs an end")
+                .help("say where it tells until when it is paid: `lines.period_end`, or `map.period_end` of its order");
+        }
         let cancelled = fields.node("cancelled").map_or(Some(None), |node| self.filter(node).map(Some));
         Some(Map {
             id: id?,
@@ -76,7 +84,8 @@ impl Check<'_> {
         let product = product.and_then(|entry| self.paths(&entry.node));
         let quantity = fields.node("quantity").map_or(Some(Vec::new()), |node| self.paths(node));
         let status = fields.find("status").map_or(Some(Vec::new()), |entry| self.rules(entry));
-        Some(Lines { each: each?, product: product?, quantity: quantity?, status: status? })
+        let period_end = fields.node("period_end").map_or(Some(Vec::new()), |node| self.paths(node));
+        Some(Lines { each: each?, product: product?, quantity: quantity?, status: status?, period_end: period_end? })
     }
 
     pub(super) fn status(&mut self, entry: &Entry) -> Option<Vec<StatusRule>> {
@@ -149,6 +158,16 @@ impl Check<'_> {
             })
             .ok()
     }
+}
+
+/// The place of the first rule that makes something `subscribed`.
+pub(super) fn subscribed(status: &Node) -> Option<Place> {
+    let Value::List(rules) = &status.value else { return None };
+    rules
+        .iter()
+        .filter_map(|rule| rule.get("as"))
+        .find(|word| word.text() == Some(Standing::Subscribed.word()))
+        .map(|word| word.place)
 }
 
 /// How deep brackets may lie inside each other in a path: reading it takes twice as long with each level, and room on

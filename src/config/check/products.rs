@@ -11,7 +11,7 @@ use crate::config::diagnostic::Place;
 use crate::config::raw::{Entry, Node, Value};
 use crate::config::settings::{Product, SoldAs, Wanted, WantedTarget};
 use crate::config::suggest::nearest;
-use crate::model::{Policy, ProductId, SourceName};
+use crate::model::{Policy, ProductId, Quantity, SourceName};
 
 /// Targets and products are numbered in 16 bits within a pass.
 const MOST: usize = 65_000;
@@ -91,6 +91,7 @@ impl Check<'_> {
         let entitlements = fields.need(self, "entitlements", "entitlements: [{role: paid-tier}]");
         let entitlements = entitlements.map(|entry| self.entitlements(entry, protected));
         let valid_for = fields.node("valid_for").and_then(|node| self.interval(node));
+        let quantity = self.quantity(fields);
         let grace = fields.node("grace").map_or(Some(SignedDuration::ZERO), |node| self.duration(node));
         Some(Product {
             key: entry.key.clone(),
@@ -100,11 +101,23 @@ impl Check<'_> {
             line: entry.at.line,
             entitlements: entitlements?,
             valid_for,
+            quantity,
             grace: grace?,
             on_refund: self.policy(fields, "on_refund", Policy::Revoke)?,
             on_partial_refund: self.policy(fields, "on_partial_refund", Policy::Keep)?,
             on_dispute: self.policy(fields, "on_dispute", Policy::Keep)?,
         })
+    }
+
+    fn quantity(&mut self, fields: Fields<'_>) -> Quantity {
+        let Some(entry) = fields.find("quantity") else { return Quantity::default() };
+        let words = [("ignore", Quantity::Ignore), ("periods", Quantity::Periods)];
+        let quantity = self.word(&entry.node, &words).unwrap_or_default();
+        if quantity == Quantity::Periods && fields.find("valid_for").is_none() {
+            self.error(entry.at, "`quantity: periods` means nothing without `valid_for`")
+                .help("each of what was bought is one `valid_for`: say how long that is");
+        }
+        quantity
     }
 
     fn policy(&mut self, fields: Fields<'_>, key: &str, default: Policy) -> Option<Policy> {

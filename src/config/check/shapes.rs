@@ -48,7 +48,18 @@ pub(super) static SAFEGUARDS: Shape = shape("Safeguards", &["delay"]);
 pub(super) static NOTIFY: Shape = secretive("Notify", &["url", "format", "on"], &["url"]);
 pub(super) static PRODUCT: Shape = shape(
     "Product",
-    &["name", "ids", "source", "entitlements", "valid_for", "grace", "on_refund", "on_partial_refund", "on_dispute"],
+    &[
+        "name",
+        "ids",
+        "source",
+        "entitlements",
+        "valid_for",
+        "quantity",
+        "grace",
+        "on_refund",
+        "on_partial_refund",
+        "on_dispute",
+    ],
 );
 pub(super) static SOLD_AS: Shape = shape("SoldAs", &["source", "id"]);
 pub(super) static ENTITLEMENT: Shape = shape("Entitlement", &["role", "roles", "organization"]);
@@ -109,6 +120,7 @@ pub(super) static STRIPE: Shape = secretive(
     &["key"],
 );
 pub(super) static LIST: Shape = shape("List", &["path", "query", "items", "total", "paging"]);
+pub(super) static TOLD_HEADER: Shape = shape("ToldHeader", &["header"]);
 pub(super) static GET: Shape = shape("Get", &["path", "query", "item", "recheck_every"]);
 pub(super) static OVERLAY: Shape = shape(
     "Overlay",
@@ -131,11 +143,13 @@ pub(super) static MAP: Shape = shape(
         "email",
     ],
 );
-pub(super) static LINES: Shape = shape("Lines", &["each", "product", "quantity", "status"]);
+pub(super) static LINES: Shape = shape("Lines", &["each", "product", "quantity", "status", "period_end"]);
 pub(super) static STATUS: Shape = shape("Status", &["when", "as"]);
 pub(super) static EXPECT: Shape = shape("Expect", &["max_shrink", "min_items", "total", "canary", "live"]);
 
-pub(super) static WEBHOOK: Shape = shape("Webhook", &["order_id", "delivery_id", "signature"]);
+pub(super) static WEBHOOK: Shape =
+    shape("Webhook", &["order_id", "events", "ping", "challenge", "delivery_id", "signature"]);
+pub(super) static EVENT: Shape = shape("Event", &["when", "order_id", "poll"]);
 pub(super) static DELIVERY_HEADER: Shape = shape("DeliveryHeader", &["header"]);
 pub(super) static SIGNATURE: Shape =
     secretive("Signature", &["scheme", "header", "prefix", "secret", "tolerance"], &["secret"]);
@@ -153,9 +167,9 @@ pub(super) static AUTH: [Shape; 6] = [
     ),
 ];
 pub(super) static PAGING: [Shape; 7] = [
-    shape("Paging.none", &["kind"]),
+    shape("Paging.none", &["kind", "has_more"]),
     shape("Paging.offset", &["kind", "param", "size_param", "size", "has_more"]),
-    shape("Paging.page", &["kind", "param", "start", "size_param", "size", "has_more"]),
+    shape("Paging.page", &["kind", "param", "start", "pages", "size_param", "size", "has_more"]),
     shape("Paging.last_id", &["kind", "param", "size_param", "size", "has_more"]),
     shape("Paging.token", &["kind", "param", "next", "size_param", "size", "has_more"]),
     shape("Paging.next_url", &["kind", "next", "size_param", "size", "has_more"]),
@@ -214,6 +228,7 @@ mod tests {
             &SOURCE,
             &STRIPE,
             &LIST,
+            &TOLD_HEADER,
             &GET,
             &OVERLAY,
             &ORDER_REF,
@@ -222,6 +237,7 @@ mod tests {
             &STATUS,
             &EXPECT,
             &WEBHOOK,
+            &EVENT,
             &DELIVERY_HEADER,
             &SIGNATURE,
         ];

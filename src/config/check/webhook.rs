@@ -10,7 +10,7 @@ use super::fields::Fields;
 use super::{Check, shapes};
 use crate::config::diagnostic::Origin;
 use crate::config::raw::{Entry, Node, Value};
-use crate::config::settings::source::{DeliveryId, Scheme, Signature, Webhook};
+use crate::config::settings::source::{About, DeliveryId, EventRule, Scheme, Signature, Webhook};
 use crate::secret::Secret;
 
 /// How far a signed time may lie from now where the file does not say: what Stripe and Standard Webhooks take.
@@ -45,7 +45,14 @@ impl Check<'_> {
 
     fn hooked(&mut self, entry: &Entry, known: Option<Secret>) -> Option<Webhook> {
         let fields = self.fields(&entry.node, Some(entry.at), &shapes::WEBHOOK)?;
-        let order_id = fields.need(self, "order_id", "order_id: $.orderId").and_then(|entry| self.paths(&entry.node));
+        let events = fields.find("events").map_or(Some(Vec::new()), |entry| self.events(entry));
+        let order_id = match (fields.find("order_id"), fields.find("events")) {
+            (Some(entry), _) => self.paths(&entry.node),
+            (None, Some(_)) => Some(Vec::new()),
+            (None, None) => fields.need(self, "order_id", "order_id: $.orderId").map(|_| Vec::new()),
+        };
+        let ping = fields.node("ping").map_or(Some(None), |node| self.filter(node).map(Some));
+        let challenge = fields.node("challenge").map_or(Some(Vec::new()), |node| self.paths(node));
         let delivery_id = fields.find("delivery_id").map(|entry| self.delivery_id(entry));
         let signature = fields.need(self, "signature", "signature: {scheme: hmac_hex, header: X-Signature, ...}");
         let signature = signature.and_then(|entry| self.signature(entry, known));
@@ -53,7 +60,43 @@ impl Check<'_> {
             Some(found) => Some(found?),
             None => None,
         };
-        Some(Webhook { order_id: order_id?, delivery_id, signature: signature? })
+        Some(Webhook {
+            events: events?,
+            order_id: order_id?,
+            ping: ping?,
+            challenge: challenge?,
+            delivery_id,
+            signature: signature?,
+        })
+    }
+
+    fn events(&mut self, entry: &Entry) -> Option<Vec<EventRule>> {
+        let example = "a list of events, such as `- {when: \"@.type == 'order.paid'\", order_id: $.data.id}`";
+        let nodes = self.list(&entry.node, example)?;
+        let events: Vec<Option<EventRule>> = nodes.iter().map(|node| self.event(node)).collect();
+        events.into_iter().collect()
+    }
+
+    fn event(&mut self, node: &Node) -> Option<EventRule> {
+        let fields = self.fields(node, Some(node.place), &shapes::EVENT)?;
+        let when = fields.need(self, "when", "when: \"@.type == 'order.paid'\"");
+        let when = when.and_then(|entry| self.filter(&entry.node));
+        let poll = fields.find("poll").map(|entry| self.word(&entry.node, &[("true", true), ("false", false)]));
+        let about = match (fields.find("order_id"), poll) {
+            (Some(entry), None | Some(Some(false))) => self.paths(&entry.node).map(About::Orders),
+            (None, Some(Some(true))) => Some(About::Source),
+            (_, Some(None)) => None,
+            (Some(entry), Some(Some(true))) => {
+                self.error(entry.at, "an event has `order_id` or `poll: true`, not both");
+                None
+            }
+            (None, None | Some(Some(false))) => {
+                self.error(node.place, "nothing says what this event is about")
+                    .help("add `order_id: $.data.id`, or `poll: true` where it names no order");
+                None
+            }
+        };
+        Some(EventRule { when: when?, about: about? })
     }
 
     fn delivery_id(&mut self, entry: &Entry) -> Option<DeliveryId> {

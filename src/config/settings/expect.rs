@@ -27,6 +27,8 @@ pub struct Expect {
 pub enum TotalCheck {
     /// Equal, or refused.
     Required,
+    /// The same, where the answer tells one.
+    WhereTold,
     /// Not looked at.
     Ignored,
 }

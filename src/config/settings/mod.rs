@@ -2,6 +2,7 @@
 //! that the rest of the crate would have to default.
 
 mod expect;
+pub(crate) mod list;
 pub mod network;
 pub(crate) mod place;
 pub mod source;
@@ -13,7 +14,9 @@ use jiff::SignedDuration;
 
 use super::blob::Blob;
 use super::settings::source::SourceSettings;
-use crate::model::{Adopt, Email, Limits, Occasion, Policy, ProductId, Protect, Prune, Safeguards, SourceName, UserId};
+use crate::model::{
+    Adopt, Email, Limits, Occasion, Policy, ProductId, Protect, Prune, Quantity, Safeguards, SourceName, UserId,
+};
 use crate::secret::Secret;
 use network::Network;
 
@@ -211,6 +214,8 @@ pub struct Product {
     pub entitlements: Vec<Wanted>,
     /// How long a purchase lasts.
     pub valid_for: Option<SignedDuration>,
+    /// What buying several of it at once means for how long it lasts.
+    pub quantity: Quantity,
     /// How much longer it is kept.
     pub grace: SignedDuration,
     /// See [`Rule`](crate::model::Rule).

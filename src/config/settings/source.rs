@@ -9,6 +9,7 @@ use crate::model::{SourceName, Standing};
 use crate::secret::Secret;
 
 pub use crate::config::settings::expect::{Expect, TotalCheck};
+pub use crate::config::settings::list::{Incremental, ItemsPath, List, PagedBy, Paging, TimeFormat, Told};
 pub use crate::config::settings::stripe::{StripeMode, StripePart, StripeProducts, StripeSource};
 
 /// One payment API.
@@ -36,12 +37,37 @@ pub struct SourceSettings {
 /// that the payload says of it is believed.
 #[derive(Clone, Debug)]
 pub struct Webhook {
-    /// Where the payload names the order. Every value of every path counts.
+    /// What an event is about, by the first rule that fits it.
+    pub events: Vec<EventRule>,
+    /// Where the payload names the order, where no rule of [`Webhook::events`] fits. Every value of every path counts.
     pub order_id: Vec<JsonPath>,
+    /// A filter like [`StatusRule::when`] on what is sent unsigned to see whether somebody listens. It is answered 200, and
+    /// nothing else comes of it.
+    pub ping: Option<JsonPath>,
+    /// Where what is sent to see who listens has the text that is to be given back.
+    pub challenge: Vec<JsonPath>,
     /// What tells one delivery from another; `None`: nothing does.
     pub delivery_id: Option<DeliveryId>,
     /// How the sender is known.
     pub signature: Signature,
+}
+
+/// What a kind of event is about.
+#[derive(Clone, Debug)]
+pub struct EventRule {
+    /// A filter like [`StatusRule::when`] on the payload.
+    pub when: JsonPath,
+    /// What is read again.
+    pub about: About,
+}
+
+/// What is read again after an event.
+#[derive(Clone, Debug)]
+pub enum About {
+    /// The orders that these paths lead to.
+    Orders(Vec<JsonPath>),
+    /// The source: the event names no order.
+    Source,
 }
 
 /// What tells one delivery from another.
@@ -186,116 +212,6 @@ pub enum Auth {
     },
 }
 
-/// How to list orders.
-#[derive(Clone, Debug)]
-pub struct List {
-    /// Path under the base URL, starting with a slash.
-    pub path: String,
-    /// Query parameters of every page, in order.
-    pub query: Vec<(String, String)>,
-    /// Where the orders are in the answer; the first of these paths that the answer has.
-    /// A path that is present and empty is an empty page; a page with none of them is an error.
-    pub items: Vec<ItemsPath>,
-    /// Where the answer says how many there are in all.
-    pub total: Option<JsonPath>,
-    /// How pages follow each other.
-    pub paging: Paging,
-}
-
-/// A place in the answer that holds the list of orders itself (an array), such as `$.result` or `$`.
-#[derive(Clone, Debug)]
-pub struct ItemsPath(pub JsonPath);
-
-/// How pages follow each other, and how the end of the list is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Paging {
-    /// What leads from a page to the next.
-    pub by: PagedBy,
-    /// The parameter of the size, where there is one.
-    pub size_param: Option<String>,
-    /// Orders a page. Where the API itself says what follows, only a wish.
-    pub size: u32,
-    /// Where an answer says whether there is more: `true` or `false`, or the read is refused.
-    pub has_more: Option<JsonPath>,
-}
-
-/// What leads from a page to the next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PagedBy {
-    /// One answer holds all.
-    OneAnswer,
-    /// The number of orders passed over: `?offset=200`.
-    Offset {
-        /// The parameter.
-        param: String,
-    },
-    /// The number of the page: `?page=3`.
-    Page {
-        /// The parameter.
-        param: String,
-        /// The number of the first page.
-        start: u32,
-    },
-    /// The id of the last order of the page before: `?after=ord_1`. Without [`Paging::has_more`] or a total
-    /// that fits, only an empty page is the last, since servers clamp the size of a page without a word.
-    LastId {
-        /// The parameter.
-        param: String,
-    },
-    /// A mark in the body of the page before: `?page_key=abc`. Absent, null or empty: the last page.
-    Token {
-        /// The parameter.
-        param: String,
-        /// Where the mark is.
-        next: JsonPath,
-    },
-    /// A link in the body of the page before. Absent, null or empty: the last page.
-    NextUrl {
-        /// Where the link is.
-        next: JsonPath,
-    },
-    /// The header `Link` with `rel="next"` (RFC 8288). Without one: the last page.
-    LinkHeader,
-}
-
-/// How to read what changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Incremental {
-    /// Not at all: every poll reads everything.
-    Snapshot,
-    /// The API filters by time of change.
-    Filter {
-        /// The parameter.
-        param: String,
-        /// The form of the time.
-        format: TimeFormat,
-    },
-    /// The list comes newest change first: read until a whole page lies before the watermark.
-    WalkBack,
-    /// The API filters by time of creation only: all that was created in the last `window` is read.
-    Window {
-        /// The parameter.
-        param: String,
-        /// The form of the time.
-        format: TimeFormat,
-        /// How far back from now.
-        window: SignedDuration,
-    },
-}
-
-/// The form of a time in a query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimeFormat {
-    /// `2026-11-22T05:54:17Z`
-    Rfc3339,
-    /// Seconds since 1970.
-    Unix,
-    /// Milliseconds since 1970.
-    UnixMs,
-    /// `2026-11-22`
-    Date,
-}
-
 /// How to read one order again.
 #[derive(Clone, Debug)]
 pub struct GetById {
@@ -377,6 +293,8 @@ pub struct Lines {
     pub quantity: Vec<JsonPath>,
     /// Where the line stands; no match is where the order does.
     pub status: Vec<StatusRule>,
+    /// When the line's own paid period ends.
+    pub period_end: Vec<JsonPath>,
 }
 
 /// One line of the status table.

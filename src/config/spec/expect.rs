@@ -27,6 +27,8 @@ pub struct Expect {
 pub enum TotalCheck {
     /// It must.
     Required,
+    /// It must where the answer has one.
+    WhereTold,
     /// It is not looked at.
     Ignored,
 }

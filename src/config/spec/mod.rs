@@ -4,6 +4,7 @@
 //! holds their keys against those that [`check`](super::check) knows.
 
 mod expect;
+pub mod list;
 pub mod source;
 pub mod stripe;
 pub mod webhook;
@@ -315,6 +316,9 @@ pub struct Product {
     /// How long a purchase lasts, from the time of payment; two purchases extend each other end to end. Not for
     /// subscriptions, which say themselves until when they are paid. Absent: for ever.
     pub valid_for: Option<Duration>,
+    /// What buying several at once means for `valid_for`: `ignore`, nothing, as with seats; `periods`, each is one more,
+    /// end to end. Default: `ignore`.
+    pub quantity: Option<Quantity>,
     /// How much longer it is kept after a refund or an expiry. It keeps, and never grants. Default: `0s`.
     pub grace: Option<Duration>,
     /// What a full refund does. Default: `revoke`.
@@ -323,6 +327,16 @@ pub struct Product {
     pub on_partial_refund: Option<Policy>,
     /// What a dispute does. Default: `keep`.
     pub on_dispute: Option<Policy>,
+}
+
+/// What buying several of a product at once means for how long it lasts.
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quantity {
+    /// Nothing.
+    Ignore,
+    /// Each is one more `valid_for`, end to end.
+    Periods,
 }
 
 /// An id of a product.

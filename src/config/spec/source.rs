@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::expect::Expect;
+use super::list::{Incremental, List, Paging, Told, Values};
 use super::webhook::Webhook;
 use super::{Duration, Name, Number, Paths, Secret};
 
@@ -122,145 +123,6 @@ pub enum Auth {
     },
 }
 
-/// How to list orders.
-#[derive(JsonSchema, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct List {
-    /// The path under `url`.
-    pub path: Option<String>,
-    /// Query parameters of every page.
-    pub query: Option<BTreeMap<String, Name>>,
-    /// Where the list of orders itself is in the answer. The first path that the answer has counts.
-    pub items: Option<Paths>,
-    /// Where the answer says how many there are in all.
-    pub total: Option<String>,
-    /// How pages follow each other.
-    pub paging: Option<Paging>,
-}
-
-/// How pages follow each other.
-#[derive(JsonSchema, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Paging {
-    /// One answer holds all.
-    None {},
-    /// By the number of orders passed over.
-    Offset {
-        /// The parameter of the offset.
-        param: String,
-        /// The parameter of the size.
-        size_param: Option<String>,
-        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
-        size: Option<Number>,
-        /// Where the answer says whether there is more: `true` or `false`.
-        has_more: Option<String>,
-    },
-    /// By the number of the page.
-    Page {
-        /// The parameter of the page.
-        param: String,
-        /// The number of the first page, 0 or 1. Default: 1.
-        start: Option<Number>,
-        /// The parameter of the size.
-        size_param: Option<String>,
-        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
-        size: Option<Number>,
-        /// Where the answer says whether there is more: `true` or `false`.
-        has_more: Option<String>,
-    },
-    /// By the id of the last order of the page before.
-    LastId {
-        /// The parameter of the id.
-        param: String,
-        /// The parameter of the size.
-        size_param: Option<String>,
-        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
-        size: Option<Number>,
-        /// Where the answer says whether there is more: `true` or `false`.
-        has_more: Option<String>,
-    },
-    /// By a mark in the body of the page before.
-    Token {
-        /// The parameter of the mark.
-        param: String,
-        /// Where the next mark is in the answer.
-        next: String,
-        /// The parameter of the size.
-        size_param: Option<String>,
-        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
-        size: Option<Number>,
-        /// Where the answer says whether there is more: `true` or `false`.
-        has_more: Option<String>,
-    },
-    /// By a link in the body of the page before.
-    NextUrl {
-        /// Where the link is in the answer.
-        next: String,
-        /// The parameter of the size.
-        size_param: Option<String>,
-        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
-        size: Option<Number>,
-        /// Where the answer says whether there is more: `true` or `false`.
-        has_more: Option<String>,
-    },
-    /// By the header `Link` with `rel="next"`.
-    LinkHeader {
-        /// The parameter of the size.
-        size_param: Option<String>,
-        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
-        size: Option<Number>,
-        /// Where the answer says whether there is more: `true` or `false`.
-        has_more: Option<String>,
-    },
-}
-
-/// How to read what changed.
-#[derive(JsonSchema, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Incremental {
-    /// Not at all: every poll reads everything.
-    Snapshot {},
-    /// The API filters by time of change.
-    Filter {
-        /// The parameter.
-        param: String,
-        /// The form of the time.
-        format: TimeFormat,
-        /// How far before the last change an increment starts. Default: `10m`.
-        overlap: Option<Duration>,
-    },
-    /// The list comes newest change first.
-    WalkBack {
-        /// How far before the last change an increment starts. Default: `10m`.
-        overlap: Option<Duration>,
-    },
-    /// The API filters by time of creation only.
-    Window {
-        /// The parameter.
-        param: String,
-        /// The form of the time.
-        format: TimeFormat,
-        /// All that was created so long ago or later is read, at every poll.
-        window: Duration,
-        /// How much more. Default: `10m`.
-        overlap: Option<Duration>,
-    },
-}
-
-/// The form of a time in a query.
-#[derive(JsonSchema, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TimeFormat {
-    /// `2026-11-22T05:54:17Z`
-    Rfc3339,
-    /// Seconds since 1970.
-    Unix,
-    /// Milliseconds since 1970.
-    UnixMs,
-    /// `2026-11-22`
-    Date,
-}
-
 /// How to read one order again.
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -268,7 +130,7 @@ pub struct Get {
     /// The path under `url`, with `{id}`.
     pub path: Option<String>,
     /// Query parameters.
-    pub query: Option<BTreeMap<String, Name>>,
+    pub query: Option<BTreeMap<String, Values>>,
     /// Where the order is in the answer. Default: `$`.
     pub item: Option<Paths>,
     /// Within so long, every order that backs a grant is read again. Absent: only before a revocation.
@@ -282,11 +144,11 @@ pub struct Overlay {
     /// The path under `url`.
     pub path: String,
     /// Query parameters of every page.
-    pub query: Option<BTreeMap<String, Name>>,
+    pub query: Option<BTreeMap<String, Values>>,
     /// Where the list of items is in the answer.
     pub items: Paths,
     /// Where the answer says how many there are in all.
-    pub total: Option<String>,
+    pub total: Option<Told>,
     /// How pages follow each other.
     pub paging: Paging,
     /// How to read what changed; never `walk_back`. Default: `{kind: snapshot}`.
@@ -370,6 +232,9 @@ pub struct Lines {
     /// Where the line stands. Without a match, where the order does; `unknown` where a rule says which lines are
     /// `paid` or `subscribed`.
     pub status: Option<Vec<Status>>,
+    /// When the line's own paid period ends. Without one, when that of its order does; a line that is `paid` by its own
+    /// `status` has none.
+    pub period_end: Option<Paths>,
 }
 
 /// One line of the status table.

@@ -10,12 +10,31 @@ use super::{Duration, Paths, Secret};
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhook {
-    /// Where the payload names the order; every value counts.
+    /// Where the payload names the order; every value counts. With `events`, for what no rule of it fits.
     pub order_id: Option<Paths>,
+    /// What each kind of event is about. The first match wins.
+    pub events: Option<Vec<Event>>,
+    /// A filter in which `@` is what is sent, unsigned, to see whether somebody listens. It is answered 200 and nothing else
+    /// comes of it.
+    pub ping: Option<String>,
+    /// Where such a question has a text that is to be given back.
+    pub challenge: Option<Paths>,
     /// What tells one delivery from another.
     pub delivery_id: Option<DeliveryId>,
     /// How the sender is known.
     pub signature: Option<Signature>,
+}
+
+/// What one kind of event is about: `order_id` or `poll: true`.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// A filter (RFC 9535) in which `@` is the payload.
+    pub when: String,
+    /// Where it names the order; every value counts.
+    pub order_id: Option<Paths>,
+    /// `true`: it names none, and the source is polled.
+    pub poll: Option<bool>,
 }
 
 /// What tells one delivery from another.

@@ -17,7 +17,7 @@ pub fn cause_word(cause: Cause) -> &'static str {
         Cause::Moved(Mover::Shop) => "moved",
         Cause::Moved(Mover::Commit) => "rebound",
         Cause::Dropped => "source_gone",
-        Cause::Upgrade => "upgrade",
+        Cause::Upgrade(_) => "upgrade",
         Cause::Unexplained => "unexplained",
         Cause::GivenAgain => "given_again",
         Cause::Undone => "undone",

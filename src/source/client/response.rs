@@ -2,7 +2,7 @@
 //!
 //! Shows the words of a server only after every secret that was sent has been taken out of them.
 
-use reqwest::header::{CONTENT_TYPE, LINK, LOCATION};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LINK, LOCATION};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use serde_json_path::JsonPath;
@@ -21,6 +21,7 @@ pub(in crate::source) struct Head {
     content_type: String,
     location: Option<String>,
     next: Option<String>,
+    headers: HeaderMap,
 }
 
 impl Head {
@@ -31,13 +32,14 @@ impl Head {
             content_type: text(CONTENT_TYPE).unwrap_or_default(),
             location: text(LOCATION),
             next: next_link(response.headers().get_all(LINK).iter().filter_map(|value| value.to_str().ok())),
+            headers: response.headers().clone(),
         }
     }
 
     /// That of an answer which was recorded.
     pub(in crate::source) fn recorded(status: u16, content_type: String, next: Option<String>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-        Self { status, content_type, location: None, next }
+        Self { status, content_type, location: None, next, headers: HeaderMap::new() }
     }
 }
 
@@ -66,6 +68,11 @@ impl Reply {
     /// What was sent, and must not be shown.
     pub(in crate::source) fn secrets(&self) -> &[Secret] {
         &self.secrets
+    }
+
+    /// What a header says.
+    pub(in crate::source) fn header(&self, name: &str) -> Option<&str> {
+        self.head.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// Where the header `Link` says that the next page is.

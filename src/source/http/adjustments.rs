@@ -79,7 +79,7 @@ impl<'a> OverlayWalk<'a> {
                 (item, known_by, said)
             })
         })?;
-        let Page { call, url, items, total, next, more } = page;
+        let Page { call, url, items, total, next, more, pages, .. } = page;
         let received = items.len();
         self.pages += 1;
         self.walked += received as u64;
@@ -123,7 +123,7 @@ impl<'a> OverlayWalk<'a> {
         if !ids.is_empty() && (ids == self.before || nothing_new) {
             return Err(SourceError::PageRepeats { call });
         }
-        let facts = PageFacts { received, walked: self.walked, total, last_id: last_id.as_deref(), next, more };
+        let facts = PageFacts { received, walked: self.walked, total, last_id: last_id.as_deref(), next, more, pages };
         let follows = self.pager.advance(&facts, &call, &url, self.http.caller.base())?;
         self.before = ids;
         if follows == Next::End {
@@ -160,7 +160,7 @@ impl<'a> OverlayWalk<'a> {
 
     /// A list that moved under the walk is read anew by the next poll.
     fn require_total(&self) -> Result<(), SourceError> {
-        let required = self.filter.is_none() && self.http.settings.expect.total == TotalCheck::Required;
+        let required = self.filter.is_none() && self.http.settings.expect.total != TotalCheck::Ignored;
         let collected = self.seen.len() as u64 + self.unnamed_rows + self.nameless.rows;
         match self.claimed.filter(|claimed| required && *claimed != collected) {
             Some(claimed) => Err(SourceError::Total { claimed, collected }),

@@ -6,10 +6,11 @@
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::paths::{alone, first, ruled, text};
+use super::paths::{alone, first, latest, ruled, text};
 use crate::config::settings::source::{Lines, StatusRule};
-use crate::model::{Item, OddPart, Oddity, ProductId, Standing};
+use crate::model::{Item, OddPart, Oddity, ProductId, Standing, Term};
 use crate::source::odd::Odds;
+use crate::source::time::Possible;
 
 /// What an order is for.
 #[derive(Debug, Default)]
@@ -109,7 +110,8 @@ pub(super) fn by_line(raw: &Value, lines: &Lines, sold: Sold, odds: &mut Odds) -
             false => ruled(&alone(line.clone()), &lines.status).or(unruled),
         };
         let quantity = quantities(line, &lines.quantity, 1, odds).first().copied().flatten();
-        items.push(item(product, quantity, standing));
+        let term = term(line, lines, standing, odds);
+        items.push(Item { term, ..item(product, quantity, standing) });
     }
     Bought { items, productless }
 }
@@ -128,7 +130,17 @@ pub(in crate::source) fn left(items: Vec<Item>, standing: Standing) -> Vec<Item>
 }
 
 fn item(product: String, quantity: Option<u32>, standing: Option<Standing>) -> Item {
-    Item { product: ProductId::from(product), quantity: quantity.unwrap_or(1), standing }
+    Item { quantity: quantity.unwrap_or(1), standing, ..Item::one(ProductId::from(product)) }
+}
+
+/// Until when a line is paid: by its own word, or else for good where it stands paid by itself.
+fn term(line: &Value, lines: &Lines, standing: Option<Standing>, odds: &mut Odds) -> Term {
+    let end = latest(line, &lines.period_end, OddPart::PeriodEnd, Possible::Any, odds);
+    match (end, standing) {
+        (Some(end), _) => Term::Until(end),
+        (None, Some(Standing::Paid)) => Term::Once,
+        (None, _) => Term::OfOrder,
+    }
 }
 
 /// Where a line stands that no rule fits: where its order does, unless the rules say which lines entitle. Then they

@@ -11,7 +11,9 @@ use serde_json_path::JsonPath;
 use super::items::{self, Sold};
 use super::paths::{alone, first, holds, latest, ruled, status_words, text};
 use crate::config::settings::source::{Map, StatusRule};
-use crate::model::{Buyer, Email, Item, Odd, OddPart, Oddity, Order, OrderId, ReadOrder, Renewal, Standing, UserId};
+use crate::model::{
+    Buyer, Email, Item, Odd, OddPart, Oddity, Order, OrderId, ReadOrder, Renewal, Standing, Term, UserId,
+};
 use crate::source::client::response::listed;
 use crate::source::odd::{Nameless, Odds, letters, odd, unheld};
 use crate::source::time::Possible;
@@ -71,8 +73,14 @@ impl Mapper {
             None => items::products(raw, &map.products, &map.quantity, sold, &mut odds),
         };
         let period_end = latest(raw, &map.period_end, OddPart::PeriodEnd, Possible::Any, &mut odds);
-        let follows = |item: &Item| item.standing.is_none_or(|own| own == Standing::Subscribed);
-        if standing == Standing::Subscribed && period_end.is_none() && bought.items.iter().all(follows) {
+        // By its own word, or by that of its order.
+        let needs_end =
+            |item: &Item| item.term == Term::OfOrder && item.standing.unwrap_or(standing) == Standing::Subscribed;
+        let needs_end = match bought.items.is_empty() {
+            true => standing == Standing::Subscribed,
+            false => bought.items.iter().all(needs_end),
+        };
+        if needs_end && period_end.is_none() {
             odds.miss(OddPart::PeriodEnd, listed(map.period_end.iter()).trim_matches('`'));
         }
         let buyer = Buyer {

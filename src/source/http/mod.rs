@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 use super::client::{Caller, call, response, segment};
 use super::recording::{Recording, RecordingError};
 use super::{Lookup, SourceError};
-use crate::config::settings::source::{HttpSource, Incremental, List, Overlay};
+use crate::config::settings::source::{HttpSource, Incremental, List, Overlay, PagedBy, Told};
 use crate::model::OrderId;
 use mapping::Mapper;
 use page::Page;
@@ -49,6 +49,9 @@ impl Http {
                 // What was recorded does not change, and holds no answer to a question about some other time.
                 settings.incremental = Incremental::Snapshot;
                 settings.overlays.iter_mut().for_each(|overlay| overlay.incremental = Incremental::Snapshot);
+                // Nor does it hold headers.
+                let lists = settings.overlays.iter_mut().map(|overlay| &mut overlay.list).chain([&mut settings.list]);
+                lists.for_each(without_headers);
                 Caller::recorded(Recording::open(folder)?)?
             }
         };
@@ -144,6 +147,14 @@ impl Http {
     /// Whether the one order of a list is a real one.
     fn live(&self, list: &Value) -> bool {
         self.settings.expect.live.as_ref().is_none_or(|when| paths::holds(when, list))
+    }
+}
+
+/// A list of which no header tells anything.
+fn without_headers(list: &mut List) {
+    list.total.take_if(|told| matches!(told, Told::Header(_)));
+    if let PagedBy::Page { pages, .. } = &mut list.paging.by {
+        pages.take_if(|told| matches!(told, Told::Header(_)));
     }
 }
 

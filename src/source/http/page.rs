@@ -6,7 +6,7 @@ use serde_json_path::JsonPath;
 
 use super::paging::Pager;
 use super::{Http, tree};
-use crate::config::settings::source::{List, PagedBy};
+use crate::config::settings::source::{List, PagedBy, Paging, Told};
 use crate::source::SourceError;
 use crate::source::client::response::Reply;
 use crate::source::client::{call, response};
@@ -21,6 +21,21 @@ pub(super) struct Page<T> {
     /// Where the next page is said to be.
     pub(super) next: Option<Value>,
     pub(super) more: Option<bool>,
+    /// How many pages there are.
+    pub(super) pages: Option<u64>,
+    /// Whether anything at all stands where the next page should be told: the last page may say `null`, and a path that
+    /// leads nowhere says nothing either.
+    pub(super) mark: Mark,
+}
+
+/// Whether a page has a place that tells of the next one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// It has, or needs none.
+    #[default]
+    There,
+    /// Nothing stands there.
+    Absent,
 }
 
 /// The answer to one page, as it came.
@@ -59,12 +74,24 @@ impl Unread<'_> {
             Some(ways) => reply.json_by(&call, |body| tree::read(body, &ways, &mut each))?,
             None => (reply.json(&call)?, None),
         };
-        let total = list.total.as_ref().and_then(|path| count(path, &answer));
-        let more = list.paging.has_more.as_ref().and_then(|path| path.query(&answer).first()?.as_bool());
+        let number = |told: &Told| match told {
+            Told::Body(paths) => paths.iter().find_map(|path| count(path, &answer)),
+            Told::Header(name) => reply.header(name)?.trim().parse().ok(),
+        };
+        let total = list.total.as_ref().and_then(number);
+        let more = more(&list.paging, &answer);
+        let pages = match &list.paging.by {
+            PagedBy::Page { pages, .. } => pages.as_ref().and_then(number),
+            _ => None,
+        };
         let next = match &list.paging.by {
             PagedBy::Token { next, .. } | PagedBy::NextUrl { next } => next.query(&answer).first().cloned(),
             PagedBy::LinkHeader => reply.next().map(Value::from),
             _ => None,
+        };
+        let mark = match &list.paging.by {
+            PagedBy::Token { .. } | PagedBy::NextUrl { .. } if next.is_none() => Mark::Absent,
+            _ => Mark::There,
         };
         let paths = || list.items.iter().map(|path| &path.0);
         let items = match taken {
@@ -74,7 +101,21 @@ impl Unread<'_> {
                 _ => return Err(response::nothing_at(&call, paths(), &answer)),
             },
         };
-        Ok(Page { call, url, items, total, next, more })
+        Ok(Page { call, url, items, total, next, more, pages, mark })
+    }
+}
+
+/// Whether an answer says that there is more. One that should hold all says so by anything: `true`, a mark, a link.
+fn more(paging: &Paging, answer: &Value) -> Option<bool> {
+    let mut found = paging.has_more.iter().filter_map(|path| path.query(answer).first());
+    match paging.by {
+        PagedBy::OneAnswer => Some(found.any(|value| match value {
+            Value::Null | Value::Bool(false) => false,
+            Value::String(text) => !matches!(text.trim(), "" | "false"),
+            Value::Number(number) => number.as_f64() != Some(0.0),
+            Value::Bool(true) | Value::Array(_) | Value::Object(_) => true,
+        })),
+        _ => found.find_map(|value| value.as_bool().or_else(|| value.as_str()?.trim().parse().ok())),
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::config::settings::source::{PagedBy, Paging};
 use crate::source::SourceError;
-use crate::source::client::response::begins;
+use crate::source::client::response::{begins, listed};
 
 /// Where a walk over the pages stands.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub(super) struct PageFacts<'a> {
     pub(super) next: Option<Value>,
     /// What stands where the answer should say whether there is more.
     pub(super) more: Option<bool>,
+    /// How many pages there are, where the API says so.
+    pub(super) pages: Option<u64>,
 }
 
 /// What follows a page.
@@ -78,7 +80,7 @@ impl<'a> Pager<'a> {
         let place = match &self.paging.by {
             PagedBy::OneAnswer | PagedBy::NextUrl { .. } | PagedBy::LinkHeader => None,
             PagedBy::Offset { param } => Some((param, number(0))),
-            PagedBy::Page { param, start } => Some((param, number(u64::from(*start)))),
+            PagedBy::Page { param, start, .. } => Some((param, number(u64::from(*start)))),
             PagedBy::LastId { param } | PagedBy::Token { param, .. } => match &self.at {
                 Position::Mark(mark) => Some((param, mark.clone())),
                 _ => None,
@@ -86,6 +88,14 @@ impl<'a> Pager<'a> {
         };
         let size = self.paging.size_param.as_ref().map(|param| (param.clone(), self.paging.size.to_string()));
         place.map(|(param, value)| (param.clone(), value)).into_iter().chain(size).collect()
+    }
+
+    /// The number of the page, where the first one has this.
+    fn number(&self, first: u32) -> u64 {
+        match self.at {
+            Position::Number(number) => number,
+            _ => u64::from(first),
+        }
     }
 
     /// Items asked for on a page; where one answer holds all, as many as there are.
@@ -105,18 +115,29 @@ impl<'a> Pager<'a> {
         here: &Url,
         own: &Url,
     ) -> Result<Next, SourceError> {
-        match (&self.paging.has_more, page.more) {
-            (Some(path), None) => {
-                return Err(SourceError::NoHasMore { call: call.to_owned(), path: path.to_string() });
+        let told = !self.paging.has_more.is_empty();
+        match (&self.paging.by, page.more) {
+            (PagedBy::OneAnswer, Some(true)) => return Err(SourceError::MoreToCome { call: call.to_owned() }),
+            (PagedBy::OneAnswer, _) => return Ok(Next::End),
+            (_, None) if told => {
+                let path = listed(self.paging.has_more.iter());
+                return Err(SourceError::NoHasMore { call: call.to_owned(), path: path.trim_matches('`').to_owned() });
             }
-            (Some(_), Some(false)) => return Ok(Next::End),
-            (Some(_), Some(true)) | (None, _) => {}
+            (_, Some(false)) if told => return Ok(Next::End),
+            (_, _) => {}
         }
         let short = page.received < self.size();
         let ended = page.received == 0 || (short && page.total.is_some_and(|total| page.walked >= total));
-        let told = self.paging.has_more.is_some();
         let next = match &self.paging.by {
             PagedBy::OneAnswer => return Ok(Next::End),
+            // A number of pages is the API's own word, however short one of them is.
+            PagedBy::Page { start, .. } if page.pages.is_some() => {
+                let (at, pages) = (self.number(*start), page.pages.unwrap_or_default());
+                if page.received == 0 || at + 1 >= u64::from(*start) + pages {
+                    return Ok(Next::End);
+                }
+                Some(Position::Number(at + 1))
+            }
             PagedBy::Token { .. } => text(page.next.as_ref(), call)?.map(Position::Mark),
             PagedBy::NextUrl { .. } | PagedBy::LinkHeader => match text(page.next.as_ref(), call)? {
                 Some(text) => Some(Position::Link(link(&text, call, here, own)?)),
@@ -125,10 +146,7 @@ impl<'a> Pager<'a> {
             _ if ended && !told => return Ok(Next::End),
             PagedBy::LastId { .. } => page.last_id.map(|id| Position::Mark(id.to_owned())),
             PagedBy::Offset { .. } => Some(Position::Number(page.walked)),
-            PagedBy::Page { start, .. } => Some(Position::Number(match self.at {
-                Position::Number(number) => number + 1,
-                _ => u64::from(*start) + 1,
-            })),
+            PagedBy::Page { start, .. } => Some(Position::Number(self.number(*start) + 1)),
         };
         let Some(next) = next else {
             return if told { Err(SourceError::NoNext { call: call.to_owned() }) } else { Ok(Next::End) };
@@ -186,7 +204,7 @@ mod tests {
 
     fn offset(size: u32) -> Paging {
         let by = PagedBy::Offset { param: "offset".into() };
-        Paging { by, size_param: Some("limit".into()), size, has_more: None }
+        Paging { by, size_param: Some("limit".into()), size, has_more: Vec::new() }
     }
 
     fn step(pager: &mut Pager<'_>, received: usize, walked: u64, total: Option<u64>) -> Next {
@@ -214,13 +232,43 @@ mod tests {
 
     #[test]
     fn pages_count_from_their_start() {
-        let by = PagedBy::Page { param: "page".into(), start: 1 };
-        let paging = Paging { by, size_param: None, size: 2, has_more: None };
+        let by = PagedBy::Page { param: "page".into(), start: 1, pages: None };
+        let paging = Paging { by, size_param: None, size: 2, has_more: Vec::new() };
         let mut pager = Pager::new(&paging);
         assert_eq!(pager.params(), [("page".into(), "1".into())]);
         step(&mut pager, 2, 2, None);
         step(&mut pager, 2, 4, None);
         assert_eq!(pager.params(), [("page".into(), "3".into())]);
+    }
+
+    #[test]
+    fn a_number_of_pages_ends_the_list_and_nothing_else_does() {
+        for start in [0, 1] {
+            let pages = Some(crate::config::settings::source::Told::Header("x-pages".into()));
+            let by = PagedBy::Page { param: "page".into(), start, pages };
+            let paging = Paging { by, size_param: None, size: 2, has_more: Vec::new() };
+            let mut pager = Pager::new(&paging);
+            let mut step = |received, pages| {
+                let facts = PageFacts { received, walked: 2, pages, ..PageFacts::default() };
+                pager.advance(&facts, "GET /", &own(), &own()).unwrap()
+            };
+            assert_eq!(step(1, Some(3)), Next::Page, "a short page is not the last");
+            assert_eq!(step(2, Some(3)), Next::Page);
+            assert_eq!(step(2, Some(3)), Next::End, "a full page is");
+            assert_eq!(pager.params(), [("page".into(), (u64::from(start) + 2).to_string())]);
+        }
+    }
+
+    #[test]
+    fn one_answer_that_says_that_there_is_more_is_refused() {
+        let paging = Paging { by: PagedBy::OneAnswer, size_param: None, size: u32::MAX, has_more: Vec::new() };
+        let step = |more| {
+            let facts = PageFacts { received: 2, walked: 2, more, ..PageFacts::default() };
+            Pager::new(&paging).advance(&facts, "GET /", &own(), &own())
+        };
+        assert_eq!(step(Some(false)).unwrap(), Next::End);
+        assert_eq!(step(None).unwrap(), Next::End);
+        assert!(matches!(step(Some(true)), Err(SourceError::MoreToCome { .. })));
     }
 
     #[test]
@@ -251,7 +299,7 @@ mod tests {
     fn a_mark_that_was_followed_before_repeats() {
         let next = serde_json_path::JsonPath::parse("$.next").unwrap();
         let by = PagedBy::Token { param: "after".into(), next };
-        let paging = Paging { by, size_param: None, size: 2, has_more: None };
+        let paging = Paging { by, size_param: None, size: 2, has_more: Vec::new() };
         let mut pager = Pager::new(&paging);
         let page = |next: Option<Value>| PageFacts { received: 2, walked: 2, next, ..PageFacts::default() };
         let mut step = |next: Option<Value>| pager.advance(&page(next), "GET /", &own(), &own());
@@ -267,7 +315,7 @@ mod tests {
     fn where_the_answer_says_whether_there_is_more_nothing_else_does() {
         let has_more = serde_json_path::JsonPath::parse("$.has_more").unwrap();
         let by = PagedBy::LastId { param: "after".into() };
-        let paging = Paging { by, size_param: None, size: 100, has_more: Some(has_more) };
+        let paging = Paging { by, size_param: None, size: 100, has_more: vec![has_more] };
         let step = |received, last_id, more| {
             let facts = PageFacts { received, walked: 2, last_id, more, ..PageFacts::default() };
             Pager::new(&paging).advance(&facts, "GET /", &own(), &own())

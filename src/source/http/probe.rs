@@ -1,4 +1,4 @@
-//! One page of the generic source, looked at closely: what each path of the mapping found.
+//! The first pages of the generic source, looked at closely: what each path of the mapping found.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,7 +8,7 @@ use serde_json_path::JsonPath;
 
 use super::Http;
 use super::adjustments::OverlayWalk;
-use super::page::Page;
+use super::page::{Mark, Page};
 use super::paging::{Next, PageFacts, Pager};
 use super::paths::{alone, holds};
 use crate::config::settings::source::{HttpSource, Incremental, Map};
@@ -21,9 +21,9 @@ use crate::source::probe::{Again, Field, Follows, Looked, OverlayTrial, Sorted, 
 const SHOWN: usize = 3;
 
 impl Http {
-    /// Reads the first page of the list and of each overlay, and one order by its id.
+    /// Reads the first two pages of the list and the first of each overlay, and one order by its id.
     pub(in crate::source) async fn trial(&self, now: Timestamp) -> Result<Trial, SourceError> {
-        let HttpSource { list, map, incremental, expect, .. } = &self.settings;
+        let HttpSource { map, incremental, expect, .. } = &self.settings;
         let mut adjustments: HashMap<OrderId, Vec<Override>> = HashMap::new();
         let mut overlays = Vec::new();
         for overlay in &self.settings.overlays {
@@ -38,9 +38,7 @@ impl Http {
             }
             overlays.push((overlay.list.path.clone(), says, about, walk.nameless().clone()));
         }
-        let mut pager = Pager::new(&list.paging);
-        let Page { call, url, items, total, next, more } = self.page(list, None, &pager).await?.read(|item| item)?;
-        let received = items.len();
+        let Pages { call, pages, items, total, follows, mark } = self.two_pages(now).await?;
         let (mut orders, mut raw, mut unreadable, mut test_orders) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for (index, item) in items.into_iter().enumerate() {
             let item = alone(item);
@@ -53,14 +51,6 @@ impl Http {
             }
             raw.push(item);
         }
-        let last_id = orders.last().map(|order| order.id.to_string());
-        let walked = received as u64;
-        let facts = PageFacts { received, walked, total, last_id: last_id.as_deref(), next, more };
-        let follows = match pager.advance(&facts, &call, &url, self.caller.base()) {
-            Ok(Next::End) => Follows::End,
-            Ok(Next::Page) => Follows::Page,
-            Err(error) => Follows::Refused(error.to_string()),
-        };
         let again = match orders.first() {
             Some(order) => Again::of(order, self.get(&order.id, now).await),
             None => Again::NoOrder,
@@ -82,6 +72,8 @@ impl Http {
         Ok(Trial {
             overlays: overlays.collect(),
             call: Some(call),
+            pages,
+            unmarked: mark == Mark::Absent && follows == Follows::End && !raw.is_empty(),
             unreadable,
             odd: odd_of(&orders),
             test_orders,
@@ -95,6 +87,51 @@ impl Http {
         })
     }
 
+    /// The first page of the list, and the second where one follows: only that one shows whether pages are asked for as the
+    /// API wants it.
+    async fn two_pages(&self, now: Timestamp) -> Result<Pages, SourceError> {
+        let list = &self.settings.list;
+        let mut pager = Pager::new(&list.paging);
+        let first = self.page(list, None, &pager).await?.read(|item| item)?;
+        let walked = first.items.len() as u64;
+        let follows = self.follows(&mut pager, &first, walked, now);
+        let Page { call, items, total, mark, .. } = first;
+        let mut pages = Pages { call, pages: 1, items, total, follows, mark };
+        if pages.follows != Follows::Page {
+            return Ok(pages);
+        }
+        let second = self.page(list, None, &pager).await?.read(|item| item)?;
+        if !second.items.is_empty() && second.items == pages.items {
+            let again = SourceError::PageRepeats { call: second.call };
+            return Ok(Pages { follows: Follows::Refused(again.to_string()), ..pages });
+        }
+        let walked = walked + second.items.len() as u64;
+        pages.follows = self.follows(&mut pager, &second, walked, now);
+        pages.pages += 1;
+        pages.items.extend(second.items);
+        Ok(pages)
+    }
+
+    /// What follows a page of the list.
+    fn follows(&self, pager: &mut Pager<'_>, page: &Page<Value>, walked: u64, now: Timestamp) -> Follows {
+        let last_id = page.items.iter().rev().find_map(|item| self.mapper.order(item.clone(), now).ok());
+        let last_id = last_id.map(|read| read.order.id.to_string());
+        let facts = PageFacts {
+            received: page.items.len(),
+            walked,
+            total: page.total,
+            last_id: last_id.as_deref(),
+            next: page.next.clone(),
+            more: page.more,
+            pages: page.pages,
+        };
+        match pager.advance(&facts, &page.call, &page.url, self.caller.base()) {
+            Ok(Next::End) => Follows::End,
+            Ok(Next::Page) => Follows::Page,
+            Err(error) => Follows::Refused(error.to_string()),
+        }
+    }
+
     fn looked(&self, item: &Value, now: Timestamp) -> Option<Looked> {
         let order = self.mapper.order_in(item, now).ok()?;
         let found = fields(&self.settings.map).into_iter().filter_map(|(name, paths)| {
@@ -103,6 +140,17 @@ impl Http {
         });
         Some(Looked { id: order.order.id, found: found.collect() })
     }
+}
+
+/// The first pages of a list.
+struct Pages {
+    /// The first request.
+    call: String,
+    pages: usize,
+    items: Vec<Value>,
+    total: Option<u64>,
+    follows: Follows,
+    mark: Mark,
 }
 
 /// A path of the mapping: in the order, or in each of its lines.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::adjustments::OverlayWalk;
+use super::page::Mark;
 use super::paging::{Next, PageFacts, Pager};
 use super::{Http, Page, paths};
 use crate::config::settings::source::{Incremental, TotalCheck};
@@ -37,6 +38,8 @@ struct Walk {
     latest: Option<Timestamp>,
     order: Sorted,
     page_before: Vec<OrderId>,
+    /// Whether a page had a place that tells of the next one, or none needs it.
+    marked: bool,
 }
 
 /// Whether the list has come newest change first so far.
@@ -179,8 +182,11 @@ impl Reading<'_> {
         let filter = asked(&settings.incremental, settings.overlap, self.since, self.started);
         let (http, now) = (self.http, self.now);
         let unread = http.page(&settings.list, filter.clone(), &self.pager).await?;
-        let Page { call, url, items, total, next, more } = unread.read(|raw| http.row(raw, now))?;
+        let Page { call, url, items, total, next, more, pages, mark } = unread.read(|raw| http.row(raw, now))?;
         let received = items.len();
+        if mark == Mark::There {
+            self.walk.marked = true;
+        }
         let rows = named(&call, items, &mut self.walk.nameless);
         self.walk.pages += 1;
         self.walk.walked += received as u64;
@@ -196,7 +202,8 @@ impl Reading<'_> {
         let older = self.walk.all_older(&rows, floor) && settings.incremental == Incremental::WalkBack;
         let fresh = self.walk.take_in(rows, received >= self.pager.size(), &call)?;
         let walked = self.walk.walked;
-        let facts = PageFacts { received, walked, total, last_id: last_id.as_ref().map(OrderId::as_str), next, more };
+        let facts =
+            PageFacts { received, walked, total, last_id: last_id.as_ref().map(OrderId::as_str), next, more, pages };
         if older || self.pager.advance(&facts, &call, &url, caller.base())? == Next::End {
             if self.walk.order == Sorted::No && settings.incremental == Incremental::WalkBack {
                 let path = &settings.list.path;
@@ -240,6 +247,7 @@ impl Reading<'_> {
             test_orders: self.walk.test_orders,
             total_claimed: self.walk.claimed,
             watermark: seen.max(self.since),
+            unmarked: !self.walk.marked && self.walk.walked > 0,
             reread,
         }
     }
@@ -313,7 +321,7 @@ impl Http {
     }
 
     fn mismatch(&self, walk: &Walk) -> Option<SourceError> {
-        let claimed = walk.claimed.filter(|_| self.settings.expect.total == TotalCheck::Required)?;
+        let claimed = walk.claimed.filter(|_| self.settings.expect.total != TotalCheck::Ignored)?;
         let collected = walk.seen.len() as u64 + walk.nameless.rows;
         (claimed != collected).then_some(SourceError::Total { claimed, collected })
     }
@@ -336,7 +344,9 @@ impl Walk {
     fn all_older(&mut self, page: &[Row], floor: Option<Timestamp>) -> bool {
         // One odd time says nothing about the order of the list.
         let told: Vec<&Row> = page.iter().filter(|row| !row.order.is_odd_in(OddPart::UpdatedAt)).collect();
-        if !told.is_sorted_by(|newer, older| newer.order.updated_at >= older.order.updated_at) {
+        // Bitcart puts what has no time yet, or never had one, before everything else.
+        let age = |row: &&Row| row.order.updated_at.map_or((0, None), |at| (1, Some(std::cmp::Reverse(at))));
+        if !told.is_sorted_by_key(age) {
             self.order = Sorted::No;
         }
         let Some(floor) = floor.filter(|_| self.order == Sorted::SoFar && !page.is_empty()) else { return false };

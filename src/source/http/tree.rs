@@ -12,7 +12,7 @@ use serde::de::{
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use crate::config::settings::source::{List, PagedBy};
+use crate::config::settings::source::{List, PagedBy, Told};
 
 /// What a page was read to: all of it but the items, and what was made of each of those.
 pub(super) type Taken<T> = (Value, Option<Vec<T>>);
@@ -24,8 +24,12 @@ pub(super) fn plain(list: &List) -> Option<Vec<Vec<String>>> {
         PagedBy::Token { next, .. } | PagedBy::NextUrl { next } => Some(next),
         _ => None,
     };
-    let others: Option<Vec<_>> =
-        [list.total.as_ref(), list.paging.has_more.as_ref(), next].into_iter().flatten().map(names).collect();
+    let pages = match &list.paging.by {
+        PagedBy::Page { pages, .. } => pages.as_ref(),
+        _ => None,
+    };
+    let told = [list.total.as_ref(), pages].into_iter().flatten().flat_map(Told::paths);
+    let others: Option<Vec<_>> = told.chain(&list.paging.has_more).chain(next).map(names).collect();
     let (items, others) = (items?, others?);
     let among = |other: &Vec<String>| items.iter().any(|names| other.starts_with(names) && !names.is_empty());
     (!others.iter().any(among)).then_some(items)

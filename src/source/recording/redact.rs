@@ -15,7 +15,7 @@ use serde_json::{Map as JsonMap, Value};
 use serde_json_path::JsonPath;
 
 use super::ORIGIN;
-use crate::config::settings::source::{HttpSource, List, OrderRef, Overlay, PagedBy, StatusRule};
+use crate::config::settings::source::{HttpSource, List, OrderRef, Overlay, PagedBy, StatusRule, Told};
 use crate::secret::Secret;
 use crate::source::http::paths::status_words;
 
@@ -106,7 +106,7 @@ impl<'s> Redaction<'s> {
                 for each in &lines.each {
                     for (line, place) in nodes(each, order) {
                         let under = format!("{under}{place}");
-                        kept.add(line, &under, lines.product.iter().chain(&lines.quantity));
+                        kept.add(line, &under, lines.product.iter().chain(&lines.quantity).chain(&lines.period_end));
                         kept.add(line, &under, status_words(&lines.status).iter());
                     }
                 }
@@ -224,9 +224,10 @@ impl Kept {
     }
 
     fn add_list(&mut self, body: &Value, list: &List, mut item: impl FnMut(&mut Self, &Value, &str)) {
-        self.add(body, "", list.total.iter().chain(&list.paging.has_more));
+        self.add(body, "", list.total.iter().flat_map(Told::paths).chain(&list.paging.has_more));
         match &list.paging.by {
             PagedBy::Token { next, .. } => self.add(body, "", std::iter::once(next)),
+            PagedBy::Page { pages, .. } => self.add(body, "", pages.iter().flat_map(Told::paths)),
             PagedBy::NextUrl { next } => self.links.extend(nodes(next, body).into_iter().map(|(_, place)| place)),
             _ => {}
         }

@@ -203,7 +203,7 @@ impl Rules {
                 1
             })
         });
-        Some(Item { product: ProductId::from(id), quantity, standing: None })
+        Some(Item { quantity, ..Item::one(ProductId::from(id)) })
     }
 }
 

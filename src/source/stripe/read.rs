@@ -193,8 +193,7 @@ impl Reading<'_> {
         self.stripe.recent.set(watermark, self.events.clone());
         let (pages, orders) = (self.pages, self.orders);
         let (odd, nameless) = (self.odd + self.nameless.rows, self.nameless.clone());
-        let (overlays, test_orders, total_claimed, reread) = (Vec::new(), 0, None, false);
-        Ok(ReadReport { scope, pages, orders, odd, nameless, overlays, test_orders, total_claimed, watermark, reread })
+        Ok(ReadReport { scope, pages, orders, odd, nameless, watermark, ..ReadReport::default() })
     }
 
     /// What a full read must know before the first order: where the events stand, by Stripe's own clock, and

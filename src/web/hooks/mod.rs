@@ -25,7 +25,7 @@ use super::{App, Bucket, Rate, Refused};
 use crate::config::settings::source::{Signature, Webhook};
 use crate::daemon::{Hint, LiveState};
 use crate::model::SourceName;
-use crate::source::webhook::{Refusal, Verified, verify};
+use crate::source::webhook::{Greeting, Refusal, Verified, greeting, verify};
 
 pub use logto::understood;
 
@@ -134,6 +134,14 @@ pub(super) async fn receive(
         let source = SourceName::from(name.as_str());
         let settings = open.active.config.sources.iter().find(|settings| settings.name == source);
         let Some(webhook) = settings.and_then(|settings| settings.webhook.as_ref()) else { return nobody_listens() };
+        if let Some(greeting) = greeting(webhook, &headers, &body) {
+            app.metrics().hook(&name, "greeting");
+            // Nothing is believed of it, and it costs nothing: whoever asks learns that somebody listens.
+            return match greeting {
+                Greeting::Ping => StatusCode::OK.into_response(),
+                Greeting::Challenge(text) => text.into_response(),
+            };
+        }
         take(&app, &source, webhook, &headers, &body)
     };
     app.metrics().hook(&name, outcome.word());
@@ -155,7 +163,7 @@ fn take(app: &App, source: &SourceName, webhook: &Webhook, headers: &HeaderMap, 
         Signature::Signed { .. } => Sender::Signed,
     };
     let line = app.0.hooks.line(source.as_str(), sender);
-    let Verified { orders, delivery } = match verify(webhook, headers, body, app.now()) {
+    let Verified { orders, polls, delivery } = match verify(webhook, headers, body, app.now()) {
         Ok(verified) => verified,
         Err(Refusal::NotJson) if sender == Sender::Signed => return Outcome::Unreadable,
         Err(refusal) => {
@@ -163,7 +171,13 @@ fn take(app: &App, source: &SourceName, webhook: &Webhook, headers: &HeaderMap, 
             return line.refuse();
         }
     };
+    // WooCommerce gives several orders of one second one delivery id: only with its orders is it a repeat.
+    let delivery = delivery.map(|delivery| format!("{delivery} {orders:?}"));
     match line.take(delivery.as_deref()) {
+        Outcome::Accepted if polls => {
+            app.trigger().trigger(Hint::Source(source.clone()));
+            Outcome::Accepted
+        }
         Outcome::Accepted if orders.is_empty() => Outcome::Ignored,
         Outcome::Accepted => {
             orders.into_iter().for_each(|order| app.trigger().trigger(Hint::Order(source.clone(), order)));

@@ -151,6 +151,10 @@ async fn odd_shop() -> (Home, Replay) {
     let disputes = json!([{"id": "d1", "order": "o1", "open": true}, {"id": "d2", "order": "o9", "open": true}]);
     let lines = vec![
         Line::json("/orders?offset=0&limit=4", list).authorized("Bearer s3cr3t-of-the-shop"),
+        Line::json(
+            "/orders?offset=4&limit=4",
+            json!({"count": 5, "orders": [{"id": "o5", "status": "paid", "product": "p1"}]}),
+        ),
         Line::json("/disputes", disputes),
         Line::json("/orders/o1", json!({"order": {"id": "o1", "status": "paid", "product": "p1"}})),
     ];
@@ -192,11 +196,11 @@ fn rows(out: &str, start: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trial_says_what_the_mapping_found_and_what_it_did_not() {
     let (home, server) = odd_shop().await;
-    let ran = home.entitled(&["source", "test", "odd"]).exits(0).complains(&["reading one page of `odd`"]);
+    let ran = home.entitled(&["source", "test", "odd"]).exits(0).complains(&["reading the first pages of `odd`"]);
     let out = &ran.out;
     assert_eq!(
         out.lines().next().unwrap(),
-        "GET /orders?offset=0&limit=4: 4 orders, 5 in all by the API's word; another page follows"
+        "GET /orders?offset=0&limit=4: 5 orders on 2 pages, 5 in all by the API's word; no page follows"
     );
     assert_eq!(rows(out, "unknown"), ["unknown 2"]);
     assert_eq!(rows(out, "of those"), ["of those 2 the API says `on_hold`, which no line of `status` knows"]);
@@ -212,19 +216,19 @@ async fn a_trial_says_what_the_mapping_found_and_what_it_did_not() {
         out.contains("\nthe page does not come newest change first, which `incremental: {kind: walk_back}`"),
         "{out}"
     );
-    assert_eq!(server.targets().len(), 3, "one page, one overlay, one order: {:?}", server.targets());
+    assert_eq!(server.targets().len(), 4, "two pages, one overlay, one order: {:?}", server.targets());
     assert_eq!(home.files(), ["entitlements.yaml"], "nothing is written");
     assert!(!format!("{out}{}", ran.err).contains("s3cr3t"), "{out}");
 
     let ran = home.entitled(&["source", "test", "odd", "--output", "json"]).exits(0);
     let found: Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!(found["orders"].as_array().unwrap().len(), 4);
+    assert_eq!(found["orders"].as_array().unwrap().len(), 5);
     assert_eq!(found["orders"][1]["status"], "on_hold");
     assert_eq!((&found["unreadable"], &found["odd"][0][0]), (&json!([]), &json!("o4")));
     let odd = json!({"part": "updated_at", "what": "no_time", "path": "$.at", "value": "soon"});
     assert_eq!(found["odd"][0][1], json!([odd]));
     assert_eq!(found["again"]["differs"], json!(["o1", ["email", "updated_at"]]));
-    assert_eq!((&found["follows"], &found["sorted"]), (&json!("page"), &json!("not_as_needed")));
+    assert_eq!((&found["follows"], &found["sorted"]), (&json!("end"), &json!("not_as_needed")));
 }
 
 /// Every row that is odd is named, and whoever asks elsewhere is sent to where that is.

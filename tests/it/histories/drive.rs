@@ -320,7 +320,7 @@ fn basket(lines: &[&Order]) -> model::Order {
     let standing = [Standing::Paid, Standing::Refunded].into_iter().find(|one| all(*one));
     let items = lines.iter().map(|line| {
         let product = product_id(said(line).product).into();
-        model::Item { product, quantity: 1, standing: Some(stands(line)) }
+        model::Item { standing: Some(stands(line)), ..model::Item::one(product) }
     });
     model::Order {
         id: first.id.clone(),

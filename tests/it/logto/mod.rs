@@ -80,6 +80,7 @@ fn product(key: &str, ids: &[&str], line: u32, entitlements: Vec<Wanted>) -> Pro
         line,
         entitlements,
         valid_for: None,
+        quantity: Default::default(),
         grace: SignedDuration::ZERO,
         on_refund: Policy::Revoke,
         on_partial_refund: Policy::Keep,

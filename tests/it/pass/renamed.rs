@@ -268,6 +268,6 @@ async fn what_ends_by_a_new_version_says_so_until_it_is_settled() {
     assert_eq!(passed.changes().len(), 2);
     let because = &passed.planned.view.changes[0].because;
     assert!(because.contains("this version of entitled"), "{because}");
-    assert_eq!(stage.store.rules().await.unwrap(), Some(entitled::planner::input::Rules::VERSION));
+    assert_eq!(stage.store.rules().await.unwrap(), Some(entitled::planner::input::Rules::SETTLED.0));
     stage.is_settled().await;
 }

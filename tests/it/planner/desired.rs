@@ -1,8 +1,8 @@
 //! What follows from orders, one rule at a time.
 
 use entitled::model::{
-    Buyer, Catalog, Item, Order, OrderId, OrderKey, Policy, ProductIx, Purchase, Rule, Standing, TargetIx, UserIx,
-    Verdict,
+    Buyer, Catalog, Item, Order, OrderId, OrderKey, Policy, ProductIx, Purchase, Quantity, Rule, Standing, TargetIx,
+    UserIx, Verdict,
 };
 use entitled::planner::desired::{Claim, Desired, Ending, FOREVER, Origin, State, desired, statements};
 use jiff::Timestamp;
@@ -152,13 +152,45 @@ fn a_refunded_order_within_a_chain_extends_nothing() {
 }
 
 #[test]
-fn each_of_a_quantity_extends_once_more() {
-    let shop = shop(|rule| rule.valid_for = Some(days(30)));
+fn each_of_a_quantity_is_a_period_only_where_the_product_says_so() {
     let several = |quantity| Purchase { quantity, ..paid(1, 0) };
+    let seats = shop(|rule| rule.valid_for = Some(days(30)));
+    for quantity in [0, 1, 25, 255] {
+        assert_eq!(claim(&seats, &[several(quantity)], DAY).expect("paid").at, 30 * DAY, "{quantity} seats");
+        // The next purchase begins where this one ends.
+        let twice = [several(quantity), paid(2, 10 * DAY)];
+        assert_eq!(claim(&seats, &twice, DAY).expect("paid").at, 60 * DAY, "{quantity} seats");
+    }
+    let shop = shop(|rule| (rule.valid_for, rule.quantity) = (Some(days(30)), Quantity::Periods));
     assert_eq!(claim(&shop, &[several(3)], DAY).expect("paid").at, 90 * DAY);
     assert_eq!(claim(&shop, &[several(255)], DAY).expect("paid").at, 255 * 30 * DAY);
     // Some APIs leave the quantity of a single line at zero.
     assert_eq!(claim(&shop, &[several(0)], DAY).expect("paid").at, 30 * DAY);
+}
+
+/// An earlier version counted each unit as a period: what ends only because this one does not is told apart.
+#[test]
+fn what_units_would_have_prolonged_is_told_from_what_is_over_anyhow() {
+    let seats = |grace| shop(|rule| (rule.valid_for, rule.grace) = (Some(days(30)), grace));
+    let several = |order, quantity, at| Purchase { quantity, ..paid(order, at) };
+    for (purchases, now, expected) in [
+        (vec![several(1, 3, 0)], 30, Ending::Recounted),
+        (vec![several(1, 3, 0)], 89, Ending::Recounted),
+        (vec![several(1, 3, 0)], 90, Ending::Expired),
+        (vec![several(1, 1, 0)], 30, Ending::Expired),
+        (vec![several(1, 0, 0)], 30, Ending::Expired),
+        // The second would have begun when the three periods of the first were over.
+        (vec![several(1, 3, 0), several(2, 1, 10 * DAY)], 60, Ending::Recounted),
+        (vec![several(1, 3, 0), several(2, 1, 10 * DAY)], 119, Ending::Recounted),
+        (vec![several(1, 3, 0), several(2, 1, 10 * DAY)], 120, Ending::Expired),
+    ] {
+        let said = claim(&seats(days(0)), &purchases, now * DAY).expect("ended");
+        assert_eq!(said.state, State::Ended(expected), "{purchases:?} on day {now}");
+        let kept = claim(&seats(days(500)), &purchases, now * DAY).expect("kept");
+        assert_eq!(kept.state, State::Grace(expected), "{purchases:?} on day {now}");
+    }
+    let periods = shop(|rule| (rule.valid_for, rule.quantity) = (Some(days(30)), Quantity::Periods));
+    assert_eq!(claim(&periods, &[several(1, 3, 0)], 90 * DAY).expect("ended").state, State::Ended(Ending::Expired));
 }
 
 #[test]
@@ -302,7 +334,9 @@ fn a_line_stands_by_itself_unless_the_whole_order_is_gone_or_unknown() {
     for whole in Standing::ALL {
         assert_eq!(order(whole).standing_of(&line(None)), whole);
         for own in Standing::ALL {
-            let decided_by_order = matches!(whole, Standing::Refunded | Standing::Void | Standing::Unknown);
+            let unpaid = matches!(whole, Standing::Pending | Standing::Expired)
+                && matches!(own, Standing::Paid | Standing::Subscribed);
+            let decided_by_order = unpaid || matches!(whole, Standing::Refunded | Standing::Void | Standing::Unknown);
             let expected = if decided_by_order { whole } else { own };
             assert_eq!(order(whole).standing_of(&line(Some(own))), expected, "{own} in an order that is {whole}");
         }

@@ -21,7 +21,7 @@ use entitled::model::{
 use entitled::planner::approval::Lifts;
 use entitled::planner::desired::{Ending, desired};
 use entitled::planner::input::{
-    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, OwnedGrant, PlanConstraints,
+    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, NewRule, OwnedGrant, PlanConstraints, Rules,
 };
 use entitled::planner::limits::Over;
 use entitled::planner::{Bound, Cause, Doubt, Gap, Hold, Plan, PlanInput, Verb, plan};
@@ -124,6 +124,24 @@ fn a_refund_is_read_again_before_anything_is_taken() {
     let doubted = scene().rechecks(1, Recheck::Failed).plan();
     assert_eq!(holds(&doubted), [(Verb::Revoke, 0, 0, Hold::Unverified(Doubt::OrderUnconfirmed))]);
     assert!(doubted.verify.is_empty(), "it was asked already");
+}
+
+#[test]
+fn what_a_new_count_of_units_ends_is_the_upgrades_doing_until_a_full_pass_has_settled_it() {
+    let three = Purchase { product: ProductIx(1), quantity: 3, ..purchase(1, Standing::Paid, 60 * DAY) };
+    let cause = |rules, quantity| {
+        let mut scene = Scene::new(one_role(), &[Purchase { quantity, ..three }]).owned(0, three);
+        scene.constraints.rules = rules;
+        scene.plan().actions[0].why.cause
+    };
+    let upgrade = Cause::Upgrade(NewRule::Quantity);
+    // Version 1 has settled what became of orders of sources that the file does not name, and not this.
+    for (rules, expected) in
+        [(Rules::NEW, upgrade), (Rules(1), upgrade), (Rules::SETTLED, Cause::Ended(Ending::Recounted))]
+    {
+        assert_eq!(cause(rules, 3), expected, "{rules:?}");
+        assert_eq!(cause(rules, 1), Cause::Ended(Ending::Expired), "{rules:?}");
+    }
 }
 
 #[test]

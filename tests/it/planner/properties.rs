@@ -331,7 +331,7 @@ prop_compose! {
             open: open.iter().map(|(cell, (intent, _))| (*cell, *intent)).collect(),
             released: of(2).collect(),
             turned: of(7).chain(of(8)).chain(of(9)).zip(TURNS.into_iter().cycle()).collect(),
-            rules: if ample { Rules::Settled } else { Rules::New },
+            rules: if ample { Rules::SETTLED } else { Rules::NEW },
             rechecks,
             foreign: of(3).collect(),
             adopted_by_commit: of(4).chain(of(9)).collect(),

@@ -6,8 +6,8 @@ use entitled::model::Recheck;
 use entitled::model::{Limit, Limits, OrderKey, Ownership, ProductIx, Prune, TargetIx, UserIx, Verb};
 use entitled::planner::desired::{Claim, Desired, Ending, FOREVER, Origin, Past, State};
 use entitled::planner::input::{
-    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, Mover, OwnedGrant, PlanConstraints, Rules,
-    Turn,
+    Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, LimitUsage, Mover, NewRule, OwnedGrant,
+    PlanConstraints, Rules, Turn,
 };
 use entitled::planner::{Cause, Doubt, Gap, Hold, Plan, PlanInput, plan};
 use entitled::report::{OrderName, messages};
@@ -149,8 +149,8 @@ fn cause(turn: Turn, rules: Rules) -> Cause {
         (Turn::Exchanged, _) => Cause::Exchanged,
         (Turn::Alike | Turn::Unknown, _) => Cause::Unexplained,
         (Turn::Moved(mover), _) => Cause::Moved(mover),
-        (Turn::Dropped, Rules::Settled) => Cause::Dropped,
-        (Turn::Dropped, Rules::New) => Cause::Upgrade,
+        (Turn::Dropped, Rules::SETTLED) => Cause::Dropped,
+        (Turn::Dropped, _) => Cause::Upgrade(NewRule::Sources),
     }
 }
 
@@ -241,7 +241,7 @@ fn what_becomes_of_a_grant_whose_order_says_something_else() {
         for turn in turns {
             for prune in [Prune::Never, Prune::Owned, Prune::Exclusive] {
                 for recheck in rechecks {
-                    for rules in [Rules::Settled, Rules::New] {
+                    for rules in [Rules::SETTLED, Rules::NEW] {
                         let (plan, told) = planned(turn, prune, &beside, recheck, rules);
                         let expected = due(turn, prune, &beside, recheck, rules);
                         assert_eq!(came(&plan), expected, "{turn:?} {prune:?} {beside:?} {recheck:?} {rules:?}");
@@ -257,7 +257,7 @@ fn what_becomes_of_a_grant_whose_order_says_something_else() {
 
 #[test]
 fn an_order_that_was_changed_and_then_refunded_was_refunded() {
-    let (plan, told) = planned(Some(Turn::Alike), Prune::Owned, &[Beside::OwnRefunded], CONFIRMED, Rules::Settled);
+    let (plan, told) = planned(Some(Turn::Alike), Prune::Owned, &[Beside::OwnRefunded], CONFIRMED, Rules::SETTLED);
     assert_eq!(came(&plan), Due::Takes(Cause::Ended(Ending::Refunded)));
     assert!(told.starts_with("ord_1 was refunded"), "{told}");
 }
@@ -268,7 +268,7 @@ fn an_order_of_unknown_standing_whose_own_line_was_refunded_was_refunded() {
     for (beside, due) in
         [(Beside::OwnEnded, Due::Takes(Cause::Ended(Ending::Refunded))), (Beside::OwnRefunded, Due::Keeps)]
     {
-        let (plan, _) = planned(Some(Turn::Unknown), Prune::Owned, &[beside], CONFIRMED, Rules::Settled);
+        let (plan, _) = planned(Some(Turn::Unknown), Prune::Owned, &[beside], CONFIRMED, Rules::SETTLED);
         assert_eq!(came(&plan), due, "{beside:?}");
     }
 }
@@ -282,26 +282,26 @@ fn each_cause_has_its_own_words() {
     let table = [
         (
             Turn::Exchanged,
-            Rules::Settled,
+            Rules::SETTLED,
             "changed",
             "ord_1 was changed to another product, and Pro (line 10) is not in it any more",
         ),
-        (Turn::Moved(Mover::Shop), Rules::Settled, "moved", "ord_1 belongs to another buyer now: Pro (line 10)"),
+        (Turn::Moved(Mover::Shop), Rules::SETTLED, "moved", "ord_1 belongs to another buyer now: Pro (line 10)"),
         (
             Turn::Moved(Mover::Commit),
-            Rules::Settled,
+            Rules::SETTLED,
             "rebound",
             "a commit changed `buyers.bindings`, and ord_1 belongs to another user now: Pro (line 10)",
         ),
         (
             Turn::Dropped,
-            Rules::Settled,
+            Rules::SETTLED,
             "source_gone",
             "ord_1 is an order of `shop`, which the file no longer has: Pro (line 10)",
         ),
         (
             Turn::Dropped,
-            Rules::New,
+            Rules::NEW,
             "upgrade",
             "this version of entitled counts no orders of sources that the file does not have, and ord_1 is one of `shop`: Pro (line 10)",
         ),

@@ -207,7 +207,7 @@ async fn contract_medusa_refusals_and_ignored_filters() {
     let server = medusa().await;
     let mut http = preset("medusa", "{kind: bearer, token: key-of-the-test}", &server.url, 1);
     http.list.query.clear();
-    http.list.paging = Paging { by: PagedBy::OneAnswer, size_param: None, size: u32::MAX, has_more: None };
+    http.list.paging = Paging { by: PagedBy::OneAnswer, size_param: None, size: u32::MAX, has_more: Vec::new() };
     http.list.query.push(("limit".into(), "1".into()));
     let error = refused(&source(http.clone()), FULL).await;
     assert!(matches!(error, SourceError::Denied { .. }), "{error:?}");

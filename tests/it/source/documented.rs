@@ -10,7 +10,7 @@ use std::path::Path;
 use entitled::config::presets::PRESETS;
 use entitled::config::settings::source::{HttpSource, Incremental, PagedBy};
 use entitled::model::apply_overrides;
-use entitled::model::{Item, Order, OrderId, Override, Standing};
+use entitled::model::{Item, Order, OrderId, Override, Standing, Term};
 use entitled::source::{Lookup, Read, Source, Step};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -237,7 +237,11 @@ fn line(order: &Order) -> String {
     let item = |item: &Item| {
         let times = if item.quantity == 1 { String::new() } else { format!(" x{}", item.quantity) };
         let own = item.standing.map(|own| format!(" ({own})")).unwrap_or_default();
-        format!("{}{times}{own}", item.product)
+        let term = match item.term {
+            Term::Until(end) => format!(" until {end}"),
+            Term::OfOrder | Term::Once => String::new(),
+        };
+        format!("{}{times}{own}{term}", item.product)
     };
     let items: Vec<String> = order.items.iter().map(item).collect();
     let items = if items.is_empty() { "nothing".to_owned() } else { items.join(" + ") };

@@ -1,6 +1,6 @@
 //! What was bought: how many, and by line where the API tells lines apart.
 
-use entitled::model::{Item, Odd, OddPart, Oddity, ReadOrder, Renewal, Standing};
+use entitled::model::{Item, Odd, OddPart, Oddity, Order, ReadOrder, Renewal, Standing, Term};
 use entitled::source::http::mapping::Mapper;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ fn mapped(map: &str, raw: Value) -> ReadOrder {
 fn items(map: &str, raw: Value) -> Vec<(String, u32, Option<Standing>)> {
     let ReadOrder { order, odd, .. } = mapped(map, raw);
     assert_eq!(odd, [], "{map}");
-    let item = |Item { product, quantity, standing }| (product.to_string(), quantity, standing);
+    let item = |Item { product, quantity, standing, .. }| (product.to_string(), quantity, standing);
     order.items.into_iter().map(item).collect()
 }
 
@@ -59,6 +59,60 @@ fn a_quantity_that_fits_nothing_counts_as_one_and_is_named() {
     }
 }
 
+/// What a line is paid for, and until when, whatever its order says.
+#[test]
+fn a_line_is_paid_for_good_as_its_order_is_or_until_an_end_of_its_own() {
+    let map = "period_end: $.end, lines: {each: $.lines, product: $.product, period_end: $.end, status: [\
+        {when: \"@.cycle == null\", as: paid}, {when: \"@.cycle\", as: subscribed}]}";
+    let terms = |raw| {
+        let ReadOrder { order, odd, .. } = mapped(map, raw);
+        let terms = order.items.iter().map(|item| (item.standing, item.term)).collect::<Vec<_>>();
+        (order.standing, terms, odd.len())
+    };
+    let (once, monthly) = (Some(Standing::Paid), Some(Standing::Subscribed));
+    let end: jiff::Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
+    let line = |cycle: &str, end: &str| json!({"product": "a", "cycle": serde_json::from_str::<Value>(cycle).unwrap(), "end": serde_json::from_str::<Value>(end).unwrap()});
+    let own = line("{\"interval\": \"month\"}", "\"2026-06-01T00:00:00Z\"");
+    let of_order = line("{\"interval\": \"month\"}", "null");
+    let lines = [line("null", "null"), of_order.clone(), own.clone(), line("null", "\"2026-06-01T00:00:00Z\"")];
+    let raw = json!({"id": 1, "paid": true, "end": "2026-05-01T00:00:00Z", "lines": lines});
+    let expected =
+        vec![(once, Term::Once), (monthly, Term::OfOrder), (monthly, Term::Until(end)), (once, Term::Until(end))];
+    assert_eq!(terms(raw), (Standing::Paid, expected, 0));
+    // Nobody says until when the one line is paid; of two, the other one stands for itself.
+    let raw = json!({"id": 1, "paid": true, "lines": [of_order]});
+    assert_eq!(terms(raw), (Standing::Unknown, vec![(monthly, Term::OfOrder)], 1));
+    let raw = json!({"id": 1, "paid": true, "lines": [line("{}", "null"), own]});
+    assert_eq!(terms(raw), (Standing::Paid, vec![(monthly, Term::OfOrder), (monthly, Term::Until(end))], 0));
+    // A line that cannot be read until when.
+    let raw = json!({"id": 1, "paid": true, "end": "2026-05-01T00:00:00Z", "lines": [line("{}", "\"soon\"")]});
+    assert_eq!(terms(raw), (Standing::Unknown, vec![(monthly, Term::OfOrder)], 1));
+}
+
+/// A line that is bought once or by the month says nothing of whether it is paid.
+#[test]
+fn no_line_of_an_order_that_is_not_paid_is_paid() {
+    use Standing::{Disputed, Expired, Paid, PartiallyRefunded, Pending, Refunded, Subscribed, Unknown, Void};
+    let map = "period_end: $.end, lines: {each: $.lines, product: $.product, status: [\
+        {when: \"@.as == 'paid'\", as: paid}, {when: \"@.as == 'subscribed'\", as: subscribed}, {when: \"@.as == 'refunded'\", as: refunded}]}";
+    for (order, paid, subscribed, refunded) in [
+        (Pending, Pending, Pending, Refunded),
+        (Expired, Expired, Expired, Refunded),
+        (Paid, Paid, Subscribed, Refunded),
+        (PartiallyRefunded, Paid, Subscribed, Refunded),
+        (Disputed, Paid, Subscribed, Refunded),
+        (Refunded, Refunded, Refunded, Refunded),
+        (Void, Void, Void, Void),
+        (Unknown, Unknown, Unknown, Unknown),
+    ] {
+        for (word, expected) in [("paid", paid), ("subscribed", subscribed), ("refunded", refunded)] {
+            let raw = json!({"id": 1, "end": "2026-06-01T00:00:00Z", "lines": [{"product": "a", "as": word}]});
+            let read = Order { standing: order, ..mapped(map, raw).order };
+            assert_eq!(read.standing_of(&read.items[0]), expected, "{word} in an order that is {order}");
+        }
+    }
+}
+
 const LINES: &str = "lines: {each: $.lines, product: [$.sku, $.product], quantity: $.left, status: [\
     {when: \"@.refunded == true\", as: refunded}]}";
 
@@ -94,7 +148,7 @@ fn a_line_that_no_rule_knows_is_unknown_where_the_rules_say_which_lines_entitle(
         ("{when: \"@.is == 'sent'\", as: refunded}", Some(Standing::Refunded), None),
         ("{when: \"@.is == 'sent'\", as: pending}", Some(Standing::Pending), None),
     ] {
-        let lines = format!("lines: {{each: $.lines, product: $.product, status: [{rules}]}}");
+        let lines = format!("period_end: $.end, lines: {{each: $.lines, product: $.product, status: [{rules}]}}");
         assert_eq!(items(&lines, raw()), [item("a", 1, known), item("b", 1, unknown)], "{rules}");
     }
 }

@@ -1,8 +1,8 @@
 //! Signatures of every scheme, against values that were computed apart from this program.
 
-use entitled::config::settings::source::{DeliveryId, Scheme, Signature, Webhook};
+use entitled::config::settings::source::{About, DeliveryId, EventRule, Scheme, Signature, Webhook};
 use entitled::secret::Secret;
-use entitled::source::webhook::{Refusal, Verified, verify};
+use entitled::source::webhook::{Greeting, Refusal, Verified, greeting, verify};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json_path::JsonPath;
@@ -24,6 +24,9 @@ const OTHER_STRIPE: &str = "6ec472cfad423938fdb26da29c2a05fcb16d0064e6659a52cc84
 fn hooked(scheme: Scheme, header: &str, prefix: &str, key: &str) -> Webhook {
     let (header, prefix, secret) = (header.to_owned(), prefix.to_owned(), Secret::new(key.to_owned()));
     Webhook {
+        events: Vec::new(),
+        ping: None,
+        challenge: Vec::new(),
         order_id: vec![JsonPath::parse("$.orderId").unwrap()],
         delivery_id: Some(DeliveryId::Body(vec![JsonPath::parse("$.id").unwrap()])),
         signature: Signature::Signed { scheme, header, prefix, secret, tolerance: SignedDuration::from_mins(5) },
@@ -80,7 +83,7 @@ fn refs<'a>(headers: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
 fn what_is_genuine_names_its_order_and_its_delivery() {
     for (webhook, headers, _) in all() {
         let verified = judged(&webhook, &refs(&headers), BODY, 0);
-        let wanted = Verified { orders: vec!["ord_1".into()], delivery: Some("evt_1".to_owned()) };
+        let wanted = Verified { orders: vec!["ord_1".into()], polls: false, delivery: Some("evt_1".to_owned()) };
         assert_eq!(verified, Ok(wanted), "{headers:?}");
     }
 }
@@ -91,7 +94,7 @@ fn half_an_emoji_and_a_number_without_bounds_hide_no_order() {
     let body = r#"{"event":"order.paid","orderId":"ord_1","id":"evt_1","note":"\ud83d","amount":1e400}"#;
     let signed = "bc0aa6e1601a4812e78612a5f3f98c70c9893816d4a902a415428d08f54664f4";
     let webhook = hooked(Scheme::HmacHex, "x-signature", "", "key-one");
-    let wanted = Verified { orders: vec!["ord_1".into()], delivery: Some("evt_1".to_owned()) };
+    let wanted = Verified { orders: vec!["ord_1".into()], polls: false, delivery: Some("evt_1".to_owned()) };
     assert_eq!(judged(&webhook, &[("x-signature", signed)], body, 0), Ok(wanted));
 }
 
@@ -202,15 +205,93 @@ fn a_prefix_is_part_of_the_form() {
 #[test]
 fn what_is_unsigned_is_read_and_a_form_is_too() {
     let open = Webhook {
+        events: Vec::new(),
+        ping: None,
+        challenge: Vec::new(),
         order_id: vec![JsonPath::parse("$.sale_id").unwrap(), JsonPath::parse("$.ids[*]").unwrap()],
         delivery_id: Some(DeliveryId::Header("x-delivery".to_owned())),
         signature: Signature::None,
     };
     let form = [("content-type", "application/x-www-form-urlencoded"), ("x-delivery", "d1")];
     let read = judged(&open, &form, "sale_id=a%2Bb&email=x%40example.com", 0).unwrap();
-    assert_eq!(read, Verified { orders: vec!["a+b".into()], delivery: Some("d1".to_owned()) });
+    assert_eq!(read, Verified { orders: vec!["a+b".into()], polls: false, delivery: Some("d1".to_owned()) });
     let several = judged(&open, &[], r#"{"ids":[7,"x",7,null,{"a":1}," "]}"#, 0).unwrap();
-    assert_eq!(several, Verified { orders: vec!["7".into(), "x".into()], delivery: None });
+    assert_eq!(several, Verified { orders: vec!["7".into(), "x".into()], polls: false, delivery: None });
     assert_eq!(judged(&open, &[], "not json", 0), Err(Refusal::NotJson));
     assert_eq!(judged(&open, &[], "{}", 0).unwrap().orders, []);
+}
+
+fn rule(when: &str, about: About) -> EventRule {
+    EventRule { when: JsonPath::parse(&format!("$[?{when}]")).unwrap(), about }
+}
+
+#[test]
+fn an_event_is_about_what_the_first_rule_that_fits_it_says() {
+    let path = |path| vec![JsonPath::parse(path).unwrap()];
+    let webhook = |order_id| Webhook {
+        events: vec![
+            rule("match(@.type, 'order[.].*')", About::Orders(path("$.data.id"))),
+            rule("match(@.type, 'refund[.].*')", About::Orders(path("$.data.order_id"))),
+            rule("match(@.type, '(subscription|customer)[.].*')", About::Source),
+        ],
+        order_id,
+        signature: Signature::None,
+        ..hooked(Scheme::HmacHex, "", "", "")
+    };
+    let fallback = webhook(path("$.order"));
+    for (kind, orders, polls) in [
+        ("order.paid", vec!["x"], false),
+        ("refund.created", vec!["y"], false),
+        ("subscription.updated", vec![], true),
+        ("customer.deleted", vec![], true),
+        ("orders.paid", vec!["z"], false),
+        ("", vec!["z"], false),
+    ] {
+        let body = format!(r#"{{"type":"{kind}","data":{{"id":"x","order_id":"y"}},"order":"z"}}"#);
+        let read = judged(&fallback, &[], &body, 0).unwrap();
+        assert_eq!((read.orders, read.polls), (orders.into_iter().map(Into::into).collect(), polls), "{kind}");
+    }
+    let read = judged(&webhook(Vec::new()), &[], r#"{"type":"benefit.updated","data":{"id":"x"}}"#, 0).unwrap();
+    assert_eq!((read.orders, read.polls), (vec![], false), "what no rule names is about nothing");
+}
+
+#[test]
+fn a_question_whether_somebody_listens_is_told_from_a_delivery() {
+    let asks = Webhook {
+        ping: Some(JsonPath::parse("$[?@.webhook_id]").unwrap()),
+        challenge: vec![JsonPath::parse("$.challenge").unwrap()],
+        ..hooked(Scheme::HmacBase64, "x-wc-webhook-signature", "", "key-one")
+    };
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let signed = ("x-wc-webhook-signature", BASE64);
+    let told = Some(Greeting::Challenge("3eZbrw1aBm".to_owned()));
+    for (webhook, headers, body, expected) in [
+        (&asks, vec![form], "webhook_id=2", Some(Greeting::Ping)),
+        (&asks, vec![], r#"{"webhook_id":2}"#, Some(Greeting::Ping)),
+        (&asks, vec![], r#"{"type":"url_verification","challenge":"3eZbrw1aBm"}"#, told),
+        (&asks, vec![form, signed], "webhook_id=2", None),
+        (&asks, vec![signed], r#"{"challenge":"3eZbrw1aBm"}"#, None),
+        (&asks, vec![form], "id=2", None),
+        (&asks, vec![], "webhook_id=2", None),
+        (&asks, vec![], r#"{"challenge":{"a":1}}"#, None),
+        (&hooked(Scheme::HmacHex, "x-signature", "", "key-one"), vec![form], "webhook_id=2", None),
+    ] {
+        assert_eq!(greeting(webhook, &sent(&headers), body.as_bytes()), expected, "{headers:?} {body}");
+    }
+}
+
+/// Standard Webhooks decodes what follows `whsec_`; Polar signs with the whole text.
+#[test]
+fn a_secret_of_standard_webhooks_counts_decoded_and_as_it_is_written() {
+    let text = "whsec_a2V5LW9uZQ==";
+    let decoded = hooked(Scheme::StandardWebhooks, "webhook-signature", "", text);
+    for key in [b"key-one".as_slice(), text.as_bytes()] {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
+        let tag = ring::hmac::sign(&key, format!("msg_1.{AT}.{{}}").as_bytes());
+        let signature = format!("v1,{}", base64::Engine::encode(&base64::engine::general_purpose::STANDARD, tag));
+        let time = AT.to_string();
+        let headers = [("webhook-id", "msg_1"), ("webhook-timestamp", &time), ("webhook-signature", &signature)];
+        assert!(judged(&decoded, &headers, "{}", 0).is_ok(), "{key:?}");
+        assert_eq!(judged(&decoded, &headers, "{ }", 0), Err(Refusal::Mismatch));
+    }
 }

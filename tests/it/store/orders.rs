@@ -19,9 +19,9 @@ async fn an_order_comes_back_as_it_was_said() {
         id: "o/1 \"quoted\" \u{0}\u{1f600}".into(),
         buyer: buyer("u1"),
         items: vec![
-            Item { product: "b".into(), quantity: 3, standing: Some(Standing::Refunded) },
+            Item { quantity: 3, standing: Some(Standing::Refunded), ..Item::one("b".into()) },
             Item::one("a".into()),
-            Item { product: "b".into(), quantity: u32::MAX, standing: None },
+            Item { quantity: u32::MAX, ..Item::one("b".into()) },
         ],
         standing: Standing::PartiallyRefunded,
         status: Some("partially refunded".to_owned()),

@@ -1,8 +1,10 @@
 //! Orders in the form that the pure core works on.
 
-use entitled::model::{Catalog, Item, Order, Policy, ProductIx, Purchase, Resolution, Rule, Standing, UserIx};
+use entitled::model::{
+    Catalog, Item, Order, OrderKey, Policy, ProductIx, Purchase, Resolution, Rule, Standing, Term, UserIx,
+};
 use entitled::store::{BuyerKey, ProductKey, Scope, Store};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Home, at, changed, paid, shop};
 
@@ -14,6 +16,7 @@ fn rule(product: &str, on_partial_refund: Policy) -> Rule {
         line: 1,
         entitlements: Vec::new(),
         valid_for: None,
+        quantity: Default::default(),
         grace: SignedDuration::ZERO,
         on_refund: Policy::Revoke,
         on_partial_refund,
@@ -120,7 +123,7 @@ async fn without_any_time_of_its_own_an_order_counts_from_when_it_was_seen() {
 async fn each_line_ends_when_it_ended_and_not_with_the_first() {
     let home = Home::new();
     let store = home.store().await;
-    let line = |product: &str, standing| Item { product: product.into(), quantity: 1, standing };
+    let line = |product: &str, standing| Item { standing, ..Item::one(product.into()) };
     let order = |second, pro, lite| Order {
         items: vec![line("pro", pro), line("lite", lite)],
         ..changed(&paid("o1", "u1", "pro"), Standing::PartiallyRefunded, second)
@@ -136,7 +139,7 @@ async fn each_line_ends_when_it_ended_and_not_with_the_first() {
 async fn of_two_lines_for_one_product_the_second_ends_when_it_ends_and_not_with_the_first() {
     let home = Home::new();
     let store = home.store().await;
-    let line = |standing| Item { product: "pro".into(), quantity: 1, standing: Some(standing) };
+    let line = |standing| Item { standing: Some(standing), ..Item::one("pro".into()) };
     let order = |second, one, other| Order {
         items: vec![line(one), line(other)],
         ..changed(&paid("o1", "u1", "pro"), Standing::PartiallyRefunded, second)
@@ -148,11 +151,42 @@ async fn of_two_lines_for_one_product_the_second_ends_when_it_ends_and_not_with_
     assert_eq!(ends, [3_000], "the later end of the two, so that no grace is cut short");
 }
 
+/// One order may hold what is bought once, what is paid as long as the order says, and what has a period of its own.
+#[tokio::test]
+async fn each_line_is_paid_as_long_as_it_says_itself() {
+    let home = Home::new();
+    let store = home.store().await;
+    let until = |second: i64| Timestamp::from_second(second).unwrap();
+    let line = |product: &str, standing, term| Item { standing, term, ..Item::one(product.into()) };
+    let (paid_once, monthly) = (Some(Standing::Paid), Some(Standing::Subscribed));
+    let order = |period_end| Order {
+        items: vec![
+            line("pro", paid_once, Term::Once),
+            line("lite", monthly, Term::OfOrder),
+            line("pro", monthly, Term::Until(until(9_000))),
+        ],
+        standing: Standing::Paid,
+        paid_at: Some(until(1_000)),
+        period_end,
+        ..paid("o1", "u1", "pro")
+    };
+    store.record_orders(&shop(), &[order(Some(until(7_000)))], at(5_000)).await.unwrap();
+    let said = |all: Vec<Purchase>| all.iter().map(|one| (one.standing, one.at)).collect::<Vec<_>>();
+    let (once, monthly) = (Standing::Paid, Standing::Subscribed);
+    assert_eq!(said(purchases(&store, &Scope::All).await), [(once, 1_000), (monthly, 7_000), (monthly, 9_000)]);
+    let stored = store.stored_orders(&[OrderKey(1)]).await.unwrap();
+    assert_eq!(stored[0].order, order(Some(until(7_000))), "as it was read");
+    // What has a period of its own needs none of the order; what has neither is unknown.
+    store.record_orders(&shop(), &[order(None)], at(5_001)).await.unwrap();
+    let said = said(purchases(&store, &Scope::All).await);
+    assert_eq!(said, [(once, 1_000), (Standing::Unknown, 1_000), (monthly, 9_000)]);
+}
+
 #[tokio::test]
 async fn equal_lines_of_an_order_are_one_purchase() {
     let home = Home::new();
     let store = home.store().await;
-    let line = |product: &str, quantity, standing| Item { product: product.into(), quantity, standing };
+    let line = |product: &str, quantity, standing| Item { quantity, standing, ..Item::one(product.into()) };
     let order = Order {
         items: vec![
             line("pro", 2, None),

@@ -21,12 +21,17 @@ const ONE_ROLE: &str = "products:
 
 /// A daemon whose shop is polled so rarely that only webhooks tell it anything.
 pub(crate) async fn hooked(poll: &str) -> (Live, Web) {
+    hooked_by(poll, "{}").await
+}
+
+/// The same with more said of its webhooks.
+async fn hooked_by(poll: &str, webhook: &str) -> (Live, Web) {
     let prepared = Live::prepare(RARELY, ONE_ROLE).await;
     let env = std::fs::read_to_string(prepared.program.folder.path().join(".env")).unwrap();
     let env = format!("{env}GLUE_OUTBOUND_WEBHOOK_SECRET={HOOK_SECRET}\n");
     std::fs::write(prepared.program.folder.path().join(".env"), env).unwrap();
     let text = std::fs::read_to_string(prepared.program.file()).unwrap();
-    let text = text.replace("poll: 50ms,", &format!("poll: {poll}, webhook: {{}},"));
+    let text = text.replace("poll: 50ms,", &format!("poll: {poll}, webhook: {webhook},"));
     std::fs::write(prepared.program.file(), text).unwrap();
     let live = prepared.run(QUICK, Mode::Live);
     let web = Web::of(&live).await;
@@ -80,6 +85,39 @@ async fn order_paid_to_grant_takes_three_calls_and_the_histogram_measures_it() {
     assert_eq!(matching(&requests, "GET", &["/api/roles/", ann.as_str()]), 1, "{requests:?}");
     let waited = live.reading.metrics.counted().paid_to_granted.sum;
     assert!(waited < 30.0, "{waited}");
+    live.stop().await;
+}
+
+/// WooCommerce delivers only to whom has answered its unsigned question with exactly 200, and gives the deliveries of one
+/// second one id.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_whether_somebody_listens_is_answered_and_an_event_without_orders_polls() {
+    let says = r#"{ping: "@.webhook_id", challenge: $.challenge, events: [{when: "@.event == 'customer.updated'", poll: true}]}"#;
+    let (live, web) = hooked_by("1h", says).await;
+    live.shop.clear_requests();
+    let ask = async |kind: &str, body: &str| {
+        let request = web.client().post(web.url("/hooks/shop")).header("content-type", kind);
+        let got = web.send(request.body(body.to_owned())).await;
+        (got.status, got.body)
+    };
+    let form = "application/x-www-form-urlencoded";
+    assert_eq!(ask(form, "webhook_id=2").await, (200, String::new()));
+    assert_eq!(ask("application/json", r#"{"challenge":"abc"}"#).await, (200, "abc".to_owned()));
+    assert_eq!(ask(form, "orderId=ord_1").await.0, 401, "no question, and not signed");
+    let forged = web.hook("d1", r#"{"challenge":"abc"}"#, &hook_signature("something else")).await;
+    assert_eq!(forged.status, 401, "what is signed is a delivery");
+    assert_eq!((reads(&live), live.shop.counts().lists), (0, 0), "nothing comes of any of it");
+    let body = r#"{"event":"customer.updated"}"#;
+    assert_eq!(web.hook("d2", body, &hook_signature(body)).await.status, 202);
+    until("the source is polled", || live.shop.counts().lists > 0).await;
+    // One id, two orders.
+    let (ann, ben) = (live.buyer("ann@example.com", "prd_pro"), live.buyer("ben@example.com", "prd_pro"));
+    let orders = live.shop.orders();
+    for order in &orders {
+        assert_eq!(web.genuine("d3", order).await.json()["outcome"], "accepted");
+    }
+    assert_eq!(web.genuine("d3", &orders[0]).await.json()["outcome"], "duplicate");
+    live.hold("paid-tier", &[&ann, &ben]).await;
     live.stop().await;
 }
 

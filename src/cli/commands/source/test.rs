@@ -69,7 +69,7 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
             return Err(Failure::plain(format!("`{}` is no source over HTTP", args.name), RECORDABLE));
         }
     }
-    crate::cli::tell(format_args!("reading one page of `{}` ...", args.name));
+    crate::cli::tell(format_args!("reading the first pages of `{}` ...", args.name));
     let trial = source.trial().await.map_err(|error| {
         let hint = error.hint();
         Failure::new(error, hint)
@@ -160,7 +160,19 @@ fn head(trial: &Trial) -> String {
         Follows::Page => "another page follows".to_owned(),
         Follows::Refused(why) => format!("what follows is refused: {why}"),
     };
-    clean(&format!("{call}: {}{total}{test}; {follows}", count(trial.orders.len() as u64, "order"))).into_owned() + "\n"
+    let pages = match trial.pages {
+        1 => String::new(),
+        pages => format!(" on {pages} pages"),
+    };
+    let unmarked = match trial.unmarked {
+        false => "",
+        true => {
+            "\nnothing stands where the next page should be told, not even `null`: if there are more orders than these, the \
+             `next` of `list.paging` leads nowhere"
+        }
+    };
+    let orders = count(trial.orders.len() as u64, "order");
+    format!("{}{unmarked}\n", clean(&format!("{call}: {orders}{pages}{total}{test}; {follows}")))
 }
 
 fn standings(trial: &Trial) -> Vec<Vec<String>> {

@@ -47,6 +47,7 @@ pub(crate) fn rule(product: &str, targets: &[u16]) -> Rule {
             })
             .collect(),
         valid_for: None,
+        quantity: Default::default(),
         grace: SignedDuration::ZERO,
         on_refund: Policy::Revoke,
         on_partial_refund: Policy::Keep,

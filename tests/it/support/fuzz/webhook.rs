@@ -58,6 +58,9 @@ fn webhook(scheme: Scheme, header: &str, prefix: &str) -> Webhook {
     let path = |path| JsonPath::parse(path).into_iter();
     let key = if scheme == Scheme::StandardWebhooks { WHSEC } else { KEY };
     Webhook {
+        events: Vec::new(),
+        ping: None,
+        challenge: Vec::new(),
         order_id: path("$.orderId").chain(path("$.ids[*]")).collect(),
         delivery_id: Some(DeliveryId::Body(path("$.id").collect())),
         signature: Signature::Signed {

@@ -8,7 +8,7 @@ use entitled::model::Recheck;
 use entitled::model::{Limit, ProductIx, Prune, TargetIx};
 use entitled::planner::approval::Lifts;
 use entitled::planner::desired::{Ending, Origin, State};
-use entitled::planner::input::{Coverage, Freeze, LedgerTrust, Rules, Turn};
+use entitled::planner::input::{Coverage, Freeze, LedgerTrust, NewRule, Rules, Turn};
 use entitled::planner::limits::Over;
 use entitled::planner::{
     Action, Bound, Came, Cause, Doubt, Gap, Held, Hold, Intent, Plan, PlanInput, TRIES, Verb, plan,
@@ -92,7 +92,7 @@ fn takes_nothing_without_proof(world: PlanInput<'_>, plan: &Plan) {
 /// Whether only the clock says that it ended, and the source that would know of a renewal was not read.
 fn by_clock_alone(world: PlanInput<'_>, action: &Action) -> bool {
     claim(world, cell(action)).is_some_and(|claim| {
-        let by_clock = matches!(claim.state, State::Ended(Ending::Expired | Ending::Lapsed));
+        let by_clock = matches!(claim.state, State::Ended(Ending::Expired | Ending::Recounted | Ending::Lapsed));
         by_clock && world.constraints.blind.contains(&claim.product)
     })
 }
@@ -104,7 +104,7 @@ fn replaced_unread(world: PlanInput<'_>, action: &Action) -> bool {
 }
 
 fn no_order_says_so(action: &Action) -> bool {
-    matches!(action.why.cause, Cause::Dropped | Cause::Upgrade | Cause::Unexplained)
+    matches!(action.why.cause, Cause::Dropped | Cause::Upgrade(NewRule::Sources) | Cause::Unexplained)
 }
 
 /// What no new order asks for.
@@ -394,10 +394,15 @@ fn explains_itself(world: PlanInput<'_>, plan: &Plan) {
             (Verb::Revoke, Cause::Exchanged) => by_ledger && turned == Some(Turn::Exchanged),
             (Verb::Revoke, Cause::Moved(mover)) => by_ledger && turned == Some(Turn::Moved(mover)),
             (Verb::Revoke, Cause::Dropped) => {
-                by_ledger && turned == Some(Turn::Dropped) && world.constraints.rules == Rules::Settled
+                by_ledger && turned == Some(Turn::Dropped) && world.constraints.rules >= Rules(1)
             }
-            (Verb::Revoke, Cause::Upgrade) => {
-                by_ledger && turned == Some(Turn::Dropped) && world.constraints.rules == Rules::New
+            (Verb::Revoke, Cause::Upgrade(NewRule::Sources)) => {
+                by_ledger && turned == Some(Turn::Dropped) && world.constraints.rules == Rules::NEW
+            }
+            (Verb::Revoke, Cause::Upgrade(NewRule::Quantity)) => {
+                by_claim
+                    && claim.map(|claim| claim.state) == Some(State::Ended(Ending::Recounted))
+                    && world.constraints.rules < Rules(2)
             }
             (Verb::Revoke, Cause::Unexplained) => by_ledger && evidence(world, cell) == Evidence::Nothing,
             (Verb::Revoke, Cause::Exclusive) => owned(world, cell).is_none() && (why.order, why.line) == (None, 0),

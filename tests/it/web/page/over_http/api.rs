@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use entitled::daemon::Targets;
 use entitled::planner::Cause;
 use entitled::planner::desired::Ending;
-use entitled::planner::input::Mover;
+use entitled::planner::input::{Mover, NewRule};
 use entitled::report::messages::cause_word;
 use entitled::web::api::{Call, OPENAPI};
 use serde_json::Value;
@@ -62,7 +62,7 @@ fn every_cause_is_on_the_list() {
         Cause::Moved(Mover::Shop),
         Cause::Moved(Mover::Commit),
         Cause::Dropped,
-        Cause::Upgrade,
+        Cause::Upgrade(NewRule::Sources),
         Cause::Unexplained,
         Cause::Undone,
         Cause::GivenAgain,
