@@ -16,6 +16,7 @@ mod odd_rows;
 mod one_way_in;
 mod pages;
 mod rechecks;
+mod stories;
 mod stripe;
 mod unnamed;
 mod webhooks;
