@@ -62,10 +62,23 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// `in 3m`; `due` once it has come.
+/// `in 3m`; `due now` once it has come.
 pub fn ahead(then: Timestamp, now: Timestamp) -> String {
     match then.duration_since(now) {
         left if left.as_secs() > 0 => format!("in {}", duration(left)),
-        _ => "due".to_owned(),
+        _ => "due now".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_come_says_when_also_once_it_has() {
+        let now = Timestamp::UNIX_EPOCH;
+        for (seconds, says) in [(180, "in 3m"), (1, "in 1s"), (0, "due now"), (-180, "due now")] {
+            assert_eq!(ahead(now + SignedDuration::from_secs(seconds), now), says, "{seconds}");
+        }
     }
 }
