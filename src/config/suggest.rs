@@ -25,11 +25,12 @@ pub(super) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'
 pub fn slip<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let (folded, digits) = (fold(written), digits(written));
     let letters = folded.chars().filter(|char| char.is_alphabetic()).count();
+    let numbered = numerals(written);
     let near = names.into_iter().filter_map(|name| {
         let known = fold(name);
         // Of a short name one letter is a third: that is another name.
         let allowed = usize::from(letters >= 4);
-        let same = digits == self::digits(name) && folded.chars().count() <= COMPARED;
+        let same = digits == self::digits(name) && numbered == numerals(name) && folded.chars().count() <= COMPARED;
         distance(&folded, &known, allowed).filter(|_| same).map(|steps| (steps, name))
     });
     near.min_by_key(|(steps, _)| *steps).map(|(_, name)| name)
@@ -38,6 +39,17 @@ pub fn slip<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
 /// The digits of a name, in order.
 fn digits(text: &str) -> String {
     text.chars().filter(|char| char.is_numeric()).collect()
+}
+
+/// The words of a name that tell it from others like it as a number does: `A`, `UK`, `XIV`.
+fn numerals(text: &str) -> Vec<String> {
+    let words = text.split(|char: char| !char.is_alphanumeric()).map(str::to_lowercase);
+    let roman = |word: &str| word.chars().all(|char| "ivxlcdm".contains(char));
+    let is_numeral = |word: &String| {
+        let letters = word.chars().filter(|char| char.is_alphabetic()).count();
+        letters > 0 && (letters < 4 || roman(word))
+    };
+    words.filter(is_numeral).collect()
 }
 
 /// Case, dashes and underscores are no difference worth a step.
@@ -100,6 +112,47 @@ mod tests {
             ("Region South", None),
             ("acne2", None),
             ("", None),
+        ] {
+            assert_eq!(slip(written, names), near, "{written}");
+        }
+        // What stands for a number in a name, and names that are nothing else.
+        let names = [
+            "12345",
+            "Team A",
+            "Team UK",
+            "Company XIV",
+            "ACME",
+            "GLOBEX",
+            "HUB-7",
+            "Kita Süd",
+            "2026",
+            "EU",
+            "team-four",
+        ];
+        for (written, near) in [
+            ("12346", None),
+            ("1234", None),
+            ("12354", None),
+            ("12345", Some("12345")),
+            ("Team B", None),
+            ("Team US", None),
+            ("Team KU", None),
+            ("Tema UK", Some("Team UK")),
+            ("Company XVI", None),
+            ("Company XIII", None),
+            ("Comapny XIV", Some("Company XIV")),
+            ("acme", Some("ACME")),
+            ("ACNE", Some("ACME")),
+            ("GLOBXE", Some("GLOBEX")),
+            ("GLOBAL", None),
+            ("HUB-8", None),
+            ("HUP-7", None),
+            ("Kita Nord", None),
+            ("Kiat Süd", Some("Kita Süd")),
+            ("2025", None),
+            ("EY", None),
+            ("team-for", None),
+            ("team-foru", Some("team-four")),
         ] {
             assert_eq!(slip(written, names), near, "{written}");
         }
