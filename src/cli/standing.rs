@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::file::{file_name, load};
+use super::file::{file_name, invalid, load};
 use super::{Context, Exit, Failure};
 use crate::config::settings::Config;
 use crate::config::{self, Unresolvable};
@@ -65,7 +65,11 @@ pub(super) struct Blind {
 
 impl Blind {
     /// What is missing, and what to do.
-    pub(super) fn failure(&self) -> Failure {
+    pub(super) fn failure(&self, context: &Context) -> Failure {
+        // Whoever is told to put the variables into `.env` may have them there, below a line that is none.
+        if let Some(error) = config::broken_env(&context.file) {
+            return invalid(context, error);
+        }
         let missing: Vec<String> = self.missing.iter().map(|one| format!("`{one}`")).collect();
         let verb = if missing.len() == 1 { "stands" } else { "stand" };
         Failure::plain(

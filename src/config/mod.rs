@@ -80,6 +80,11 @@ impl ConfigError {
             ConfigError::Unreadable { source, path } if source.kind() == io::ErrorKind::NotFound => {
                 Some(format!("start from the example in the README, or name another file than `{}`", path.display()))
             }
+            ConfigError::Unreadable { source, path }
+                if source.kind() == io::ErrorKind::InvalidData && path.ends_with(".env") =>
+            {
+                Some("each of its lines is `NAME=value`, a comment that begins with `#`, or empty".to_owned())
+            }
             _ => None,
         }
     }
@@ -141,6 +146,11 @@ pub fn load(path: &Path, presets: &Presets) -> Result<Loaded, ConfigError> {
 /// Everything that is wrong with it by now, such as a variable that is not set.
 pub fn check_kept(text: &str, path: &Path, presets: &Presets) -> Result<Config, Vec<Diagnostic>> {
     check_text(text, path, &Process::beside(path), presets).map(|(config, _)| config)
+}
+
+/// Why `.env` beside the file at `path` cannot be read, where it lies there: none of its variables is set then.
+pub fn broken_env(path: &Path) -> Option<ConfigError> {
+    dot_env(&path.parent().unwrap_or(Path::new("")).join(".env")).err()
 }
 
 /// Where the store of the file at `path` lies, as far as that can be told of a file that may be broken, or not there.

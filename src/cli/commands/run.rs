@@ -227,7 +227,7 @@ async fn start(
             let store = open_store(context, keep, &blind.config).await?;
             publisher.store(&store);
             store.close().await;
-            return Ok(Begun::Waiting(blind.failure()));
+            return Ok(Begun::Waiting(blind.failure(context)));
         }
     };
     server.serve(&standing.config)?;

@@ -50,6 +50,55 @@ async fn a_daemon_started_on_a_broken_file_works_by_the_last_valid_one_and_says_
     }
 }
 
+/// What is kept is the file that entered last, whichever way the one at hand is broken and whoever starts anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_file_is_the_one_that_a_start_goes_on_with() {
+    let running = start(Options::default()).await.unwrap();
+    let Handles { logto, shop } = running.handles().unwrap().clone();
+    let [first, second] = ["paid-tier", "beta"].map(|role| logto.add_role(role));
+    let whole = addresses(running.logto_url(), running.shop_url(), "") + PRODUCTS;
+    let later = whole.replace("paid-tier", "beta");
+    let program = Program::new(&whole);
+    let env = program.folder.path().join(".env");
+    let secrets = std::fs::read_to_string(&env).unwrap();
+    let mut buyers = 0;
+    let mut sells = async |to: &entitled::model::RoleId, what: &str| {
+        buyers += 1;
+        let user = logto.add_user(&format!("buyer-{buyers}@example.com"));
+        shop.buy(&"prd_pro".into(), &user);
+        until(&format!("{what}: the sale is granted"), || logto.holders(to).contains(&user)).await;
+    };
+    let mut daemon = program.start(&["run"]);
+    sells(&first, "the first file").await;
+    std::fs::write(program.file(), &later).unwrap();
+    sells(&second, "the later file").await;
+    let odd = format!("{secrets}this is no line\n");
+    // While it runs, and after a restart, twice: a start on a broken file keeps that file in mind and not itself.
+    for (what, file, variables) in [("a broken file", "products: [", &secrets), ("a broken `.env`", &later, &odd)] {
+        std::fs::write(&env, variables).unwrap();
+        std::fs::write(program.file(), file).unwrap();
+        until(&format!("{what}: it is said"), || daemon.stderr().contains("stays in force")).await;
+        sells(&second, what).await;
+        for _restart in 0..2 {
+            daemon.kill().await;
+            daemon = program.start(&["run"]);
+            let address = daemon.address().await;
+            if variables == &odd {
+                // Nobody can be asked without the secrets: it waits for them, as for those that are not there yet.
+                until("it waits", || daemon.stderr().contains("not started yet")).await;
+                let client = entitled::http::client(std::time::Duration::from_secs(10));
+                let ready = client.get(format!("{address}/readyz")).send().await.unwrap().text().await.unwrap();
+                assert!(ready.contains("Degraded") && ready.contains("line 3"), "{ready}");
+            } else {
+                sells(&second, what).await;
+            }
+        }
+        std::fs::write(&env, &secrets).unwrap();
+        std::fs::write(program.file(), &later).unwrap();
+        sells(&second, "all is mended").await;
+    }
+}
+
 /// Else the next start would go on with a file that was replaced long ago.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_could_not_be_kept_when_it_entered_is_kept_later() {
