@@ -276,11 +276,12 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
         ),
         Hold::Protected if change.action == "grant" => (
             format!("`protect.roles` names {}, so no product gives it", change.target),
-            "map the product to another target, or take this one out of `protect.roles`".into(),
+            "map the product to another target, or take this one out of `protect.roles`, which counts after `safeguards.delay`"
+                .into(),
         ),
         Hold::Protected => (
             "`protect` names this user or this role".into(),
-            "take it out of `protect`, or do it by hand in the console".into(),
+            "take it out of `protect`, which counts after `safeguards.delay`, or do it by hand in the console".into(),
         ),
         Hold::Settling(safeguard, until) => settling(*safeguard, *until, change, held.approve),
         Hold::ClockDoubtful(off) => clock_doubtful(off.by, held.clock, &approve),
@@ -313,40 +314,41 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
 
 fn over_limit(over: &Over, change: &Change, held: &Held<'_>, approve: &str) -> (String, String) {
     let of = held.bound.map_or_else(|| "in total".to_owned(), |target| format!("of {target}"));
-    let (what, key) = if change.action == "revoke" {
-        ("revocations", "limits.revocations")
-    } else if change.cause == cause_word(Cause::Resolution) {
-        ("grants caused by a commit or by a name that stands for another id", "limits.config_grants")
-    } else if change.cause == cause_word(Cause::Undone) {
-        ("grants by an undo", "limits.config_grants")
-    } else {
-        ("grants caused by a commit", "limits.config_grants")
-    };
     let Over { wanted, spent, allowed, owned } = over;
+    let (key, by) = match change.cause.as_str() {
+        _ if change.action == "revoke" => ("limits.revocations", ""),
+        cause if cause == cause_word(Cause::Resolution) => {
+            ("limits.config_grants", " caused by a commit or by a name that stands for another id")
+        }
+        cause if cause == cause_word(Cause::Undone) => ("limits.config_grants", " by an undo"),
+        _ => ("limits.config_grants", " caused by a commit"),
+    };
+    let what = human::count(*wanted, if change.action == "revoke" { "revocation" } else { "grant" });
+    let earlier = held.settling.filter(|settling| settling.keys.iter().any(|of| of == key));
     (
         format!(
-            "{wanted} {what} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned a day ago); {}",
+            "{what}{by} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned a day ago); {}",
             held.causes
         ),
-        match held.settling.filter(|settling| settling.keys.iter().any(|of| of == key)) {
-            Some(settling) => format!(
-                "check that this is meant; then {approve}wait: `{key}` of a version before this one counts until {}, and that of the file after it{}",
-                human::datetime(settling.until),
-                waits(held.lifts_at)
-            ),
-            None => format!(
-                "check that this is meant; then {approve}raise `{key}` in the file, which counts after `safeguards.delay`{}",
-                waits(held.lifts_at)
-            ),
-        },
+        format!("check that this is meant; then {approve}{}", goes_on(key, earlier, held.lifts_at)),
     )
 }
 
-/// Whether what is over a limit goes on by itself, and when.
-fn waits(lifts_at: Option<Timestamp>) -> String {
-    match lifts_at {
-        Some(at) => format!(", or wait: it fits from {} on, if nothing else is done until then", human::datetime(at)),
-        None => "; waiting does not lift it, since more are wanted than a whole day allows".to_owned(),
+/// What else lets through what is over a limit, and whether it goes on by itself, and when.
+fn goes_on(key: &str, earlier: Option<&Settling>, lifts_at: Option<Timestamp>) -> String {
+    let until = earlier.map(|settling| human::datetime(settling.until));
+    let fits = |at| format!("wait: it fits from {} on, if nothing else is done until then", human::datetime(at));
+    match (lifts_at.map(fits), until) {
+        (Some(fits), Some(until)) => format!("{fits}: `{key}` of a version before this one counts until {until}"),
+        (None, Some(until)) => format!(
+            "raise `{key}` further: what the file says now is too little, too, when that of a version before this one \
+             has counted, until {until}; waiting does not lift it"
+        ),
+        (Some(fits), None) => format!("raise `{key}` in the file, which counts after `safeguards.delay`, or {fits}"),
+        (None, None) => format!(
+            "raise `{key}` in the file, which counts after `safeguards.delay`; waiting does not lift it, since more are \
+             wanted than a whole day allows"
+        ),
     }
 }
 

@@ -126,6 +126,68 @@ fn fits_from(passed: &Passed) -> Timestamp {
     format!("{}Z", rest.split_once(" UTC").unwrap().0.replace(' ', "T")).parse().unwrap()
 }
 
+/// A limit that was raised counts later, and may be too low all the same.
+#[tokio::test]
+async fn a_limit_that_was_raised_says_when_it_counts_or_that_it_is_too_low() {
+    let limits =
+        |floor: u32| format!("limits: {{revocations: {{per_day: 0%, floor: {floor}}}}}\nsafeguards: {{delay: 1d}}");
+    for (floor, says, not) in [
+        (
+            2,
+            "then `entitled approve DIGEST` lets exactly this set through, once, within 24 hours; or wait: it fits from ",
+            "waiting",
+        ),
+        (1, "or raise `limits.revocations` further: what the file says now is too little, too", "it fits from"),
+    ] {
+        let (mut stage, _, _) = refunded(&file("owned", &limits(0), PRO)).await;
+        let (ben, other) = stage.buyer("ben@example.com", "prd_pro");
+        granted(&mut stage, &ben).await;
+        let one = held(&mut stage, "OverLimit", &["waiting does not lift it"]).await;
+        let reason = &one.planned.view.held[0].reason;
+        assert!(reason.starts_with("1 revocation of role paid-tier wanted, "), "{reason}");
+        stage.shop.set_status(&other, "refunded");
+        stage.commit(&file("owned", &limits(floor), PRO)).await.unwrap();
+        let two = held(&mut stage, "OverLimit", &["of a version before this one"]).await;
+        let HeldChange { lift, set, .. } = &two.planned.view.held[0];
+        let lift = lift.replace(set.as_deref().unwrap(), "DIGEST");
+        assert!(lift.contains(says) && !lift.contains(not), "{lift}");
+    }
+}
+
+/// The day of what a commit grants, as that of what is taken.
+#[tokio::test]
+async fn what_a_commit_grants_beyond_its_day_fits_from_when_its_hint_says_or_never() {
+    let limits = "limits: {revocations: {per_day: 0%, floor: 0}, config_grants: {per_day: 0%, floor: 2}}";
+    let gives = |products: &[&str]| {
+        let lines = products.iter().map(|product| format!("{product}: {{entitlements: [role: paid-tier]}}"));
+        file("owned", limits, &format!("products: {{{}}}", lines.collect::<Vec<_>>().join(", ")))
+    };
+    let mut stage = Stage::of(&gives(&["prd_none"])).await;
+    let sold = |product: &str, count: usize| {
+        (0..count).map(|number| stage.buyer(&format!("{product}-{number}@example.com"), product).0).collect::<Vec<_>>()
+    };
+    let (one, two, three) = (sold("prd_one", 1), sold("prd_two", 2), sold("prd_three", 3));
+    stage.pass().await;
+    // Not within the second in which they paid: then it is they who came later.
+    stage.ahead = SignedDuration::from_hours(1);
+    stage.commit(&gives(&["prd_none", "prd_one"])).await.unwrap();
+    granted(&mut stage, &one[0]).await;
+    stage.ahead = SignedDuration::from_hours(6);
+    stage.commit(&gives(&["prd_none", "prd_one", "prd_two"])).await.unwrap();
+    let from = fits_from(&held(&mut stage, "OverLimit", &[]).await);
+    assert!(from > stage.now() + SignedDuration::from_hours(18), "{from}");
+    stage.ahead += from.duration_since(stage.now()) - SignedDuration::from_secs(20);
+    held(&mut stage, "OverLimit", &["it fits from"]).await;
+    stage.ahead += SignedDuration::from_secs(21);
+    assert_eq!(stage.pass().await.changes().len(), 2);
+    assert!(two.iter().all(|user| stage.holders("paid-tier").contains(user)));
+
+    stage.commit(&gives(&["prd_none", "prd_one", "prd_two", "prd_three"])).await.unwrap();
+    stage.ahead += SignedDuration::from_hours(30);
+    approvable(&mut stage, "OverLimit", &["raise `limits.config_grants`", "waiting does not lift it"]).await;
+    assert_eq!(stage.pass().await.changes().len(), three.len());
+}
+
 /// What is owned grows into the day: a set that is larger than what today allows may fit tomorrow.
 #[tokio::test]
 async fn a_limit_of_a_share_grows_with_what_is_owned_and_says_since_when_it_fits() {
@@ -332,7 +394,7 @@ async fn what_logto_says_it_took_and_keeps_is_taken_by_hand_or_tried_once_more()
 async fn what_is_protected_leaves_the_protection_or_the_file() {
     let protect = |what: &str| file("owned", &format!("{NO_LIMITS}\n{what}"), PRO);
     let (mut stage, ann, _) = refunded(&protect("protect: {emails: [ann@example.com]}")).await;
-    held(&mut stage, "Protected", &["take it out of `protect`", "by hand in the console"]).await;
+    held(&mut stage, "Protected", &["take it out of `protect`, which counts after", "by hand in the console"]).await;
     stage.commit(&one("owned")).await.unwrap();
     revoked(&mut stage, &ann).await;
 
