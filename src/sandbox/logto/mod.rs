@@ -97,6 +97,13 @@ impl LogtoSim {
         self.change(|tenant| tenant.add_user(NewUser { email: Some(email.to_owned()), ..NewUser::default() }))
     }
 
+    /// A new user under an id that nobody has, as an import makes one.
+    pub fn add_user_as(&self, id: &UserId, email: &str) {
+        self.change(|tenant| {
+            tenant.add_user(NewUser { id: Some(id.clone()), email: Some(email.to_owned()), ..NewUser::default() })
+        });
+    }
+
     /// So many new users, `user-1@example.com` and on, oldest first.
     pub fn add_users(&self, count: usize) -> Vec<UserId> {
         self.change(|tenant| {

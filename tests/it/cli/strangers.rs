@@ -1,6 +1,7 @@
 //! Whatever answers where a daemon would listen: it is shown no token and not believed, unless it works on the very
 //! store that the command uses.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -11,7 +12,7 @@ use entitled::report::status::{Duty, Mode, Status};
 use entitled::store::Store;
 use serde_json::Value;
 
-use crate::support::home::{Home, Town, demo_file};
+use crate::support::home::{Home, Ran, Town, demo_file};
 use crate::support::program::{Program, addresses, until};
 
 const TOKEN: &str = "a-token-of-some-length";
@@ -69,11 +70,15 @@ impl Stranger {
 fn home(address: &str) -> Home {
     let mut home = Home::new();
     home.set("ENTITLED_API_TOKEN", TOKEN);
-    let listen = |at: &str| demo_file().replace("prune: owned", &format!("listen: {at}\nprune: owned"));
-    home.write("entitlements.yaml", &listen("off"));
+    home.write("entitlements.yaml", &listening("off"));
     home.entitled(&["run", "--once"]).exits(0);
-    home.write("entitlements.yaml", &listen(address));
+    home.write("entitlements.yaml", &listening(address));
     home
+}
+
+/// The demo, where something listens at `address`.
+fn listening(address: &str) -> String {
+    demo_file().replace("prune: owned", &format!("listen: {address}\nprune: owned"))
 }
 
 const COMMANDS: [&[&str]; 6] = [
@@ -87,18 +92,22 @@ const COMMANDS: [&[&str]; 6] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_token_goes_to_a_stranger_and_none_is_believed() {
+    let home = home("127.0.0.1:1");
     for (kind, answers) in STRANGERS {
         let elsewhere = Stranger::start(|_, _| claim(None).into_response(), "").await;
         let stranger = Stranger::start(answers, &format!("http://{}", elsewhere.address)).await;
-        let home = home(&stranger.address);
-        for command in COMMANDS {
-            let ran = home.entitled(command);
-            assert!(!(ran.out + &ran.err).contains(TOKEN), "{command:?} at one who {kind}");
+        home.write("entitlements.yaml", &listening(&stranger.address));
+        let ran: BTreeMap<&[&str], Ran> =
+            COMMANDS.into_iter().map(|command| (command, home.entitled(command))).collect();
+        for (command, ran) in &ran {
+            assert!(!format!("{}{}", ran.out, ran.err).contains(TOKEN), "{command:?} at one who {kind}");
         }
-        let status = home.entitled(&["status"]).exits(0);
-        assert!(status.out.starts_with("InSync since "), "one who {kind}\n{}", status.out);
-        status.complains(&[&format!(" at {}", stranger.address), "; this is what the store at `"]);
-        let doctor = home.entitled(&["doctor"]).out;
+        let status = &ran[&["status"][..]];
+        assert!(status.code == 0 && status.out.starts_with("InSync since "), "one who {kind}\n{}", status.out);
+        for part in [format!(" at {}", stranger.address), "; this is what the store at `".to_owned()] {
+            assert!(status.err.contains(&part), "one who {kind}\n{}", status.err);
+        }
+        let doctor = &ran[&["doctor"][..]].out;
         let denied = doctor.contains("no daemon answers there");
         assert!(!(denied && doctor.contains("is no daemon of this version")), "one who {kind}\n{doctor}");
         let shown = stranger.shown.lock().unwrap();
@@ -169,5 +178,23 @@ async fn a_daemon_is_believed_for_its_own_store_only() {
     }
     let doctor = other.entitled(&["doctor"]);
     assert!(doctor.out.contains(&said), "{}", doctor.out);
-    drop(daemon);
+
+    // By whatever name of this machine it is found.
+    let port = address.rsplit(':').next().unwrap();
+    for name in ["0.0.0.0", "[::ffff:127.0.0.1]"] {
+        other.write("entitlements.yaml", &listening(&format!("\"{name}:{port}\"")));
+        let ran = other.entitled(&["status"]).exits(0).complains(&["another daemon, with another store, answers at "]);
+        assert!(ran.out.starts_with("InSync since ") && !ran.out.contains("next in"), "{name}\n{}", ran.out);
+    }
+    // A third one, with a store of its own, cannot have the address, and goes on without: nobody takes the first for it.
+    let third = Program::new(&text.replace("127.0.0.1:0", &address));
+    let late = third.start_with(&token, &["run"]);
+    until("it goes on without", || late.stderr().contains("cannot listen on") && late.stderr().contains("in force"))
+        .await;
+    let freeze = third.start_with(&token, &["freeze", "--for", "1h", "--reason", "third"]).ended().await;
+    assert!(freeze.status.success() && freeze.stderr.contains(&said), "{freeze:#?}");
+    until("its own freeze is heeded all the same", || late.stderr().contains("looking again")).await;
+    let own = program.start_with(&token, &["status"]).ended().await;
+    assert!(own.stderr.is_empty() && !own.stdout.contains("third"), "{own:#?}");
+    drop((daemon, late));
 }

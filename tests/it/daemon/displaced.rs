@@ -55,33 +55,60 @@ async fn turns(live: &Live) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_whose_store_is_not_at_its_path_writes_nothing_until_it_is_back() {
-    for (deed, displace) in DEEDS {
+    // Each waits for a look that comes once a second, so they wait together.
+    let one = |(deed, displace): (&'static str, Deed)| async move {
         let live = Live::with(ALWAYS, PRODUCTS).await;
-        let ann = live.buyer("ann@example.com", "prd_pro");
-        live.hold("paid-tier", &[&ann]).await;
-        let (store, aside) = (live.program.store(), live.program.folder.path().join("aside.db"));
-        displace(&store, &aside);
-        until(&format!("{deed}: it says so"), || blamed(&live)).await;
-        let order = live.shop.orders()[0].clone();
-        let ben = live.buyer("ben@example.com", "prd_pro");
-        live.shop.set_status(&order, "refunded");
-        turns(&live).await;
-        assert_eq!(live.holders("paid-tier"), [ann.clone()].into(), "{deed}");
-        {
-            let status = live.reading.status.borrow();
-            let trouble = status.trouble(&About::Store).unwrap();
-            assert!(trouble.line().contains("nothing is written to Logto any more"), "{deed}: {trouble:?}");
-            assert!(
-                trouble.hint.as_ref().is_some_and(|hint| hint.contains("put the file back")),
-                "{deed}: {trouble:?}"
-            );
-            assert!(!status.not_ready(status.at).is_empty(), "{deed}");
-        }
-        std::fs::rename(&aside, &store).unwrap();
-        live.hold("paid-tier", &[&ben]).await;
-        until(&format!("{deed}: all is well again"), || !blamed(&live)).await;
-        live.stop().await;
+        writes_nothing_until_it_is_back(live, deed, displace).await;
+    };
+    futures_util::future::join_all(DEEDS.map(one)).await;
+}
+
+/// The link that the daemon was given comes to lead elsewhere, to a copy of the very same bytes too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_whose_store_is_a_link_that_leads_elsewhere_writes_nothing_until_it_leads_back() {
+    let deeds: [(&str, Deed); 2] = [
+        ("to a copy", |store, aside| {
+            std::fs::copy(store, store.with_file_name("copy.db")).unwrap();
+            std::fs::rename(store, aside).unwrap();
+            std::os::unix::fs::symlink("copy.db", store).unwrap();
+        }),
+        ("to nothing", |store, aside| {
+            std::fs::rename(store, aside).unwrap();
+            std::os::unix::fs::symlink("nothing.db", store).unwrap();
+        }),
+    ];
+    for (deed, displace) in deeds {
+        let prepared = Live::prepare(ALWAYS, PRODUCTS).await;
+        // A link to nothing is none to begin with.
+        let real = prepared.store.with_file_name("real.db");
+        Store::open(&real).await.unwrap().close().await;
+        std::os::unix::fs::symlink("real.db", &prepared.store).unwrap();
+        writes_nothing_until_it_is_back(prepared.run(QUICK, Mode::Live), deed, displace).await;
     }
+}
+
+async fn writes_nothing_until_it_is_back(live: Live, deed: &str, displace: Deed) {
+    let ann = live.buyer("ann@example.com", "prd_pro");
+    live.hold("paid-tier", &[&ann]).await;
+    let (store, aside) = (live.program.store(), live.program.folder.path().join("aside.db"));
+    displace(&store, &aside);
+    until(&format!("{deed}: it says so"), || blamed(&live)).await;
+    let order = live.shop.orders()[0].clone();
+    let ben = live.buyer("ben@example.com", "prd_pro");
+    live.shop.set_status(&order, "refunded");
+    turns(&live).await;
+    assert_eq!(live.holders("paid-tier"), [ann.clone()].into(), "{deed}");
+    {
+        let status = live.reading.status.borrow();
+        let trouble = status.trouble(&About::Store).unwrap();
+        assert!(trouble.line().contains("nothing is written to Logto any more"), "{deed}: {trouble:?}");
+        assert!(trouble.hint.as_ref().is_some_and(|hint| hint.contains("put the file back")), "{deed}: {trouble:?}");
+        assert!(!status.not_ready(status.at).is_empty(), "{deed}");
+    }
+    std::fs::rename(&aside, &store).unwrap();
+    live.hold("paid-tier", &[&ben]).await;
+    until(&format!("{deed}: all is well again"), || !blamed(&live)).await;
+    live.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,8 +1,9 @@
 //! Whatever lifts a hold is heeded at once, also where it was said to the store and not to the daemon: there is no
 //! full pass here but those that something asks for.
 
-use entitled::daemon::Mode;
+use entitled::daemon::{Hint, Mode};
 use entitled::model::UserId;
+use entitled::sandbox::Seen;
 use entitled::store::{Freeze, FreezeScope, Store};
 use jiff::{SignedDuration, Timestamp};
 
@@ -62,38 +63,50 @@ async fn what_is_said_to_the_store_while_nothing_happens_wakes_the_loop_and_what
     live.stop().await;
 }
 
-/// By the command line, which knows of no daemon: nothing listens there.
+/// By the command line, which knows of no daemon: nothing listens there. And the next poll is an hour away.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_person_says_on_the_command_line_is_heeded() {
+async fn what_a_person_says_on_the_command_line_is_heeded_between_two_polls() {
     let prepared = Live::prepare(RARELY, PRODUCTS).await;
     let file = prepared.program.file();
-    let text = std::fs::read_to_string(&file).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap().replace("poll: 50ms", "poll: 1h");
     std::fs::write(&file, text.replace(NO_LIMITS, "listen: off\nlimits: {revocations: {per_day: 0%, floor: 0}}"))
         .unwrap();
-    let live = prepared.run(QUICK, Mode::Live);
     let buys = |email: &str| {
-        let user = live.logto.add_user(email);
-        let order = live.shop.buy(&"prd_pro".into(), &user);
+        let user = prepared.logto.add_user(email);
+        let order = prepared.shop.buy(&"prd_pro".into(), &user);
         (user, order)
     };
     let [(ann, first), (ben, second)] = ["ann@example.com", "ben@example.com"].map(buys);
+    let live = prepared.run(QUICK, Mode::Live);
     live.hold("paid-tier", &[&ann, &ben]).await;
-    let held = |user: &UserId| {
+    let held = |user: &UserId, hold: &str| {
         let status = live.reading.status.borrow();
-        let of_them = status.held.iter().find(|held| held.change.user == *user);
-        of_them.and_then(|held| held.set.clone())
+        let of_them = status.held.iter().find(|held| held.change.user == *user && held.hold == hold);
+        of_them.map(|held| held.set.clone())
+    };
+    let says = async |args: &[&str]| {
+        let said = live.program.run(args).await;
+        assert!(said.status.success(), "{said:#?}");
     };
     live.shop.set_status(&first, "refunded");
-    until("it is held", || held(&ann).is_some()).await;
-    let said = live.program.run(&["approve", &held(&ann).unwrap()]).await;
-    assert!(said.status.success(), "{said:#?}");
+    live.trigger.trigger(Hint::Everything);
+    until("it is held", || held(&ann, "OverLimit").is_some()).await;
+    let polls = live.shop.requests().len();
+    says(&["freeze", "--for", "1h", "--reason", "wait"]).await;
+    until("it is held for the freeze", || held(&ann, "Frozen").is_some()).await;
+    says(&["unfreeze"]).await;
+    until("the freeze holds it no more", || held(&ann, "OverLimit").is_some()).await;
+    let set = held(&ann, "OverLimit").flatten().expect("a digest");
+    says(&["approve", &set]).await;
     live.hold("paid-tier", &[&ben]).await;
+    let list = |requests: &[Seen]| requests.iter().filter(|seen| seen.path.contains("?")).count();
+    assert_eq!(list(&live.shop.requests()[polls..]), 0, "nobody has polled for that");
 
     // Given up, it is nobody's to take: the hold ends, and nothing is taken.
     live.shop.set_status(&second, "refunded");
-    until("it is held, too", || held(&ben).is_some()).await;
-    let said = live.program.run(&["release", ben.as_str(), "role paid-tier", "--reason", "a gift"]).await;
-    assert!(said.status.success(), "{said:#?}");
+    live.trigger.trigger(Hint::Everything);
+    until("it is held, too", || held(&ben, "OverLimit").is_some()).await;
+    says(&["release", ben.as_str(), "role paid-tier", "--reason", "a gift"]).await;
     until("nothing is held any more", || live.reading.status.borrow().held.is_empty()).await;
     assert_eq!(live.holders("paid-tier"), [ben].into());
     live.stop().await;

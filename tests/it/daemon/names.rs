@@ -116,53 +116,111 @@ async fn the_trouble_of_a_name_keeps_its_beginning_from_pass_to_pass_and_from_pr
     assert!(status.stdout.starts_with("Degraded since ") && status.stdout.contains("`nowhere`"), "{}", status.stdout);
 }
 
-/// What becomes of a name while another one stands for nothing.
-type Deed = fn(&LogtoSim);
+/// What becomes of a name while others stand for nothing: what gives it, what is done, and who has what it stands for.
+type Deed = (&'static str, &'static str, fn(&LogtoSim), fn(&LogtoSim, &UserId) -> bool);
 
-/// What of `north` a buyer holds afterwards is that of the organization, or the role, that has the name by then.
-const MADE_ANEW: [(&str, Deed); 3] = [
-    ("an organization is made anew", |logto| {
-        logto.delete_organization(&logto.organization("north").unwrap());
-        logto.add_organization("north");
-    }),
-    ("an organization is renamed, and another one has the name", |logto| {
-        logto.rename_organization(&logto.organization("north").unwrap(), "south");
-        logto.add_organization("north");
-    }),
-    ("a second organization has the name, and the first one goes", |logto| {
-        let first = logto.organization("north").unwrap();
-        logto.add_organization("north");
-        logto.delete_organization(&first);
-    }),
+fn north(logto: &LogtoSim, user: &UserId) -> bool {
+    logto.organization("north").is_some_and(|north| logto.members(&north).contains_key(user))
+}
+
+fn gold(logto: &LogtoSim, user: &UserId) -> bool {
+    logto.role("gold").is_some_and(|gold| logto.roles_of(user).contains(&gold))
+}
+
+fn lead(logto: &LogtoSim, user: &UserId) -> bool {
+    let (acme, lead) = (logto.organization("acme").unwrap(), logto.organization_role("lead"));
+    lead.is_some_and(|lead| logto.members(&acme).get(user).is_some_and(|roles| roles.contains(&lead)))
+}
+
+/// What a buyer holds afterwards is that of whatever has the name by then.
+const MADE_ANEW: [Deed; 6] = [
+    (
+        "an organization is made anew",
+        "organization: north",
+        |logto| {
+            logto.delete_organization(&logto.organization("north").unwrap());
+            logto.add_organization("north");
+        },
+        north,
+    ),
+    (
+        "an organization is renamed, and another one has the name",
+        "organization: north",
+        |logto| {
+            logto.rename_organization(&logto.organization("north").unwrap(), "south");
+            logto.add_organization("north");
+        },
+        north,
+    ),
+    (
+        "a second organization has the name, and the first one goes",
+        "organization: north",
+        |logto| {
+            let first = logto.organization("north").unwrap();
+            logto.add_organization("north");
+            logto.delete_organization(&first);
+        },
+        north,
+    ),
+    (
+        "a role is made anew",
+        "role: gold",
+        |logto| {
+            logto.delete_role(&logto.role("gold").unwrap());
+            logto.add_role("gold");
+        },
+        gold,
+    ),
+    (
+        "a role is renamed, and another one has the name",
+        "role: gold",
+        |logto| {
+            logto.rename_role(&logto.role("gold").unwrap(), "silver");
+            logto.add_role("gold");
+        },
+        gold,
+    ),
+    (
+        "a role in organizations is made anew",
+        "{organization: acme, roles: [lead]}",
+        |logto| {
+            logto.delete_organization_role(&logto.organization_role("lead").unwrap());
+            logto.add_organization_role("lead");
+        },
+        lead,
+    ),
 ];
 
+/// Of each kind one: whichever keeps the others from being followed, it is here.
+const MISSING: &str = "{organization: nowhere}, {role: nobody}";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_one_name_stands_for_nothing_every_other_one_is_followed() {
-    for missing in ["organization: nowhere", "role: nowhere"] {
-        for (deed, becomes) in MADE_ANEW {
-            let products = |pro: &str| {
-                let team = "prd_team: {entitlements: [organization: north]}";
-                format!("products:\n  prd_pro: {{entitlements: [{pro}]}}\n  {team}\n")
-            };
-            let prepared = Live::prepare(ALWAYS, &products("role: beta")).await;
-            prepared.logto.add_organization("north");
-            let live = prepared.run(QUICK, Mode::Live);
-            until("the first full pass", || live.reading.status.borrow().last_full_pass.is_some()).await;
-            std::fs::write(live.program.file(), live.text(&products(missing))).unwrap();
-            let said = |one: &Trouble| matches!(one.about, About::Target(_)) && one.line().contains("`nowhere`");
-            let said = || live.reading.status.borrow().troubles.iter().any(said);
-            until(&format!("{missing} stands for nothing"), said).await;
-            let member = |user: &UserId| {
-                let north = live.logto.organization("north");
-                north.is_some_and(|north| live.logto.members(&north).contains_key(user))
-            };
-            let ann = live.buyer("ann@example.com", "prd_team");
-            until(&format!("{deed}: she is a member"), || member(&ann)).await;
-            becomes(&live.logto);
-            let ben = live.buyer("ben@example.com", "prd_team");
-            until(&format!("{deed}: both are members of what has the name now"), || member(&ann) && member(&ben)).await;
-            until(&format!("{deed}: {missing} still stands for nothing"), said).await;
-            live.stop().await;
-        }
+async fn while_names_stand_for_nothing_every_other_one_is_followed() {
+    for (deed, gives, becomes, has) in MADE_ANEW {
+        let products = |pro: &str| {
+            format!("products:\n  prd_pro: {{entitlements: [{pro}]}}\n  prd_team: {{entitlements: [{gives}]}}\n")
+        };
+        let prepared = Live::prepare(ALWAYS, &products("role: beta")).await;
+        prepared.logto.add_organization("north");
+        prepared.logto.add_role("gold");
+        prepared.logto.add_organization_role("lead");
+        let live = prepared.run(QUICK, Mode::Live);
+        until("the first full pass", || live.reading.status.borrow().last_full_pass.is_some()).await;
+        std::fs::write(live.program.file(), live.text(&products(MISSING))).unwrap();
+        let said = || {
+            let status = live.reading.status.borrow();
+            let of_targets = status.troubles.iter().filter(|one| matches!(one.about, About::Target(_)));
+            let lines: Vec<String> = of_targets.map(Trouble::line).collect();
+            ["`nowhere`", "`nobody`"].iter().all(|name| lines.iter().any(|line| line.contains(name)))
+        };
+        until("two names stand for nothing", said).await;
+        let ann = live.buyer("ann@example.com", "prd_team");
+        until(&format!("{deed}: she has it"), || has(&live.logto, &ann)).await;
+        becomes(&live.logto);
+        let ben = live.buyer("ben@example.com", "prd_team");
+        let both = || has(&live.logto, &ann) && has(&live.logto, &ben);
+        until(&format!("{deed}: both have what has the name now"), both).await;
+        until(&format!("{deed}: two still stand for nothing"), said).await;
+        live.stop().await;
     }
 }

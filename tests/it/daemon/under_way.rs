@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use entitled::daemon::{Mode, presets};
 use entitled::model::{OrderId, UserId};
 use entitled::sandbox::{Fault, Rule, Seen};
 use entitled::store::{Freeze, FreezeScope, Store};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::{Live, RARELY};
+use super::{Live, QUICK, RARELY};
 use crate::support::program::until;
 use crate::support::stage::PRODUCTS;
 
@@ -110,19 +111,66 @@ async fn a_freeze_is_heeded_before_the_next_revocation() {
     }
 }
 
+/// Grants are under way: a freeze of revocations is no matter of theirs, and one of everything is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_freeze_stops_grants_under_way_where_it_is_one_of_everything() {
+    for scope in [FreezeScope::Revocations, FreezeScope::All] {
+        let prepared = Live::prepare(RARELY, PRODUCTS).await;
+        let text = prepared.text(PRODUCTS).replace("${LOGTO_SECRET}\"", "${LOGTO_SECRET}\", batch: 1");
+        std::fs::write(prepared.program.file(), text).unwrap();
+        let buys = |number| prepared.logto.add_user(&format!("buyer{number}@example.com"));
+        let users: Vec<UserId> = (0..MANY).map(buys).collect();
+        users.iter().for_each(|user| _ = prepared.shop.buy(&"prd_pro".into(), user));
+        prepared.logto.faults().latency(SLOW);
+        let live = prepared.run(QUICK, Mode::Live);
+        until("the first is granted", || !live.holders("paid-tier").is_empty()).await;
+        frozen(&live, scope).await;
+        let begun = live.holders("paid-tier").len();
+        assert!(begun < MANY, "{scope:?}: the freeze came when nothing was left to be granted");
+        if scope == FreezeScope::Revocations {
+            until("all the others are granted too", || live.holders("paid-tier").len() == MANY).await;
+        } else {
+            until("the pass has ended", || live.reading.status.borrow().freeze.is_some()).await;
+            let granted = live.holders("paid-tier").len();
+            // What was in flight at that moment is finished.
+            assert!(granted - begun <= 16, "{begun} held it when it was frozen, {granted} do by now");
+        }
+        live.stop().await;
+    }
+}
+
+/// Whatever is written over the file that takes from everybody: what that one still had to take is not taken.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_put_back_is_heeded_before_the_next_revocation() {
+    const WITHOUT: &str = "products:\n  prd_team:\n    entitlements: [{organization: acme, roles: [member]}]\n";
+    let third = PRODUCTS.replace("[role: paid-tier]", "[role: paid-tier, role: beta]");
     let (live, sold) = crowd().await;
     let buyers: BTreeSet<UserId> = sold.into_iter().map(|(user, _)| user).collect();
-    live.logto.faults().latency(SLOW);
-    let without = "products:\n  prd_team:\n    entitlements: [{organization: acme, roles: [member]}]\n";
-    std::fs::write(live.program.file(), live.text(without)).unwrap();
-    until("the first is taken from", || live.holders("paid-tier").len() < MANY).await;
-    std::fs::write(live.program.file(), live.text(PRODUCTS)).unwrap();
     let taken = || live.logto.writes().iter().filter(|write| write.method == "DELETE").count();
-    live.logto.faults().latency(Duration::ZERO);
-    until("all hold it again", || live.holders("paid-tier") == buyers).await;
-    assert!(taken() < MANY, "all of them were taken from");
+    for (what, files) in
+        [("put back", &[PRODUCTS][..]), ("put back twice", &[PRODUCTS, WITHOUT, PRODUCTS]), ("a third", &[&third])]
+    {
+        live.logto.clear_requests();
+        live.logto.faults().latency(SLOW);
+        std::fs::write(live.program.file(), live.text(WITHOUT)).unwrap();
+        until(&format!("{what}: the first is taken from"), || taken() > 0).await;
+        for file in files {
+            let before = taken();
+            std::fs::write(live.program.file(), live.text(file)).unwrap();
+            if *file == WITHOUT {
+                until(&format!("{what}: it is taken from them again"), || taken() > before).await;
+            } else {
+                let in_force = format!("{what}: it is in force");
+                let digest = entitled::config::load(&live.program.file(), &presets()).unwrap().config.digest;
+                let is = || live.reading.status.borrow().config.as_ref().map(|config| config.origin.digest.clone());
+                until(&in_force, || is().as_ref() == Some(&digest)).await;
+            }
+        }
+        live.logto.faults().latency(Duration::ZERO);
+        until(&format!("{what}: all hold it again"), || live.holders("paid-tier") == buyers).await;
+        assert!(taken() < MANY, "{what}: all of them were taken from");
+    }
+    live.hold("beta", &buyers.iter().collect::<Vec<_>>()).await;
     live.stop().await;
 }
 
@@ -169,7 +217,8 @@ async fn what_is_under_way_is_said_as_it_goes_on() {
 /// Whoever does not answer keeps nobody from the end, whatever they are asked for in the midst of a pass.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_end_waits_for_no_answer_that_can_be_had_later() {
-    for (what, path) in [("the buyer of a sale", "/api/users"), ("the holders of what was taken", "/api/roles/")] {
+    // Each waits for the last answer, so they wait together.
+    let ends = async |what: &str, path: &str| {
         let (live, sold) = crowd().await;
         taking(&live, &sold).await;
         live.logto.faults().add(Rule::new(Fault::Silence).method("GET").path(path));
@@ -186,5 +235,6 @@ async fn the_end_waits_for_no_answer_that_can_be_had_later() {
         assert!((left..=MANY).contains(&ours), "{what}: {ours} are ours, and {left} were held");
         assert!(unclear >= ours - left, "{what}: {unclear} are still to be asked for, of {}", ours - left);
         store.close().await;
-    }
+    };
+    tokio::join!(ends("the buyer of a sale", "/api/users"), ends("the holders of what was taken", "/api/roles/"));
 }

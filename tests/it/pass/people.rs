@@ -144,6 +144,48 @@ async fn who_is_deleted_waits_to_come_back() {
     stage.is_settled().await;
 }
 
+/// By the id that the order names, or by its address; whoever has neither is somebody else.
+#[tokio::test]
+async fn who_is_deleted_and_comes_back_is_known_by_what_the_order_says_of_them() {
+    for (named, same_id, same_address, given) in [
+        (true, true, true, true),
+        (true, true, false, true),
+        (true, false, true, true),
+        (true, false, false, false),
+        (false, true, true, true),
+        (false, true, false, false),
+        (false, false, true, true),
+    ] {
+        let told = format!("the order names the id: {named}; same id: {same_id}; same address: {same_address}");
+        let mut stage = Stage::usual().await;
+        let ann = stage.logto.add_user("ann@example.com");
+        match named {
+            true => _ = stage.shop.buy(&"prd_team".into(), (&ann, "ann@example.com")),
+            false => _ = stage.shop.buy(&"prd_team".into(), "ann@example.com"),
+        }
+        stage.pass().await;
+        stage.logto.delete_user(&ann);
+        // Deleted twice is no other case.
+        for _ in 0..2 {
+            assert_eq!(stage.pass().await.changes(), [], "{told}");
+            assert_eq!(stage.store.ledger(None).await.unwrap(), [], "{told}");
+            let address = if same_address { "ann@example.com" } else { "ann@example.org" };
+            let again = match same_id {
+                true => {
+                    stage.logto.add_user_as(&ann, address);
+                    ann.clone()
+                }
+                false => stage.logto.add_user(address),
+            };
+            stage.pass().await;
+            let members = if given { [(again.clone(), vec!["member"])].into() } else { [].into() };
+            assert_eq!(stage.acme(), members, "{told}");
+            stage.is_settled().await;
+            stage.logto.delete_user(&again);
+        }
+    }
+}
+
 #[tokio::test]
 async fn who_is_deleted_is_given_nothing_by_a_quick_pass_and_by_a_hint_either() {
     for touched in [true, false] {
