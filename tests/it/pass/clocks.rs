@@ -167,7 +167,6 @@ async fn an_approval_of_the_clock_lifts_the_clock_and_no_limit() {
 
 #[tokio::test]
 async fn a_subscription_that_was_cancelled_ends_with_its_period() {
-    let until = Timestamp::now() + SignedDuration::from_mins(10);
     // The source, the order, and how many hours past the period it is still held.
     for (source, order, hours) in [
         ("", "", 24),
@@ -177,10 +176,12 @@ async fn a_subscription_that_was_cancelled_ends_with_its_period() {
         (", slack: 3h", "", 3),
         (", slack: 3h", ", cancelled: true", 0),
     ] {
+        let until = Timestamp::now() + SignedDuration::from_mins(10);
         let (mut stage, ann) = subscribed(source, until, order).await;
-        stage.ahead = SignedDuration::from_mins(10) + SignedDuration::from_hours(hours) - SignedDuration::from_secs(5);
+        // A minute on either side: a busy machine takes its time for a pass.
+        stage.ahead = SignedDuration::from_mins(9) + SignedDuration::from_hours(hours);
         assert_eq!(stage.pass().await.changes(), [], "{source} {order}");
-        stage.ahead += SignedDuration::from_secs(10);
+        stage.ahead += SignedDuration::from_mins(2);
         assert_eq!(stage.pass().await.changes(), [("revoke", "role paid-tier", &ann)], "{source} {order}");
     }
 }
