@@ -27,48 +27,31 @@ fn become_of(home: &Home, file: Option<String>) {
     }
 }
 
-/// Needs nothing but the store, and its exit code.
-const ALWAYS: [(&[&str], i32); 6] = [
-    (&["freeze", "--for", "1h", "--reason", "the file is broken"], 0),
-    (&["status"], 1),
-    (&["unfreeze"], 0),
-    (&["ledger", "verify"], 0),
-    (&["history", "nobody"], 0),
-    (&["status", "-o", "json"], 1),
-];
-
+/// What each command does then is in the table of states; here is what a file may be broken by.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_command_that_could_help_works_while_the_file_is_broken() {
+async fn whatever_breaks_the_file_the_last_valid_one_stays_in_force() {
     let town = Town::demo().await;
     town.home.entitled(&["run", "--once"]).exits(0);
     let whole = fs::read_to_string(town.home.path("entitlements.yaml")).unwrap();
     for (state, file) in STATES {
         become_of(&town.home, file(&whole));
-        for (command, code) in ALWAYS {
-            let ran = town.home.entitled(command);
-            assert_eq!(ran.code, code, "{command:?} while the file is {state}\n{}\n{}", ran.out, ran.err);
-            assert!(!ran.err.contains("fault of its own"), "{command:?} while the file is {state}\n{}", ran.err);
-        }
         let status = town.home.entitled(&["status"]).exits(1);
         assert!(status.out.starts_with("Degraded since "), "{state}\n{}", status.out);
-        // These ask Logto, by the file that was in force last.
-        town.home.entitled(&["who-has", "role", "paid-tier"]).exits(0).complains(&["stays in force"]);
-        town.home.entitled(&["approve", "abcdef"]).exits(1).complains(&["no held set has the digest"]);
+        assert!(!status.err.contains("fault of its own"), "{state}\n{}", status.err);
         // What is asked what the file would do refuses it,
-        for command in [&["plan"][..], &["apply", "--yes"]] {
-            let refused = town.home.entitled(command).exits(1);
-            assert!(refused.out.is_empty(), "{command:?} while the file is {state}\n{}", refused.out);
-        }
+        let refused = town.home.entitled(&["plan"]).exits(1);
+        assert!(refused.out.is_empty(), "while the file is {state}\n{}", refused.out);
         // and one pass of the daemon goes on by the one that was in force last, as the daemon does.
         let role = town.logto.role("paid-tier").unwrap();
         let user = town.logto.add_user(&format!("{}@example.com", state.replace(' ', "-")));
         town.shop.buy(&"prd_01H9PRO".into(), &user);
-        let dry = town.home.entitled(&["run", "--once", "--dry-run"]).exits(1).complains(&["stays in force"]);
-        assert!(dry.out.contains("to grant, "), "{state}\n{}", dry.out);
         let once = town.home.entitled(&["run", "--once"]).exits(1).complains(&["stays in force"]);
         assert!(once.out.contains(" done, 0 already so, 0 failed"), "{state}\n{}", once.out);
         assert!(town.logto.roles_of(&user).contains(&role), "{state}");
     }
+    town.shop.buy(&"prd_01H9PRO".into(), &town.logto.add_user("dry@example.com"));
+    let ran = town.home.entitled(&["run", "--once", "--dry-run"]).exits(1).complains(&["stays in force"]);
+    assert!(ran.out.contains("to grant, "), "{}", ran.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,15 +93,13 @@ async fn what_is_done_by_hand_goes_by_the_last_valid_file() {
     let run = trail[0]["run"].as_str().unwrap();
     let whole = fs::read_to_string(town.home.path("entitlements.yaml")).unwrap();
     let role = town.logto.role("paid-tier").unwrap();
-    for (state, file) in STATES {
-        become_of(&town.home, file(&whole));
-        let released = ["release", user.as_str(), "role", "paid-tier", "--reason", "a gift"];
-        town.home.entitled(&released).exits(0).complains(&["stays in force"]);
-        town.home.entitled(&["adopt", user.as_str(), "role", "paid-tier"]).exits(0).complains(&["stays in force"]);
-        let doctor = town.home.entitled(&["doctor"]).exits(1).complains(&["stays in force"]);
-        assert!(!doctor.out.contains("must be valid first"), "{state}\n{}", doctor.out);
-        assert!(doctor.out.contains("Logto") && doctor.out.contains("store"), "{state}\n{}", doctor.out);
-    }
+    become_of(&town.home, STATES[1].1(&whole));
+    let released = ["release", user.as_str(), "role", "paid-tier", "--reason", "a gift"];
+    town.home.entitled(&released).exits(0).complains(&["stays in force"]);
+    town.home.entitled(&["adopt", user.as_str(), "role", "paid-tier"]).exits(0).complains(&["stays in force"]);
+    let doctor = town.home.entitled(&["doctor"]).exits(1).complains(&["stays in force"]);
+    assert!(!doctor.out.contains("must be valid first"), "{}", doctor.out);
+    assert!(doctor.out.contains("Logto") && doctor.out.contains("store"), "{}", doctor.out);
     town.home.entitled(&["undo", run, "--yes"]).exits(0).complains(&["stays in force"]);
     assert!(!town.logto.roles_of(&user).contains(&role));
 }

@@ -74,7 +74,8 @@ fn by_id(till: &Till) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hints_at_a_shop_that_never_answers_keep_nobody_from_a_grant() {
-    for (incremental, hints) in [(WHOLE, 150), (FILTERED, MANY)] {
+    // Each waits until a turn has lost its patience, so they wait together.
+    let keep_nobody = async |incremental: &str, hints: usize| {
         let (live, till) = two_shops(incremental).await;
         till.stuck.store(true, Ordering::Relaxed);
         hint(&live, hints);
@@ -84,7 +85,8 @@ async fn hints_at_a_shop_that_never_answers_keep_nobody_from_a_grant() {
         let most = till.waited_for[1].load(Ordering::Relaxed);
         assert!(most <= 4, "{most} reads at once");
         live.stop().await;
-    }
+    };
+    tokio::join!(keep_nobody(WHOLE, 150), keep_nobody(FILTERED, MANY));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

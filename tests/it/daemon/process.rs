@@ -233,9 +233,11 @@ async fn a_freeze_says_how_much_is_in_flight_and_nothing_else_is_done() {
             world.shop.orders().iter().for_each(|order| world.shop.set_status(order, "refunded"));
             world.logto.clear_requests();
         }
-        world.logto.faults().latency(Duration::from_millis(400));
+        // Slow enough for a process to begin and end in the midst of it, once there is something to be in the midst of.
+        world.logto.faults().latency(Duration::from_millis(50));
         let daemon = world.program.start(&["run"]);
         until("it writes", || !world.logto.writes().is_empty()).await;
+        world.logto.faults().latency(Duration::from_millis(400));
         let freeze = ["freeze", "--for", "1h", "--reason", "wait", "--all"];
         let said = world.program.run(if all { &freeze } else { &freeze[..5] }).await;
         let begun = world.logto.writes().len();

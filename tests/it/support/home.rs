@@ -84,6 +84,12 @@ impl Home {
         self.program(env!("CARGO_BIN_EXE_entitled"), arguments)
     }
 
+    /// Runs `entitled` with each of these at a time with the others, for those that mostly wait for somebody and change
+    /// nothing that another one sees. A few at a time: each is to have the machine to itself where it must be quick.
+    pub(crate) fn at_once<'a>(&self, commands: &[&'a [&'a str]]) -> Vec<(&'a [&'a str], Ran)> {
+        at_once(commands, |command| self.entitled(command)).into_iter().map(|(command, ran)| (*command, ran)).collect()
+    }
+
     /// Runs a program to its end.
     pub(crate) fn program(&self, program: &str, arguments: &[&str]) -> Ran {
         let mut command = assert_cmd::Command::from_std(self.command(program));
@@ -113,6 +119,18 @@ impl Home {
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
+}
+
+/// What comes of each of these, a few at a time.
+pub(crate) fn at_once<'a, T: Sync, R: Send>(all: &'a [T], run: impl Fn(&'a T) -> R + Sync) -> Vec<(&'a T, R)> {
+    let mut came = Vec::new();
+    for few in all.chunks(4) {
+        std::thread::scope(|threads| {
+            let begun: Vec<_> = few.iter().map(|one| (one, threads.spawn(|| run(one)))).collect();
+            came.extend(begun.into_iter().map(|(one, thread)| (one, thread.join().expect("a command that runs"))));
+        });
+    }
+    came
 }
 
 /// The file at the top level of the repository.

@@ -1,6 +1,9 @@
 //! Who is let in: with a token whoever shows it, without one whoever sits at this machine, and nobody whom a proxy
 //! may have let through.
 
+use std::time::Duration;
+
+use entitled::web::{Door, Patience};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -198,7 +201,11 @@ async fn a_request_names_one_host() {
 /// by a second request.
 #[tokio::test]
 async fn no_request_hides_in_another() {
-    let desk = Desk::local(samples::in_sync()).await;
+    // Some of them are an unfinished request, which is waited for.
+    let soon = Duration::from_millis(500);
+    let patience = Patience { head: soon, request: soon, ..Patience::default() };
+    let door = Door { patience, ..Door::new("127.0.0.1:8787".parse().unwrap(), None) };
+    let desk = Desk::behind(door, samples::in_sync(), None).await;
     let hidden = "GET /api/v1/runs HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     for head in [
         "POST /sign-in HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ncontent-length: 0\r\n\r\n",
