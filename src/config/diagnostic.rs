@@ -4,11 +4,13 @@
 //! Never reads a file or decides what is wrong, and never prints a value that a check hid, or that
 //! stands where a secret belongs.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use super::excerpt::Page;
 use super::marks::{BREAKS, marks};
-use crate::text::{Color, clean, width};
+use crate::text::{Color, clean};
 
 /// A stretch of text in the file or in a preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,13 +123,13 @@ pub fn render(diagnostics: &[Diagnostic], text: &str, file: &str, color: Color) 
         .filter(|place| place.origin == Origin::File)
         .map(|place| place.start..place.end)
         .collect();
-    let page = Page { text, file, paint: Paint(color), hidden };
+    let report = Report { page: Page::new(text, hidden), file, paint: Paint(color) };
     let mut out = String::new();
     for (at, diagnostic) in shown(diagnostics).into_iter().enumerate() {
         if at > 0 {
             out.push('\n');
         }
-        page.one(&mut out, diagnostic).expect("writing to a string cannot fail");
+        report.one(&mut out, diagnostic).expect("writing to a string cannot fail");
     }
     let left = diagnostics.len().saturating_sub(MOST_SHOWN);
     if left > 0 {
@@ -138,7 +140,7 @@ pub fn render(diagnostics: &[Diagnostic], text: &str, file: &str, color: Color) 
 }
 
 /// So many are shown: whoever mends those sees the rest, and a page of a hundred thousand helps nobody.
-const MOST_SHOWN: usize = 50;
+pub(super) const MOST_SHOWN: usize = 50;
 
 /// The first of them, errors before warnings, in the order given.
 fn shown(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
@@ -146,6 +148,16 @@ fn shown(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
     let mut shown: Vec<_> = of(Severity::Error).chain(of(Severity::Warning)).take(MOST_SHOWN).collect();
     shown.sort_by_key(|(at, _)| *at);
     shown.into_iter().map(|(_, one)| one).collect()
+}
+
+/// So many bytes of a message are printed: it may repeat what stands in the file, and that may have no end.
+const MESSAGE: usize = 1_000;
+
+fn cut(message: &str) -> Cow<'_, str> {
+    match message.floor_char_boundary(MESSAGE) {
+        end if end < message.len() => Cow::Owned(format!("{}…", &message[..end])),
+        _ => Cow::Borrowed(message),
+    }
 }
 
 /// The line and the column of a byte of a text, both from 1; a mark of the byte order at the start of a line is no column.
@@ -156,14 +168,13 @@ pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
     (breaks + 1, of_line[marks(of_line)..].chars().count() + 1)
 }
 
-struct Page<'a> {
-    text: &'a str,
+struct Report<'a> {
+    page: Page<'a>,
     file: &'a str,
     paint: Paint,
-    hidden: Vec<Range<usize>>,
 }
 
-impl Page<'_> {
+impl Report<'_> {
     fn one(&self, out: &mut String, diagnostic: &Diagnostic) -> std::fmt::Result {
         let paint = &self.paint;
         let (word, tone) = match diagnostic.severity {
@@ -174,7 +185,7 @@ impl Page<'_> {
             out,
             "{}{}",
             paint.on(tone, word),
-            paint.on(Tone::Strong, &format!(": {}", clean(&diagnostic.message)))
+            paint.on(Tone::Strong, &format!(": {}", clean(&cut(&diagnostic.message))))
         )?;
 
         let mut marks: Vec<Mark<'_>> = Vec::new();
@@ -196,7 +207,7 @@ impl Page<'_> {
         let mut last: Option<(u32, String)> = None;
         for mark in &marks {
             let line = mark.place.line;
-            let excerpt = self.excerpt(mark.place);
+            let excerpt = self.page.excerpt(mark.place);
             // Of a long line one mark may need another part than the mark before it.
             if last.as_ref().is_none_or(|(number, shown)| *number != line || *shown != excerpt.text) {
                 if last.is_some_and(|(number, _)| number + 1 < line) {
@@ -237,104 +248,6 @@ impl Page<'_> {
             Some(Place { origin: Origin::Preset(name), line, column, .. }) => format!("preset {name}:{line}:{column}"),
         }
     }
-
-    /// The line of `place` as it is printed: secrets masked, tabs as one space, long lines cut to the
-    /// part around the place.
-    fn excerpt(&self, place: Place) -> Excerpt {
-        let mut at = self.text.floor_char_boundary(place.start);
-        // A problem at the very end of the file stands behind its last line.
-        if place.start >= self.text.len() {
-            at = self.text.trim_end().len();
-        }
-        let mut from = self.text[..at].rfind(BREAKS).map_or(0, |before| before + 1);
-        let to = self.text[at..].find(BREAKS).map_or(self.text.len(), |after| at + after);
-        // Further down a mark may be what is wrong, and is shown then.
-        from += marks(&self.text[from..if from == 0 { to } else { at }]);
-        let line = &self.text[from..to];
-        let mut masks: Vec<Range<usize>> = self
-            .hidden
-            .iter()
-            .filter(|range| range.start < to && range.end > from)
-            .map(|range| range.start.max(from) - from..range.end.min(to) - from)
-            .chain(literal_secrets(line))
-            .collect();
-        masks.sort_by_key(|range| range.start);
-        masks.dedup_by(|later, first| {
-            let joined = later.start < first.end;
-            if joined {
-                first.end = first.end.max(later.end);
-            }
-            joined
-        });
-
-        let start = at.max(from) - from;
-        let end = line.floor_char_boundary(place.end.clamp(from + start, to) - from);
-        let end = start + line[start..end].trim_end().len();
-        window(&pieces(line, &masks), start..end.max(start + 1))
-    }
-}
-
-/// One character of a line as it is printed, or what stands in place of a secret.
-struct Piece {
-    /// Its bytes in the line.
-    bytes: Range<usize>,
-    text: String,
-    /// Terminal cells: an escape takes more of them than the character that it stands for.
-    cells: usize,
-}
-
-fn pieces(line: &str, masks: &[Range<usize>]) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut masked_to = 0;
-    for (offset, char) in line.char_indices().map(|(offset, char)| (offset, char.to_string())) {
-        if offset < masked_to {
-            continue;
-        }
-        let after = offset + char.len();
-        let mask = masks.iter().find(|range| range.contains(&offset) && !char.trim().is_empty());
-        masked_to = mask.map_or(after, |mask| mask.end.max(after));
-        let text = if mask.is_some() { "***".to_owned() } else { clean(&char).into_owned() };
-        pieces.push(Piece { bytes: offset..masked_to, cells: width(&text), text });
-    }
-    pieces
-}
-
-/// The most cells of a line that is printed whole.
-const WHOLE: usize = 160;
-/// Of a longer one: the most cells before the mark, and those after which it is cut.
-const BEFORE: usize = 60;
-const SHOWN: usize = 150;
-
-/// The pieces as they are printed, or those around the mark where they are too many.
-fn window(pieces: &[Piece], mark: Range<usize>) -> Excerpt {
-    let is_long = pieces.iter().map(|piece| piece.cells).sum::<usize>() > WHOLE;
-    let marked = pieces.iter().position(|piece| piece.bytes.end > mark.start).unwrap_or(pieces.len());
-    let mut first = 0;
-    let mut before: usize = pieces[..marked].iter().map(|piece| piece.cells).sum();
-    while is_long && before > BEFORE {
-        before -= pieces[first].cells;
-        first += 1;
-    }
-    let mut shown = Excerpt { text: String::new(), before, length: 0 };
-    if first > 0 {
-        shown.text.push('…');
-        shown.before += 1;
-    }
-    let mut column = usize::from(first > 0);
-    for piece in &pieces[first..] {
-        if is_long && column > SHOWN {
-            shown.text.push('…');
-            break;
-        }
-        column += piece.cells;
-        if piece.bytes.end > mark.start && piece.bytes.start < mark.end {
-            shown.length += piece.cells;
-        }
-        shown.text.push_str(&piece.text);
-    }
-    shown.length = shown.length.max(1);
-    shown.text.truncate(shown.text.trim_end().len());
-    shown
 }
 
 struct Mark<'a> {
@@ -342,14 +255,6 @@ struct Mark<'a> {
     sign: char,
     tone: Tone,
     label: &'a str,
-}
-
-struct Excerpt {
-    text: String,
-    /// Terminal cells before the mark.
-    before: usize,
-    /// Terminal cells of the mark.
-    length: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -372,35 +277,4 @@ impl Paint {
         };
         self.0.paint(code, text)
     }
-}
-
-/// Keys whose values are secret wherever they stand. `username` is one, since some APIs take the secret
-/// there.
-const SECRET_KEYS: [&str; 6] = ["app_secret", "client_secret", "token", "password", "username", "value"];
-
-/// The literal values of secret keys in a line, found by their looks: the net under the checks, which see
-/// no value at all in a file that is not YAML.
-fn literal_secrets(line: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    for (colon, _) in line.match_indices(':') {
-        let key = line[..colon].trim_end().trim_end_matches(['"', '\'']);
-        let word = key.rsplit(|char: char| !(char.is_alphanumeric() || "_-".contains(char))).next();
-        let word = word.unwrap_or_default();
-        if !SECRET_KEYS.contains(&word) {
-            continue;
-        }
-        let rest = &line[colon + 1..];
-        let from = colon + 1 + (rest.len() - rest.trim_start().len());
-        let value = &line[from..];
-        let to = match value.chars().next() {
-            Some(quote @ ('"' | '\'')) => value[1..].find(quote).map_or(value.len(), |at| at + 2),
-            _ => value.find([',', '}']).filter(|_| !value.starts_with("${")).unwrap_or(value.len()),
-        };
-        let to = value[..to].find(" #").unwrap_or(to);
-        let value = value[..to].trim_end();
-        if !value.is_empty() && !value.trim_start_matches(['"', '\'']).starts_with("${") && !value.starts_with('#') {
-            found.push(from..from + value.len());
-        }
-    }
-    found
 }

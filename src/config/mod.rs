@@ -8,6 +8,7 @@ mod blob;
 pub mod check;
 mod commit;
 pub mod diagnostic;
+mod excerpt;
 mod marks;
 mod names;
 mod place;
@@ -18,6 +19,7 @@ pub mod spec;
 mod suggest;
 mod unresolvable;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
@@ -133,7 +135,7 @@ pub fn load(path: &Path, presets: &Presets) -> Result<Loaded, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     let text = files::read_text(path, Kind::Config).map_err(unreadable)?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let process = Process { variables: dot_env(&folder.join(".env"))?, folder };
+    let process = Process { variables: dot_env(&folder.join(".env"))?, folder, read: RefCell::default() };
     match check_text(&text, path, &process, presets) {
         Ok((config, warnings)) => Ok(Loaded { config, warnings, text }),
         Err(diagnostics) => Err(ConfigError::Invalid(Report { file: path.display().to_string(), text, diagnostics })),
@@ -186,13 +188,24 @@ fn unmarked(text: String) -> String {
 struct Process {
     variables: HashMap<String, String>,
     folder: PathBuf,
+    read: RefCell<Read>,
 }
+
+/// The files that references have named so far, each read once.
+#[derive(Default)]
+struct Read {
+    files: HashMap<String, Result<String, String>>,
+    bytes: usize,
+}
+
+/// What the files may hold together that references name: all of it is searched for in what is shown.
+const MOST_READ: usize = 256 * 1024;
 
 impl Process {
     /// As well as it can be had: without a `.env` that cannot be read.
     fn beside(path: &Path) -> Self {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Self { variables: dot_env(&folder.join(".env")).unwrap_or_default(), folder }
+        Self { variables: dot_env(&folder.join(".env")).unwrap_or_default(), folder, read: RefCell::default() }
     }
 }
 
@@ -208,14 +221,37 @@ impl Env for Process {
     }
 
     fn file(&self, path: &str) -> Result<String, String> {
-        files::read_text(&self.folder.join(path), Kind::Reference).map(unmarked).inspect(|text| hide(text)).map_err(
-            |error| match error.kind() {
-                io::ErrorKind::NotFound => "no such file".to_owned(),
-                io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
-                io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
-                _ => error.to_string(),
-            },
-        )
+        let Read { files, bytes } = &mut *self.read.borrow_mut();
+        if let Some(known) = files.get(path) {
+            return known.clone();
+        }
+        let found = match *bytes > MOST_READ {
+            true => Err(too_much()),
+            false => files::read_text(&self.folder.join(path), Kind::Reference).map(unmarked).map_err(unread),
+        };
+        let found = found.and_then(|text| {
+            *bytes += text.len();
+            if *bytes > MOST_READ {
+                return Err(too_much());
+            }
+            hide(&text);
+            Ok(text)
+        });
+        files.insert(path.to_owned(), found.clone());
+        found
+    }
+}
+
+fn too_much() -> String {
+    format!("the files that are named here hold more than {} KiB together", MOST_READ / 1024)
+}
+
+fn unread(error: io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
+        io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+        _ => error.to_string(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Names that are well written and that Logto does not bear out, shown like any other problem of the file.
 
-use super::diagnostic::{Diagnostic, Origin, Place, render};
+use super::diagnostic::{Diagnostic, MOST_SHOWN, Origin, Place, render};
 use super::marks::{BREAKS, marks};
 use crate::text::Color;
 
@@ -26,9 +26,13 @@ pub fn render_names<'a>(
 ) -> String {
     let diagnostics: Vec<Diagnostic> = names
         .into_iter()
-        .map(|name| {
+        .enumerate()
+        .map(|(at, name)| {
             let mut diagnostic = Diagnostic::error(name.message);
-            diagnostic.at(place(text, name.line, name.column));
+            // The others are counted; to look for each in the text costs the square of it.
+            if at < MOST_SHOWN {
+                diagnostic.at(place(text, name.line, name.column));
+            }
             if let Some(hint) = name.hint {
                 diagnostic.help(hint);
             }

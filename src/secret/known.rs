@@ -5,10 +5,10 @@
 //! none of these; a page has to show them.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{PoisonError, RwLock};
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
@@ -21,81 +21,136 @@ const HIDDEN: &str = "[secret]";
 /// So many of the tokens that servers issued are known, the newest: one lives for an hour or so, and a daemon for years.
 const ISSUED: usize = 64;
 
-static KNOWN: RwLock<Known> = RwLock::new(Known { given: Vec::new(), issued: VecDeque::new(), search: None });
+static KNOWN: RwLock<Known> = RwLock::new(Known::new());
 
 struct Known {
-    /// Every form of every secret that this process was given.
-    given: Vec<String>,
+    /// What this process was given.
+    secrets: BTreeSet<String>,
+    /// Every form of every one of those.
+    given: BTreeSet<String>,
     /// The tokens that servers issued to it, each with its forms.
-    issued: VecDeque<Vec<String>>,
-    /// Finds any of all these in one go.
-    search: Option<AhoCorasick>,
+    issued: VecDeque<(String, Vec<String>)>,
+    /// Finds any of all these in one go. `None`: something has come since, or nothing ever has.
+    search: Option<Search>,
 }
 
 impl Known {
-    fn has(&self, secret: &str) -> bool {
-        let mut all = self.given.iter().chain(self.issued.iter().flatten());
-        all.any(|form| form == secret)
+    const fn new() -> Self {
+        Self { secrets: BTreeSet::new(), given: BTreeSet::new(), issued: VecDeque::new(), search: None }
     }
 
-    fn note(&mut self) {
-        let all = self.given.iter().chain(self.issued.iter().flatten());
-        // Hosts and the digits of hex and of percent signs are written in either case.
-        let mut search = AhoCorasick::builder();
-        search.match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true);
-        self.search = Some(search.build(all).expect("secrets that fit into memory fit into what finds them"));
+    fn is_empty(&self) -> bool {
+        self.given.is_empty() && self.issued.is_empty()
     }
+
+    fn give(&mut self, secret: &str) {
+        let secret = secret.trim();
+        if secret.len() < SHORTEST || !self.secrets.insert(secret.to_owned()) {
+            return;
+        }
+        self.given.extend(all(secret));
+        if let Some((_, rest)) = secret.split_once("://") {
+            let rest = rest.trim_end_matches('/');
+            let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            let (host, _port) = authority.split_once(':').unwrap_or((authority, ""));
+            self.given.extend([rest, authority, host].into_iter().flat_map(all));
+        }
+        self.search = None;
+    }
+
+    fn issue(&mut self, token: &str) {
+        let known = self.secrets.contains(token) || self.issued.iter().any(|(issued, _)| issued == token);
+        if token.len() < SHORTEST || known {
+            return;
+        }
+        if self.issued.len() == ISSUED {
+            self.issued.pop_front();
+        }
+        self.issued.push_back((token.to_owned(), all(token)));
+        self.search = None;
+    }
+
+    /// Made when something is shown, and not for each of a thousand secrets.
+    fn search(&mut self) -> &Search {
+        let (given, issued) = (&self.given, &self.issued);
+        self.search.get_or_insert_with(|| Search::of(given.iter().chain(issued.iter().flat_map(|(_, forms)| forms))))
+    }
+}
+
+/// Of a form so many bytes are searched for, and what follows them is compared: what finds a byte takes a hundred times its
+/// room, and a reference may name a long text. So the beginning of one is found as well, where a server cuts it off.
+const SOUGHT: usize = 128;
+
+/// Finds every form.
+struct Search {
+    beginnings: AhoCorasick,
+    /// What may follow each of those.
+    rests: Vec<Vec<String>>,
+}
+
+impl Search {
+    fn of<'f>(forms: impl Iterator<Item = &'f String>) -> Self {
+        let mut by_beginning: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for form in forms {
+            let (beginning, rest) = form.split_at(form.floor_char_boundary(SOUGHT));
+            by_beginning.entry(beginning).or_default().push(rest.to_owned());
+        }
+        let mut search = AhoCorasick::builder();
+        // Hosts and the digits of hex and of percent signs are written in either case.
+        search.match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true);
+        // The fastest kind takes a KiB for each byte of what it finds.
+        search.kind(Some(AhoCorasickKind::ContiguousNFA));
+        let beginnings =
+            search.build(by_beginning.keys()).expect("texts that fit into memory fit into what finds them");
+        Self { beginnings, rests: by_beginning.into_values().collect() }
+    }
+
+    /// A text without any form in it.
+    fn without<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut found = self.beginnings.find(text);
+        if found.is_none() {
+            return Cow::Borrowed(text);
+        }
+        let (mut shown, mut after) = (String::with_capacity(text.len()), 0);
+        while let Some(of) = found {
+            shown.push_str(&text[after..of.start()]);
+            shown.push_str(HIDDEN);
+            let follows = &text[of.end()..];
+            let more = self.rests[of.pattern()].iter().map(|rest| in_common(follows, rest)).max().unwrap_or_default();
+            after = of.end() + more;
+            found = self.beginnings.find(Input::new(text).range(after..));
+        }
+        shown.push_str(&text[after..]);
+        Cow::Owned(shown)
+    }
+}
+
+/// How many bytes of `text` are those of `other`, in either case; whole letters.
+fn in_common(text: &str, other: &str) -> usize {
+    let same = text.bytes().zip(other.bytes()).take_while(|(one, other)| one.eq_ignore_ascii_case(other)).count();
+    text.floor_char_boundary(same)
 }
 
 /// From now on this is shown nowhere; nor, if it is an address, its host.
 pub fn hide(secret: &str) {
-    let secret = secret.trim();
-    if secret.len() < SHORTEST {
-        return;
-    }
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    if known.has(secret) {
-        return;
-    }
-    known.given.extend(all(secret));
-    if let Some((_, rest)) = secret.split_once("://") {
-        let rest = rest.trim_end_matches('/');
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let (host, _port) = authority.split_once(':').unwrap_or((authority, ""));
-        known.given.extend([rest, authority, host].into_iter().flat_map(all));
-    }
-    known.note();
+    KNOWN.write().unwrap_or_else(PoisonError::into_inner).give(secret);
 }
 
 /// The same for a token that a server issued, until many newer ones have come.
 pub fn hide_issued(token: &str) {
-    if token.len() < SHORTEST {
-        return;
-    }
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    if known.has(token) {
-        return;
-    }
-    if known.issued.len() == ISSUED {
-        known.issued.pop_front();
-    }
-    known.issued.push_back(all(token));
-    known.note();
+    KNOWN.write().unwrap_or_else(PoisonError::into_inner).issue(token);
 }
 
 /// A text without any secret in it, as it may be shown.
 pub fn redacted(text: &str) -> Cow<'_, str> {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     match &known.search {
-        Some(search) if search.is_match(text) => {
-            let mut shown = String::with_capacity(text.len());
-            search.replace_all_with(text, &mut shown, |_, _, shown| {
-                shown.push_str(HIDDEN);
-                true
-            });
-            Cow::Owned(shown)
+        Some(search) => search.without(text),
+        None if known.is_empty() => Cow::Borrowed(text),
+        None => {
+            drop(known);
+            KNOWN.write().unwrap_or_else(PoisonError::into_inner).search().without(text)
         }
-        _ => Cow::Borrowed(text),
     }
 }
 
@@ -235,5 +290,35 @@ mod tests {
     fn what_is_short_is_not_searched_for() {
         hide("elevenchars");
         assert_eq!(redacted("elevenchars"), "elevenchars");
+    }
+
+    #[test]
+    fn a_long_secret_and_many_short_ones_cost_no_more_than_what_finds_where_they_begin() {
+        let mut known = Known::new();
+        let long = "a \"long\" & <odd> text/of+\u{e9}\u{20ac} one file, ".repeat(200);
+        known.give(&long);
+        for number in 0..2_000 {
+            known.give(&format!("secret-number-{number:05}"));
+        }
+        assert!(known.search.is_none(), "nothing is made before something is shown");
+        assert!(known.given.iter().map(String::len).sum::<usize>() > 500_000);
+        let memory = known.search().beginnings.memory_usage();
+        assert!(memory < 8 << 20, "{memory}");
+        let search = known.search();
+        assert_eq!(search.without("before secret-number-01234 after"), "before [secret] after");
+        let (long, cut) = (long.trim(), long.floor_char_boundary(5_001));
+        for said in [
+            long,
+            &long[..cut],
+            &long.to_ascii_uppercase(),
+            &percent(long, "+", "-_.~"),
+            &percent(long, "%20", "-_.~").to_lowercase(),
+        ] {
+            let text = format!("before <{said}> after, and <{said}");
+            let shown = search.without(&text);
+            assert_eq!(shown, "before <[secret]> after, and <[secret]", "{} bytes of {}", shown.len(), said.len());
+        }
+        known.give("secret-number-01234");
+        assert!(known.search.is_some(), "nothing has come");
     }
 }

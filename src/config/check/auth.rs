@@ -1,6 +1,8 @@
 //! How a source says who asks, and what it sends besides: headers and parameters, which are printed and so
 //! never carry a secret.
 
+use std::collections::BTreeSet;
+
 use super::fields::Fields;
 use super::{Check, shapes};
 use crate::config::raw::{Entry, Node, Value};
@@ -84,6 +86,7 @@ impl Check<'_> {
     pub(super) fn pairs(&mut self, node: &Node, what: &str) -> Option<Vec<(String, String)>> {
         let entries = self.named(node, &format!("a map from the name of a {what} to its value"))?;
         let mut pairs: Vec<(String, String)> = Vec::new();
+        let mut seen = BTreeSet::new();
         for entry in entries {
             if what == "header" && !is_header_name(&entry.key) {
                 self.error(entry.at, format!("`{}` is no name of a header", entry.key));
@@ -95,7 +98,7 @@ impl Check<'_> {
                     .hide(entry.node.place);
                 continue;
             }
-            if what == "header" && pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case(&entry.key)) {
+            if what == "header" && !seen.insert(entry.key.to_ascii_lowercase()) {
                 self.error(entry.at, format!("header `{}` is written twice", entry.key));
             }
             // A parameter may be sent several times, as one that says by what to sort.

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::fields::list;
+use super::twins::Claims;
 use super::{Check, shapes};
 use crate::config::diagnostic::{Origin, Place};
 use crate::config::raw::{self, Entry, Node, Value};
@@ -34,6 +35,7 @@ impl Check<'_> {
             return None;
         }
         let real = logto.is_some_and(|logto| logto.endpoint != LogtoEndpoint::Sandbox);
+        let claims = Claims::of(entries);
         let mut sources = Vec::new();
         for entry in entries {
             if !is_name(&entry.key) {
@@ -45,7 +47,7 @@ impl Check<'_> {
                     .help("`/hooks/logto` takes the webhooks of Logto");
             }
             let Some(mut source) = self.source(entry) else { continue };
-            source.was = self.was(entry, entries);
+            source.was = self.was(entry, entries, &claims);
             if real && matches!(source.kind, SourceKind::Sandbox(_)) {
                 self.error(entry.at, "orders of the simulated shop meet a real Logto")
                     .warn()

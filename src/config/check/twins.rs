@@ -1,7 +1,7 @@
 //! Sources that go by another name than before, and sources that may be one and the same: an order that two of
 //! them list would count twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::Check;
@@ -25,13 +25,14 @@ enum Likeness {
 
 impl Check<'_> {
     /// The names that a source had before. `all`: the sources of the file.
-    pub(super) fn was(&mut self, entry: &Entry, all: &[Entry]) -> Vec<SourceName> {
+    pub(super) fn was(&mut self, entry: &Entry, all: &[Entry], claims: &Claims<'_>) -> Vec<SourceName> {
         let Some(node) = entry.node.get("was") else { return Vec::new() };
         let nodes = match &node.value {
             Value::List(nodes) => nodes.as_slice(),
             _ => std::slice::from_ref(node),
         };
         let mut names: Vec<SourceName> = Vec::new();
+        let mut seen = BTreeSet::new();
         for node in nodes {
             let Some(found) = self.name(node, "the name that this source had before") else { continue };
             if !is_name(&found.value) {
@@ -45,11 +46,11 @@ impl Check<'_> {
                 self.error(node.place, format!("`{}` is still in the file", found.written))
                     .also(at, "here")
                     .help("`was` carries over what is known of a source that is gone: take one of the two out");
-            } else if let Some(first) = earlier(all, entry, &found.value) {
+            } else if let Some(first) = claims.before(entry, &found.value) {
                 self.error(node.place, format!("two sources say that they were `{}`", found.written))
                     .also(first, "the other one")
                     .help("what is known of it can go to one of them only");
-            } else if !names.iter().any(|name| name.as_str() == found.value) {
+            } else if seen.insert(found.value.clone()) {
                 names.push(found.value.as_str().into());
             }
         }
@@ -138,14 +139,30 @@ fn recorded(source: &HttpSource) -> Option<PathBuf> {
     source.recorded.as_deref().map(same_path)
 }
 
-/// Where a source before this one says that it had the same name.
-fn earlier(all: &[Entry], entry: &Entry, name: &str) -> Option<Place> {
-    let names = |node: &Node| match &node.value {
-        Value::List(nodes) => nodes.iter().any(|node| node.text() == Some(name)),
-        _ => node.text() == Some(name),
-    };
-    let before = all.iter().take_while(|other| other.key != entry.key);
-    before.filter_map(|other| other.node.get("was")).find(|node| names(node)).map(|node| node.place)
+/// Which source says first that it had a name before, by that name: its key, and where it says so.
+pub(super) struct Claims<'n>(BTreeMap<&'n str, (&'n str, Place)>);
+
+impl<'n> Claims<'n> {
+    /// Those of all sources of the file.
+    pub(super) fn of(all: &'n [Entry]) -> Self {
+        let mut first = BTreeMap::new();
+        for entry in all {
+            let Some(node) = entry.node.get("was") else { continue };
+            let names = match &node.value {
+                Value::List(nodes) => nodes.as_slice(),
+                _ => std::slice::from_ref(node),
+            };
+            for name in names.iter().filter_map(Node::text) {
+                first.entry(name).or_insert((entry.key.as_str(), node.place));
+            }
+        }
+        Self(first)
+    }
+
+    /// Where another source than this one was the first to say it.
+    fn before(&self, entry: &Entry, name: &str) -> Option<Place> {
+        self.0.get(name).filter(|(first, _)| *first != entry.key).map(|(_, at)| *at)
+    }
 }
 
 /// Whether two parts of a file say the same, wherever they stand.

@@ -164,3 +164,105 @@ fn more_sources_than_anybody_has_are_refused_as_one_problem() {
     let text = format!("version: 1\nlogto: {{endpoint: sandbox}}\nsources:\n{sources}prune: owned\nproducts: {{}}\n");
     assert!(refused(&text).contains("there are 10000 sources; 200 are the most"));
 }
+
+/// Whatever stands so often on one line, it is looked at once, and what is shown of it is short. With each of these a
+/// reader that compares each with each, or prints from the line's beginning for each, is not done in an hour.
+#[test]
+fn what_stands_on_one_line_a_hundred_thousand_times_is_looked_at_once() {
+    const MANY: usize = 100_000;
+    let each = |one: &dyn Fn(usize) -> String| (0..MANY).map(one).collect::<Vec<_>>().join(", ");
+    let file = |sources: &str, product: &str, rest: &str| {
+        format!(
+            "version: 1\nlogto: {{endpoint: sandbox}}\nsources: {{{sources}}}\nprune: owned\nproducts: {{p: {{{product}}}}}\n{rest}\n"
+        )
+    };
+    let (sandbox, gives) = ("s: {kind: sandbox}", "entitlements: [{role: a}]");
+    let was = |name: &str| format!("{name}: {{kind: file, path: {name}, was: [{}]}}", each(&|at| format!("w{at}")));
+    let http = format!(
+        "s: {{kind: openbitum, url: 'https://a.example.com', auth: {{kind: bearer, token: '${{TOKEN}}'}}, headers: {{{}}}}}",
+        each(&|at| format!("X-{at}: a"))
+    );
+    let texts = [
+        ("two sources say that they were `w0`", file(&format!("{}, {}", was("a"), was("b")), gives, "")),
+        ("unknown key `prun`", file(&http, gives, "prun: owned")),
+        (
+            "the secret `url` is written out",
+            file(sandbox, gives, &format!("notify: [{}]", each(&|_| "{url: x}".into()))),
+        ),
+        (
+            "is bound to two users",
+            file(
+                sandbox,
+                gives,
+                &format!("buyers: {{bindings: [{}]}}", each(&|at| format!("{{email: a@example.com, user: u{at}}}"))),
+            ),
+        ),
+        (
+            "there is no source `t`",
+            file(sandbox, &format!("{gives}, ids: [{}]", each(&|at| format!("{{source: t, id: i{at}}}"))), ""),
+        ),
+        ("unknown key `k0`", file(sandbox, &format!("{gives}, {}", each(&|at| format!("k{at}: 1"))), "")),
+        ("this is not YAML", format!("a: [{}", "token: x ".repeat(MANY))),
+    ];
+    for (message, text) in texts {
+        let shown = refused(&text);
+        assert!(shown.contains(message), "{message}:\n{shown}");
+        assert!(shown.len() < 60_000, "{} bytes for {message}", shown.len());
+    }
+}
+
+#[test]
+fn a_message_that_repeats_what_stands_in_the_file_has_an_end() {
+    let text = format!(
+        "version: 1\nlogto: {{endpoint: sandbox}}\nsources: {{s: {{kind: sandbox}}}}\nprune: {}\nproducts: {{}}\n",
+        "\u{e9}".repeat(30_000)
+    );
+    let shown = refused(&text);
+    assert!(shown.contains("` is none of `") || shown.contains("\u{e9}\u{2026}"), "{shown}");
+    assert!(shown.len() < 5_000, "{} bytes", shown.len());
+}
+
+/// Names that Logto does not know: a tenant that lost its roles refutes each of them.
+#[test]
+fn as_many_names_as_a_file_can_hold_are_shown_as_fifty_are() {
+    let text = format!("products: [{}]\n", "role, ".repeat(65_000));
+    let names = (0..65_000).map(|at| entitled::config::Unresolved {
+        line: 1,
+        column: 12 + at * 6,
+        message: "Logto has no role `role`",
+        hint: None,
+    });
+    let shown = entitled::config::render_names(names, &text, "entitlements.yaml", entitled::text::Color::Plain);
+    assert_eq!(shown.matches("error: ").count(), 50, "{shown}");
+    assert!(
+        shown.contains("entitlements.yaml:1:306\n") && shown.ends_with("\n... and 64950 more problems\n"),
+        "{shown}"
+    );
+}
+
+/// What a reference stands for is searched for in all that is shown, which costs many times its length.
+#[test]
+fn what_references_name_has_a_bound_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut receivers = Vec::new();
+    for number in 0..6 {
+        let path = format!("https://hooks.example.com/{number}/{}", "x".repeat(50 * 1024));
+        std::fs::write(folder.path().join(format!("url-{number}")), path).unwrap();
+        // However often one is named, it is read and counted once.
+        receivers.extend(vec![format!("{{url: '${{file:url-{number}}}'}}"); 20]);
+    }
+    let file = folder.path().join("entitlements.yaml");
+    let load = |receivers: &[String]| {
+        let text = format!(
+            "version: 1\nlogto: {{endpoint: sandbox}}\nsources: {{s: {{kind: sandbox}}}}\nprune: owned\n\
+             products: {{p: {{entitlements: [{{role: a}}]}}}}\nnotify:\n- {}\n",
+            receivers.join("\n- ")
+        );
+        std::fs::write(&file, text).unwrap();
+        entitled::config::load(&file, &entitled::daemon::presets())
+    };
+    load(&receivers[..100]).unwrap();
+    let error = load(&receivers).unwrap_err().render(entitled::text::Color::Plain);
+    assert!(error.contains("the files that are named here hold more than 256 KiB together"), "{error}");
+    assert_eq!(error.matches("error: cannot read `url-5`").count(), 20, "{error}");
+}
