@@ -31,6 +31,10 @@ const POOL_IDLE: Duration = Duration::from_secs(4);
 /// JSON takes ten to twenty times its length in memory.
 pub const MAX_ANSWER: usize = 8 * 1024 * 1024;
 
+/// The longest token that is taken, in bytes: no server takes a longer one in a header, and each is searched for in all
+/// that is shown.
+pub const LONGEST_TOKEN: usize = 16 * 1024;
+
 /// A client that follows no redirect (a token must not travel to another origin) and keeps no idle
 /// connection longer than the server does.
 pub fn client(timeout: Duration) -> reqwest::Client {

@@ -13,10 +13,14 @@ use tokio::time::Instant;
 
 use super::error::LogtoError;
 use super::wire::{self, Raw};
+use crate::http::LONGEST_TOKEN;
 use crate::secret::{Secret, hide_issued};
 
 /// Where tokens come from.
 pub(super) const PATH: &str = "/oidc/token";
+
+/// No token is kept for longer than this.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3_600);
 
 /// How long a token that is due for a new one is still used when none can be had.
 const RETRY_LATER: Duration = Duration::from_secs(30);
@@ -124,11 +128,15 @@ impl TokenSource {
         }
         let answer: wire::TokenAnswer =
             serde_json::from_slice(&raw.body).map_err(|_may_show_the_token| LogtoError::TokenShape { status: 200 })?;
+        if answer.access_token.len() > LONGEST_TOKEN {
+            return Err(LogtoError::TokenShape { status: 200 });
+        }
         hide_issued(&answer.access_token);
         if !answer.scope.as_deref().unwrap_or_default().split_whitespace().any(|scope| scope == "all") {
             return Err(LogtoError::Scope { app: self.app.clone() });
         }
-        let life = Duration::from_secs(answer.expires_in);
+        // Whatever it says: a time that far ahead cannot be counted to.
+        let life = Duration::from_secs(answer.expires_in).min(LONGEST_LIFE);
         Ok(Token {
             value: Secret::new(answer.access_token),
             refresh_at: asked_at + life.mul_f64(0.8),

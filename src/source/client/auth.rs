@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::response::{Head, Reply, passing};
 use super::{header_name, origin_of_ours};
 use crate::config::settings::source::Auth as Settings;
-use crate::http::{Backoff, MAX_ANSWER, body, retry_after};
+use crate::http::{Backoff, LONGEST_TOKEN, MAX_ANSWER, body, retry_after};
 use crate::secret::{Secret, hide_issued};
 use crate::source::SourceError;
 
@@ -239,7 +239,7 @@ impl Tokens {
     fn token(&self, reply: &Reply, call: &str, asked: Instant) -> Result<Token, SourceError> {
         let unusable = || SourceError::TokenUnusable { url: self.url.to_string() };
         let answer: TokenAnswer = serde_json::from_value(reply.json(call)?).map_err(|_| unusable())?;
-        if answer.access_token.is_empty() {
+        if !(1..=LONGEST_TOKEN).contains(&answer.access_token.len()) {
             return Err(unusable());
         }
         hide_issued(&answer.access_token);

@@ -281,3 +281,45 @@ async fn one_429_slows_every_call() {
     assert!(at[1] - at[0] >= Duration::from_millis(950), "{:?}", at[1] - at[0]);
     assert!(client.slept() >= Duration::from_millis(900));
 }
+
+/// A token may live for as long as its server says, and no server may say so long that nobody can count to it.
+#[tokio::test]
+async fn a_token_that_lives_for_ever_is_a_token() {
+    let stub = Stub::start().await;
+    for life in [0, 1, 31_536_000_000, u64::MAX] {
+        let issued = serde_json::json!({"access_token": "t", "expires_in": life, "scope": "all"});
+        let app = axum::Router::new()
+            .route("/oidc/token", axum::routing::post(async || axum::Json(issued)))
+            .fallback(async || ([("total-number", "0")], axum::Json(serde_json::json!([]))));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let reader = Client::new(&url, &settings(&stub)).reader();
+        for _ in 0..2 {
+            assert!(reader.role_holders(&paid(), None).await.is_ok(), "{life}");
+        }
+    }
+}
+
+/// Whatever is asked for, an answer that is larger than any that is meant is not kept.
+#[tokio::test]
+async fn an_answer_without_end_is_cut_off() {
+    const LONG: usize = 9 << 20;
+    let stub = Stub::start().await;
+    for (token, padding, list) in [(1, LONG, 0), (LONG / 2, 0, 0), (20_000, 0, 0), (1, 0, LONG), (16_000, 0, 0)] {
+        let issued = serde_json::json!({"access_token": "t".repeat(token), "expires_in": 60, "scope": "all"});
+        let issued = format!("{issued}{}", " ".repeat(padding));
+        let empty = format!("[]{}", " ".repeat(list));
+        let app = axum::Router::new()
+            .route("/oidc/token", axum::routing::post(async || ([("content-type", "application/json")], issued)))
+            .fallback(async || ([("content-type", "application/json"), ("total-number", "0")], empty));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let read = Client::new(&url, &settings(&stub)).reader().role_holders(&paid(), None).await;
+        let is_short = padding + list == 0 && token == 16_000;
+        assert_eq!(read.is_ok(), is_short, "{token} {padding} {list}");
+        let shown = format!("{read:?}");
+        assert!(shown.len() < 1_000, "{} bytes", shown.len());
+    }
+}

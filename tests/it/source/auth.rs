@@ -196,3 +196,15 @@ map: {id: $.id, products: $.product, email: $.email}
     assert_eq!(read(&source(http_source(yaml, &server.url)), FULL).await.1.unwrap().orders, 1);
     assert_eq!(server.asked()[0].language.as_deref(), Some("from-headers"));
 }
+
+/// What no server takes in a header is no token; and each is searched for in all that is shown.
+#[tokio::test]
+async fn a_token_without_end_is_none() {
+    for (length, taken) in [(16_000, true), (17_000, false), (4 << 20, false)] {
+        let name = "t".repeat(length);
+        let bearer = format!("Bearer {name}");
+        let server = Replay::start(vec![token(&name, 3600), good().authorized(&bearer)]).await;
+        let read = read(&machine(&server.url), FULL).await.1;
+        assert_eq!(read.is_ok(), taken, "{length}: {read:?}");
+    }
+}
