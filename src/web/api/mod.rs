@@ -8,7 +8,7 @@
 mod responses;
 
 use axum::Router;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Json, Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -131,6 +131,14 @@ fn rows(limited: Limited) -> Result<usize, Fault> {
     limit.parse().ok().filter(|rows| (1..=MOST_ROWS).contains(rows)).ok_or_else(wrong)
 }
 
+/// What a path names.
+type Named = Result<Path<String>, PathRejection>;
+
+fn name(named: Named) -> Result<String, Fault> {
+    let Path(name) = named.map_err(|wrong| Fault::Wrong(wrong.body_text()))?;
+    if name.trim().is_empty() { Err(Fault::Wrong("the path names nothing".to_owned())) } else { Ok(name) }
+}
+
 type Answer = Result<Json<Value>, Fault>;
 
 async fn status(State(app): State<App>, caller: Caller, limit: Limited) -> Answer {
@@ -151,14 +159,14 @@ async fn runs(State(app): State<App>, caller: Caller) -> Answer {
     Ok(Json(json!({ "runs": app.status().runs })))
 }
 
-async fn why(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Answer {
+async fn why(State(app): State<App>, caller: Caller, id: Named) -> Answer {
     caller.reads()?;
-    Ok(Json(responses::value(&queries::explained(&app, &id).await?)))
+    Ok(Json(responses::value(&queries::explained(&app, &name(id)?).await?)))
 }
 
-async fn holders(State(app): State<App>, caller: Caller, Path(key): Path<String>, limit: Limited) -> Answer {
+async fn holders(State(app): State<App>, caller: Caller, key: Named, limit: Limited) -> Answer {
     caller.reads()?;
-    let rows = rows(limit)?;
+    let (key, rows) = (name(key)?, rows(limit)?);
     Ok(Json(responses::holders(queries::holders(&app, &key).await?, rows)))
 }
 

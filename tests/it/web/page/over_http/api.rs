@@ -10,7 +10,7 @@ use entitled::report::messages::cause_word;
 use entitled::web::api::{Call, OPENAPI};
 use serde_json::Value;
 
-use super::{Ask, Desk, json, over, samples};
+use super::{Ask, Desk, TOKEN, json, over, samples};
 use crate::support::stage::Stage;
 use crate::web::page::schema::misfits;
 
@@ -145,6 +145,23 @@ async fn a_limit_that_is_none_is_an_error_that_is_described() {
         let answer = desk.ask(Ask("GET", &format!("/api/v1/status?limit={right}"), &[], "")).await;
         assert_eq!(answer.status().as_u16(), 200, "{right}");
     }
+}
+
+#[tokio::test]
+async fn a_name_that_is_none_is_an_error_that_is_described() {
+    let desk = Desk::local(samples::in_sync()).await;
+    for wrong in ["%ff", "%ed%a0%80", "", "%20", "%E3%80%80"] {
+        for (call, path) in [
+            (Call::Why, format!("/api/v1/users/{wrong}/why")),
+            (Call::Holders, format!("/api/v1/targets/{wrong}/holders")),
+        ] {
+            let said = fits(&desk, call, Ask("GET", &path, &[], "")).await;
+            assert_eq!(said["error"], "bad_request", "{path}: {said}");
+        }
+    }
+    let secured = Desk::start(samples::in_sync(), Some(TOKEN), "127.0.0.1:8787", None).await;
+    let answer = secured.ask(Ask("GET", "/api/v1/users/%ff/why", &[], "")).await;
+    assert_eq!(answer.status().as_u16(), 401, "who may not ask is told nothing of how to");
 }
 
 #[tokio::test(flavor = "multi_thread")]
