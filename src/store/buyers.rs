@@ -153,17 +153,19 @@ impl Store {
     }
 
     /// Which of these buyers have an order that was ever more than an intention: who only filled a basket, or let a
-    /// payment run out, is nobody to be looked for.
+    /// payment run out, is nobody to be looked for; nor who cancelled what was never paid.
     pub async fn have_paid(&self, buyers: &[BuyerKey]) -> Result<BTreeSet<BuyerKey>, StoreError> {
         let keys: Vec<u32> = buyers.iter().map(|key| key.0).collect();
         let rows = sqlx::query(
             "SELECT value FROM json_each(?1) WHERE EXISTS (
                  SELECT 1 FROM orders o
-                 WHERE o.buyer = value AND (o.standing NOT IN (?2, ?3) OR o.entitled_seen_at IS NOT NULL))",
+                 WHERE o.buyer = value AND (o.standing NOT IN (?2, ?3, ?4) OR o.entitled_seen_at IS NOT NULL
+                     OR (o.standing = ?4 AND o.paid_at IS NOT NULL)))",
         )
         .bind(list(&keys))
         .bind(Standing::Pending as i64)
         .bind(Standing::Expired as i64)
+        .bind(Standing::Void as i64)
         .fetch_all(self.readers())
         .await;
         rows.and_then(|rows| rows.iter().map(key).collect()).map_err(|error| self.fault(error))

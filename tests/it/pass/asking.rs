@@ -18,8 +18,10 @@ fn lists(stage: &Stage) -> usize {
 async fn who_never_paid_is_nobody_to_be_looked_for() {
     let mut stage = Stage::usual().await;
     let order = stage.shop.start_checkout(&"prd_pro".into(), "ann@example.com");
-    for number in 0..300 {
-        stage.shop.start_checkout(&"prd_pro".into(), format!("stranger-{number}@example.com").as_str());
+    // Whatever a stranger can make of an order without paying for it.
+    for (number, status) in (0..300).zip(["pending", "expired", "void", "paid_partial"].into_iter().cycle()) {
+        let order = stage.shop.start_checkout(&"prd_pro".into(), format!("stranger-{number}@example.com").as_str());
+        stage.shop.set_status(&order, status);
     }
     let ann = stage.logto.add_user("ann@example.com");
     for _ in 0..2 {
@@ -37,6 +39,11 @@ async fn who_never_paid_is_nobody_to_be_looked_for() {
     stage.shop.set_status(&order, "pending");
     stage.pass().await;
     assert_eq!(stage.resolution("ann@example.com").await, Some(entitled::model::Resolution::User(ann)));
+    // So is what was paid and cancelled before anybody looked.
+    let (ben, order) = stage.buyer("ben@example.com", "prd_pro");
+    stage.shop.set_status(&order, "void");
+    stage.pass().await;
+    assert_eq!(stage.resolution("ben@example.com").await, Some(entitled::model::Resolution::User(ben)));
 }
 
 /// In the first hours a waiting buyer is asked for at each pass; later one call tells that nobody came.
