@@ -10,6 +10,8 @@ use crate::support::home::Town;
 
 /// Only part of an address, and written there with a capital letter.
 const PLACE: &str = "Canary-of-the-place";
+/// Parts of another address, where nothing is called a secret: out of a file, out of `.env` and out of the environment.
+const PARTS: [&str; 3] = ["canary-of-the-path", "canary-beside-the-file", "canary-around-the-program"];
 const ISSUED: &str = "canary.issued_by.the-endpoint";
 const ID: &str = "the-id-of-the-client";
 const SECRET: &str = "canary/of+the&client=1";
@@ -58,7 +60,7 @@ fn forms(secret: &str) -> Vec<String> {
 pub(super) fn silent(output: &str, of: &str) {
     let file = "canary-out-of-a-file";
     let place = PLACE.to_lowercase();
-    for secret in [SECRET, HOOK, NOTIFY, &NOTIFY[22..], file, TOKEN, ISSUED, PLACE, &place] {
+    for secret in [SECRET, HOOK, NOTIFY, &NOTIFY[22..], file, TOKEN, ISSUED, PLACE, &place].into_iter().chain(PARTS) {
         for form in forms(secret) {
             assert!(!output.contains(&form), "{of} shows `{form}` of `{secret}`:\n{output}");
         }
@@ -79,7 +81,7 @@ pub(super) async fn town() -> Town {
     webhook: {{order_id: $.id, signature: {{scheme: hmac_hex, header: X-Signature, secret: \"${{HOOK}}\"}}}}
   file:
     kind: openbitum
-    url: \"{echo}/${{file:host}}\"
+    url: \"{echo}/${{file:host}}/${{BESIDE}}/${{AROUND}}\"
     auth: {{kind: bearer, token: \"${{file:token}}\"}}
   issued:
     kind: openbitum
@@ -104,8 +106,9 @@ pub(super) async fn town() -> Town {
     );
     town.edit("sources:\n", &sources);
     town.home.write("token", "canary-out-of-a-file\n");
-    town.home.write("host", "canary-out-of-a-file\n");
-    town.home.write(".env", &format!("HOOK={HOOK}\nNOTIFY={NOTIFY}\n"));
+    town.home.write("host", &format!("{}\n", PARTS[0]));
+    town.home.write(".env", &format!("HOOK={HOOK}\nNOTIFY={NOTIFY}\nBESIDE={}\n", PARTS[1]));
+    town.home.set("AROUND", PARTS[2]);
     let text = std::fs::read_to_string(town.home.path("entitlements.yaml")).unwrap();
     town.home.write("entitlements.yaml", &format!("{text}notify: [{{url: \"${{NOTIFY}}\"}}]\n"));
     town.home.set("CLIENT", SECRET);
@@ -180,4 +183,14 @@ async fn what_logto_hands_back_is_shown_in_no_form() {
         silent(&all, &format!("{command:?}"));
     }
     assert!(hidden >= 4, "Logto was asked, and handed something back: {hidden}");
+}
+
+/// A variable that is named as public is none: who looks at a plan sees what it stands for.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_public_variable_stands_for_is_shown() {
+    let mut town = Town::demo().await;
+    town.edit("    name: Pro plan\n", "    name: \"${ENTITLED_PUBLIC_NAME}\"\n");
+    town.home.set("ENTITLED_PUBLIC_NAME", "Everything for a year");
+    let ran = town.home.entitled(&["plan"]).exits(0);
+    assert!(ran.out.contains("Everything for a year") && !ran.out.contains("[secret]"), "{}", ran.out);
 }

@@ -30,6 +30,23 @@ const SHOWN: [(&str, bool); 9] = [
     ("MEMBER", true),
 ];
 
+/// References; whether each is to public variables alone.
+const REFERENCES: [(&str, bool); 12] = [
+    ("${ROOT_ROLE}", false),
+    ("${file:/etc/passwd}", false),
+    ("${ROOT_ROLE:-x}", false),
+    ("x${NOT_SET}", false),
+    ("${ENTITLED_PUBLIC_ROLE}", true),
+    ("a ${ENTITLED_PUBLIC_ROLE} or ${ENTITLED_PUBLIC_NONE:-b}", true),
+    // Each of several counts, and the name from its beginning.
+    ("${ENTITLED_PUBLIC_ROLE}${ROOT_ROLE}", false),
+    ("${ENTITLED_PUBLIC_ROLE} ${file:token.txt}", false),
+    ("${ENTITLED_API_TOKEN}", false),
+    ("${NOT_ENTITLED_PUBLIC_TOKEN}", false),
+    ("${entitled_public_role}", false),
+    ("${file:ENTITLED_PUBLIC_ROLE}", false),
+];
+
 fn with(place: &str, reference: &str) -> String {
     let quoted = format!("\"{reference}\"");
     FILE.replace(place, &quoted).replace("MAIL", "b@example.com")
@@ -38,11 +55,9 @@ fn with(place: &str, reference: &str) -> String {
 #[test]
 fn a_reference_is_refused_where_what_it_stands_for_is_shown() {
     for (place, public) in SHOWN {
-        for reference in
-            ["${ROOT_ROLE}", "${file:/etc/passwd}", "${ROOT_ROLE:-x}", "x${NOT_SET}", "${ENTITLED_PUBLIC_ROLE}"]
-        {
+        for (reference, is_public) in REFERENCES {
             let text = with(place, reference);
-            if public && reference.contains("PUBLIC") {
+            if public && is_public {
                 check(&text).unwrap();
                 continue;
             }
@@ -61,6 +76,10 @@ fn a_reference_is_refused_where_what_it_stands_for_is_shown() {
 fn a_reference_is_resolved_where_it_is_used() {
     let (config, _) = check(&with("STORE", "${ROOT_ROLE}.db")).unwrap();
     assert_eq!(config.store.to_str(), Some("root.db"));
+    let listen = with("STORE", "a.db") + "listen: \"localhost:${PORT:-8788}\"\nnotify: [{url: \"${NOTIFY_URL}\"}]\n";
+    let (config, _) = check(&listen).unwrap();
+    assert!(format!("{:?}", config.listen).contains("8788"), "{:?}", config.listen);
+    assert!(config.notify[0].url.expose().contains("s3cr3t-of-a-hook"));
     let (config, _) = check(&with("GIVEN", "${ENTITLED_PUBLIC_ROLE}")).unwrap();
     assert!(format!("{:?}", config.products).contains("\"root\""), "{:?}", config.products);
 }
@@ -82,4 +101,38 @@ fn a_secret_that_is_too_short_to_be_searched_for_is_warned_of() {
     };
     assert_eq!(said("ROOT_ROLE"), ["the secret `token` has fewer than 12 characters"]);
     assert_eq!(said("TOKEN"), Vec::<String>::new());
+}
+
+/// Too short to be searched for in what is shown, and so for the checks themselves to leave out.
+#[test]
+fn what_a_reference_stands_for_is_in_no_message() {
+    let file = |source: &str, rest: &str| {
+        format!(
+            "version: 1\nlogto: {{endpoint: sandbox}}\nprune: owned\nproducts: {{p: {{entitlements: [{{role: a}}]}}}}\n{rest}\n\
+             sources:\n  s:\n    kind: openbitum\n    auth: {{kind: bearer, token: \"${{TOKEN}}\"}}\n    {source}\n"
+        )
+    };
+    let url = "url: 'https://a.example.com'";
+    for key in ["poll", "full_read", "slack", "timeout", "rate", "max_pages", "max_page_bytes", "was"] {
+        let value = if key == "was" { "\"${ROOT_ROLE} a\"" } else { "\"${ROOT_ROLE}\"" };
+        is_silent(&file(&format!("{url}\n    {key}: {value}"), ""), key);
+    }
+    for (source, rest) in [
+        ("url: \"${ROOT_ROLE}\"", ""),
+        ("url: 'https://a.example.com'\n    expect: {max_shrink: \"${ROOT_ROLE}\"}", ""),
+        ("url: 'https://a.example.com'\n    status: [{when: \"${ROOT_ROLE}\", as: paid}]", ""),
+        ("url: 'https://a.example.com'\n    status: [{when: '@.a', as: \"${ROOT_ROLE}\"}]", ""),
+        ("url: 'https://a.example.com'\n    map: {id: \"${ROOT_ROLE}\"}", ""),
+        (url, "listen: \"${ROOT_ROLE}\""),
+        (url, "notify: [{url: \"${NOTIFY_URL}\", format: \"${ROOT_ROLE}\"}]"),
+        (url, "notify: [{url: \"${NOTIFY_URL}\", on: [\"${ROOT_ROLE}\"]}]"),
+    ] {
+        is_silent(&file(source, rest), source);
+    }
+}
+
+#[track_caller]
+fn is_silent(text: &str, of: &str) {
+    let shown = refused(text);
+    assert!(shown.contains("ROOT_ROLE") && !shown.contains("root"), "{of}\n{shown}");
 }
