@@ -109,6 +109,20 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_puts_nothing_off() {
+        let minute = SignedDuration::from_mins(1);
+        for hours in [-2, 2, -100_000] {
+            let (mut retries, set) = (Retries::default(), hours * 3_600_000);
+            retries.failed("ann", minute, at(0));
+            retries.failed("ben", minute, at(500));
+            retries.shift(SignedDuration::from_hours(hours));
+            assert_eq!(retries.due(minute, at(set + 999)), [].into(), "{hours}");
+            assert_eq!(retries.due(minute, at(set + 1_000)), ["ann"].into(), "{hours}");
+            assert_eq!(retries.due(minute, at(set + 1_500)), ["ben"].into(), "{hours}");
+        }
+    }
+
+    #[test]
     fn each_waits_for_itself_and_is_forgotten_when_it_is_done() {
         let minute = SignedDuration::from_mins(1);
         let mut retries = Retries::default();

@@ -70,3 +70,12 @@ fn what_is_settled_lets_nothing_else_through() {
     put_out.constraints.earlier.settled.insert((Safeguard::Prune, TargetIx(0)));
     assert_eq!(holds(&put_out.plan()), [(Verb::Revoke, 0, 0, Hold::Settling(Safeguard::Prune, UNTIL))]);
 }
+
+/// By an address, by an id, by two orders: whichever protects somebody for the longest.
+#[test]
+fn who_is_protected_twice_is_protected_until_the_later_end() {
+    let mut scene = unmapped();
+    scene.constraints.earlier.protect([(BUYER, UNTIL - DAY), (BUYER, UNTIL)]);
+    scene.constraints.earlier.protect([(BUYER, UNTIL - 2 * DAY)]);
+    assert_eq!(holds(&scene.plan()), [(Verb::Revoke, 0, 0, Hold::Settling(Safeguard::User, UNTIL))]);
+}
