@@ -15,6 +15,7 @@ mod gone_products;
 pub(crate) mod identities;
 mod intents;
 mod known_orders;
+mod made_up_orders;
 mod neighbours;
 mod odd;
 mod people;
