@@ -16,7 +16,7 @@ mod safeguards;
 mod target;
 pub mod users;
 
-pub use adjustments::{Adjustment, Override, apply_overrides};
+pub use adjustments::{Adjustment, LineRef, Money, Override, Part, apply_overrides};
 pub use buyer::{Buyer, Email, Resolution};
 pub use catalog::{Adopt, Catalog, Entitlement, Policy, Quantity, Rule, TargetEntry, Verdict};
 pub use health::{Occasion, State};

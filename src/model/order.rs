@@ -158,6 +158,9 @@ pub struct Item {
     /// Until when this line is paid.
     #[serde(default, skip_serializing_if = "Term::is_of_order")]
     pub term: Term,
+    /// What a refund of this line calls it, where the API tells lines apart so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
 }
 
 /// Until when a line is paid. One order may hold what is bought once beside what is paid by the month.
@@ -182,7 +185,7 @@ impl Term {
 impl Item {
     /// One of a product, standing where its order stands.
     pub fn one(product: ProductId) -> Self {
-        Self { product, quantity: 1, standing: None, term: Term::OfOrder }
+        Self { product, quantity: 1, standing: None, term: Term::OfOrder, id: None }
     }
 }
 

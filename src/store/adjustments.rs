@@ -7,11 +7,11 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
-use super::codec::{Sql, list, millis, standing, text, time};
+use super::codec::{Sql, list, millis, of_json, standing, text, text_or_null, time};
 use super::error::StoreError;
 use super::keys::source_key;
 use super::open::Store;
-use crate::model::{Adjustment, OrderId, Override, SourceName};
+use crate::model::{Adjustment, OrderId, Override, Part, SourceName};
 
 /// What is said of some orders.
 #[derive(Debug, Default)]
@@ -35,9 +35,12 @@ impl Store {
         let rows: Vec<_> = adjustments
             .iter()
             .map(|Adjustment { overlay, item, order, overrides }| {
+                let overrides = overrides.as_ref();
                 let standing = overrides.map(|overrides| overrides.standing as i64);
                 let ended_at = overrides.and_then(|overrides| overrides.ended_at).map(millis);
-                (overlay, item, order.as_str(), standing, ended_at)
+                let part = overrides.map(|overrides| &overrides.part).filter(|part| **part != Part::Whole);
+                let part = part.map(|part| serde_json::to_string(part).expect("texts and numbers are always JSON"));
+                (overlay, item, order.as_str(), standing, ended_at, part)
             })
             .collect();
         let mut transaction = self.begin().await?;
@@ -45,8 +48,9 @@ impl Store {
             let source = source_key(&mut transaction, source).await?;
             // An item that forces nothing is of interest only where it did before.
             sqlx::query(
-                "INSERT INTO marks (source, overlay, item, order_id, standing, ended_at, since, reading, open)
-                 SELECT ?1, j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4, ?3, ?4, 1
+                "INSERT INTO marks (source, overlay, item, order_id, standing, ended_at, part, since, reading, open)
+                 SELECT ?1, j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4, j.value ->> 5, ?3,
+                        ?4, 1
                  FROM json_each(?2) j
                  WHERE j.value ->> 3 IS NOT NULL OR EXISTS (
                      SELECT 1 FROM marks m
@@ -54,11 +58,11 @@ impl Store {
                  ON CONFLICT (source, overlay, item) DO UPDATE SET
                      since = iif(standing IS excluded.standing, since, excluded.since),
                      open = iif(standing IS excluded.standing AND ended_at IS excluded.ended_at
-                                AND order_id = excluded.order_id, open, 1),
+                                AND part IS excluded.part AND order_id = excluded.order_id, open, 1),
                      order_id = excluded.order_id, standing = excluded.standing, ended_at = excluded.ended_at,
-                     reading = excluded.reading
+                     part = excluded.part, reading = excluded.reading
                  WHERE standing IS NOT excluded.standing OR ended_at IS NOT excluded.ended_at
-                     OR order_id <> excluded.order_id OR reading <> excluded.reading",
+                     OR part IS NOT excluded.part OR order_id <> excluded.order_id OR reading <> excluded.reading",
             )
             .bind(source)
             .bind(list(&rows))
@@ -145,7 +149,7 @@ pub(super) async fn said_of(connection: &mut SqliteConnection, source: i64, orde
         return Ok(adjusted);
     }
     let rows = sqlx::query(
-        "SELECT m.order_id, m.standing IS NOT NULL, coalesce(m.standing, 0), coalesce(m.ended_at, m.since), m.open
+        "SELECT m.order_id, m.standing IS NOT NULL, coalesce(m.standing, 0), coalesce(m.ended_at, m.since), m.open, m.part
          FROM json_each(?2) j CROSS JOIN marks m ON m.order_id = j.value
          WHERE m.source = ?1",
     )
@@ -159,7 +163,8 @@ pub(super) async fn said_of(connection: &mut SqliteConnection, source: i64, orde
             adjusted.open.insert(order.clone());
         }
         if sqlx::Row::try_get(row, 1)? {
-            let overrides = Override { standing: standing(row, 2)?, ended_at: Some(time(row, 3)?) };
+            let part = text_or_null(row, 5)?.map(of_json).transpose()?.unwrap_or_default();
+            let overrides = Override { standing: standing(row, 2)?, ended_at: Some(time(row, 3)?), part };
             adjusted.overrides.entry(order).or_default().push(overrides);
         }
     }

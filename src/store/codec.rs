@@ -39,6 +39,11 @@ pub(super) fn grant(row: &SqliteRow) -> Sql<Grant> {
     Ok(Grant { user: text(row, 0)?.into(), target })
 }
 
+/// What stands in a column as JSON.
+pub(super) fn of_json<T: DeserializeOwned>(text: &str) -> Sql<T> {
+    serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
 /// An integer column.
 pub(super) fn int(row: &SqliteRow, column: usize) -> Sql<i64> {
     row.try_get(column)

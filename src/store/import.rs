@@ -409,7 +409,7 @@ async fn write_items(
     }
     for rows in rows.chunks(ROWS) {
         let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO items (order_key, line, product, quantity, said, standing, since, until) ",
+            "INSERT INTO items (order_key, line, product, quantity, said, standing, since, until, id) ",
         );
         insert.push_values(rows, |mut row, (key, line, product, item, standing, since)| {
             row.push_bind(*key)
@@ -419,7 +419,8 @@ async fn write_items(
                 .push_bind(item.standing.map(|standing| standing as i64))
                 .push_bind(*standing as i64)
                 .push_bind(*since)
-                .push_bind(codec::until(item.term));
+                .push_bind(codec::until(item.term))
+                .push_bind(item.id.as_deref());
         });
         insert.build().persistent(rows.len() == ROWS).execute(&mut *connection).await?;
     }

@@ -161,7 +161,7 @@ pub(super) async fn whole_orders(connection: &mut SqliteConnection, keys: &[u32]
     .fetch_all(&mut *connection)
     .await?;
     let lines = sqlx::query(
-        "SELECT i.order_key, p.id, i.quantity, i.said, i.until FROM items i JOIN products p ON p.key = i.product
+        "SELECT i.order_key, p.id, i.quantity, i.said, i.until, i.id FROM items i JOIN products p ON p.key = i.product
          WHERE i.order_key IN (SELECT value FROM json_each(?1)) ORDER BY i.order_key, i.line",
     )
     .bind(keys)
@@ -174,6 +174,7 @@ pub(super) async fn whole_orders(connection: &mut SqliteConnection, keys: &[u32]
             quantity: small(row, 2)?,
             standing: codec::standing_or_null(row, 3)?,
             term: codec::term(row, 4)?,
+            id: text_or_null(row, 5)?.map(str::to_owned),
         });
     }
     heads

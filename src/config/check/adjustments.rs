@@ -5,7 +5,7 @@ use super::list::OVERLAP;
 use super::{Check, shapes};
 use crate::config::diagnostic::Place;
 use crate::config::raw::{Entry, Node, Value};
-use crate::config::settings::source::{Incremental, OrderRef, Overlay, StatusRule};
+use crate::config::settings::source::{Incremental, LineOf, MoneyOf, OrderRef, Overlay, StatusRule};
 use crate::model::Standing;
 
 impl Check<'_> {
@@ -30,6 +30,14 @@ impl Check<'_> {
         let id = fields.node("id").map_or_else(|| Some(vec![own_id()]), |node| self.paths(node));
         let order_id = fields.need(self, "order_id", "order_id: $.order_id").and_then(|entry| self.order_ref(entry));
         let ended_at = fields.node("ended_at").map_or(Some(Vec::new()), |node| self.paths(node));
+        let line = match fields.find("line") {
+            Some(entry) => self.line_of(entry).map(Some),
+            None => Some(None),
+        };
+        let money = self.money_of(fields);
+        if let (Some(Some(_)), Some(Some(_)), Some(entry)) = (&line, &money, fields.find("amount")) {
+            self.error(entry.at, "an overlay tells `line` or `amount`, not both");
+        }
         let rules = self.forced(fields, node.place);
         let (incremental, overlap) = increments?;
         Some(Overlay {
@@ -40,7 +48,42 @@ impl Check<'_> {
             order_id: order_id?,
             rules: rules?,
             ended_at: ended_at?,
+            line: line?,
+            money: money?,
         })
+    }
+
+    /// Which lines an item is about.
+    fn line_of(&mut self, entry: &Entry) -> Option<LineOf> {
+        let fields = self.fields(&entry.node, Some(entry.at), &shapes::LINE_OF)?;
+        if fields.find("id").is_none() && fields.find("product").is_none() {
+            self.error(entry.at, "nothing says which line of the order an item is about")
+                .help("add `id: $.line_item_id`, `product: $.product_id`, or both");
+            return None;
+        }
+        let mut paths = |key| fields.node(key).map_or(Some(Vec::new()), |node| self.paths(node));
+        let (each, id, product, quantity) = (paths("each"), paths("id"), paths("product"), paths("quantity"));
+        Some(LineOf { each: each?, id: id?, product: product?, quantity: quantity? })
+    }
+
+    /// `amount` and `of`, which mean nothing without each other.
+    fn money_of(&mut self, fields: Fields<'_>) -> Option<Option<MoneyOf>> {
+        match (fields.find("amount"), fields.find("of")) {
+            (None, None) => Some(None),
+            (Some(amount), Some(of)) => {
+                let (amount, of) = (self.paths(&amount.node), self.paths(&of.node));
+                Some(Some(MoneyOf { amount: amount?, of: of? }))
+            }
+            (Some(one), None) => {
+                self.error(one.at, "`amount` needs `of`: where an item says how much the order was")
+                    .help("without it nothing tells whether all of it was given back; then leave out both");
+                None
+            }
+            (None, Some(one)) => {
+                self.error(one.at, "`of` needs `amount`: where an item says how much of that is given back");
+                None
+            }
+        }
     }
 
     /// A JSONPath, or `{path, prefix, suffix}` where the id stands inside a text.

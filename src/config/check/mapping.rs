@@ -85,7 +85,15 @@ impl Check<'_> {
         let quantity = fields.node("quantity").map_or(Some(Vec::new()), |node| self.paths(node));
         let status = fields.find("status").map_or(Some(Vec::new()), |entry| self.rules(entry));
         let period_end = fields.node("period_end").map_or(Some(Vec::new()), |node| self.paths(node));
-        Some(Lines { each: each?, product: product?, quantity: quantity?, status: status?, period_end: period_end? })
+        let id = fields.node("id").map_or(Some(Vec::new()), |node| self.paths(node));
+        Some(Lines {
+            each: each?,
+            product: product?,
+            quantity: quantity?,
+            status: status?,
+            period_end: period_end?,
+            id: id?,
+        })
     }
 
     pub(super) fn status(&mut self, entry: &Entry) -> Option<Vec<StatusRule>> {

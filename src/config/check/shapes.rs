@@ -124,8 +124,25 @@ pub(super) static TOLD_HEADER: Shape = shape("ToldHeader", &["header"]);
 pub(super) static GET: Shape = shape("Get", &["path", "query", "item", "recheck_every"]);
 pub(super) static OVERLAY: Shape = shape(
     "Overlay",
-    &["path", "query", "items", "total", "paging", "incremental", "id", "order_id", "rules", "when", "as", "ended_at"],
+    &[
+        "path",
+        "query",
+        "items",
+        "total",
+        "paging",
+        "incremental",
+        "id",
+        "order_id",
+        "rules",
+        "when",
+        "as",
+        "ended_at",
+        "line",
+        "amount",
+        "of",
+    ],
 );
+pub(super) static LINE_OF: Shape = shape("LineOf", &["each", "id", "product", "quantity"]);
 pub(super) static ORDER_REF: Shape = shape("OrderRefIn", &["path", "prefix", "suffix"]);
 pub(super) static MAP: Shape = shape(
     "Map",
@@ -143,7 +160,7 @@ pub(super) static MAP: Shape = shape(
         "email",
     ],
 );
-pub(super) static LINES: Shape = shape("Lines", &["each", "product", "quantity", "status", "period_end"]);
+pub(super) static LINES: Shape = shape("Lines", &["each", "product", "quantity", "status", "period_end", "id"]);
 pub(super) static STATUS: Shape = shape("Status", &["when", "as"]);
 pub(super) static EXPECT: Shape = shape("Expect", &["max_shrink", "min_items", "total", "canary", "live"]);
 
@@ -231,6 +248,7 @@ mod tests {
             &TOLD_HEADER,
             &GET,
             &OVERLAY,
+            &LINE_OF,
             &ORDER_REF,
             &MAP,
             &LINES,

@@ -242,6 +242,32 @@ pub struct Overlay {
     pub rules: Vec<StatusRule>,
     /// Since when.
     pub ended_at: Vec<JsonPath>,
+    /// Which lines of the order it is about, where it may be about some of them.
+    pub line: Option<LineOf>,
+    /// How much of the money it is about, and how much that was in all, where it tells.
+    pub money: Option<MoneyOf>,
+}
+
+/// Where an item of an overlay names lines of its order.
+#[derive(Clone, Debug)]
+pub struct LineOf {
+    /// The list of lines; without one the item itself names a line.
+    pub each: Vec<JsonPath>,
+    /// The id of a line, as [`Lines::id`] has it.
+    pub id: Vec<JsonPath>,
+    /// The product of a line.
+    pub product: Vec<JsonPath>,
+    /// How many of it.
+    pub quantity: Vec<JsonPath>,
+}
+
+/// Where an item of an overlay tells an amount.
+#[derive(Clone, Debug)]
+pub struct MoneyOf {
+    /// What is given back.
+    pub amount: Vec<JsonPath>,
+    /// What the order was.
+    pub of: Vec<JsonPath>,
 }
 
 /// Where an item of an overlay names its order.
@@ -295,6 +321,8 @@ pub struct Lines {
     pub status: Vec<StatusRule>,
     /// When the line's own paid period ends.
     pub period_end: Vec<JsonPath>,
+    /// What a refund of the line calls it.
+    pub id: Vec<JsonPath>,
 }
 
 /// One line of the status table.

@@ -165,6 +165,26 @@ pub struct Overlay {
     pub r#as: Option<Standing>,
     /// Since when.
     pub ended_at: Option<Paths>,
+    /// Which lines of the order an item is about. One that names none is about the order.
+    pub line: Option<LineOf>,
+    /// How much of the money an item gives back. With `of`: of several, only the sum tells whether anything is left.
+    pub amount: Option<Paths>,
+    /// How much the order was, in the item.
+    pub of: Option<Paths>,
+}
+
+/// Where an item of an overlay names lines of its order: by `id` or by `product`.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LineOf {
+    /// The list of lines in the item; their paths start at the line. Without it the item itself names a line.
+    pub each: Option<Paths>,
+    /// The id of a line, as `map.lines.id` finds it in the order.
+    pub id: Option<Paths>,
+    /// The product of a line.
+    pub product: Option<Paths>,
+    /// How many of it; a minus does not count. Absent: all of the line.
+    pub quantity: Option<Paths>,
 }
 
 /// Where an item names its order.
@@ -235,6 +255,8 @@ pub struct Lines {
     /// When the line's own paid period ends. Without one, when that of its order does; a line that is `paid` by its own
     /// `status` has none.
     pub period_end: Option<Paths>,
+    /// What a refund of the line calls it. For overlays with `line`.
+    pub id: Option<Paths>,
 }
 
 /// One line of the status table.

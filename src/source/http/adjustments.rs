@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::mapping::id;
 use super::paging::{Next, PageFacts, Pager};
+use super::parts::part;
 use super::paths::{alone, latest, ruled, text};
 use super::{Http, Page};
 use crate::config::settings::source::{OrderRef, Overlay, TotalCheck};
@@ -190,7 +191,7 @@ impl<'a> OverlayWalk<'a> {
         let possible =
             if standing.is_some_and(Standing::has_happened) { Possible::Past(self.now) } else { Possible::Any };
         let ended_at = latest(raw, ended_at, OddPart::EndedAt, possible, &mut Odds::default());
-        let overrides = standing.map(|standing| Override { standing, ended_at });
+        let overrides = standing.map(|standing| Override { standing, ended_at, part: part(self.settings, raw) });
         let Ok(item) = item else {
             let is_new = self.unnamed.entry(order.clone()).or_default().insert(standing);
             return Ok((None, is_new.then(|| self.unnamed(order, standing, overrides))));

@@ -111,7 +111,8 @@ pub(super) fn by_line(raw: &Value, lines: &Lines, sold: Sold, odds: &mut Odds) -
         };
         let quantity = quantities(line, &lines.quantity, 1, odds).first().copied().flatten();
         let term = term(line, lines, standing, odds);
-        items.push(Item { term, ..item(product, quantity, standing) });
+        let id = first(line, &lines.id, text);
+        items.push(Item { term, id, ..item(product, quantity, standing) });
     }
     Bought { items, productless }
 }

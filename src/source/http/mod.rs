@@ -7,6 +7,7 @@ mod items;
 pub mod mapping;
 mod page;
 mod paging;
+mod parts;
 pub(in crate::source) mod paths;
 mod probe;
 mod read;
@@ -95,10 +96,13 @@ impl Http {
     }
 
     fn overlay_id(&self, overlay: &Overlay) -> i64 {
-        let Overlay { list, id, order_id, rules, ended_at, .. } = overlay;
+        let Overlay { list, id, order_id, rules, ended_at, line, money, .. } = overlay;
         let List { path, query, .. } = list;
+        let said = format!("{:?}", (&self.settings.base_url, path, query, id, order_id, rules, ended_at));
+        // One that tells of no parts goes by what it went by before there were any.
+        let parts = if line.is_some() || money.is_some() { format!("{line:?}{money:?}") } else { String::new() };
         // Never one of the small numbers that stood for places in the file.
-        number(&format!("{:?}", (&self.settings.base_url, path, query, id, order_id, rules, ended_at))) | 1 << 62
+        number(&format!("{said}{parts}")) | 1 << 62
     }
 
     /// See [`Source::polls_answer_hints`](super::Source::polls_answer_hints). A window shows no change of an older

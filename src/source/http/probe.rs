@@ -32,7 +32,7 @@ impl Http {
             let mut says: BTreeMap<Option<Standing>, usize> = BTreeMap::new();
             let mut about = Vec::new();
             for adjustment in page {
-                *says.entry(adjustment.overrides.map(|overrides| overrides.standing)).or_default() += 1;
+                *says.entry(adjustment.overrides.as_ref().map(|overrides| overrides.standing)).or_default() += 1;
                 about.push(adjustment.order.clone());
                 adjustments.entry(adjustment.order).or_default().extend(adjustment.overrides);
             }

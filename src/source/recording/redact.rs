@@ -106,7 +106,11 @@ impl<'s> Redaction<'s> {
                 for each in &lines.each {
                     for (line, place) in nodes(each, order) {
                         let under = format!("{under}{place}");
-                        kept.add(line, &under, lines.product.iter().chain(&lines.quantity).chain(&lines.period_end));
+                        kept.add(
+                            line,
+                            &under,
+                            lines.product.iter().chain(&lines.quantity).chain(&lines.period_end).chain(&lines.id),
+                        );
                         kept.add(line, &under, status_words(&lines.status).iter());
                     }
                 }
@@ -240,6 +244,18 @@ impl Kept {
     fn add_mark(&mut self, item: &Value, under: &str, overlay: &Overlay) {
         self.add(item, under, overlay.id.iter().chain(&overlay.ended_at));
         self.add(item, under, status_words(&overlay.rules).iter());
+        if let Some(money) = &overlay.money {
+            self.add(item, under, money.amount.iter().chain(&money.of));
+        }
+        if let Some(line) = &overlay.line {
+            let own = || line.id.iter().chain(&line.product).chain(&line.quantity);
+            if line.each.is_empty() {
+                self.add(item, under, own());
+            }
+            for (node, place) in line.each.iter().flat_map(|each| nodes(each, item)) {
+                self.add(node, &format!("{under}{place}"), own());
+            }
+        }
         let OrderRef { paths, prefix, suffix } = &overlay.order_id;
         let named = |node: &Value| match node.as_str() {
             // A text that is built otherwise names no order, and may name a person.

@@ -308,3 +308,53 @@ async fn what_is_not_there_is_asked_for_by_the_path_that_the_hint_names() {
         assert!(!hint.contains("list.path"), "{hint}");
     }
 }
+
+const PARTS: &str = "
+list: {path: /orders, items: $.orders, paging: {kind: none}}
+incremental: {kind: filter, param: since, format: unix}
+map:
+  id: $.id
+  updated_at: $.at
+  lines: {each: $.lines, id: $.id, product: $.product, quantity: $.quantity}
+  user_id: $.user
+  email: $.email
+status: [{when: \"@.status == 'paid'\", as: paid}]
+overlays:
+  - path: /refunds
+    items: $.refunds
+    paging: {kind: none}
+    order_id: $.order
+    line: {each: $.lines, id: $.line, product: $.product, quantity: $.quantity}
+    rules: [{when: \"@.undone == true\", as: paid}, {when: \"@.id\", as: refunded}]
+";
+
+/// A refund of a line ends that line, whatever the list of orders says later, until it is taken back.
+#[tokio::test]
+async fn a_refund_of_a_line_ends_that_line_and_outlives_a_reading_of_the_order() {
+    let order = json!({
+        "id": "a", "at": "2024-05-06T07:01:00Z", "status": "paid", "user": "u",
+        "lines": [{"id": 1, "product": "p"}, {"id": 2, "product": "q", "quantity": 3}, {"id": 3, "product": "p"}]
+    });
+    let refund = |lines| json!({"id": "r", "order": "a", "lines": lines});
+    let shop = Shop::of(PARTS).await;
+    let stands = async || {
+        let order = shop.stored("a").await.order;
+        order.items.iter().map(|item| order.standing_of(item)).collect::<Vec<_>>()
+    };
+    let (paid, gone, some) = (Standing::Paid, Standing::Refunded, Standing::PartiallyRefunded);
+    for (at, said, expected) in [
+        (10, json!([]), [paid, paid, paid]),
+        (20, json!([refund(json!([{"line": 3, "product": "p"}]))]), [paid, paid, gone]),
+        (30, json!([refund(json!([{"line": 3}, {"line": 2, "quantity": -1}]))]), [paid, some, gone]),
+        (40, json!([refund(json!([{"line": 3}, {"line": 2, "quantity": -3}]))]), [paid, gone, gone]),
+        // No more on the list: it still counts.
+        (50, json!([]), [paid, gone, gone]),
+        (55, json!([{"id": "r", "order": "a", "undone": true}]), [paid, paid, paid]),
+        // It names no line: it is about the whole order.
+        (59, json!([refund(json!([]))]), [gone, gone, gone]),
+    ] {
+        let listed = |query| orders(query, json!([order]));
+        shop.poll(at, vec![listed(""), listed("?since=*"), refunds(said.clone())]).await.unwrap();
+        assert_eq!(stands().await, expected, "minute {at}: {said}");
+    }
+}

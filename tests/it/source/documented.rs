@@ -51,6 +51,8 @@ struct Exchange {
     status: u16,
     /// The header `Link`, with `{url}` for the address of the server.
     link: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
     /// JSON, with `{url}` likewise in its texts.
     answer: Value,
 }
@@ -262,6 +264,7 @@ impl Exchange {
     fn line(&self, url: &str) -> Line {
         let body = self.answer.to_string().replace("{url}", url);
         let line = Line::answer("GET", &self.get, self.status, "application/json", body.into_bytes());
+        let line = self.headers.iter().fold(line, |line, (name, value)| line.header(name, value));
         match &self.link {
             Some(link) => line.header("link", &link.replace("{url}", url)),
             None => line,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use entitled::config::presets;
 use entitled::model::{
-    Catalog, OrderId, Override, ProductIx, ReadOrder, SourceName, TargetIx, UserIx, apply_overrides,
+    Catalog, Item, OrderId, Override, ProductIx, ReadOrder, SourceName, TargetIx, UserIx, apply_overrides,
 };
 use entitled::planner::desired::{State, desired};
 use entitled::source::{Source, Step};
@@ -245,4 +245,73 @@ async fn contract_polar_stories() {
         told.push_str(&format!("{name}: {}\n", held.told()));
     }
     assert_eq!(told, POLAR, "{told}");
+}
+
+/// What a shop of WooCommerce says of each of its orders: where it stands, and each line that stands otherwise.
+const WOOCOMMERCE: &str = "
+55 completed paid: 11
+104 processing pending: 10 + 11
+103 processing paid: 10 + 11
+102 completed paid: 12
+97 completed partially_refunded: 10 + 11
+22 completed paid: 11
+29 completed paid: 11 partially_refunded
+27 completed paid: 10 refunded + 11
+54 refunded refunded: 10
+95 processing paid:
+64 completed paid: 11
+63 completed paid: 11
+62 completed paid: 11
+61 processing paid: 60
+59 completed paid: 11
+58 completed paid: 11
+57 completed paid: 11
+56 completed paid: 11
+53 failed void: 10
+50 completed paid: 12
+52 completed paid: 11 + 10
+51 processing pending: 11
+20 completed paid: 10
+18 pending pending: 10
+39 cancelled void: 10
+32 processing pending: 10 + 12
+31 completed paid: 10 + 11
+30 refunded refunded: 10
+28 completed partially_refunded: 10
+26 refunded refunded: 10 + 11
+38 completed paid:
+37 completed paid: 10
+36 completed paid: 16
+35 pending pending:
+24 failed void: 10
+23 cancelled void: 10
+21 on-hold pending: 10
+19 completed paid: 12
+";
+
+#[tokio::test]
+#[ignore = "needs the recordings"]
+async fn contract_woocommerce_orders_and_refunds_by_line() {
+    let folder =
+        std::env::var_os("ENTITLED_CONTRACT").expect("ENTITLED_CONTRACT names the directory of the recordings");
+    let recording = std::fs::read_to_string(PathBuf::from(folder).join("payments/woocommerce.jsonl")).unwrap();
+    let basic = "Y2tfa2V5LW9mLXRoZS10ZXN0OmNzX3NlY3JldC1vZi10aGUtdGVzdA==";
+    let server = Replay::start(Line::recorded(&recording, &[("basic", basic)])).await;
+    let auth = "{kind: basic, username: ck_key-of-the-test, password: cs_secret-of-the-test}";
+    let yaml = format!("{}\nauth: {auth}\n", presets::text("woocommerce").unwrap());
+    let shop = source(http_source(&yaml, &format!("{}/wp-json/wc/v3", server.url)));
+    let mut told = String::from("\n");
+    for order in everything(&shop).await {
+        let line = |item: &Item| match order.standing_of(item) {
+            own if own == order.standing => item.product.to_string(),
+            own => format!("{} {own}", item.product),
+        };
+        let lines: Vec<String> = order.items.iter().map(line).collect();
+        let odd = if order.odd.is_empty() { "" } else { ", odd" };
+        let status = order.status.clone().unwrap_or_default();
+        let told_of_it = format!("{} {status} {}: {}{odd}", order.id, order.standing, lines.join(" + "));
+        told.push_str(told_of_it.trim_end());
+        told.push('\n');
+    }
+    assert_eq!(told, WOOCOMMERCE, "{told}");
 }

@@ -69,6 +69,10 @@ impl Line {
             let status = response["status"].as_u64().expect("a status") as u16;
             let text = |key: &str| line[key].as_str().expect("a text").to_owned();
             let mut made = Self::answer(&text("method"), &text("path"), status, content_type, body);
+            let told = line["response"]["headers"].as_object().into_iter().flatten();
+            for (name, value) in told.filter(|(name, _)| name.starts_with("x-")) {
+                made = made.header(name, value.as_str().expect("a text"));
+            }
             made.authorization = Some(line["headers"]["authorization"].as_str().map(str::to_owned));
             made
         };
