@@ -92,7 +92,7 @@ async fn what_was_settled_is_asked_anew_of_a_version_that_was_left_since() {
     let mut held = stage.pass().await;
     assert_eq!(figures(&held), only("Settling", "grant", "role admin", 3));
     // Of two approvals the later one says what is settled.
-    held.planned.view.held.retain(|held| held.change.cause == "commit");
+    held.planned.view.held.retain(|held| held.change.cause == "sale");
     let_through(&stage, &held).await;
     assert_eq!(figures(&stage.pass().await), only("", "grant", "role admin", 3));
     stage.buyer("later@example.com", "prd_cheap");
