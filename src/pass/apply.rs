@@ -45,6 +45,8 @@ const NO_TARGET: &str = "the target is gone";
 const STILL_HELD: &str = "Logto said that it was taken, and it is still held; it is tried again";
 const NOT_ASKED: &str = "Logto said that it was taken, and it could not be asked whether it is gone";
 const ENDING: &str = "the end was asked for";
+pub(super) const GRANT_FAILED: &str = "what the same order gives instead could not be given first";
+/// Said of a membership.
 pub(super) const ROLE_KEPT: &str = "a role in this organization could not be taken first";
 
 /// Whether a batch ends a membership that would take along a role which was to be taken before it, and was not.
@@ -256,6 +258,17 @@ pub(super) fn adoptions_but(
 ) -> Vec<LedgerRow> {
     let adopt = planned.plan.adopt.iter().filter(|action| !left.contains(&action.user));
     adopt.filter_map(|action| row(planned, action, run, now)).collect()
+}
+
+/// Grants of ours of which the ledger is to name another order, without some users.
+pub(super) fn followed_but(
+    planned: &PlannedPass,
+    left: &BTreeSet<UserIx>,
+    run: &RunId,
+    now: Timestamp,
+) -> Vec<LedgerRow> {
+    let follows = planned.plan.follows.iter().filter(|action| !left.contains(&action.user));
+    follows.filter_map(|action| row(planned, action, run, now)).collect()
 }
 
 /// What a plan gives up without taking it from anybody, each for a reason; without some users.

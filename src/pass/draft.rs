@@ -265,6 +265,7 @@ async fn order_names(store: &Store, plan: &Plan) -> Result<BTreeMap<OrderKey, Or
         .iter()
         .chain(&plan.adopt)
         .chain(&plan.release)
+        .chain(&plan.follows)
         .chain(held)
         .filter_map(|action| action.why.order)
         .chain(clocks)

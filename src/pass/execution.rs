@@ -123,6 +123,7 @@ impl<'a> Execution<'a> {
         let left: BTreeSet<UserIx> = overtaken.iter().filter_map(|user| planned.user_index.ix(user)).collect();
         let mut report = RunReport { held: planned.view.summary.held, ..RunReport::default() };
         store.close_intents(&run, &apply::closed_but(planned, &left), now).await?;
+        store.follow(&apply::followed_but(planned, &left, &run, now)).await?;
         let adopt = apply::adoptions_but(planned, &left, &run, now);
         store.journal_adoptions(&run, &adopt).await?;
         report.adopted = adopt.len() as u64;
@@ -247,6 +248,12 @@ impl<'a> Execution<'a> {
                 }
                 let Some(batch) = self.batches.pop_front() else { break };
                 started += 1;
+                let (waits, batch) = self.without_its_grant(batch);
+                let refused = ActionOutcome::Failed(apply::GRANT_FAILED.to_owned());
+                self.came.extend(waits.into_iter().map(|number| (number, refused.clone())));
+                if batch.is_empty() {
+                    continue;
+                }
                 let actions: Vec<(usize, &Action)> =
                     batch.iter().map(|number| (*number, &planned.plan.actions[*number])).collect();
                 if apply::would_take_along(planned, &actions, &self.kept()) {
@@ -280,6 +287,23 @@ impl<'a> Execution<'a> {
             None if self.batches.is_empty() => Ok(Step::Over),
             None => Ok(Step::More),
         }
+    }
+
+    /// Those of a batch that take what an order gave before, while what it gives now could not be given: whoever pays for it
+    /// must not be left with neither. And the others.
+    fn without_its_grant(&self, batch: Vec<usize>) -> (Vec<usize>, Vec<usize>) {
+        let actions = &self.planned.plan.actions;
+        let failed = self.came.iter().filter(|(_, came)| matches!(came, ActionOutcome::Failed(_)));
+        let failed: BTreeSet<_> = failed
+            .map(|(number, _)| &actions[*number])
+            .filter(|action| action.verb == Verb::Grant)
+            .filter_map(|action| action.why.order)
+            .collect();
+        batch.into_iter().partition(|number| {
+            let Action { verb, why, .. } = actions[*number];
+            let follows = verb == Verb::Revoke && matches!(why.cause, Cause::Exchanged | Cause::Moved(_));
+            follows && why.order.is_some_and(|order| failed.contains(&order))
+        })
     }
 
     /// What was to be taken and could not be.

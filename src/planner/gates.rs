@@ -11,7 +11,7 @@ use super::input::{LedgerTrust, LimitUsage, Presence};
 use super::intents::is_counted;
 use super::limits::Over;
 use super::safeguards::is_undone;
-use super::{Action, Bound, Cause, Doubt, Held, Hold, Plan, PlanInput, Verb, limits, line};
+use super::{Action, Bound, Cause, Doubt, Gap, Held, Hold, Plan, PlanInput, Verb, limits, line};
 use crate::model::{Limit, Limits, OrderKey, Recheck, Target, TargetIx, UserIx};
 
 /// Holds what a commit would give beyond the limit of the day. Sales and drift pass.
@@ -111,6 +111,19 @@ fn within(
         passed.clear();
     }
     passed
+}
+
+/// A grant before a revocation: where an order is for something or somebody else now and what it gives there is held, what
+/// it gave before stays until then.
+pub(super) fn after_their_grants(revocations: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
+    let waiting: BTreeSet<OrderKey> =
+        held.iter().filter(|held| held.action.verb == Verb::Grant).filter_map(|held| held.action.why.order).collect();
+    let (staying, going): (Vec<_>, Vec<_>) = revocations.into_iter().partition(|action| {
+        let follows = matches!(action.why.cause, Cause::Exchanged | Cause::Moved(_));
+        follows && action.why.order.is_some_and(|order| waiting.contains(&order))
+    });
+    held.extend(staying.into_iter().map(|action| Held { action, hold: Hold::Incomplete(Gap::Successor) }));
+    going
 }
 
 /// Leaving an organization loses every role in it. So a membership goes only where each role that the

@@ -26,7 +26,7 @@ use crate::model::{Adopt, Catalog, Prune, TargetIx, UserIx};
 use approval::Lifts;
 use desired::{Claim, Desired, Ending, State};
 use evidence::{given, line, released, stands_unknown, taken, taken_back};
-use gates::{keep_ties, limit_grants, limit_revocations, need_membership, prove};
+use gates::{after_their_grants, keep_ties, limit_grants, limit_revocations, need_membership, prove};
 use input::{Actual, Coverage, Freeze, Holding, LedgerTrust, LedgerView, OwnedGrant, PlanConstraints, Presence};
 use intents::{hold_stuck, without_what_is_gone};
 use safeguards::{is_undone, prune_settling, role_settling, user_settling};
@@ -67,7 +67,7 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
             tally.desired += u64::from(row.claim.is_some_and(|claim| claim.state == State::Entitled));
             tally.actual += u64::from(row.held);
             match decide(input, target, row) {
-                Decision::Rest => {}
+                Decision::Rest => plan.follows.extend(followed(input, target, row)),
                 Decision::Keep => tally.kept += 1,
                 Decision::Foreign => tally.foreign += 1,
                 Decision::PaidForeign => tally.foreign_paid += 1,
@@ -96,6 +96,7 @@ impl Plan {
         let grants = limit_grants(input, grants, &mut self.held);
         self.actions = need_membership(input, grants, &mut self.held);
         let revocations = hold_stuck(input, revocations, &mut self.held);
+        let revocations = after_their_grants(revocations, &mut self.held);
         let revocations = limit_revocations(input, revocations, &mut self.held);
         let revocations = keep_ties(input, revocations, &mut self.held);
         let revocations = prove(input, revocations, self);
@@ -155,6 +156,18 @@ enum Decision {
     Revoke(Why),
     Forget,
     Hold(Verb, Why, Hold),
+}
+
+/// What the ledger is to name as the reason of a grant that is as it should be: the order that pays for it. Otherwise the
+/// end of one that ended long ago would be taken for the end of what pays now. What a commit made ours keeps its reason,
+/// which the revert of that commit goes by.
+fn followed(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Option<Action> {
+    let (claim, owned) = (row.claim?, row.owned?);
+    let pays = row.held && claim.state == State::Entitled;
+    let kept = input.constraints.adopted_by_commit.contains(&(target, row.user));
+    let is_other = owned.order != Some(claim.order) || owned.product != claim.product;
+    let why = Why { cause: Cause::Sale, ..given(input, target, row) };
+    (pays && is_other && !kept).then_some(Action { verb: Verb::Adopt, target, user: row.user, why })
 }
 
 fn decide(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {

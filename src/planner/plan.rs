@@ -20,6 +20,8 @@ pub struct Plan {
     pub adopt: Vec<Action>,
     /// Grants of ours that are given up without being taken from anybody.
     pub release: Vec<Action>,
+    /// Grants of ours that another order pays for than the one that the ledger names: the row follows the order that does.
+    pub follows: Vec<Action>,
     /// Rows of the ledger whose grant is gone and not wanted.
     pub forget: Vec<(TargetIx, UserIx)>,
     /// Those of the actions that take back what a version of the file did shortly before: they count for no day.
@@ -246,6 +248,9 @@ pub enum Gap {
     Odd,
     /// A name in the product stands for nothing that Logto knows, and it may be this target.
     Name,
+    /// The order is for something or somebody else now, and what it gives there is held: whoever pays must not be left
+    /// with neither.
+    Successor,
 }
 
 /// What a limit counts.

@@ -253,6 +253,10 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
             format!("a product has a name that Logto does not know, and it may be {}", change.target),
             "mend the name in the file, or in Logto: `entitled plan` shows its line".into(),
         ),
+        Hold::Incomplete(Gap::Successor) => (
+            "what the same order gives instead is held, and whoever pays for it must not be left with neither".into(),
+            "see to that one, which says itself what lets it through: this follows in the same pass".into(),
+        ),
         Hold::OverLimit(_, over) => over_limit(over, change, held, &approve),
         Hold::FreshLedger => (
             "the ledger is new or was lost, and has not seen a whole pass yet".into(),

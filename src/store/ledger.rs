@@ -151,6 +151,31 @@ impl Store {
         self.journal(run, rows, Ownership::Adopted, &BTreeMap::new()).await
     }
 
+    /// Names another order as the reason of grants that are ours: the one that pays for them now. When and by which pass
+    /// they became ours stays as it is.
+    pub async fn follow(&self, rows: &[LedgerRow]) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let Grant { user, target } = &row.grant;
+                (user.as_str(), target.key(), row.source.as_str(), row.order.as_str(), row.product.as_str(), row.line)
+            })
+            .collect();
+        let mut transaction = self.begin().await?;
+        let outcome = sqlx::query(
+            "UPDATE ledger SET source = j.value ->> 2, order_id = j.value ->> 3, product = j.value ->> 4,
+                               line = j.value ->> 5
+             FROM json_each(?1) j WHERE user = j.value ->> 0 AND target = j.value ->> 1",
+        )
+        .bind(list(&rows))
+        .execute(&mut *transaction)
+        .await;
+        self.end(transaction, outcome.map(drop)).await
+    }
+
     /// Logto has acknowledged these grants.
     pub async fn confirm(&self, grants: &[Grant], now: Timestamp) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;

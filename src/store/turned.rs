@@ -129,23 +129,27 @@ impl Store {
         rows.and_then(|rows| rows.iter().map(pair).collect()).map_err(|error| self.fault(error))
     }
 
-    /// Orders that were bought before their buyer became another user than before: a commit gives what they give.
-    /// `among`: only these.
-    pub async fn moved_orders(&self, among: Option<&[OrderKey]>) -> Result<Vec<OrderKey>, StoreError> {
+    /// What was bought before its buyer became another user than before: a commit gives what that gives. What the shop
+    /// puts into such an order later is a sale. `among`: only of these orders.
+    pub async fn moved_lines(&self, among: Option<&[OrderKey]>) -> Result<Vec<(OrderKey, ProductKey)>, StoreError> {
         let rows = match among {
             None => sqlx::query(
-                "SELECT o.key FROM buyers b CROSS JOIN orders o ON o.buyer = b.key
-                 WHERE b.moved_at IS NOT NULL AND o.entitled_seen_at < b.moved_at ORDER BY o.key",
+                "SELECT o.key, i.product FROM buyers b CROSS JOIN orders o ON o.buyer = b.key
+                 CROSS JOIN items i ON i.order_key = o.key
+                 WHERE b.moved_at IS NOT NULL AND o.entitled_seen_at < b.moved_at AND i.since < b.moved_at
+                 ORDER BY o.key, i.product",
             ),
             Some(orders) => sqlx::query(
-                "SELECT o.key FROM orders o CROSS JOIN buyers b ON b.key = o.buyer
+                "SELECT o.key, i.product FROM orders o CROSS JOIN buyers b ON b.key = o.buyer
+                 CROSS JOIN items i ON i.order_key = o.key
                  WHERE o.key IN (SELECT value FROM json_each(?1))
-                 AND b.moved_at IS NOT NULL AND o.entitled_seen_at < b.moved_at ORDER BY o.key",
+                 AND b.moved_at IS NOT NULL AND o.entitled_seen_at < b.moved_at AND i.since < b.moved_at
+                 ORDER BY o.key, i.product",
             )
             .bind(list(&orders.iter().map(|order| order.0).collect::<Vec<_>>())),
         };
         let rows = rows.fetch_all(self.readers()).await;
-        rows.and_then(|rows| rows.iter().map(|row| Ok(OrderKey(small(row, 0)?))).collect())
-            .map_err(|error| self.fault(error))
+        let line = |row: &SqliteRow| -> Sql<_> { Ok((OrderKey(small(row, 0)?), ProductKey(small(row, 1)?))) };
+        rows.and_then(|rows| rows.iter().map(line).collect()).map_err(|error| self.fault(error))
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Snapshot;
 use crate::model::{OrderKey, ProductId, ProductIx, Purchase, Resolution, Standing, TargetIx, UserId, UserIx, Verdict};
 use crate::pass::{PassContext, PassError, PassScope};
-use crate::planner::desired::{Desired, Origin, State};
+use crate::planner::desired::{Claim, Desired, Origin, State};
 use crate::planner::input::{Mover, Turn};
 use crate::store::{BuyerKey, LineNow, OrderNow, ProductKey, Scope, StoreError};
 
@@ -47,6 +47,15 @@ impl Snapshot {
                 // It was there before the binding that said whose that order is, and that is gone.
                 let unbound = now.user.is_none() && now.was.as_ref() == Some(owner) && adopted.contains(&cell);
                 unbound.then_some(Turn::Moved(Mover::Commit))
+            });
+            // Nobody knows what it gives now: what it gave before stays until the name is mended.
+            let is_nameless = |line: &LineNow| {
+                let product = self.product_ix.get(&line.key);
+                product.is_some_and(|product| self.catalog.nameless.contains(product))
+            };
+            let turn = turn.map(|turn| match turn {
+                Turn::Exchanged | Turn::Moved(_) if now.lines.iter().any(is_nameless) => Turn::Unknown,
+                turn => turn,
             });
             turned.extend(turn.map(|turn| (cell, turn)));
         }
@@ -89,20 +98,23 @@ impl Snapshot {
     ) -> Result<(), StoreError> {
         let bought: Vec<OrderKey> = purchases.iter().map(|purchase| purchase.order).collect();
         let among = (!self.is_of_all()).then_some(&*bought);
-        let moved: BTreeSet<OrderKey> = context.store.moved_orders(among).await?.into_iter().collect();
+        let moved = context.store.moved_lines(among).await?.into_iter();
+        let moved: BTreeSet<(OrderKey, ProductIx)> =
+            moved.filter_map(|(order, product)| Some((order, *self.product_ix.get(&product)?))).collect();
         if moved.is_empty() {
             return Ok(());
         }
         let buys = |purchase: &&Purchase| {
             let verdict = self.catalog.rule(purchase.product).verdict(purchase.standing);
-            !moved.contains(&purchase.order) && matches!(verdict, Verdict::Entitles | Verdict::Lasts)
+            !moved.contains(&(purchase.order, purchase.product))
+                && matches!(verdict, Verdict::Entitles | Verdict::Lasts)
         };
         let sold: BTreeSet<(UserIx, ProductIx)> =
             purchases.iter().filter(buys).map(|purchase| (purchase.user, purchase.product)).collect();
         for (target, claims) in (0..).map(TargetIx).zip(&mut desired.targets) {
-            for claim in
-                claims.iter_mut().filter(|claim| claim.state == State::Entitled && moved.contains(&claim.order))
-            {
+            let is_moved =
+                |claim: &&mut Claim| claim.state == State::Entitled && moved.contains(&(claim.order, claim.product));
+            for claim in claims.iter_mut().filter(is_moved) {
                 let gives = |product: ProductIx| {
                     self.catalog.rule(product).entitlements.iter().any(|given| given.target == target)
                 };

@@ -74,6 +74,8 @@ impl World {
         let never = self.once_of(user).any(|order| order.possible().any(|said| unpaid.contains(&said.status)));
         let right = match (hold, thing) {
             (Hold::Incomplete(Gap::Missing), None) => true,
+            // The grant that it waits for is held, and that hold is looked at by itself.
+            (Hold::Incomplete(Gap::Successor), _) => verb == Verb::Revoke,
             (Hold::Protected, _) => self.is_protected(user),
             (Hold::Incomplete(Gap::Source | Gap::Elsewhere), _) => !self.unread.is_empty(),
             (_, None) => false,

@@ -28,6 +28,7 @@ mod scoped;
 mod sequences;
 mod settled;
 mod shop;
+mod successors;
 mod taken_along;
 mod targets;
 mod turning;

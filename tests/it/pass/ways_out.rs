@@ -36,6 +36,7 @@ fn walked_by(hold: &Hold) -> Option<fn()> {
         Hold::Incomplete(Gap::Elsewhere) => another_source_that_could_not_be_read_is_read_anew,
         Hold::Incomplete(Gap::Odd) => an_order_that_could_not_be_read_is_mended,
         Hold::Incomplete(Gap::Name) => a_name_that_stands_for_nothing_is_mended,
+        Hold::Incomplete(Gap::Successor) => super::successors::what_waits_for_its_grant_goes_with_it,
     })
 }
 

@@ -29,6 +29,7 @@ pub(crate) fn hold(world: PlanInput<'_>, plan: &Plan) {
     takes_nothing_without_proof(world, plan);
     stays_within_the_limits(world, plan);
     only_adds_to_a_fresh_ledger(world, plan);
+    gives_before_it_takes(plan);
     does_nothing_that_is_frozen(world, plan);
     touches_nothing_protected(world, plan);
     cannot_undo_its_own_safeguards(world, plan);
@@ -217,6 +218,19 @@ fn waits_for_membership(world: PlanInput<'_>, plan: &Plan, held: &Held) -> bool 
         })
 }
 
+/// Whether what the order of this gives now is held.
+fn waits_for_its_grant(plan: &Plan, action: &Action) -> bool {
+    let turned = matches!(action.why.cause, Cause::Exchanged | Cause::Moved(_));
+    let of_it = |held: &Held| held.action.verb == Verb::Grant && held.action.why.order == action.why.order;
+    turned && plan.held.iter().any(of_it)
+}
+
+/// Whoever pays must not be left with neither.
+fn gives_before_it_takes(plan: &Plan) {
+    let first = of(plan, Verb::Revoke).find(|action| waits_for_its_grant(plan, action));
+    assert_eq!(first, None, "takes what an order gave while what it gives now is held");
+}
+
 fn does_nothing_that_is_frozen(world: PlanInput<'_>, plan: &Plan) {
     if world.constraints.freeze != Freeze::Nothing {
         assert_eq!(of(plan, Verb::Revoke).next(), None, "takes in spite of a freeze");
@@ -324,6 +338,7 @@ fn holds_with_reason(world: PlanInput<'_>, plan: &Plan) {
             Hold::Incomplete(Gap::Odd) => {
                 !grant && (exclusive || no_order_says_so(&one.action)) && world.constraints.unclear.iter().any(sells)
             }
+            Hold::Incomplete(Gap::Successor) => !grant && waits_for_its_grant(plan, &one.action),
             Hold::Incomplete(gap) => {
                 let expected = match coverage {
                     Coverage::Unread => Gap::Unread,
