@@ -141,22 +141,32 @@ impl Store {
         self.end(transaction, outcome).await
     }
 
-    /// An id that stands for one order here and for another one there: for another buyer, and paid at another time, or
-    /// for nothing that is the same where nobody tells when. A time may be told as a plain date by the one.
+    /// An id that stands for one order here and for another one there. They can only be one where both were paid at the
+    /// same moment, as exactly as the coarser of the two times tells it, and have a product or the buyer in common;
+    /// where one of them tells no time, both. Who corrects an address or exchanges a product does not pay anew.
     pub async fn same_id(&self, one: &SourceName, other: &SourceName) -> Result<Option<OrderId>, StoreError> {
         let id: Sql<Option<String>> = sqlx::query_scalar(
-            "SELECT old.id FROM sources was CROSS JOIN orders old ON old.source = was.key
-             CROSS JOIN sources now ON now.name = ?2 CROSS JOIN orders new ON new.source = now.key AND new.id = old.id
-             CROSS JOIN buyers a ON a.key = old.buyer CROSS JOIN buyers b ON b.key = new.buyer
-             WHERE was.name = ?1
-             AND ((a.claimed <> b.claimed AND '' NOT IN (a.claimed, b.claimed))
-                  OR (a.email <> b.email AND '' NOT IN (a.email, b.email)) OR a.user <> b.user)
-             AND iif(old.paid_at IS NULL OR new.paid_at IS NULL, NOT EXISTS (
-                     SELECT 1 FROM items i JOIN products p ON p.key = i.product
-                     JOIN items j ON j.order_key = new.key JOIN products q ON q.key = j.product
-                     WHERE i.order_key = old.key AND q.id = p.id),
-                 abs(old.paid_at - new.paid_at) > 86400000)
-             ORDER BY old.key LIMIT 1",
+            "SELECT id FROM (
+                 SELECT old.key, old.id, old.paid_at AS paid, new.paid_at AS also_paid,
+                     CASE WHEN 0 IN (old.paid_at % 86400000, new.paid_at % 86400000) THEN 86400000
+                          WHEN 0 IN (old.paid_at % 1000, new.paid_at % 1000) THEN 1000 ELSE 1 END AS step,
+                     a.key = b.key AS same_row,
+                     (a.email <> '' AND a.email = b.email)
+                     OR (a.claimed <> '' AND a.claimed IN (b.claimed, coalesce(b.user, b.claimed)))
+                     OR coalesce(a.user IN (b.claimed, b.user), 0) AS buyer,
+                     EXISTS (
+                         SELECT 1 FROM items i JOIN products p ON p.key = i.product
+                         JOIN items j ON j.order_key = new.key JOIN products q ON q.key = j.product
+                         WHERE i.order_key = old.key AND q.id = p.id)
+                     OR NOT EXISTS (SELECT 1 FROM items i WHERE i.order_key IN (old.key, new.key)) AS product
+                 FROM sources was CROSS JOIN orders old ON old.source = was.key
+                 CROSS JOIN sources now ON now.name = ?2
+                 CROSS JOIN orders new ON new.source = now.key AND new.id = old.id
+                 CROSS JOIN buyers a ON a.key = old.buyer CROSS JOIN buyers b ON b.key = new.buyer
+                 WHERE was.name = ?1)
+             WHERE NOT iif(paid IS NULL OR also_paid IS NULL, (buyer OR same_row) AND product,
+                           paid / step = also_paid / step AND (buyer OR product))
+             ORDER BY key LIMIT 1",
         )
         .bind(one.as_str().to_owned())
         .bind(other.as_str().to_owned())

@@ -1,6 +1,6 @@
 //! The mirror of the orders and the directory of buyers.
 
-use entitled::model::{Buyer, Email, Item, Order, OrderKey, Resolution, Standing, UserId};
+use entitled::model::{Buyer, Email, Item, Order, OrderKey, Resolution, SourceName, Standing, UserId};
 use entitled::store::{Cursor, Recorded, Scope, Store, StoredOrder};
 use jiff::Timestamp;
 use sqlx::Connection as _;
@@ -268,26 +268,51 @@ async fn a_cursor_is_kept_for_each_source() {
 }
 
 /// Shops number their orders from one: what two of them call alike is two orders, and merging them would take from
-/// one buyer what the other one paid for.
+/// one buyer what the other one paid for. They are one where they can be: paid at the same moment, as exactly as
+/// both tell it, with the product or the buyer in common; with both in common where one of them tells no time.
 #[tokio::test]
 async fn two_shops_that_number_their_orders_alike_do_not_become_one() {
+    const NOON: i64 = 1_700_049_600;
+    const DATE: i64 = NOON - 43_200;
     let home = Home::new();
     let store = home.store().await;
-    let order = |id: &str, user: &str, minute: i64| Order { paid_at: Some(at(minute)), ..paid(id, user, "pro") };
-    let now = at(1_000_000);
-    let (one, two, three) = ("one".into(), "two".into(), "three".into());
-    store.record_orders(&one, &[order("1", "ann", 0), order("2", "ann", 5)], now).await.unwrap();
-    store.record_orders(&two, &[order("1", "ann", 0), order("2", "ben", 200_000)], now).await.unwrap();
-    assert_eq!(store.same_id(&one, &two).await.unwrap(), Some("2".into()));
-    // Without a time it is what was sold that tells.
-    let dateless = |user: &str, product: &str| Order { paid_at: None, ..paid("2", user, product) };
-    store.record_orders(&three, &[dateless("ben", "lite")], now).await.unwrap();
-    assert_eq!(store.same_id(&one, &three).await.unwrap(), Some("2".into()));
-    store.record_orders(&three, &[dateless("ben", "pro")], now).await.unwrap();
-    assert_eq!(store.same_id(&one, &three).await.unwrap(), None);
-    // A buyer who was corrected, or a time that is told more exactly, is the same order still.
-    for same in [order("2", "ann", 200_000), order("2", "ben", 3_600)] {
-        store.record_orders(&two, &[same], now).await.unwrap();
-        assert_eq!(store.same_id(&one, &two).await.unwrap(), None);
+    let order = |user: &str, product: &str, paid_at: Option<i64>| Order {
+        paid_at: paid_at.map(at),
+        ..paid("1", user, product)
+    };
+    let millis = |millis: i64| Order { paid_at: Timestamp::from_millisecond(millis).ok(), ..order("ann", "pro", None) };
+    let known = order("ann", "pro", Some(NOON + 5));
+    let dateless = order("ann", "pro", None);
+    for (number, (one, two, same)) in [
+        (&known, order("ann", "pro", Some(NOON + 5)), true),
+        (&known, order("ben", "pro", Some(NOON + 5)), true),
+        (&known, order("ann", "lite", Some(NOON + 5)), true),
+        (&known, order("ben", "lite", Some(NOON + 5)), false),
+        (&known, order("ben", "pro", Some(NOON + 6)), false),
+        (&known, order("ben", "lite", Some(NOON + 600)), false),
+        (&known, order("ann", "pro", Some(NOON + 6)), false),
+        (&known, order("ann", "pro", Some(DATE)), true),
+        (&known, order("ben", "pro", Some(DATE)), true),
+        (&known, order("ben", "lite", Some(DATE)), false),
+        (&known, order("ann", "pro", Some(DATE - 86_400)), false),
+        (&known, millis((NOON + 5) * 1_000 + 987), true),
+        (&millis((NOON + 5) * 1_000 + 986), millis((NOON + 5) * 1_000 + 987), false),
+        (&known, dateless.clone(), true),
+        (&dateless, known.clone(), true),
+        (&dateless, dateless.clone(), true),
+        (&known, order("ben", "pro", None), false),
+        (&known, order("ann", "lite", None), false),
+        (&dateless, order("ann", "lite", None), false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let names = ["one", "two"].map(|name| SourceName::from(format!("{name}-{number}").as_str()));
+        for (name, order) in names.iter().zip([one, &two]) {
+            store.record_orders(name, std::slice::from_ref(order), at(NOON + 1_000)).await.unwrap();
+        }
+        let expected = (!same).then(|| "1".into());
+        assert_eq!(store.same_id(&names[0], &names[1]).await.unwrap(), expected, "{one:?} and {two:?}");
+        assert_eq!(store.same_id(&names[1], &names[0]).await.unwrap(), expected, "{two:?} and {one:?}");
     }
 }
