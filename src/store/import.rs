@@ -372,12 +372,18 @@ async fn write_orders(
                 .push_bind(settled.since(order.standing, before))
                 .push_bind(*digest);
         });
+        // A payment that was told stays told, and one that never was counts from what was known of it first: or an
+        // order that is touched would be paid anew.
         insert.push(
             " ON CONFLICT (key) DO UPDATE SET
                  buyer = iif((SELECT claimed = '' AND email = '' FROM buyers WHERE key = excluded.buyer), buyer,
                              excluded.buyer),
                  standing = excluded.standing, status = excluded.status,
-                 paid_at = excluded.paid_at, updated_at = excluded.updated_at, ended_at = excluded.ended_at,
+                 paid_at = coalesce(excluded.paid_at, orders.paid_at,
+                                    iif(orders.entitled_seen_at IS NULL, NULL,
+                                        coalesce(orders.updated_at,
+                                                 iif(orders.seen_at < orders.entitled_seen_at, NULL, orders.seen_at)))),
+                 updated_at = excluded.updated_at, ended_at = excluded.ended_at,
                  period_end = excluded.period_end, renews = excluded.renews,
                  entitled_seen_at = excluded.entitled_seen_at, standing_since = excluded.standing_since,
                  digest = excluded.digest",

@@ -180,12 +180,16 @@ impl Store {
 ///
 /// The pairs of copies are looked for by every statement anew: each leaves the next one what it needs.
 const STEPS: [&str; 19] = [
-    // What was first seen under the old name was first seen then.
+    // What was first seen under the old name was first seen then, and what it told of the payment is still true.
     "UPDATE orders SET seen_at = min(orders.seen_at, old.seen_at),
+         paid_at = coalesce(orders.paid_at, old.paid_at,
+                            iif(orders.entitled_seen_at IS NOT NULL AND old.entitled_seen_at IS NOT NULL,
+                                min(orders.updated_at, old.updated_at), NULL)),
          entitled_seen_at = coalesce(min(orders.entitled_seen_at, old.entitled_seen_at), orders.entitled_seen_at,
                                      old.entitled_seen_at)
      FROM orders old WHERE old.source = ?1 AND orders.source = ?2 AND orders.id = old.id",
     "UPDATE orders SET seen_at = min(orders.seen_at, new.seen_at),
+         paid_at = coalesce(orders.paid_at, new.paid_at),
          entitled_seen_at = coalesce(min(orders.entitled_seen_at, new.entitled_seen_at), orders.entitled_seen_at,
                                      new.entitled_seen_at)
      FROM orders new WHERE new.source = ?2 AND orders.source = ?1 AND orders.id = new.id",

@@ -313,8 +313,9 @@ pub struct Product {
     pub source: Option<Name>,
     /// What it gives: a list of `role: NAME`, `roles: [NAME, ...]`, or `organization: NAME` with or without `roles:`.
     pub entitlements: Vec<Entitlement>,
-    /// How long a purchase lasts, from the time of payment; two purchases extend each other end to end. Not for
-    /// subscriptions, which say themselves until when they are paid. Absent: for ever.
+    /// How long a purchase lasts, from the time of payment; two purchases extend each other end to end. Where no payment
+    /// time is ever told, it counts from the last change that was known when the order was first seen to be paid. Not
+    /// for subscriptions, which say themselves until when they are paid. Absent: for ever.
     pub valid_for: Option<Duration>,
     /// What buying several at once means for `valid_for`: `ignore`, nothing, as with seats; `periods`, each is one more,
     /// end to end. Default: `ignore`.

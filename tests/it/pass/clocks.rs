@@ -185,3 +185,31 @@ async fn a_subscription_that_was_cancelled_ends_with_its_period() {
         assert_eq!(stage.pass().await.changes(), [("revoke", "role paid-tier", &ann)], "{source} {order}");
     }
 }
+
+/// Nor does a payment API that stops telling when an order was paid, or an order that is touched, restart `valid_for`.
+#[tokio::test]
+async fn valid_for_counts_from_the_same_moment_whatever_is_told_later() {
+    let products = "products: {month: {entitlements: [role: paid-tier], valid_for: 30d}}";
+    let yaml = file("owned", NO_LIMITS, products)
+        .replace("{shop: {kind: sandbox}}", "{till: {kind: file, path: \"$FOLDER/orders.yaml\"}}");
+    let start = Timestamp::now();
+    let told = format!(", paidAt: {start}");
+    for (first, later) in [(&*told, ""), (&*told, ", paidAt: null"), (&*told, ", paidAt: \"\""), ("", "")] {
+        let mut stage = Stage::of(&yaml).await;
+        let ann = stage.logto.add_user("ann@example.com");
+        let path = stage.folder.path().join("orders.yaml");
+        let write = |changed: Timestamp, paid: &str| {
+            let order = "id: o1, productId: month, user: {email: ann@example.com}, status: paid";
+            std::fs::write(&path, format!("- {{{order}, updatedAt: {changed}{paid}}}\n")).unwrap();
+        };
+        write(start, first);
+        assert_eq!(stage.pass().await.changes(), [("grant", "role paid-tier", &ann)]);
+        for days in [10, 20] {
+            stage.ahead = SignedDuration::from_hours(24 * days);
+            write(start + stage.ahead, later);
+            assert_eq!(stage.pass().await.changes(), [], "{first} {later}");
+        }
+        stage.ahead = SignedDuration::from_hours(24 * 31);
+        assert_eq!(stage.pass().await.changes(), [("revoke", "role paid-tier", &ann)], "{first} {later}");
+    }
+}

@@ -72,6 +72,69 @@ async fn what_entitles_counts_from_the_payment_and_what_ended_from_its_end() {
     assert_eq!(unknown.at, 1_000);
 }
 
+/// Or whoever stops telling when an order was paid, or touches it, gives its buyer another `valid_for`.
+#[tokio::test]
+async fn the_time_from_which_a_purchase_counts_never_moves() {
+    let untold = |order: &Order| Order { paid_at: None, ..order.clone() };
+    let dateless =
+        |updated_at: Option<i64>| Order { paid_at: None, updated_at: updated_at.map(at), ..paid("o1", "u1", "pro") };
+    let order = paid("o1", "u1", "pro");
+    let pending = Order { standing: Standing::Pending, ..dateless(Some(900)) };
+    let cases: [(&[Order], i64); 7] = [
+        (&[order.clone(), untold(&changed(&order, Standing::Paid, 2_000))], 1_000),
+        (
+            &[
+                order.clone(),
+                untold(&changed(&order, Standing::Unknown, 2_000)),
+                changed(&order, Standing::Paid, 3_000),
+            ],
+            1_000,
+        ),
+        (&[dateless(Some(1_100)), dateless(Some(2_000)), dateless(Some(3_000))], 1_100),
+        (&[pending.clone(), dateless(Some(1_200)), dateless(Some(2_000))], 1_200),
+        (&[dateless(None), dateless(Some(6_000)), dateless(Some(7_000))], 5_000),
+        // A time that is told at last, or corrected, is the one.
+        (&[dateless(Some(1_100)), changed(&order, Standing::Paid, 2_000)], 1_000),
+        (&[order.clone(), Order { paid_at: Some(at(1_500)), ..changed(&order, Standing::Paid, 2_000) }], 1_500),
+    ];
+    for (number, (readings, counts)) in cases.into_iter().enumerate() {
+        let home = Home::new();
+        let store = home.store().await;
+        let mut last = None;
+        for (order, second) in readings.iter().zip(5_000..) {
+            last = Some(only(&store, order, second).await.at);
+        }
+        assert_eq!(last, Some(counts), "case {number}");
+    }
+}
+
+#[tokio::test]
+async fn nor_does_it_move_where_a_source_is_renamed() {
+    let home = Home::new();
+    let store = home.store().await;
+    let told = |paid_at: Option<i64>, updated: i64| Order {
+        paid_at: paid_at.map(at),
+        updated_at: Some(at(updated)),
+        ..paid("o1", "u1", "pro")
+    };
+    for (number, (old, new, counts)) in [
+        (told(Some(1_000), 1_000), told(None, 2_000), 1_000),
+        (told(None, 2_000), told(Some(1_000), 1_000), 1_000),
+        (told(None, 1_100), told(None, 2_000), 1_100),
+        (told(None, 2_000), told(None, 1_100), 1_100),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (was, is) = (format!("was-{number}").as_str().into(), format!("is-{number}").as_str().into());
+        store.record_orders(&was, &[old], at(5_000)).await.unwrap();
+        store.record_orders(&is, &[new], at(5_001)).await.unwrap();
+        store.rename_source(&was, &is, at(5_002)).await.unwrap();
+        let last = purchases(&store, &Scope::All).await.into_iter().next_back().unwrap();
+        assert_eq!(last.at, counts, "case {number}");
+    }
+}
+
 #[tokio::test]
 async fn a_subscription_counts_to_the_end_of_its_paid_period() {
     let home = Home::new();
