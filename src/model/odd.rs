@@ -127,6 +127,8 @@ pub enum Oddity {
     TooEarly,
     /// More than a day in the future, where only the past is possible.
     TooLate,
+    /// In the future, where something is said to have happened.
+    ToCome,
     /// No whole number from zero on.
     NoQuantity,
     /// As many quantities as fit neither the order nor its products.
@@ -177,6 +179,7 @@ impl Oddity {
         match self {
             Oddity::NoTime => "is not a time in a known form",
             Oddity::TooEarly => "is a time before the year 2000, which cannot be true",
+            Oddity::ToCome => "is in the future, although it has happened",
             Oddity::TooLate => "is more than a day in the future, which cannot be true",
             Oddity::NoQuantity => "is not a valid quantity",
             Oddity::Quantities => "fits neither the order nor its products",

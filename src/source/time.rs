@@ -19,11 +19,16 @@ const FIRST: i64 = 946_684_800;
 /// How far ahead of us the clock of a payment API may be.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
+/// The same for what ends something: it would be kept until then.
+const SLIGHTLY_AHEAD: SignedDuration = SignedDuration::from_mins(5);
+
 /// Which times are possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Possible {
     /// What has happened: up to a day from now.
     Past(Timestamp),
+    /// What has ended something: up to five minutes from now.
+    Ended(Timestamp),
     /// What may still come.
     Any,
 }
@@ -51,7 +56,8 @@ pub(super) fn plausible(at: Timestamp, possible: Possible) -> Result<Timestamp, 
     match possible {
         _ if at.as_second() < FIRST => Err(Oddity::TooEarly),
         Possible::Past(now) if at.duration_since(now) > AHEAD => Err(Oddity::TooLate),
-        Possible::Past(_) | Possible::Any => Ok(at),
+        Possible::Ended(now) if at.duration_since(now) > SLIGHTLY_AHEAD => Err(Oddity::ToCome),
+        Possible::Past(_) | Possible::Ended(_) | Possible::Any => Ok(at),
     }
 }
 

@@ -53,6 +53,9 @@ impl AsRead for Order {
     }
 }
 
+/// How far ahead of us the clock of a payment API may be where it dates what has happened, in milliseconds.
+const SLIGHTLY_AHEAD: i64 = 5 * 60 * 1_000;
+
 /// An order as it is to be stored.
 #[derive(Clone, Debug)]
 pub(super) struct Settled<'a> {
@@ -76,12 +79,19 @@ impl Settled<'_> {
 
     /// When `standing` came to hold, in milliseconds, if it was `before` until now.
     pub(super) fn since(&self, standing: Standing, before: Option<(Standing, i64)>) -> i64 {
-        match (self.order.ended_at, before) {
-            (Some(ended), _) => millis(ended),
+        let told = self.order.ended_at.map(millis).filter(|ended| !standing.has_happened() || self.is_past(*ended));
+        match (told, before) {
+            (Some(ended), _) => ended,
             (None, Some((held, since))) if held == standing => since,
-            (None, _) if self.ends_when_seen() => self.noticed,
-            (None, _) => self.order.updated_at.map_or(self.noticed, millis),
+            (None, _) if self.order.ended_at.is_some() || self.ends_when_seen() => self.noticed,
+            (None, _) => self.order.updated_at.map(millis).filter(|at| self.is_past(*at)).unwrap_or(self.noticed),
         }
+    }
+
+    /// Whether that was by now, by a clock that may be a little ahead: what has happened in time to come would be
+    /// without effect until then.
+    fn is_past(&self, at: i64) -> bool {
+        at <= self.noticed.saturating_add(SLIGHTLY_AHEAD)
     }
 
     /// Whether its end is when it was first seen, whatever the order says of its last change.

@@ -189,7 +189,7 @@ impl<'a> OverlayWalk<'a> {
         let standing = ruled(list, rules).filter(|standing| *standing != Standing::Paid);
         // An odd end is when the item was first read.
         let possible =
-            if standing.is_some_and(Standing::has_happened) { Possible::Past(self.now) } else { Possible::Any };
+            if standing.is_some_and(Standing::has_happened) { Possible::Ended(self.now) } else { Possible::Any };
         let ended_at = latest(raw, ended_at, OddPart::EndedAt, possible, &mut Odds::default());
         let overrides = standing.map(|standing| Override { standing, ended_at, part: part(self.settings, raw) });
         let Ok(item) = item else {

@@ -103,7 +103,7 @@ impl Mapper {
                 raw,
                 &map.ended_at,
                 OddPart::EndedAt,
-                if standing.has_happened() { past } else { Possible::Any },
+                if standing.has_happened() { Possible::Ended(now) } else { Possible::Any },
                 &mut odds,
             ),
             period_end,

@@ -138,6 +138,20 @@ async fn grace_begins_when_the_refund_was_seen_and_not_when_the_order_last_chang
     assert_eq!(shop.stored("a").await.standing_since, at(30));
 }
 
+/// What is in a list of refunds has happened, whatever date it bears.
+#[tokio::test]
+async fn a_refund_that_is_dated_ahead_counts_from_when_it_was_seen() {
+    for (state, ahead) in [("done", 6), ("done", 23 * 60), ("open", 6), ("open", 23 * 60)] {
+        let shop = Shop::with_a_paid_order(&format!("{SHOP}{GET}{REFUNDS}")).await;
+        let dated = at(30) + SignedDuration::from_mins(ahead);
+        let refund = json!({"id": "r", "order": "a", "state": state, "at": dated.to_string()});
+        for minute in [30, 31] {
+            shop.poll(minute, vec![unchanged(), refunds(json!([refund])), one("a")]).await.unwrap();
+            assert_eq!(shop.stored("a").await.standing_since, at(30), "{state}, {ahead} min ahead");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_won_dispute_gives_back_what_the_order_itself_says() {
     let shop = Shop::with_a_paid_order(&format!("{SHOP}{GET}{REFUNDS}")).await;

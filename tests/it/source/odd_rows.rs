@@ -204,15 +204,31 @@ async fn where_nothing_stands_nothing_is_shown() {
 async fn an_odd_end_is_when_it_was_first_seen() {
     let shop = Shop::of(SHOP).await;
     // A refund that is still to come has not happened: it is odd, too.
-    for (hours, ended) in
-        [(0, json!(0)), (5, json!("garbage")), (6, json!("2099-01-01")), (7, json!("9999-12-31T23:59:59Z"))]
-    {
+    let ahead = |minutes: i64| json!((now() + SignedDuration::from_mins(minutes)).to_string());
+    for (hours, ended) in [
+        (0, json!(0)),
+        (5, json!("garbage")),
+        (6, json!("2099-01-01")),
+        (7, json!("9999-12-31T23:59:59Z")),
+        (8, ahead(28 * 60)),
+        (9, ahead(9 * 60 + 6)),
+    ] {
         let row = with(json!({"status": "refunded", "ended": ended}));
         shop.poll_at(json!([row]), now() + SignedDuration::from_hours(hours)).await.unwrap();
         let stored = shop.stored("odd").await;
         assert_eq!((stored.order.standing, stored.standing_since), (Standing::Refunded, now()), "{ended}");
         assert!(stored.odd.iter().any(|odd| odd.to_string().contains("ended")), "{ended}: {:?}", stored.odd);
     }
+}
+
+/// A clock that is a little ahead is not odd.
+#[tokio::test]
+async fn an_end_that_is_minutes_ahead_is_as_it_is_told() {
+    let shop = Shop::of(SHOP).await;
+    let ended = now() + SignedDuration::from_mins(4);
+    shop.poll(json!([with(json!({"status": "refunded", "ended": ended.to_string()}))])).await.unwrap();
+    let stored = shop.stored("odd").await;
+    assert_eq!((stored.standing_since, stored.odd), (ended, Vec::new()));
 }
 
 #[tokio::test]

@@ -72,6 +72,28 @@ async fn what_entitles_counts_from_the_payment_and_what_ended_from_its_end() {
     assert_eq!(unknown.at, 1_000);
 }
 
+/// Whatever a source tells of its time: what has happened did not do so in time to come.
+#[tokio::test]
+async fn what_has_happened_has_done_so_when_it_was_seen() {
+    let refunded = |ended: Option<i64>, updated: i64| Order {
+        ended_at: ended.map(at),
+        ..changed(&paid("o1", "u1", "lite"), Standing::Refunded, updated)
+    };
+    for (order, since) in [
+        (refunded(Some(80_000), 2_000), 5_000),
+        (refunded(Some(5_200), 2_000), 5_200),
+        (refunded(None, 80_000), 5_000),
+        (refunded(None, 5_200), 5_200),
+        (refunded(None, 4_000), 4_000),
+    ] {
+        let home = Home::new();
+        let store = home.store().await;
+        assert_eq!(only(&store, &order, 5_000).await.at, since, "{order:?}");
+        let touched = Order { status: Some("touched".to_owned()), ..order };
+        assert_eq!(only(&store, &touched, 6_000).await.at, since, "{touched:?}");
+    }
+}
+
 /// Or whoever stops telling when an order was paid, or touches it, gives its buyer another `valid_for`.
 #[tokio::test]
 async fn the_time_from_which_a_purchase_counts_never_moves() {
