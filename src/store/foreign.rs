@@ -156,7 +156,8 @@ impl Store {
     }
 
     /// When each of these orders was paid, at the latest. Where the payment API does not tell, the earliest time by
-    /// which it must have been; where it tells the day alone, the end of that day, or when the order was first read.
+    /// which it must have been; where it tells the day or the second alone, the end of that, or when the order was first
+    /// read.
     pub async fn paid_by(&self, orders: &[OrderKey]) -> Result<Vec<Paid>, StoreError> {
         let orders: Vec<u32> = orders.iter().map(|order| order.0).collect();
         let rows = sqlx::query(
@@ -169,7 +170,11 @@ impl Store {
         .await;
         let one = |row: &SqliteRow| {
             let (paid, known_since) = (int(row, 1)?, int(row, 2)?);
-            let at = if paid.rem_euclid(DAY) == 0 { (paid + DAY - 1).min(known_since.max(paid)) } else { paid };
+            let at = match paid {
+                day if day.rem_euclid(DAY) == 0 => (day + DAY - 1).min(known_since.max(day)),
+                second if second.rem_euclid(SECOND) == 0 => (second + SECOND - 1).min(known_since.max(second)),
+                exact => exact,
+            };
             Ok(Paid { order: OrderKey(small(row, 0)?), at, known_since })
         };
         rows.and_then(|rows| rows.iter().map(one).collect()).map_err(|error| self.fault(error))
@@ -178,3 +183,5 @@ impl Store {
 
 /// Milliseconds.
 const DAY: i64 = 86_400_000;
+/// Likewise.
+const SECOND: i64 = 1_000;

@@ -1,8 +1,9 @@
 //! What was given by hand stays given, whatever is bought and refunded later, and whatever a commit says.
 
-use entitled::model::{OrderId, Ownership, UserId};
+use entitled::model::{Grant, OrderId, Ownership, Target, UserId};
 use entitled::pass::PassScope;
-use jiff::SignedDuration;
+use entitled::store::SpokenOf;
+use jiff::{SignedDuration, Timestamp};
 
 use super::set;
 use crate::support::stage::{NO_LIMITS, PRODUCTS, Stage, file};
@@ -307,6 +308,25 @@ async fn a_table_of_what_is_adopted() {
             let expected: &[(&str, &str, &UserId)] = if adopted { &[("revoke", target, &fay)] } else { &[] };
             assert_eq!(stage.pass().await.changes(), expected, "{what}");
         }
+    }
+}
+
+/// Payment APIs that tell whole seconds: what was given within the second of the payment may have been given before it.
+#[tokio::test]
+async fn a_payment_that_is_told_in_whole_seconds_was_made_by_the_end_of_its_second() {
+    // When it was paid, in milliseconds from the second within which the grant was seen, 500 ms after it began.
+    for (paid, adopted) in [(-1_000, true), (0, false), (400, true), (600, false), (1_000, false)] {
+        let mut stage = Stage::usual().await;
+        let fay = given(&mut stage).await;
+        let second = Timestamp::from_second(stage.now().as_second() - 60).unwrap();
+        let role = stage.logto.role("paid-tier").unwrap();
+        let grant = Grant { user: fay.clone(), target: Target::Role { role } };
+        let seen = second + SignedDuration::from_millis(500);
+        stage.store.note_foreign(&[(grant, SpokenOf::No)], &[], seen).await.unwrap();
+        stage.shop.buy_at(&"prd_pro".into(), "fay@example.com", second + SignedDuration::from_millis(paid));
+        let passed = stage.pass().await;
+        assert_eq!(passed.report.adopted, u64::from(adopted), "paid at {paid} ms");
+        stage.is_settled().await;
     }
 }
 
