@@ -21,7 +21,7 @@ use crate::pass::{PassScope, PlannedPass, active, kept, plan_pass};
 use crate::report::run::RunReport;
 use crate::report::status::{About, Trouble};
 use crate::sandbox::{Running, SHOP_TOKEN, Seed};
-use crate::store::{Store, lease};
+use crate::store::{Store, StoreError, lease};
 use crate::{clock, config, sandbox, store};
 
 /// Which store a command works on.
@@ -195,8 +195,13 @@ impl Opened {
     /// Yields those that could not be read.
     pub(super) async fn read(&self, scope: ReadScope, now: Timestamp) -> Result<BTreeSet<SourceName>, Failure> {
         let mut unread = BTreeSet::new();
-        self.active.carry_over(&self.store, now).await?;
         let config = &self.active.config;
+        for settings in &config.sources {
+            active::carry_over_one(settings, &self.store, now).await.map_err(|error| match error {
+                error @ StoreError::SameIds { .. } => Failure::from(error).about(About::Source(settings.name.clone())),
+                error => error.into(),
+            })?;
+        }
         for (source, settings) in self.active.sources.iter().zip(&config.sources) {
             let full_read = settings.full_read.unwrap_or(config.schedule.full_read);
             let taken = match ingest(source, &self.store, scope, full_read, now).await {

@@ -63,7 +63,7 @@ pub enum SaysStore {
 /// Every check, in a fixed order.
 pub async fn examine(patient: Patient<'_>) -> Vec<Check> {
     let mut checks = configuration(patient);
-    let (store, known) = store::examine(&patient.config.store, patient.now).await;
+    let (store, known) = store::examine(&patient.config.store, patient.config, patient.now).await;
     let sources = join_all(patient.config.sources.iter().map(|settings| source::examine(settings, patient.simulators)));
     let (logto, sources) = tokio::join!(logto::examine(patient, known.grants), sources);
     checks.extend(logto);

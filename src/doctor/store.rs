@@ -11,6 +11,8 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::{Patient, SaysStore};
+use crate::config::settings::Config;
+use crate::pass::active::carry_over_one;
 use crate::report::checkup::Check;
 use crate::store::{FreezeScope, Store, StoreError, lease};
 use crate::text::{error_chain, human};
@@ -23,6 +25,7 @@ const MODE: &str = "mode";
 const WRITER: &str = "writer";
 const FROZEN: &str = "frozen";
 const SAID: &str = "path";
+const RENAMED: &str = "was";
 /// The least that SQLite writes.
 const PAGE: usize = 4096;
 
@@ -33,11 +36,11 @@ pub(super) struct Known {
     pub(super) grants: u64,
 }
 
-pub(super) async fn examine(path: &Path, now: Timestamp) -> (Vec<Check>, Known) {
+pub(super) async fn examine(path: &Path, config: &Config, now: Timestamp) -> (Vec<Check>, Known) {
     let mut checks = Vec::new();
     let mut known = Known::default();
     if let Ok(file) = fs::metadata(path) {
-        match contents(path, now).await {
+        match contents(path, config, now).await {
             Ok((opens, grants)) => {
                 checks.extend(opens);
                 known.grants = grants;
@@ -74,7 +77,7 @@ pub(super) fn said(Patient { config, origin, store, .. }: Patient<'_>) -> Option
     Some(Check::note(SECTION, SAID, found, Some(mend.to_owned())))
 }
 
-async fn contents(path: &Path, now: Timestamp) -> Result<(Vec<Check>, u64), StoreError> {
+async fn contents(path: &Path, config: &Config, now: Timestamp) -> Result<(Vec<Check>, u64), StoreError> {
     let copy = Store::for_reading(path).await?;
     let grants = copy.ledger(None).await?.len() as u64;
     let passed = match copy.last_full_pass().await? {
@@ -90,6 +93,16 @@ async fn contents(path: &Path, now: Timestamp) -> Result<(Vec<Check>, u64), Stor
         };
         let says = format!("{what} until {:.0}, by {}: {}", freeze.until, freeze.who, freeze.reason);
         checks.push(Check::note(SECTION, FROZEN, says, Some("`entitled unfreeze` ends it".to_owned())));
+    }
+    for source in &config.sources {
+        // In the copy, as the next pass does it in the store.
+        match carry_over_one(source, &copy, now).await {
+            Err(error @ StoreError::SameIds { .. }) => {
+                checks.push(Check::wrong(SECTION, RENAMED, error_chain(&error), error.hint()));
+            }
+            // Where there is no room for a copy it cannot be tried further.
+            Ok(()) | Err(_) => {}
+        }
     }
     copy.close().await;
     Ok((checks, grants))

@@ -77,3 +77,34 @@ fn why_and_the_plan_tell_of_orders_that_the_file_gives_up() {
     let json = home.entitled(&["plan", "-o", "json"]).exits(0);
     assert!(json.out.contains("\"cause\": \"source_gone\"") && json.out.contains("\"dropped\""), "{}", json.out);
 }
+
+#[test]
+fn two_shops_in_one_was_are_a_trouble_until_that_is_mended() {
+    let home = Home::new();
+    let with = |sources: &str| {
+        let text = format!(
+            "version: 1\nlogto: {{endpoint: sandbox}}\nlisten: off\nprune: owned\n\
+             products: {{p1: {{entitlements: [{{role: beta}}]}}}}\nsources: {{{sources}}}\n"
+        );
+        home.write("entitlements.yaml", &text);
+    };
+    for (shop, buyer) in [("till", "anna"), ("desk", "ben")] {
+        let order = format!("- {{id: 1, productId: p1, status: paid, user: {{email: {buyer}@example.com}}}}\n");
+        home.write(&format!("{shop}.yaml"), &order);
+    }
+    let desk = "desk: {kind: file, path: desk.yaml}";
+    with(&format!("till: {{kind: file, path: till.yaml}}, {desk}"));
+    home.entitled(&["run", "--once"]).exits(0);
+    with("store: {kind: file, path: till.yaml, was: [till, desk]}");
+    let fault = "order 1 in `till` and order 1 in `desk` are different orders";
+    home.entitled(&["run", "--once"]).exits(1).complains(&[fault]);
+    for command in ["status", "doctor"] {
+        let ran = home.entitled(&[command]).exits(1);
+        let flat = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(fault) && flat.contains("take `till` out of it"), "{command}: {}", ran.out);
+    }
+    with(&format!("store: {{kind: file, path: till.yaml, was: till}}, {desk}"));
+    home.entitled(&["run", "--once"]).exits(0);
+    home.entitled(&["status"]).exits(0);
+    assert!(!home.entitled(&["doctor"]).out.contains("are different orders"));
+}
