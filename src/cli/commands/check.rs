@@ -1,8 +1,9 @@
 //! `entitled check`: every problem of the configuration at once, offline.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::file::{file_name, invalid};
+use crate::cli::standing::place;
 use crate::cli::{Context, Exit, Failure, print, problems};
 use crate::config;
 use crate::config::settings::Config;
@@ -29,7 +30,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         "{}",
         problems(&config::render(&loaded.warnings, &loaded.text, &context.file.display().to_string(), context.notes))
     );
-    for one in dropped(&loaded.config).await {
+    for one in dropped(&loaded.config, &place(&context)).await {
         let (warning, hint) = (context.notes.paint("1;33", "warning"), context.notes.paint("1;36", "hint"));
         crate::cli::tell(format_args!("{warning}: {}\n{hint}: {}", one.sentence, one.hint));
     }
@@ -44,8 +45,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 
 /// What rests on orders of sources that the file does not have. A store that is not there or cannot be read has
 /// nothing to say here: `doctor` looks after it.
-async fn dropped(config: &Config) -> Vec<Dropped> {
-    let known = Store::peek(&config.store).await.unwrap_or_default();
+async fn dropped(config: &Config, store: &Path) -> Vec<Dropped> {
+    let known = Store::peek(store).await.unwrap_or_default();
     let gone = known.iter().filter(|known| {
         let named = |one: &crate::config::settings::source::SourceSettings| {
             one.name == known.name || one.was.contains(&known.name)

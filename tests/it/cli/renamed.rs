@@ -79,6 +79,19 @@ fn why_and_the_plan_tell_of_orders_that_the_file_gives_up() {
 }
 
 #[test]
+fn check_looks_into_the_store_that_the_command_line_names() {
+    let (mut home, file) = quiet();
+    home.entitled(&["run", "--once", "--store", "other.db"]).exits(0);
+    home.write("entitlements.yaml", &renamed(&file, ""));
+    let said = ["grants rest on orders of `shop`, which the file no longer has", "write `was: shop` there"];
+    home.entitled(&["check", "--store", "other.db"]).exits(0).complains(&said);
+    let elsewhere = home.entitled(&["check"]).exits(0);
+    assert!(!elsewhere.err.contains("no longer has"), "{}", elsewhere.err);
+    home.set("ENTITLED_STORE", "other.db");
+    home.entitled(&["check"]).exits(0).complains(&said);
+}
+
+#[test]
 fn two_shops_in_one_was_are_a_trouble_until_that_is_mended() {
     let home = Home::new();
     let with = |sources: &str| {
