@@ -2,12 +2,14 @@
 //!
 //! Decides nothing and judges nothing: it says what was found, how often, and where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
+use serde_json::Value;
 
+use super::odd::odd;
 use super::{Lookup, Nameless, SourceError};
-use crate::model::{Odd, Order, OrderId, ReadOrder, Standing};
+use crate::model::{Odd, OddPart, Oddity, Order, OrderId, ReadOrder, Standing};
 
 /// What the first pages showed.
 #[derive(Debug, Serialize)]
@@ -133,9 +135,16 @@ impl Trial {
     pub fn standings(&self) -> BTreeMap<Standing, usize> {
         let mut counts = BTreeMap::new();
         for order in &self.orders {
-            *counts.entry(order.standing).or_default() += 1;
+            *counts.entry(Self::standing(order)).or_default() += 1;
         }
         counts
+    }
+
+    /// How an order stands by all of its lines: one that has none left is what a pass makes of those.
+    pub fn standing(order: &Order) -> Standing {
+        let mut lines = order.items.iter().map(|item| order.standing_of(item));
+        let first = lines.next().unwrap_or(order.standing);
+        if lines.all(|standing| standing == first) { first } else { order.standing }
     }
 
     /// The API's own words that no line of `status` knows, and how often each was said.
@@ -194,6 +203,20 @@ impl Again {
 pub(super) fn odd_of(orders: &[ReadOrder]) -> Vec<(OrderId, Vec<Odd>)> {
     let odd = orders.iter().filter(|read| !read.odd.is_empty());
     odd.map(|read| (read.id.clone(), read.odd.clone())).collect()
+}
+
+/// What is odd about these orders, one of which may be told twice, otherwise each time.
+pub(super) fn odd_in(orders: &[ReadOrder], id: &str) -> Vec<(OrderId, Vec<Odd>)> {
+    let mut all = odd_of(orders);
+    let (mut seen, mut twice) = (HashMap::new(), BTreeSet::new());
+    for read in orders {
+        let known = seen.entry(&read.order.id).or_insert(read);
+        if *known != read && twice.insert(&read.order.id) {
+            let value = Value::from(read.order.id.as_str());
+            all.push((read.order.id.clone(), vec![odd(OddPart::Row, Oddity::Twice, id, &value)]));
+        }
+    }
+    all
 }
 
 fn differences(listed: &Order, found: &Order) -> Vec<&'static str> {

@@ -14,8 +14,8 @@ use super::paths::{alone, holds};
 use crate::config::settings::source::{HttpSource, Incremental, Map};
 use crate::model::{OrderId, Override, ReadOrder, Standing, apply_overrides};
 use crate::source::SourceError;
-use crate::source::client::response::begins;
-use crate::source::probe::{Again, Field, Follows, Looked, OverlayTrial, Sorted, Trial, Unreadable, odd_of};
+use crate::source::client::response::{begins, listed};
+use crate::source::probe::{Again, Field, Follows, Looked, OverlayTrial, Sorted, Trial, Unreadable, odd_in};
 
 /// Orders that are shown field by field.
 const SHOWN: usize = 3;
@@ -75,7 +75,7 @@ impl Http {
             pages,
             unmarked: mark == Mark::Absent && follows == Follows::End && !raw.is_empty(),
             unreadable,
-            odd: odd_of(&orders),
+            odd: odd_in(&orders, listed(map.id.iter()).trim_matches('`')),
             test_orders,
             total,
             follows,

@@ -264,6 +264,34 @@ fn a_source_of_which_too_much_is_odd_is_named_row_by_row_and_is_a_problem() {
     );
 }
 
+/// What a pass makes of an order is what whoever tries the mapping must see.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_out_of_an_order_and_what_stands_twice_is_shown() {
+    let (home, server) = odd_shop().await;
+    let file = std::fs::read_to_string(home.path("entitlements.yaml")).unwrap();
+    let counted = file.replace("products: $.product", "quantity: $.count, products: $.product");
+    assert_ne!(counted, file);
+    home.write("entitlements.yaml", &counted);
+    let row = |id: &str, status: &str, count: u32| json!({"id": id, "status": status, "product": "p1", "count": count, "mail": "ann@example.com"});
+    let list = [
+        row("o1", "paid", 0),
+        row("o2", "paid", 1),
+        row("o2", "on_hold", 1),
+        row("o3", "paid", 1),
+        row("o3", "paid", 1),
+    ];
+    server.now_answers(vec![
+        Line::json("/orders?offset=0&limit=4", json!({"count": 5, "orders": list[..4]})),
+        Line::json("/orders?offset=4&limit=4", json!({"count": 5, "orders": list[4..]})),
+        Line::json("/disputes", json!([])),
+        Line::json("/orders/o1", json!({"order": list[0]})),
+    ]);
+    let out = home.entitled(&["source", "test", "odd"]).exits(0).out;
+    assert!(!rows(&out, "o1 void p1").is_empty(), "{out}");
+    assert_eq!(rows(&out, "o2 `o2`"), ["o2 `o2` at `$.id` is also the id of another row"], "{out}");
+    assert!(rows(&out, "o3 `o3`").is_empty(), "the same row twice says nothing else: {out}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_overlay_of_which_too_much_is_odd_is_a_problem() {
     let (home, server) = odd_shop().await;

@@ -206,8 +206,14 @@ fn orders(trial: &Trial) -> Vec<Vec<String>> {
         let items = if items.is_empty() { "no product".to_owned() } else { items.join(", ") };
         let paid = order.paid_at.map(|at| format!("paid {at}")).unwrap_or_default();
         let until = order.period_end.map(|at| format!("until {at}")).unwrap_or_default();
-        let cells =
-            [format!("  {}", order.id), order.standing.to_string(), items, order.buyer.to_string(), paid, until];
+        let cells = [
+            format!("  {}", order.id),
+            Trial::standing(order).to_string(),
+            items,
+            order.buyer.to_string(),
+            paid,
+            until,
+        ];
         cells.into_iter().map(|cell| clean(&cell).into_owned()).collect()
     };
     let mut rows: Vec<Vec<String>> = trial.orders.iter().take(SHOWN).map(row).collect();
