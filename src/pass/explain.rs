@@ -331,7 +331,12 @@ fn idle(orders: &[StoredOrder], gives: impl Fn(&StoredOrder, &str) -> bool) -> B
 }
 
 fn paid(order: &StoredOrder) -> Paid {
-    Paid { order: order.order.id.to_string(), source: order.source.to_string(), paid_at: order.order.paid_at }
+    Paid {
+        order: order.order.id.to_string(),
+        source: order.source.to_string(),
+        paid_at: order.order.paid_at,
+        odd: order.odd.iter().filter(|odd| odd.makes_unknown()).map(ToString::to_string).collect(),
+    }
 }
 
 /// What the ledger has of a grant, as people read it.

@@ -207,6 +207,8 @@ pub struct Paid {
     pub source: String,
     /// When it was paid.
     pub paid_at: Option<Timestamp>,
+    /// Why it stands `unknown`, where something of it could not be read.
+    pub odd: Vec<String>,
 }
 
 /// Everything that an explanation is made from.
@@ -347,14 +349,14 @@ fn orders(facts: &Facts<'_>, ix: TargetIx) -> Vec<OrderWhy> {
             paid_at: paid.paid_at,
             says,
             until,
-            sentence: sentence(statement, now),
+            sentence: sentence(statement, paid, now),
         })
     };
     facts.statements.iter().filter_map(one).collect()
 }
 
 /// What one purchase says, with the countdown.
-fn sentence(statement: &Statement, now: i64) -> String {
+fn sentence(statement: &Statement, paid: &Paid, now: i64) -> String {
     let left = |at: i64| human::span(at.saturating_sub(now));
     match statement.says {
         None if statement.purchase.standing == Standing::Pending => "not paid yet".to_owned(),
@@ -373,6 +375,9 @@ fn sentence(statement: &Statement, now: i64) -> String {
             format!("entitles; the paid period ends in {} ({})", left(at), human::day(at))
         }
         Some((State::Entitled, at)) => format!("entitles; expires in {} ({})", left(at), human::day(at)),
+        Some((State::Undecided, _)) if !paid.odd.is_empty() => {
+            format!("stands unknown: {}; it changes nothing in either direction", tidy(&paid.odd.join("; ")))
+        }
         Some((State::Undecided, _)) => "stands unknown: changes nothing in either direction".to_owned(),
         Some((State::Grace(how), at)) => {
             format!("{}; kept for another {} ({})", messages::ended(how), left(at), human::day(at))

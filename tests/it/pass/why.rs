@@ -97,6 +97,20 @@ async fn countdowns_run_to_the_end_of_what_was_bought_and_of_its_grace() {
     assert!(refunded.sentence.starts_with("was refunded"), "{refunded:?}");
 }
 
+#[tokio::test]
+async fn an_order_that_cannot_be_read_says_what_is_odd_about_it() {
+    let yaml = usual().replace("{shop: {kind: sandbox}}", "{till: {kind: file, path: \"$FOLDER/orders.yaml\"}}");
+    let mut stage = Stage::of(&yaml).await;
+    let ann = stage.logto.add_user("ann@example.com");
+    let order = "- {id: o1, productId: prd_pro, user: {email: ann@example.com}, status: paid, paidAt: next week}\n";
+    std::fs::write(stage.folder.path().join("orders.yaml"), order).unwrap();
+    stage.poll().await.unwrap();
+    let why = explained(&stage, ann.as_str()).await;
+    let text = why_text(&why, false, Color::Plain);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("stands unknown: `next week` at `paidAt` is not a time in a known form"), "{text}");
+}
+
 /// A quick look at one user fits into any limit; what a full pass would hold must be said all the same.
 #[tokio::test]
 async fn what_everybody_together_is_over_is_held_for_each_and_named_by_its_digest() {
