@@ -12,6 +12,10 @@ use crate::model::Oddity;
 /// Numbers above this are milliseconds: as seconds they would lie after the year 5138.
 const SECONDS_END: f64 = 1e11;
 
+/// 9999-12-31T23:59:59Z in seconds, which is how "for ever" is written. As milliseconds that, and all between
+/// [`SECONDS_END`] and it, would lie before 1979, where no order does.
+const LAST_SECOND: f64 = 253_402_300_799.0;
+
 /// 2000-01-01T00:00:00Z. No order is older, and what looks older is a mark for "none" (year 1, 1970), or a number
 /// that means something else (`20261125`, `2026`).
 const FIRST: i64 = 946_684_800;
@@ -88,10 +92,14 @@ fn for_ever(text: &str) -> Option<Timestamp> {
     parse(&year_before).map(|_| Timestamp::MAX)
 }
 
-/// Reads a time as a number: seconds, or milliseconds when it is too large for that.
+/// Reads a time as a number: seconds, or milliseconds when it is too large for that. The last day of the calendar is
+/// "for ever", as it is in a text.
 fn from_number(number: f64) -> Option<Timestamp> {
     if !number.is_finite() {
         return None;
+    }
+    if (SECONDS_END..=LAST_SECOND).contains(&number) {
+        return Some(Timestamp::from_second(number as i64).unwrap_or(Timestamp::MAX));
     }
     let seconds = if number.abs() > SECONDS_END { number / 1000.0 } else { number };
     Timestamp::from_millisecond((seconds * 1000.0).round() as i64).ok()

@@ -231,6 +231,23 @@ async fn an_end_that_is_minutes_ahead_is_as_it_is_told() {
     assert_eq!((stored.standing_since, stored.odd), (ended, Vec::new()));
 }
 
+/// `9999-12-31T23:59:59Z` in seconds, which would be 1978 in milliseconds.
+#[tokio::test]
+async fn the_last_second_of_the_calendar_is_no_time_before_2000() {
+    for (until, read) in [
+        (json!(253_402_300_799_i64), Timestamp::MAX),
+        (json!("253402300799"), Timestamp::MAX),
+        (json!(100_000_000_001_i64), "5138-11-16T09:46:41Z".parse().unwrap()),
+        (json!(1_798_761_600_000_i64), "2027-01-01T00:00:00Z".parse().unwrap()),
+    ] {
+        let shop = Shop::of(SHOP).await;
+        shop.poll(json!([with(json!({"status": "active", "until": until}))])).await.unwrap();
+        let stored = shop.stored("odd").await;
+        assert_eq!((stored.odd, stored.order.standing), (Vec::new(), Standing::Subscribed), "{until}");
+        assert_eq!(stored.order.period_end.map(Timestamp::as_second), Some(read.as_second()), "{until}");
+    }
+}
+
 #[tokio::test]
 async fn an_order_that_becomes_odd_keeps_its_buyer_and_what_it_gave() {
     for odd in unusable() {
