@@ -42,6 +42,20 @@
 //!   `daemon::follow` have the order read again (`pass::ingest`), and the pass that follows grants (`pass::apply`).
 //! - The only code that may give or take a grant in Logto: `pass::apply`, by the [`logto::Writer`]. Besides, `entitled
 //!   hooks logto` sets up a webhook there.
+//! - What wakes the loop: `daemon::sleep` waits for all of it at once: a time that `daemon::schedule` has found due, a
+//!   hint of a webhook or the page (`daemon::trigger`), a word that somebody left in the store (`daemon::heard`), a
+//!   changed file (`daemon::watch`), SIGHUP.
+//! - What follows from an answer of Logto: `logto::transport` says which may be tried again (429, 5xx, no answer); a
+//!   write that is refused, as by 404 or 422, is taken apart in `logto::write`; what could not be done is an outcome in
+//!   the report, and the next pass meets it again.
+//! - What is journaled, and when: [`store`] has the rule, `pass::apply` follows it, `store::intents` says what becomes
+//!   of a write that nobody heard back of.
+//! - Why one hold is said and not another: [`planner`] has their order, and `planner::gates` what each is there for.
+//! - A time-out: of a call, `timeout` of `logto` and of each source in `config::settings`, put to use in `http::client`;
+//!   of a whole read, `read_timeout`; of a request to the daemon, `web::guard`; of the lock of the store,
+//!   `store::connect`; of reading a file, [`files`].
+//! - The schema of the store: `store::schema` and `store/migrations/`.
+//! - Who may see and do what on the page and in the API: `web::caller`, and `web::session` for browsers.
 //! - A new payment API: one YAML file in `config/presets/`.
 //! - A sentence that a user reads: `report::messages` and the rest of `report` for plans, runs and explanations;
 //!   `model::odd` for what is wrong with an order; `config::check` and `config::diagnostic` for the file; `doctor` for a

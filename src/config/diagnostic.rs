@@ -175,6 +175,7 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
+    /// One problem. In one piece: line after line, as it is read.
     fn one(&self, out: &mut String, diagnostic: &Diagnostic) -> std::fmt::Result {
         let paint = &self.paint;
         let (word, tone) = match diagnostic.severity {

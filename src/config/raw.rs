@@ -191,6 +191,7 @@ struct Key {
 }
 
 impl Builder<'_, '_> {
+    /// One event of the parser. In one piece: a table of events.
     fn take(&mut self, event: Event<'_>, place: Place) -> Result<Flow, Box<Diagnostic>> {
         if let Some(tag) = event.tag().filter(|tag| !tag.is_yaml_core_schema()) {
             let message = format!("tag `{}` means nothing here", tag.original());

@@ -1,4 +1,4 @@
-//! The loop: wake on a timer, a changed file or a signal; poll what is due; one pass at a time.
+//! The loop: wake on a timer, a hint, a changed file or a signal (`sleep`); poll what is due; one pass at a time.
 //!
 //! A pass does not depend on what woke it. A poll that brought something new is followed by a quick pass
 //! over the buyers it concerns; a full pass looks at every target, on its schedule. What fails is logged
@@ -88,7 +88,18 @@ pub struct Start {
     pub settled: Settled,
 }
 
-/// Runs until the end is asked for.
+/// Runs until it is told to stop.
+///
+/// Flow: a turn (reload, follow hints, poll, at most one pass), then sleep until the next thing is due or somebody
+/// wakes it: a hint, a changed file, a signal, an order of the page.
+///
+/// Guarantees: one pass at a time. No failure ends the loop: it is reported, and what failed is due again. A fault of
+/// the program ends its turn and nothing else. When it is told to stop, what is in flight is finished first.
+///
+/// Assumes that the lease on the store is held, and that `start.active` is in force.
+///
+/// Caveat: whoever wakes it decides nothing; what a pass does follows from orders, file and Logto alone. In one piece:
+/// most of it is the daemon's beginning, field by field.
 pub async fn run(start: Start, mut shutdown: Shutdown) {
     let Start { file, active, simulators, store, mode, pulse, publisher, triggers, settled } = start;
     let now = clock::now();
@@ -283,7 +294,8 @@ impl Daemon {
         self.put_off();
     }
 
-    /// Polls what is due, then passes over what that brought, or over everything when that is due.
+    /// Polls what is due, then passes over what that brought, or over everything when that is due. In one piece: the
+    /// order of the steps is the rule.
     async fn turn(&mut self, shutdown: &mut Shutdown) {
         self.follow_clock();
         if !self.is_in_place().await {

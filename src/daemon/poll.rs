@@ -16,7 +16,7 @@ use crate::report::status::About;
 
 impl Daemon {
     /// Follows the hints about each source, and polls every one that is due. One that fails keeps nothing from the
-    /// others.
+    /// others. In one piece: the same few values go through every source.
     pub(super) async fn read(&mut self) -> Vec<OrderKey> {
         self.rest = Rest::Long;
         let mut hinted = self.hinted_orders();

@@ -33,7 +33,8 @@ const SALES_AT_ONCE: usize = 100;
 type Overtaken = Result<Option<BTreeSet<UserId>>, PassError>;
 
 impl Daemon {
-    /// One pass. `Ok(None)`: the end was asked for meanwhile.
+    /// One pass. `Ok(None)`: it was told to stop meanwhile. In one piece: what ends a pass early is looked at between
+    /// its steps.
     pub(super) async fn pass(
         &mut self,
         span: &PassScope,

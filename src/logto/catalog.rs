@@ -61,6 +61,7 @@ pub fn resolve_unasked(products: &[Product], protected: &[ProtectedRole], known:
     resolved(Tenant::unasked(products), products, protected, known).catalog
 }
 
+/// The catalog, and what is wrong with its names. In one piece: all of it grows in one walk over the products.
 fn resolved(mut tenant: Tenant, products: &[Product], protected: &[ProtectedRole], known: &KnownNames) -> Resolved {
     let names = tenant.names();
     let kept = tenant.keep(known);

@@ -12,8 +12,10 @@ use super::error::LogtoError;
 use super::read::{Reader, RoleField};
 use crate::model::{KnownNames, OrganizationId, Protect, Target, TargetEntry};
 
-/// Names `targets` as the file would. `known`: what names stood for last. Asks nothing where there are none; else one call for all roles, one for
-/// all organization roles, and one for each organization.
+/// Names `targets` as the file would. `known`: what names stood for last.
+///
+/// Asks nothing where there are none; else one call for all roles, one for all organization roles, and one for each
+/// organization.
 pub async fn name_forgotten<'a>(
     reader: &Reader,
     targets: impl Iterator<Item = &'a mut TargetEntry>,

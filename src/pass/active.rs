@@ -107,6 +107,17 @@ pub fn needs_simulators(config: &Config) -> bool {
 }
 
 /// Checks the credentials, resolves every name, sets up every source.
+///
+/// Flow: the client of Logto, the sources, one call that shows whether Logto lets us in, then the names.
+///
+/// Guarantees: changes nothing, neither in Logto nor in the store. What was in force before stays so where this fails.
+///
+/// Assumes a configuration that `config` has checked. No source is asked anything: whether it answers is found out
+/// when it is read.
+///
+/// # Errors
+/// [`ActivateError`]: Logto does not let us in or does not answer, a source cannot be set up, a name does not resolve,
+/// or the simulators are wanted and do not run.
 pub async fn activate(
     config: Config,
     origin: Origin,
@@ -175,8 +186,8 @@ impl ActiveConfig {
     }
 
     /// Carries over what the store knows of sources under the names that they had before, and of products that the
-    /// file names otherwise. Once done, it does nothing. Comes before anything is read or planned: an order that is read under the new name first would be
-    /// new.
+    /// file names otherwise. Once done, it does nothing. Comes before anything is read or planned: an order that is read
+    /// under the new name first would be new.
     pub async fn carry_over(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         for source in &self.config.sources {
             carry_over_one(source, store, now).await?;

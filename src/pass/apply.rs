@@ -67,6 +67,14 @@ pub(super) fn would_take_along(
 
 /// One batch, on one target: journal, call, and for a grant journal. Answers in the order of the batch; a revocation
 /// is [`confirmed`](confirm_gone) with others.
+///
+/// Guarantees: nothing is sent to Logto that is not in the journal. An answer that leaves open what happened is kept
+/// as open, and whoever looks next sees what became of it.
+///
+/// Assumes that all of the batch has one verb and one target, and that the stage before it has ended.
+///
+/// # Errors
+/// Where the store fails; whatever Logto says is an outcome.
 pub(super) async fn carry_out(
     executor: Executor<'_>,
     planned: &PlannedPass,
@@ -87,6 +95,7 @@ pub(super) async fn carry_out(
     }
 }
 
+/// Journals grants, asks Logto for them, and journals what came of it. In one piece: the three belong together.
 async fn grant(
     executor: Executor<'_>,
     planned: &PlannedPass,

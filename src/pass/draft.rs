@@ -199,8 +199,8 @@ fn twin<'a>(context: PassContext<'a>, known: &KnownSource) -> Option<&'a SourceN
     by_address.or_else(|| context.sources.iter().find(alike).map(Source::name))
 }
 
-/// Plans, and plans again with what only a plan tells: whether the limits are asked at all, whom `protect` covers by an address that no order has,
-/// and what somebody has let through. That comes with the plan.
+/// Plans, and plans again with what only a plan tells: whether the limits are asked at all, whom `protect` covers by
+/// an address that no order has, and what somebody has let through. That comes with the plan.
 pub(crate) async fn gated(
     context: PassContext<'_>,
     snapshot: &mut Snapshot,

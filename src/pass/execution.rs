@@ -80,7 +80,7 @@ pub struct Execution<'a> {
 
 impl<'a> Execution<'a> {
     /// Writes down the pass and all of its plan that needs no call, but for those users of it who are another
-    /// pass's by now.
+    /// pass's by now. In one piece: all of it is written before anything is sent, in this order.
     pub async fn begin(
         active: &'a ActiveConfig,
         store: &'a Store,
@@ -217,7 +217,7 @@ impl<'a> Execution<'a> {
 
     /// Carries out as many batches at the least as may be in flight at once, and more until a slice of time is over or a
     /// stage is, so that the holders of what was taken are asked for together also where everything is slow. Looks
-    /// before every batch whether what is left has become obsolete.
+    /// before every batch whether what is left has become obsolete. In one piece: the order of the looks is the rule.
     pub async fn step(&mut self, lookout: &mut Lookout<'_>) -> Result<Step, StoreError> {
         let begun = Instant::now();
         let Some(first) = self.batches.front() else { return Ok(Step::Over) };
@@ -380,8 +380,21 @@ impl<'a> Execution<'a> {
     }
 }
 
-/// Carries out what was planned and records it: 5 of a pass. Ends after what is in flight when `shutdown` is asked
-/// for or the rest has become obsolete.
+/// Carries out what was planned and records it: 5 of a pass.
+///
+/// Flow: [`Execution::begin`] writes the run and all that needs no call, [`Execution::step`] sends a slice of batches
+/// until none is left, [`Execution::finish`] closes the run. Within a stage a few batches are in flight at a time.
+///
+/// Guarantees: journal, call, journal, for each batch. What is in flight is always finished and recorded, also where
+/// `shutdown` is requested or the rest has become obsolete; nothing new is begun then. Approvals are used up before the
+/// first write.
+///
+/// Assumes that the caller holds the lease on the store, and that `planned` was made from it under `active`.
+///
+/// Caveat: what Logto refuses is no error but an outcome in the report; the next pass meets it again.
+///
+/// # Errors
+/// Where the store fails. The run stays open then, and the next pass finds out what became of its writes.
 pub async fn execute_pass(
     active: &ActiveConfig,
     store: &Store,

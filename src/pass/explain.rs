@@ -211,6 +211,7 @@ fn is_limited(seen: &PassDraft, user: &UserId) -> bool {
     seen.plan.actions.iter().chain(held.map(|held| &held.action)).any(counts)
 }
 
+/// The answer, from what a pass saw. In one piece: gathers the parts of one document.
 async fn told(
     context: PassContext<'_>,
     seen: PassDraft,

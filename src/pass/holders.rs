@@ -17,7 +17,8 @@ use crate::report::{Holder, Holders, Owner, messages};
 use crate::store::{BuyerKey, ForeignGrant, LedgerRow, Scope, StoredBuyer};
 use crate::text::clean;
 
-/// Who holds `target` now. `None` where neither the file nor the ledger has that target.
+/// Who holds `target` now. `None` where neither the file nor the ledger has that target. In one piece: gathers the
+/// parts of one document.
 pub async fn who_has(context: PassContext<'_>, target: &Target) -> Result<Option<Holders>, PassError> {
     let mut ledger = context.store.ledger(None).await?;
     ledger.retain(|row| row.grant.target == *target);

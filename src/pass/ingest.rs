@@ -84,6 +84,19 @@ pub struct Interrupted {
 }
 
 /// Reads one source into the store.
+///
+/// Flow: a full read where the last one is older than `full_read`, where the settings of the source have changed, or
+/// where `scope` asks for it, else what has changed since the watermark; overlays first, then page by page; the cursor
+/// last.
+///
+/// Guarantees: a page is stored in one transaction before the next is asked for. The cursor advances only when the
+/// whole read succeeded and can be believed. No order is ever removed.
+///
+/// Assumes that nobody else reads this source into this store meanwhile.
+///
+/// # Errors
+/// [`Interrupted`] has why, and the orders that were stored until then: they are as good as those of a whole read, and
+/// whoever plans must take them along.
 pub async fn ingest(
     source: &Source,
     store: &Store,

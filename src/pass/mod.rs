@@ -7,8 +7,8 @@
 //!    made once more from what they say now
 //! 5. `execution`, which has no choice left but to stop where the plan has become obsolete
 //!
-//! [`plan_pass`] is 1 to 4 and holds a [`Reader`](crate::logto::Reader) only: a dry run ends there and has no way to write to Logto.
-//! What it keeps in the store is what it learned (orders, who buyers are), never what is ours.
+//! [`plan_pass`] is 1 to 4 and holds a [`Reader`](crate::logto::Reader) only: a dry run ends there and has no way to
+//! write to Logto. What it keeps in the store is what it learned (orders, who buyers are), never what is ours.
 
 pub mod active;
 pub mod apply;
@@ -63,6 +63,21 @@ impl PassContext<'_> {
 }
 
 /// Looks and plans; changes nothing in Logto.
+///
+/// Flow: 1 to 4 of the module. `span` says how far it looks: a full pass walks every target, a quick one asks about the
+/// buyers of some orders.
+///
+/// Guarantees: it has no writer, so that nothing in Logto can change. The plan holds no revocation whose order and
+/// holder were not asked for again by this call.
+///
+/// Assumes that sources were read before: of orders it knows what the store has, and of sources that could not be
+/// read what the context says. `context.now` is the only time that it goes by.
+///
+/// Caveat: what it returns is true of the moment at which it looked; whoever carries it out later plans again.
+///
+/// # Errors
+/// Where Logto or the store fails as a whole. A target that cannot be read is no error: its changes are held, and it is
+/// among the troubles of the pass.
 pub async fn plan_pass(context: PassContext<'_>, span: &PassScope) -> Result<PlannedPass, PassError> {
     plan_pass_about(context, span, &BTreeSet::new()).await
 }

@@ -72,8 +72,8 @@ impl Observed {
 }
 
 /// Walks every target once: `ceil(holders/100)` calls for each role and each organization, and one more to
-/// see that the organization exists, or an organization role that nobody was seen to hold. A target that cannot be read is `Unread`; only an error that would
-/// meet every call alike (the credentials, the address) ends it.
+/// see that the organization exists, or an organization role that nobody was seen to hold. A target that cannot be read
+/// is `Unread`; only an error that would meet every call alike (the credentials, the address) ends it.
 pub async fn walk(reader: &Reader, catalog: &Catalog, progress: Progress<'_>) -> Result<Observed, LogtoError> {
     let mut observed = Observed::of(catalog);
     let roles = catalog.indices().filter_map(|(ix, entry)| match &entry.target {

@@ -92,7 +92,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Puts together what a pass knows before it plans.
+    /// Puts together what a pass knows before it plans. In one piece: gathers the parts of one value.
     pub async fn new(
         context: PassContext<'_>,
         span: &PassScope,

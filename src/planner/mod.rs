@@ -6,7 +6,14 @@
 //!
 //! Guarantees (promises 1 to 4 and 9): a revocation is planned only for a grant that the ledger owns (or
 //! under `prune: exclusive`), that no order entitles to, whose end is proved by an order that was read
-//! again (it has ended, or is for something else, or for somebody else) or by a commit, whose holder was asked for by id, and within the limits of the day.
+//! again (it has ended, or is for something else, or for somebody else) or by a commit, whose holder was asked for by
+//! id, and within the limits of the day.
+//!
+//! Where several holds apply to one change, the first in this order is its reason. For a grant: `protect.roles`, a
+//! freeze, what an earlier version of the file protects, flapping, the limit of the day, a membership that is itself
+//! held. For a revocation: `protect`, a freeze, a fresh ledger, what an earlier version of the file asks for, a clock that
+//! is off, a read that is not whole, no evidence; then, of all together, what Logto takes in vain, the limit of the day,
+//! what a membership would take along, and last the proof, since it costs calls.
 //!
 //! Pure and total: no I/O, no clock; the same world gives the same plan. The plan is a plain value and
 //! leaves no choice to whoever carries it out.
@@ -55,7 +62,19 @@ pub struct PlanInput<'a> {
     pub constraints: &'a PlanConstraints,
 }
 
-/// Plans. Linear in the sizes of the runs.
+/// What closes the gap between what is and what should be.
+///
+/// Flow: each user of each target falls into one arm of `decide`; what that wants passes the gates (the rule that a
+/// membership takes nothing else along, the day's limits, the proof); what a gate stops is held with its reason.
+///
+/// Guarantees: pure and total; the same input gives the same plan, in the same order. Each wanted change is in exactly
+/// one of `actions` and `held`, and nothing is left for whoever carries it out to decide.
+///
+/// Assumes that the runs are sorted by user, and that indices are those of `catalog`. Nothing is taken for
+/// what is missing: a target that was not read completely, an order that nobody confirmed.
+///
+/// Caveat: a revocation that still lacks its proof is held, with what to look at in [`Plan::verify`]; the pass looks,
+/// and plans once more. Linear in the sizes of the runs.
 pub fn plan(input: PlanInput<'_>) -> Plan {
     let mut plan = Plan::default();
     let mut grants = Vec::new();
@@ -170,6 +189,7 @@ fn followed(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Option<Acti
     (pays && is_other && !kept).then_some(Action { verb: Verb::Adopt, target, user: row.user, why })
 }
 
+/// What is to happen to one user on one target. In one piece: each arm is one case, and their order is the rule.
 fn decide(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Decision {
     let holding = &input.actual.targets[target.at()];
     let presence = holding.presence(row.user);

@@ -217,7 +217,7 @@ pub fn causes(causes: &BTreeSet<String>, author: Author, config: &str) -> String
 /// So many are named; beyond that a number says more.
 const CAUSES: usize = 5;
 
-/// Why something is withheld, and what would lift that.
+/// Why something is withheld, and what would lift that. In one piece: a table of holds.
 pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
     let approve = held.approve.map_or_else(String::new, |command| {
         format!("`{command}` lets exactly this set through, once, within 24 hours; or ")

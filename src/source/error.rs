@@ -311,7 +311,7 @@ fn named(id: &Option<String>) -> String {
 }
 
 impl SourceError {
-    /// What mends it, where one thing does.
+    /// What mends it, where one thing does. In one piece: a table of errors.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             SourceError::Denied { auth: "stripe", .. } => {

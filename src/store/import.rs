@@ -101,6 +101,7 @@ struct Incoming<'a> {
     key: i64,
 }
 
+/// Stores orders, and says which have changed. In one piece: the statements of one transaction.
 async fn record<R: AsRead>(
     connection: &mut SqliteConnection,
     source: &SourceName,

@@ -272,7 +272,7 @@ pub(super) async fn confirm(connection: &mut SqliteConnection, grants: &[Grant],
 }
 
 /// Writes down what is ours now, and that it is neither released nor foreign any more. `authors`: how a version of the
-/// file is behind some of it.
+/// file is behind some of it. In one piece: the statements of one transaction.
 pub(super) async fn insert(
     connection: &mut SqliteConnection,
     actor: Actor<'_>,

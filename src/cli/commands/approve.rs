@@ -40,7 +40,7 @@ pub(crate) struct Args {
 /// How long an approval waits for a pass.
 const VALID: SignedDuration = SignedDuration::from_hours(24);
 
-/// Finds the set, shows it, writes the approval down.
+/// Finds the set, shows it, writes the approval down. In one piece: the command from top to bottom.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
     let now = clock::now();
     let undoes = args.undo.as_deref().map(RunId::from);

@@ -104,6 +104,7 @@ async fn one_pass(context: &Context, mut shutdown: Shutdown) -> Result<Exit, Fai
     Ok(Standing::ended(broken.as_ref(), ended?))
 }
 
+/// Starts the daemon, trying until it can, and runs it. In one piece: what is made here lives until the end.
 async fn keep_watch(
     context: &Context,
     keep: Keep,

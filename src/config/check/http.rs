@@ -14,7 +14,7 @@ const READ_TIMEOUT: SignedDuration = SignedDuration::from_mins(10);
 
 impl Check<'_> {
     /// `entry` is the source in the user's file, where a key that is in neither text is missing. The
-    /// kind `sandbox` has no address yet.
+    /// kind `sandbox` has no address yet. In one piece: key after key of one map.
     pub(super) fn http(&mut self, node: &Node, entry: &Entry, kind: &str) -> Option<HttpSource> {
         let fields = self.fields(node, Some(entry.at), &shapes::SOURCE)?;
         if let Some(path) = fields.find("path") {

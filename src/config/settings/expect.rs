@@ -17,8 +17,8 @@ pub struct Expect {
     pub total: TotalCheck,
     /// Orders that a full read must hold, or it is refused.
     pub canary: Vec<OrderId>,
-    /// A filter like [`StatusRule::when`](super::source::StatusRule::when). An order for which it does not hold was made in test mode: it is
-    /// counted, and never recorded.
+    /// A filter like [`StatusRule::when`](super::source::StatusRule::when). An order for which it does not hold was
+    /// made in test mode: it is counted, and never recorded.
     pub live: Option<JsonPath>,
 }
 

@@ -42,7 +42,8 @@ pub(super) fn answer(call: &Call, tenant: &mut Tenant, knobs: &Knobs) -> Answer 
     }
 }
 
-/// There is no `PUT` anywhere: it would replace what others granted, so a client that sends one is wrong.
+/// There is no `PUT` anywhere: it would replace what others granted, so a client that sends one is wrong. In one piece:
+/// a table of paths.
 fn route(mut scene: Scene<'_>, method: &str, path: &[&str]) -> Outcome {
     let scene = &mut scene;
     match (method, path) {

@@ -132,7 +132,7 @@ impl Caller {
     }
 
     /// One `GET`, with credentials, tried again while that may help. The reply is a success or a 404;
-    /// everything else is an error.
+    /// everything else is an error. In one piece: what an answer means depends on the tries before it.
     pub(super) async fn fetch(&self, url: Url) -> Result<Reply, SourceError> {
         let call = call(&url);
         if let Some(recording) = &self.recording {

@@ -66,7 +66,7 @@ impl<'a> OverlayWalk<'a> {
         }
     }
 
-    /// The marks of one page, and whether another follows.
+    /// The marks of one page, and whether another follows. In one piece: the facts of a page are gathered row by row.
     pub(super) async fn step(&mut self) -> Result<(Vec<Adjustment>, Next), SourceError> {
         let max = self.http.settings.max_pages;
         if self.pages >= max {

@@ -21,7 +21,8 @@ use crate::source::probe::{Again, Field, Follows, Looked, OverlayTrial, Sorted, 
 const SHOWN: usize = 3;
 
 impl Http {
-    /// Reads the first two pages of the list and the first of each overlay, and one order by its id.
+    /// Reads the first two pages of the list and the first of each overlay, and one order by its id. In one piece: each
+    /// step needs what the one before has found.
     pub(in crate::source) async fn trial(&self, now: Timestamp) -> Result<Trial, SourceError> {
         let HttpSource { map, incremental, expect, .. } = &self.settings;
         let mut adjustments: HashMap<OrderId, Vec<Override>> = HashMap::new();

@@ -108,7 +108,7 @@ impl Rules {
     /// It is entitled until the end of what was paid: of the current period, of the trial, or, where the
     /// invoice of the current period is not paid, of the period before, so that a grace runs from there. A
     /// latest invoice that was refunded in full, or is disputed, says so instead; a part of it given back
-    /// changes nothing. The next invoice that is paid ends either.
+    /// changes nothing. The next invoice that is paid ends either. In one piece: the cases exclude each other.
     pub(super) fn subscription(
         &self,
         subscription: &Subscription,

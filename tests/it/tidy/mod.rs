@@ -67,6 +67,45 @@ fn no_file_holds_two_ideas() {
     assert_eq!(long, Vec::<String>::new());
 }
 
+/// The functions of a text that are longer than 60 lines: the name of each, and what stands before it.
+fn long_functions(text: &str) -> Vec<(String, String)> {
+    let text = text.split("\n#[cfg(test)]\n").next().unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut long = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let plain = line.trim_start();
+        let named = plain.split("fn ").nth(1).filter(|_| !plain.starts_with("//") && !plain.ends_with(';'));
+        // Before `fn` stand words such as `pub(super)` and `async`, and nothing else.
+        let begins = plain.split("fn ").next().unwrap_or_default();
+        let begins = begins.chars().all(|c| c.is_ascii_lowercase() || " (:)".contains(c));
+        let Some(name) = named.filter(|_| begins) else { continue };
+        let end = format!("{}}}", &line[..line.len() - plain.len()]);
+        let length = lines[at..].iter().position(|line| *line == end).map_or(0, |length| length + 1);
+        if length > 60 {
+            let before = lines[..at].iter().rev().take_while(|line| line.trim_start().starts_with(['/', '#']));
+            let name = name.split(['(', '<']).next().unwrap_or_default().to_owned();
+            long.push((name, before.copied().collect::<Vec<_>>().join("\n")));
+        }
+    }
+    long
+}
+
+#[test]
+fn no_long_function_is_without_a_reason() {
+    let mut bare = Vec::new();
+    let mut seen = 0;
+    for file in files("src").iter().filter(|file| file.path.ends_with(".rs")) {
+        for (name, before) in long_functions(&file.text) {
+            seen += 1;
+            if !before.contains("In one piece:") {
+                bare.push(format!("{}: {name}", file.path));
+            }
+        }
+    }
+    assert!(seen > 0, "long functions are found");
+    assert_eq!(bare, Vec::<String>::new());
+}
+
 #[test]
 fn every_module_says_what_it_is_for() {
     let silent = |file: &File| file.path.ends_with(".rs") && !file.text.lines().any(|line| line.starts_with("//! "));
