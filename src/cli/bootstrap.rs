@@ -119,7 +119,7 @@ async fn real_store(context: &Context, path: &Path) -> Result<Store, Failure> {
         let warning = context.notes.paint("1;33", "warning");
         let (path, aside) = (path.display(), aside.display());
         crate::cli::tell(format_args!(
-            "{warning}: the store `{path}` is damaged ({why}); it lies at `{aside}` now, and a new one begins"
+            "{warning}: the store `{path}` is damaged ({why}); it was moved to `{aside}`, and a new one is started"
         ));
         let hint = context.notes.paint("1;36", "hint");
         crate::cli::tell(format_args!(

@@ -16,11 +16,11 @@ pub(super) async fn heeded(context: &Context, config: &Config, store: &Path) -> 
             let note = context.notes.paint("1;33", "note");
             let store = store.display();
             crate::cli::tell(format_args!(
-                "{note}: {why}: it does not use `{store}`, and does not heed what was written there"
+                "{note}: {why}: it does not use `{store}`, and ignores what was written there"
             ));
             let hint = context.notes.paint("1;36", "hint");
             crate::cli::tell(format_args!(
-                "{hint}: if it was started on that path, the file there was replaced meanwhile: start it again"
+                "{hint}: if it was started on that path, the file there has been replaced since: restart it"
             ));
             None
         }

@@ -37,7 +37,7 @@ pub(super) async fn user(store: &Store, text: &str) -> Result<UserId, Failure> {
     let nobody = || {
         Failure::plain(
             format!("no order of `{text}` is known to belong to a user"),
-            "give the id of the user, as Logto's console shows it",
+            "give the id of the user, as the Logto console shows it",
         )
     };
     let email = Email::parse(text).ok_or_else(nobody)?;

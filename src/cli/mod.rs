@@ -53,7 +53,7 @@ struct Global {
         value_parser = logging::filter
     )]
     log: String,
-    /// The form of log lines: text on a terminal and JSON elsewhere, unless said.
+    /// The format of log lines: by default text on a terminal and JSON elsewhere.
     #[arg(long, global = true, value_name = "FORM", env = "ENTITLED_LOG_FORMAT", default_value = "auto")]
     log_format: LogFormat,
     /// Whether to colour; `auto` looks at the terminal and at NO_COLOR.
@@ -70,7 +70,7 @@ enum ColorWhen {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the daemon: poll, compare, close the difference, for ever or once.
+    /// Run the daemon: poll, compare, reconcile, forever or once.
     Run(crate::cli::commands::run::Args),
     /// Show what would be done, and do nothing.
     Plan(crate::cli::commands::plan::Args),
@@ -82,25 +82,25 @@ enum Command {
     WhoHas(crate::cli::commands::who_has::Args),
     /// Let one held set through, once, within 24 hours.
     Approve(crate::cli::commands::approve::Args),
-    /// Take nothing away for a time, or write nothing at all.
+    /// Stop revocations for a time, or every write.
     Freeze(crate::cli::commands::freeze::Args),
     /// End every freeze.
     Unfreeze,
     /// Show everything that ever happened to a user's grants.
     History(crate::cli::commands::history::Args),
-    /// Make a grant ours that was given by hand.
+    /// Take over a grant that was made by hand.
     Adopt(crate::cli::commands::adopt::Args),
     /// Give a grant up without taking it from anybody.
     Release(crate::cli::commands::release::Args),
-    /// Take back what one run did.
+    /// Undo what one run did.
     Undo(crate::cli::commands::undo::Args),
-    /// Say in one word how it stands, and since when.
+    /// Show the state in one word, and since when.
     Status(crate::cli::commands::status::Args),
-    /// Look at everything that a daemon needs: every line is ok, or the cause and the mend.
+    /// Check everything that a daemon needs, and say how to fix what is wrong.
     Doctor(crate::cli::commands::doctor::Args),
-    /// Care for the store: verify, rebuild, backup.
+    /// Maintain the store: verify, rebuild, back up.
     Ledger(crate::cli::commands::ledger::Args),
-    /// Set up webhooks that make it faster.
+    /// Set up webhooks, which make it react sooner.
     Hooks(crate::cli::commands::hooks::Args),
     /// Check the configuration offline.
     Check(crate::cli::commands::check::Args),

@@ -49,7 +49,7 @@ pub(super) async fn kept(context: &Context, failure: Failure) -> Result<Standing
     crate::logging::note!("{}", failure.render(context.notes));
     let (since, version) = (human::datetime(kept.entered), origin.short());
     let note = context.notes.paint("1;33", "note");
-    crate::cli::tell(format_args!("{note}: the file that entered into force {since} ({version}) stays in force"));
+    crate::cli::tell(format_args!("{note}: the file that took effect {since} ({version}) stays in force"));
     Ok(Standing { config, origin, text: kept.text, broken: Some(failure) })
 }
 
@@ -71,9 +71,8 @@ impl Blind {
             return invalid(context, error);
         }
         let missing: Vec<String> = self.missing.iter().map(|one| format!("`{one}`")).collect();
-        let verb = if missing.len() == 1 { "stands" } else { "stand" };
         Failure::plain(
-            format!("{} in `{}` {verb} for nothing", missing.join(", "), self.origin.file),
+            format!("{} in `{}` cannot be resolved", missing.join(", "), self.origin.file),
             "set the variables, or put them into `.env` beside the file; a file must be there and readable",
         )
         .about(About::File)
@@ -135,7 +134,7 @@ pub(super) fn in_use(context: &Context) -> Option<PathBuf> {
     let (holder, own) = lease::elsewhere(&says)?;
     let (note, says, shown) = (context.notes.paint("1;33", "note"), says.display(), own.display());
     crate::cli::tell(format_args!(
-        "{note}: `store` is `{says}` by now, and the daemon ({holder}) works on `{shown}` until it is started again: so does this"
+        "{note}: `store` is now `{says}`, and the daemon ({holder}) works on `{shown}` until it is restarted: so does this"
     ));
     Some(own)
 }

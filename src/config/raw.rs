@@ -194,7 +194,7 @@ impl Builder<'_, '_> {
     /// One event of the parser. In one piece: a table of events.
     fn take(&mut self, event: Event<'_>, place: Place) -> Result<Flow, Box<Diagnostic>> {
         if let Some(tag) = event.tag().filter(|tag| !tag.is_yaml_core_schema()) {
-            let message = format!("tag `{}` means nothing here", tag.original());
+            let message = format!("tag `{}` is not allowed here", tag.original());
             self.problem(message, place).help("tags are not used in this file; put the text in quotes");
         }
         self.values += 1;
@@ -240,7 +240,7 @@ impl Builder<'_, '_> {
             }
             Event::Alias(anchor) => {
                 let Some((node, count, depth)) = self.anchors.get(&anchor) else {
-                    return Err(self.fatal("this alias stands inside its own anchor", place));
+                    return Err(self.fatal("this alias is inside its own anchor", place));
                 };
                 // Counted before anything is copied.
                 self.aliased += count;
@@ -257,7 +257,7 @@ impl Builder<'_, '_> {
 
     fn open(&mut self, place: Place, anchor: usize, shape: Shape) -> Result<(), Box<Diagnostic>> {
         if self.frames.len() >= MAX_DEPTH {
-            return Err(self.fatal("lists and maps lie too deep inside each other", place));
+            return Err(self.fatal("lists and maps are nested too deeply", place));
         }
         self.frames.push(Frame { place, anchor, shape });
         Ok(())
@@ -269,7 +269,7 @@ impl Builder<'_, '_> {
             let (count, depth) = node.size();
             self.anchored += count;
             if self.anchored > MAX_ANCHORED {
-                return Err(self.fatal("anchors hold too much of this file", node.place));
+                return Err(self.fatal("anchors cover too much of this file", node.place));
             }
             self.anchors.insert(anchor, (node.clone(), count, depth));
         }

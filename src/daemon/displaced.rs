@@ -27,7 +27,7 @@ impl Daemon {
         let before = std::mem::replace(&mut self.displaced, displaced);
         let Some(how) = displaced else {
             if before.is_some() {
-                tracing::info!("the store lies at its path again: going on");
+                tracing::info!("the store is back at its path; resuming");
                 self.publisher.works(&About::Store);
                 // Whatever failed meanwhile says nothing of what comes now.
                 self.schedule = Schedule::all_due(self.active.source_names(), now);

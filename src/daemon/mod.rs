@@ -141,7 +141,9 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
         folded: now,
         doubts: 0,
         clock: Steady::now(),
-        hangup: unix::signal(SignalKind::hangup()).inspect_err(|error| tracing::warn!(%error, "no SIGHUP here")).ok(),
+        hangup: unix::signal(SignalKind::hangup())
+            .inspect_err(|error| tracing::warn!(%error, "cannot listen for SIGHUP"))
+            .ok(),
     };
     daemon.announce();
     daemon.publisher.duty(Duty::Leader);
@@ -154,7 +156,7 @@ pub async fn run(start: Start, mut shutdown: Shutdown) {
             daemon.fold_log().await;
         };
         if let Err(fault) = caught(turn).await {
-            daemon.met(fault, "what was under way is begun anew");
+            daemon.met(fault, "the interrupted work starts over");
         }
         if let Err(fault) = caught(daemon.sleep(&mut shutdown)).await {
             daemon.met(fault, "the loop goes on");
@@ -345,7 +347,7 @@ impl Daemon {
         let around = tracing::info_span!("pass", kind = span.word(), run = tracing::field::Empty);
         let passed = match caught(Box::pin(self.pass(&span, &again, now, shutdown)).instrument(around)).await {
             Ok(passed) => passed,
-            Err(fault) => return self.met(fault, "the next pass begins anew"),
+            Err(fault) => return self.met(fault, "the next pass starts over"),
         };
         let went_well = matches!(passed, Ok(Some(_)));
         match passed {

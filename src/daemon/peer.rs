@@ -30,7 +30,7 @@ pub enum Unasked {
     #[error("no daemon answers at {0}")]
     Nobody(SocketAddr),
     /// Something answers that is no daemon.
-    #[error("what answers at {at} says {status}")]
+    #[error("what answers at {at} returned {status}")]
     Refuses {
         /// Where.
         at: SocketAddr,
@@ -38,13 +38,13 @@ pub enum Unasked {
         status: StatusCode,
     },
     /// Something answers well, and names no store.
-    #[error("what answers at {0} is no daemon of this version, or has not opened its store yet")]
+    #[error("what answers at {0} is not a daemon of this version, or has not opened its store yet")]
     Stranger(SocketAddr),
     /// A daemon that works on another store.
     #[error("another daemon, with another store, answers at {0}")]
     OtherStore(SocketAddr),
     /// Which store is at hand cannot be said, so nobody is its daemon.
-    #[error("the store `{}` cannot be looked into, so that nobody can say whether its daemon answers at {at}", path.display())]
+    #[error("the store `{}` cannot be read, so whether its daemon answers at {at} is unknown", path.display())]
     OwnStore {
         /// Where one may listen.
         at: SocketAddr,

@@ -48,7 +48,7 @@ impl Daemon {
             };
             let polled = caught(polling).await.unwrap_or_else(|fault| {
                 let about = About::Source(source.name().clone());
-                let then = "the next poll begins anew";
+                let then = "the next poll starts over";
                 (Err((Vec::new(), Trouble::Program { fault, about, then })), Ok(Vec::new()))
             });
             (source, settings.poll, followed, Some(polled))

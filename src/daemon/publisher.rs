@@ -204,7 +204,7 @@ impl StatusPublisher {
         if freeze != self.draft.freeze {
             match &freeze {
                 Some(Frozen { scope, until, who, reason, .. }) => tracing::info!(scope, %until, who, reason, "frozen"),
-                None => tracing::info!("frozen no more"),
+                None => tracing::info!("no longer frozen"),
             }
             self.draft.freeze = freeze;
         }

@@ -29,9 +29,9 @@ enum Reloaded {
 /// The file is not there, or is none.
 #[derive(Debug, thiserror::Error)]
 enum Missing {
-    #[error("the file is gone; what was in force stays in force")]
+    #[error("the file is gone; the configuration in force stays")]
     Gone,
-    #[error("the file cannot be read: {0}; what was in force stays in force")]
+    #[error("the file cannot be read: {0}; the configuration in force stays")]
     Unreadable(String),
 }
 
@@ -70,7 +70,7 @@ impl Daemon {
         self.reload = Reload::Settled;
         let tried = match caught(self.try_reload(when)).await {
             Ok(tried) => tried,
-            Err(fault) => Err(Trouble::Program { fault, about: About::File, then: "what was in force stays in force" }),
+            Err(fault) => Err(Trouble::Program { fault, about: About::File, then: "the configuration in force stays" }),
         };
         let trouble = match tried {
             Ok(Reloaded::Entered) => {

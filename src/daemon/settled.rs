@@ -54,11 +54,12 @@ impl Settled {
             unheeded.push(Unheeded::new("listen", Some(&says), &stays));
         }
         if self.trusted != config.trusted_proxies {
-            let stays = "it trusts the proxies that it began with";
+            let stays = "it trusts the proxies that it started with";
             unheeded.push(Unheeded::new("trusted_proxies", None, stays));
         }
         if self.token.as_ref().map(Secret::expose) != config.api_token.as_ref().map(Secret::expose) {
-            let stays = if self.token.is_some() { "the token that it began with opens" } else { "it knows no token" };
+            let stays =
+                if self.token.is_some() { "it accepts the token that it started with" } else { "it has no token" };
             unheeded.push(Unheeded::new("ENTITLED_API_TOKEN", None, stays));
         }
         unheeded
@@ -112,7 +113,7 @@ impl Daemon {
                 None
             }
             Err(error) => {
-                tracing::warn!(because = %error.source, "{error}, so that commands are not led to the store in use");
+                tracing::warn!(because = %error.source, "{error}, so commands are not led to the store in use");
                 None
             }
         };

@@ -59,13 +59,12 @@ impl ServiceManager {
             socket.set_nonblocking(true)?;
             Ok(Self { socket, address, watchdog })
         });
-        made.inspect_err(|error| tracing::warn!(%error, socket = name, "the service manager cannot be told anything"))
-            .ok()
+        made.inspect_err(|error| tracing::warn!(%error, socket = name, "the service manager cannot be notified")).ok()
     }
 
     fn say(&self, lines: &str) {
         if let Err(error) = self.socket.send_to_addr(lines.as_bytes(), &self.address) {
-            tracing::debug!(%error, "the service manager was not told");
+            tracing::debug!(%error, "the service manager was not notified");
         }
     }
 
@@ -107,7 +106,7 @@ impl ServiceManager {
                 () = shutdown.wait() => break,
             }
         }
-        self.say("STOPPING=1\nSTATUS=ending after what is in flight\n");
+        self.say("STOPPING=1\nSTATUS=stopping once the changes in flight are done\n");
     }
 }
 

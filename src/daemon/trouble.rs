@@ -30,14 +30,14 @@ pub(super) enum Trouble {
         #[source]
         source: StoreError,
     },
-    #[error("nothing is written to Logto any more")]
+    #[error("nothing more is written to Logto")]
     Displaced(#[source] StoreError),
     /// Whatever was under way is begun anew.
     #[error("{fault}; {then}")]
     Program { fault: Panicked, about: About, then: &'static str },
-    #[error("the file is not valid; what was in force stays in force")]
+    #[error("the file is not valid; the configuration in force stays")]
     File(#[from] ConfigError),
-    #[error("the file is valid but cannot be used; what was in force stays in force")]
+    #[error("the file is valid but cannot be used; the configuration in force stays")]
     Enter(#[from] ActivateError),
 }
 

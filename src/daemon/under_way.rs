@@ -148,7 +148,7 @@ impl Daemon {
                     // The next step leaves what is not begun.
                     Ok(None) => {}
                     Err(error) => {
-                        tracing::warn!(%error, "a pass is left, since what came in meanwhile could not be looked at");
+                        tracing::warn!(%error, "a pass was abandoned, since what came in meanwhile could not be processed");
                         execution.stop(Obsolete::News);
                     }
                 }

@@ -24,7 +24,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Check> {
         (Some(_), _) if config.has_weak_token() => Check::wrong(
             SECTION,
             TOKEN,
-            format!("`ENTITLED_API_TOKEN` has fewer than {TOKEN_LENGTH} characters, with which no daemon starts"),
+            format!("`ENTITLED_API_TOKEN` has fewer than {TOKEN_LENGTH} characters, which is too short for a daemon to start"),
             Some("set it to a long random text, such as `openssl rand -hex 32` prints".to_owned()),
         ),
         (Some(_), _) => Check::ok(SECTION, TOKEN, "`ENTITLED_API_TOKEN` is set"),
@@ -51,29 +51,28 @@ async fn taken(config: &Config, address: SocketAddr) -> Check {
             SECTION,
             ADDRESS,
             why.to_string(),
-            Some("give each store a `listen` of its own; if its file was replaced, start the daemon again".to_owned()),
+            Some("give each store a `listen` of its own; if its file was replaced, restart the daemon".to_owned()),
         ),
         Err(why @ Unasked::Stranger(_)) => Check::wrong(
             SECTION,
             ADDRESS,
             format!("`{address}` is taken: {error}; {why}"),
             Some(
-                "if it is a daemon, one that has just been started has opened its store in a moment, and one of an \
-                 earlier version is to be started again with this one; else choose another address with `listen`"
+                "if it is a daemon that has just been started, look again in a moment; if it is one of an earlier version, restart it with this one; otherwise choose another address with `listen`"
                     .to_owned(),
             ),
         ),
         Err(Unasked::OwnStore { source, .. }) => Check::wrong(
             SECTION,
             ADDRESS,
-            format!("`{address}` is taken, and whose daemon that is cannot be said: {error}; {source}"),
+            format!("`{address}` is taken, and whose daemon that is cannot be determined: {error}; {source}"),
             source.hint(),
         ),
         Err(why) => Check::wrong(
             SECTION,
             ADDRESS,
             format!("`{address}` cannot be listened on, and no daemon answers there: {error}; {why}"),
-            Some("choose another address with `listen`, or end whoever has it".to_owned()),
+            Some("choose another address with `listen`, or stop the process that has it".to_owned()),
         ),
     }
 }

@@ -87,7 +87,10 @@ fn configuration(Patient { config, origin, .. }: Patient<'_>) -> Vec<Check> {
         None => Check::note(
             CONFIGURATION,
             "commit",
-            format!("in no git work tree: known by its SHA-256, {}", origin.digest.get(..12).unwrap_or(&origin.digest)),
+            format!(
+                "not in a git work tree: identified by its SHA-256, {}",
+                origin.digest.get(..12).unwrap_or(&origin.digest)
+            ),
             None,
         ),
     };

@@ -54,7 +54,7 @@ pub(super) async fn examine(settings: &SourceSettings, simulators: Option<&Simul
             checks.push(by_id(section, &source, orders).await);
         }
         Ok(None) => {
-            let mend = "if there should be some, look at what the credentials may see, and at `list.query`".to_owned();
+            let mend = "if there should be some, check what the credentials may read, and `list.query`".to_owned();
             checks.push(Check::note(section, PAGE, "the list has no orders", Some(mend)));
             checks.push(Check::not_tried(section, GET, "there is no order to ask for"));
         }
@@ -143,17 +143,17 @@ async fn by_id(section: &str, source: &Source, orders: &[ReadOrder]) -> Check {
         Ok(Lookup::TestMode) => Check::wrong(
             section,
             GET,
-            format!("`{}` is real on the list, and made in test mode by its id", order.id),
+            format!("`{}` is live on the list, but in test mode when read by its id", order.id),
             Some(format!("check `expect.live`: {held}")),
         ),
         Ok(Lookup::Missing) => Check::wrong(
             section,
             GET,
-            format!("`{}` is on the list, and not found by its id", order.id),
+            format!("`{}` is on the list, but not found by its id", order.id),
             Some(format!("check `get.path`: {held}")),
         ),
         Ok(Lookup::Unsupported) => {
-            Check::note(section, GET, "this source cannot read one order again", Some("`get` says how".to_owned()))
+            Check::note(section, GET, "this source cannot read a single order again", Some("`get` says how".to_owned()))
         }
         Err(error) => Check::wrong(section, GET, error_chain(&error), error.hint().or(Some(held))),
     }

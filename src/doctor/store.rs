@@ -52,7 +52,12 @@ pub(super) async fn examine(path: &Path, config: &Config, now: Timestamp) -> (Ve
         checks.push(mode(path, &file));
     } else {
         let path = path.display();
-        checks.push(Check::note(SECTION, OPENS, format!("`{path}` is not there yet; the first pass makes it"), None));
+        checks.push(Check::note(
+            SECTION,
+            OPENS,
+            format!("`{path}` does not exist yet; the first pass creates it"),
+            None,
+        ));
         checks.push(folder(path.to_string().as_ref()));
     }
     checks.push(match lease::holder(path) {
@@ -69,8 +74,7 @@ pub(super) fn said(Patient { config, origin, store, .. }: Patient<'_>) -> Option
         return None;
     }
     let found = format!(
-        "`store` in {} says where it lies: a commit that changes it leads the next start to an empty ledger, which \
-         knows of no limits",
+        "`store` in {} says where it lies: with a commit that changes it, the next start finds an empty ledger, which knows of no limits",
         origin.file
     );
     let mend = "set `ENTITLED_STORE`, or `--store`, as the examples do: either outranks the file";
@@ -82,7 +86,7 @@ async fn contents(path: &Path, config: &Config, now: Timestamp) -> Result<(Vec<C
     let grants = copy.ledger(None).await?.len() as u64;
     let passed = match copy.last_full_pass().await? {
         Some(at) => format!("the last full pass ended {at:.0}"),
-        None => "no full pass has ended yet".to_owned(),
+        None => "no full pass has finished yet".to_owned(),
     };
     let owned = human::count(grants, "grant");
     let mut checks = vec![Check::ok(SECTION, OPENS, format!("its schema is known; {owned} in the ledger; {passed}"))];
@@ -139,14 +143,14 @@ fn folder(store: &Path) -> Check {
                 SECTION,
                 WRITABLE,
                 format!("there is no room in `{}`: {error}", folder.display()),
-                Some("free some space: nothing can be written down until then, and so nothing is done".to_owned()),
+                Some("free some space: nothing can be recorded until then, so nothing is done".to_owned()),
             )
         }
         Ok(()) => Check::ok(SECTION, WRITABLE, format!("`{}`, and the folder it lies in", store.display())),
         Err(error) => Check::wrong(
             SECTION,
             WRITABLE,
-            format!("no file can be made in `{}`: {error}", folder.display()),
+            format!("no file can be created in `{}`: {error}", folder.display()),
             Some("SQLite keeps its log beside the store: give the folder to the user that runs the daemon".to_owned()),
         ),
     }
@@ -165,5 +169,5 @@ fn mode(path: &Path, file: &fs::Metadata) -> Check {
 
 #[cfg(not(unix))]
 fn mode(_: &Path, _: &fs::Metadata) -> Check {
-    Check::not_tried(SECTION, MODE, "this system has no modes")
+    Check::not_tried(SECTION, MODE, "this system has no file modes")
 }

@@ -41,7 +41,7 @@ async fn events(file: &Path) -> Check {
         return Check::note(
             SECTION,
             EVENTS,
-            format!("not tried, no file can be made beside the configuration: {error}; {besides}"),
+            format!("not tried, no file can be created beside the configuration: {error}; {besides}"),
             None,
         );
     }

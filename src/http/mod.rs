@@ -54,7 +54,7 @@ pub enum BodyError {
     /// The connection ended before the body did.
     #[error("the answer ended too early")]
     Cut(#[source] reqwest::Error),
-    /// It is longer than it may be.
+    /// It is too long.
     #[error("the answer is longer than {most} bytes")]
     TooLong {
         /// So many bytes are read.

@@ -64,7 +64,7 @@ pub(super) fn with_proxies(builder: reqwest::ClientBuilder) -> reqwest::ClientBu
     made.fold(builder.no_proxy(), |builder, proxy| match proxy {
         Ok(proxy) => builder.proxy(proxy.no_proxy(NoProxy::from_string(&direct))),
         Err(error) => {
-            tracing::warn!(%error, "a proxy that the environment names is no address, and is not used");
+            tracing::warn!(%error, "a proxy set in the environment is not an address, and is ignored");
             builder
         }
     })

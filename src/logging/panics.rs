@@ -15,7 +15,7 @@ thread_local! {
 
 /// What was begun met a fault of the program.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the program met a fault of its own at {place}")]
+#[error("internal error at {place}")]
 pub struct Panicked {
     /// File and line of the source.
     pub place: String,
@@ -33,7 +33,7 @@ pub(super) fn install() {
     std::panic::set_hook(Box::new(|fault| {
         let place = fault.location().map(|at| format!("{}:{}", at.file(), at.line()));
         let place = place.unwrap_or_else(|| "an unknown place".to_owned());
-        tracing::error!(place, "the program met a fault of its own: {}", kind(fault));
+        tracing::error!(place, "internal error: {}", kind(fault));
         PLACE.with(|last| *last.borrow_mut() = Some(place));
     }));
 }

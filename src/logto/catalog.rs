@@ -91,7 +91,7 @@ fn resolved(mut tenant: Tenant, products: &[Product], protected: &[ProtectedRole
                     Problem { of: Named::Target, line, column, message, hint }
                 };
                 if let Some((wrong, id)) = kept.get(&key) {
-                    let message = format!("{}; `{id}`, which it stood for until now, stays in use", wrong.message);
+                    let message = format!("{}; `{id}`, its id until now, stays in use", wrong.message);
                     problems.push(problem(message, wrong.hint.clone()));
                 }
                 another.extend(is_another(&key, &names, known).map(|message| problem(message, None)));
@@ -169,7 +169,7 @@ fn resolved(mut tenant: Tenant, products: &[Product], protected: &[ProtectedRole
 fn is_another(key: &(String, String), names: &KnownNames, known: &KnownNames) -> Option<String> {
     let (now, before) = (names.get(key)?, known.get(key)?);
     let (kind, name) = key;
-    (now != before).then(|| format!("the {kind} `{name}` is another one than before: `{now}`, not `{before}`"))
+    (now != before).then(|| format!("the {kind} `{name}` has another id than before: `{now}`, not `{before}`"))
 }
 
 /// Two organizations may have one name: then the id is part of it.

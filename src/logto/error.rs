@@ -68,7 +68,7 @@ pub enum LogtoError {
         resource: String,
     },
     /// Any other refusal of a token.
-    #[error("Logto gives no token: {status} `{code}` {message}")]
+    #[error("Logto issued no token: {status} `{code}` {message}")]
     NoToken {
         /// The HTTP status.
         status: u16,
@@ -78,7 +78,7 @@ pub enum LogtoError {
         message: String,
     },
     /// The answer of the token endpoint holds no token. Its text is not shown: it might hold one after all.
-    #[error("the token endpoint of Logto answered {status} with something that is no token")]
+    #[error("the token endpoint of Logto answered {status} with something other than a token")]
     TokenShape {
         /// The HTTP status.
         status: u16,
@@ -108,7 +108,7 @@ pub enum LogtoError {
         message: String,
     },
     /// A 404 without a JSON `code`, or a redirect: nothing of Logto answers there.
-    #[error("nothing of Logto's answers at `{path}` ({status})")]
+    #[error("no Logto API answers at `{path}` ({status})")]
     WrongPath {
         /// The path, without its query.
         path: String,
@@ -128,7 +128,7 @@ pub enum LogtoError {
         request: String,
     },
     /// 429 over and over.
-    #[error("Logto still asks for quiet after {tries} tries of `{method} {path}`")]
+    #[error("Logto still rate limits `{method} {path}` after {tries} tries")]
     RateLimited {
         /// How often it was tried.
         tries: u32,
@@ -179,7 +179,7 @@ pub enum LogtoError {
         source: Arc<BodyError>,
     },
     /// A 2xx whose JSON is not what Logto's is.
-    #[error("the answer of Logto at `{path}` is not understood")]
+    #[error("the answer of Logto at `{path}` could not be understood")]
     Shape {
         /// The path, without its query.
         path: String,
@@ -251,7 +251,7 @@ impl LogtoError {
                 "a limit of the Logto plan is reached: see Console > Tenant settings".to_owned()
             }
             Self::Unauthorized { .. } => {
-                "check that `logto.endpoint` is the very address that Logto's own ENDPOINT names, and that both clocks are right"
+                "check that `logto.endpoint` is exactly the address in Logto's own `ENDPOINT`, and that both clocks are right"
                     .to_owned()
             }
             Self::WrongPath { .. } | Self::TokenShape { .. } | Self::Shape { .. } | Self::NoTotal { .. } => {
@@ -267,12 +267,11 @@ impl LogtoError {
                 .unwrap_or_else(|| format!("check that Logto runs and that `{endpoint}` can be reached from here")),
             Self::Timeout { .. } => "raise `logto.timeout`, or lower `logto.batch` or `logto.concurrency`".to_owned(),
             Self::Impostor { .. } => "look for a proxy in front of Logto that answers in its place".to_owned(),
-            Self::SearchIgnored { .. } => "upgrade Logto: 1.42 is known to have it".to_owned(),
+            Self::SearchIgnored { .. } => "upgrade Logto: 1.42 is known to support it".to_owned(),
             Self::MachineRole { .. } => "choose a role of the type `User`".to_owned(),
-            Self::Unsteady { .. } => "try again when nobody edits it".to_owned(),
+            Self::Unsteady { .. } => "try again when nobody is editing it".to_owned(),
             Self::Dropped { .. } | Self::Body { .. } | Self::Server { .. } => {
-                "nothing to do if Logto is soon well again: the next pass asks anew; if it stays, look at Logto and at \
-                 what stands in front of it"
+                "usually temporary: the next pass asks again; if it persists, check Logto and whatever is in front of it"
                     .to_owned()
             }
             Self::NoToken { .. } | Self::Refused { .. } | Self::NotMember { .. } => return None,

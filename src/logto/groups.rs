@@ -40,7 +40,7 @@ impl Refused {
         }
         self.values += 1;
         // Not by its value, which may be an address.
-        tracing::warn!(%error, bytes = group[0].len(), "Logto refuses to look somebody up; they count as nobody");
+        tracing::warn!(%error, bytes = group[0].len(), "Logto refuses to look up a buyer, who counts as having no account");
         Ok(Vec::new())
     }
 }

@@ -127,15 +127,15 @@ fn user_type() -> Query {
 fn for_machines(kind: &str, name: &str) -> Wrong {
     Wrong {
         message: format!("the {kind} `{name}` is for machine-to-machine applications and cannot be given to users"),
-        hint: Some("choose one of the type `User`; the console makes new ones".to_owned()),
+        hint: Some("choose one of the type `User`, or create one in the console".to_owned()),
     }
 }
 
 fn ambiguous<'a>(kind: &str, name: &str, ids: impl Iterator<Item = &'a str>) -> Wrong {
     let ids: Vec<&str> = ids.collect();
     Wrong {
-        message: format!("`{name}` names {} {kind}s", ids.len()),
-        hint: Some(format!("write the id of the one that is meant: {}", quoted(&ids))),
+        message: format!("{} {kind}s are named `{name}`", ids.len()),
+        hint: Some(format!("write the id of the one you mean: {}", quoted(&ids))),
     }
 }
 
@@ -154,7 +154,7 @@ async fn unknown(
     };
     let hint = match slip(name, names.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if names.is_empty() => "the tenant has none for users yet: make one in the console".to_owned(),
+        None if names.is_empty() => "the tenant has none for users yet: create one in the console".to_owned(),
         None => {
             let some: Vec<&str> = names.iter().map(String::as_str).take(LISTED).collect();
             let more = if names.len() > LISTED { ", and more" } else { "" };

@@ -1,7 +1,7 @@
 //! Targets that the file names no more and the ledger still does: named by id only, so Logto is asked what
 //! they are called and whether `protect` means them.
 //!
-//! Never guesses: what is not in Logto any more keeps its ids as its name.
+//! Never guesses: what is no longer in Logto keeps its ids as its name.
 
 use std::collections::BTreeSet;
 use std::pin::pin;

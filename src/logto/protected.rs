@@ -63,7 +63,7 @@ impl Protected {
             } else {
                 let hint = "write its new name or its id where it was renamed, and take it out where it is gone";
                 let ids = before.join(" and ");
-                (format!("{ids}, which it stood for until now, stays protected"), Some(hint.to_owned()))
+                (format!("{ids}, its id until now, stays protected"), Some(hint.to_owned()))
             };
             let message = format!("`protect.roles` names `{name}`, and Logto has no role of that name: {follows}");
             Some(Problem { of: Named::Protection, line: *line, column: *column, message, hint })

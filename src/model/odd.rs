@@ -24,7 +24,7 @@ pub struct ReadOrder {
 
 impl ReadOrder {
     /// An order of which something could not be read. What that keeps from being evidence stands `unknown`, and so does
-    /// an order with something that is longer than it may be.
+    /// an order with something that is too long.
     pub fn new(order: Order, mut odd: Vec<Odd>) -> Self {
         let order = bounds::keep(order, &mut odd);
         let standing = if odd.iter().any(Odd::makes_unknown) { Standing::Unknown } else { order.standing };
@@ -196,12 +196,12 @@ impl Oddity {
             Oddity::Both => "says the same as another key",
             Oddity::Absent => "is missing",
             Oddity::Twice => "is also the id of another row",
-            Oddity::TooLong => "is longer than it may be",
+            Oddity::TooLong => "is too long",
             Oddity::Shape => "does not have the documented shape",
             Oddity::TooLarge => "is a number too large to be read",
-            Oddity::TooDeep => "is nested too deep to be read",
+            Oddity::TooDeep => "is nested too deeply to be read",
             Oddity::Emptied => "stands where this order named products before",
-            Oddity::Gone => "is not named any more, and a line names no product: it may have been deleted in the shop",
+            Oddity::Gone => "is no longer named, and a line names no product: it may have been deleted in the shop",
         }
     }
 }

@@ -58,7 +58,7 @@ pub struct ActiveConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum ActivateError {
     /// It asks for the simulators, and whoever enters it has none.
-    #[error("`sandbox` cannot be entered while running")]
+    #[error("`sandbox` cannot be switched on while running")]
     NoSimulators,
     /// Logto could not be asked.
     #[error("Logto at {endpoint} cannot be used")]
@@ -95,7 +95,7 @@ impl ActivateError {
             ActivateError::Logto { source, .. } => source.hint(),
             ActivateError::Source { source, .. } => source.hint(),
             ActivateError::Names { .. } => None,
-            ActivateError::NoSimulators => Some("start `entitled` anew: the simulators start with it".to_owned()),
+            ActivateError::NoSimulators => Some("restart `entitled`: the simulators start with it".to_owned()),
         }
     }
 }

@@ -131,7 +131,7 @@ impl<'a> Execution<'a> {
         store.let_go(&run, &release, now).await?;
         report.released = release.len() as u64;
         let forget: Vec<Grant> = apply::forgotten_but(planned, &left);
-        store.forget(&run, &forget, "neither wanted nor held any more", now).await?;
+        store.forget(&run, &forget, "no longer wanted or held", now).await?;
 
         let (batches, all) = (batches(planned, active.config.logto.batch), planned.plan.actions.len() as u64);
         let (begun, in_flight, came, told) = (clock::now(), InFlight::default(), Vec::new(), 0);
@@ -462,7 +462,7 @@ async fn lose_sight_of(store: &Store, run: &RunId, report: &RunReport, now: Time
         return Ok(());
     }
     let theirs: Vec<Grant> = store.ledger(Some(&gone)).await?.into_iter().map(|row| row.grant).collect();
-    store.forget(run, &theirs, "Logto does not know the user any more", now).await?;
+    store.forget(run, &theirs, "Logto no longer knows the user", now).await?;
     let buyers = store.buyers_of_users(&gone).await?;
     let nobody: Vec<_> = buyers.into_iter().map(|key| (key, Resolution::NoAccount)).collect();
     store.resolve_buyers(&nobody, now).await

@@ -72,7 +72,7 @@ impl WhyError {
         match self {
             WhyError::Pass(error) => error.hint(),
             WhyError::Nobody(_) => {
-                Some("give the id of a user, as Logto's console shows it, or the address of an order".to_owned())
+                Some("give the id of a user, as the Logto console shows it, or the address of an order".to_owned())
             }
             WhyError::Several { users, .. } => {
                 let users: Vec<&str> = users.iter().map(UserId::as_str).collect();

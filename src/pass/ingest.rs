@@ -343,7 +343,7 @@ async fn note_reread(
             Recheck::Failed
         }
         Ok(Lookup::Missing) => {
-            tracing::warn!(source = %source.name(), order = %id, "the payment API does not know this order any more");
+            tracing::warn!(source = %source.name(), order = %id, "the payment API no longer knows this order");
             Recheck::Failed
         }
         Err(error) => {

@@ -376,9 +376,9 @@ fn sentence(statement: &Statement, paid: &Paid, now: i64) -> String {
         }
         Some((State::Entitled, at)) => format!("entitles; expires in {} ({})", left(at), human::day(at)),
         Some((State::Undecided, _)) if !paid.odd.is_empty() => {
-            format!("stands unknown: {}; it changes nothing in either direction", tidy(&paid.odd.join("; ")))
+            format!("of unknown standing: {}; it changes nothing either way", tidy(&paid.odd.join("; ")))
         }
-        Some((State::Undecided, _)) => "stands unknown: changes nothing in either direction".to_owned(),
+        Some((State::Undecided, _)) => "of unknown standing: changes nothing either way".to_owned(),
         Some((State::Grace(how), at)) => {
             format!("{}; kept for another {} ({})", messages::ended(how), left(at), human::day(at))
         }
@@ -412,15 +412,13 @@ fn outcome(
             return Outcome::Holds(held.clone());
         }
         if plan.forget.iter().any(|(target, user)| here(*target, *user)) {
-            let sentence = "its row in the ledger is closed: nobody holds it, and nothing entitles to it".to_owned();
+            let sentence = "its row in the ledger is closed: nobody holds it, and no order pays for it".to_owned();
             return Outcome::Forgets { sentence };
         }
     }
     match (desired, presence, owner) {
         (Wanted::Entitled, ..) if facts.user.is_none() => rests("waits until the buyer is one user of Logto"),
-        (_, Presence::Unknown, _) => {
-            rests("nobody can say whether Logto holds it, so what a pass would do is not known")
-        }
+        (_, Presence::Unknown, _) => rests("whether Logto holds it is unknown, and so is what a pass would do"),
         (Wanted::Entitled, _, Owner::Released) => rests("nothing to do: it is held, and somebody has released it"),
         (Wanted::Entitled, Presence::Held, Owner::Foreign) => {
             rests(&messages::paid_foreign(facts.foreign.get(&ix).copied(), facts.adopt))
@@ -433,8 +431,8 @@ fn outcome(
             rests("left alone: `prune: never` takes nothing away")
         }
         (Wanted::Ended | Wanted::Nothing, Presence::Held, _) => {
-            rests("left alone: it is not ours, and no order entitles to it")
+            rests("left alone: it is not ours, and no order pays for it")
         }
-        (Wanted::Ended | Wanted::Nothing, ..) => rests("nothing to do: not held, and no order entitles to it"),
+        (Wanted::Ended | Wanted::Nothing, ..) => rests("nothing to do: not held, and no order pays for it"),
     }
 }

@@ -26,7 +26,7 @@ pub struct Holders {
     pub coverage: String,
     /// Everybody who holds it, by user id.
     pub holders: Vec<Holder>,
-    /// Users whose grant is ours in the ledger, and who do not hold it: the next pass makes that good.
+    /// Users whose grant is ours in the ledger, and who do not hold it: the next pass restores it.
     pub missing: Vec<Holder>,
 }
 
@@ -68,12 +68,12 @@ pub fn holders_text(all: &Holders, color: Color) -> String {
     let mut out = format!("{}\n", color.paint("1", &head));
     out.push_str(&table(&all.holders.iter().map(cells).collect::<Vec<_>>()));
     if !all.missing.is_empty() {
-        out.push_str("\nours, and not held: the next pass makes that good\n");
+        out.push_str("\nours, and not held: the next pass restores it\n");
         out.push_str(&table(&all.missing.iter().map(cells).collect::<Vec<_>>()));
     }
     if !messages::is_known(&all.coverage) {
         let mark = color.paint("33", "!");
-        out.push_str(&format!("{mark} this was not read whole ({}): some may be missing here\n", all.coverage));
+        out.push_str(&format!("{mark} this was not read completely ({}): some may be missing here\n", all.coverage));
     }
     out
 }
@@ -97,8 +97,8 @@ fn cells(one: &Holder) -> Vec<String> {
         }
         (None, Some(order)) => cells.push(format!("order {order} explains it: the next pass adopts it")),
         (None, None) => match &one.paid_by {
-            Some(order) => cells.push(format!("order {order} pays for it by now, and it stays foreign")),
-            None => cells.push("no order entitles to it".to_owned()),
+            Some(order) => cells.push(format!("order {order} pays for it now, but it stays foreign")),
+            None => cells.push("no order pays for it".to_owned()),
         },
     }
     cells

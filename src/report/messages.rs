@@ -86,10 +86,10 @@ pub fn because(verb: Verb, why: &Why, name: Option<&OrderName>, rule: Option<&Ru
         Cause::Sale => format!("{order} paid for {product}{line}{until}"),
         Cause::Commit => format!("{product} now gives this{line}; {order} was paid before{until}"),
         Cause::Resolution if verb == Verb::Grant || verb == Verb::Adopt => {
-            format!("the name{line} stands for another id in Logto now; {order} was paid for {product} before{until}")
+            format!("the name{line} now refers to another id in Logto; {order} was paid for {product} before{until}")
         }
         Cause::Resolution => {
-            format!("the name that {product} gives stands for another id in Logto now; {order} was the reason")
+            format!("the name that {product} gives now refers to another id in Logto; {order} was the reason")
         }
         Cause::Retry => {
             format!("{order} paid for {product}{line}{until}; Logto was asked for it before and never confirmed it")
@@ -99,12 +99,12 @@ pub fn because(verb: Verb, why: &Why, name: Option<&OrderName>, rule: Option<&Ru
             format!("{order} {} on {}: {product}{line}", ended(how), human::day(why.at))
         }
         Cause::Unmapped if verb == Verb::Release => {
-            format!("{product} does not give this any more; it was there before {order} explained it")
+            format!("{product} no longer gives this; it was there before {order} explained it")
         }
         Cause::GivenAgain => "it was taken away by somebody else, and given again by somebody else".to_owned(),
-        Cause::Unmapped => format!("{product} does not give this any more; {order} was the reason"),
+        Cause::Unmapped => format!("{product} no longer gives this; {order} was the reason"),
         Cause::Exchanged => {
-            format!("{order} was changed to another product, and {product}{line} is not in it any more")
+            format!("{order} was changed to another product, and {product}{line} is no longer in it")
         }
         Cause::Moved(Mover::Commit) if verb == Verb::Release => {
             format!(
@@ -122,15 +122,15 @@ pub fn because(verb: Verb, why: &Why, name: Option<&OrderName>, rule: Option<&Ru
             "{order} was for more than one, which does not make {product} last longer unless it says `quantity: periods`: this version of entitled is the first to count so{line}"
         ),
         Cause::Upgrade(NewRule::Sources) => format!(
-            "this version of entitled counts no orders of sources that the file does not have, and {order} is one of {source}: {product}{line}"
+            "this version of entitled ignores orders of sources that the file does not have, and {order} is one of {source}: {product}{line}"
         ),
         Cause::Unexplained => format!("{order} was the reason: {product}{line}"),
         Cause::Undone => format!("an earlier pass is taken back; it named {order}"),
-        Cause::Exclusive => "no order entitles to it, and `prune: exclusive` lets only buyers hold it".to_owned(),
+        Cause::Exclusive => "no order pays for it, and `prune: exclusive` lets only buyers hold it".to_owned(),
     };
     match verb {
         Verb::Grant | Verb::Revoke => reason,
-        Verb::Adopt => format!("there already; {reason}"),
+        Verb::Adopt => format!("already there; {reason}"),
         Verb::Release => format!("{reason}, so whoever holds it keeps it"),
     }
 }
@@ -229,15 +229,15 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
         ),
         Hold::Incomplete(Gap::Unread) => (
             format!("{} could not be read", change.target),
-            "nothing to do if Logto is reachable again: the next pass reads it anew".into(),
+            "nothing to do if Logto can be reached again: the next pass reads it again".into(),
         ),
         Hold::Incomplete(Gap::Missing) => (
-            format!("{} is not in Logto any more", change.target),
+            format!("{} is no longer in Logto", change.target),
             "create it again in the console, or take it out of the file".into(),
         ),
         Hold::Incomplete(Gap::Partial) => (
             format!("the list of holders of {} lost rows while it was read", change.target),
-            "nothing to do: the next pass reads it anew".into(),
+            "nothing to do: the next pass reads it again".into(),
         ),
         Hold::Incomplete(Gap::Source) => {
             (format!("the source {UNSEEN}, so a renewal may have been missed"), UNSEEN_HINT.into())
@@ -251,7 +251,7 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
         ),
         Hold::Incomplete(Gap::Name) => (
             format!("a product has a name that Logto does not know, and it may be {}", change.target),
-            "mend the name in the file, or in Logto: `entitled plan` shows its line".into(),
+            "fix the name in the file, or in Logto: `entitled plan` shows its line".into(),
         ),
         Hold::Incomplete(Gap::Successor) => (
             "what the same order gives instead is held, and whoever pays for it must not be left with neither".into(),
@@ -263,7 +263,7 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
             format!("{approve}let one full pass finish (`entitled run --once`): it takes nothing away"),
         ),
         Hold::Frozen => (
-            held.freeze.map_or_else(|| "somebody said `entitled freeze`".into(), frozen),
+            held.freeze.map_or_else(|| "somebody ran `entitled freeze`".into(), frozen),
             "`entitled unfreeze`, or wait until the freeze ends by itself".into(),
         ),
         Hold::Flapping => (
@@ -275,7 +275,7 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
         Hold::Stuck => (
             "Logto has answered more than once that it was taken, and it is still held".into(),
             format!(
-                "take it away in the console of Logto, and the next pass sees it; {approve}find out why Logto keeps it"
+                "remove it in the Logto console, and the next pass sees it; {approve}find out why Logto keeps it"
             ),
         ),
         Hold::Protected if change.action == "grant" => (
@@ -285,7 +285,7 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
         ),
         Hold::Protected => (
             "`protect` names this user or this role".into(),
-            "take it out of `protect`, which counts after `safeguards.delay`, or do it by hand in the console".into(),
+            "remove it from `protect`, which takes effect after `safeguards.delay`, or make the change by hand in the console".into(),
         ),
         Hold::Settling(safeguard, until) => settling(*safeguard, *until, change, held.approve),
         Hold::ClockDoubtful(off) => clock_doubtful(off.by, held.clock, &approve),
@@ -296,7 +296,7 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
         Hold::Unverified(Doubt::OrderUnconfirmed) => (
             "the payment API did not confirm the order when it was read again by id".into(),
             format!(
-                "nothing to do if the payment API answers again: the next pass asks it anew; where it does not, {}",
+                "nothing to do if the payment API answers again: the next pass asks again; if it does not, {}",
                 held.approve.map_or_else(
                     || "look the order up in the shop".to_owned(),
                     |command| format!("`{command}` takes your word for exactly this set, once, within 24 hours")
@@ -304,7 +304,7 @@ pub fn hold(hold: &Hold, change: &Change, held: &Held<'_>) -> (String, String) {
             ),
         ),
         Hold::Unverified(Doubt::NoEvidence) => (
-            "nothing entitles to it, and nothing says that it ended: no refund, no expiry, no commit, and no other \
+            "no order pays for it, and nothing says that it ended: no refund, no expiry, no commit, and no other \
              product or buyer"
                 .into(),
             format!(
@@ -322,7 +322,7 @@ fn over_limit(over: &Over, change: &Change, held: &Held<'_>, approve: &str) -> (
     let (key, by) = match change.cause.as_str() {
         _ if change.action == "revoke" => ("limits.revocations", ""),
         cause if cause == cause_word(Cause::Resolution) => {
-            ("limits.config_grants", " caused by a commit or by a name that stands for another id")
+            ("limits.config_grants", " caused by a commit or by a name that now refers to another id")
         }
         cause if cause == cause_word(Cause::Undone) => ("limits.config_grants", " by an undo"),
         _ => ("limits.config_grants", " caused by a commit"),
@@ -334,7 +334,7 @@ fn over_limit(over: &Over, change: &Change, held: &Held<'_>, approve: &str) -> (
             "{what}{by} {of} wanted, {spent} made in the last 24 hours, {allowed} allowed ({owned} owned a day ago); {}",
             held.causes
         ),
-        format!("check that this is meant; then {approve}{}", goes_on(key, earlier, held.lifts_at)),
+        format!("check that this is intended; then {approve}{}", goes_on(key, earlier, held.lifts_at)),
     )
 }
 
@@ -386,15 +386,15 @@ pub fn waiting(buyer: &Buyer, resolution: &Resolution, bound: Option<&UserId>) -
     })
 }
 
-/// That a target was not read whole, and what follows.
+/// That a target was not read completely, and what follows.
 pub fn not_whole(target: &TargetView) -> String {
     let TargetView { name, coverage, .. } = target;
     let mend = match coverage.as_str() {
-        UNREAD => "its changes are held; nothing to do if Logto is reachable again",
+        UNREAD => "its changes are held; nothing to do if Logto can be reached again",
         MISSING => "create it again in the console, or take it out of the file",
-        _ => "whoever matters was asked for by id, and the next pass reads it anew",
+        _ => "the users that matter were checked by id, and the next pass reads it again",
     };
-    format!("{name} was not read whole ({coverage}): {mend}")
+    format!("{name} was not read completely ({coverage}): {mend}")
 }
 
 /// Whether a [`coverage`] leaves nothing to say.
@@ -427,8 +427,8 @@ pub fn frozen_scope(scope: &str) -> &'static str {
 pub fn standing_of(status: &Status, now: Timestamp) -> String {
     match &status.duty {
         Duty::Starting => "starting".to_owned(),
-        Duty::Standby { holder } => format!("standing by: another one writes, {holder}"),
-        Duty::Stopping => "ending after what is in flight".to_owned(),
+        Duty::Standby { holder } => format!("standing by: another process is writing, {holder}"),
+        Duty::Stopping => "stopping once the changes in flight are done".to_owned(),
         Duty::Leader => {
             let state = status.state.word();
             let why = match (status.troubles.first(), status.figures.held) {

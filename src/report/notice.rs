@@ -74,7 +74,7 @@ impl Notice {
         Self::about(News::State, before, status)
     }
 
-    /// What is to be said of a status that somebody has frozen, or that is frozen no more.
+    /// What is to be said of a status that somebody has frozen, or that is no longer frozen.
     pub fn freeze(status: &Status) -> Self {
         Self::about(News::Freeze, None, status)
     }
@@ -114,7 +114,7 @@ impl Notice {
             (News::State, Some(before), _) => format!("entitled is {word} (was {})", before.word()),
             (News::State, None, _) => format!("entitled is {word} (just started)"),
             (News::Freeze, _, Some(_)) => format!("entitled is frozen; it is {word}"),
-            (News::Freeze, _, None) => format!("entitled is frozen no more; it is {word}"),
+            (News::Freeze, _, None) => format!("entitled is no longer frozen; it is {word}"),
         };
         let _ = write!(text, ", since {:.0}", self.since);
         if let Some(config) = &self.config {

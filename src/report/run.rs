@@ -52,11 +52,11 @@ impl Obsolete {
     /// In words, after "not started".
     pub fn words(self) -> &'static str {
         match self {
-            Self::End => "the end was asked for",
+            Self::End => "entitled was told to stop",
             Self::Frozen => "somebody has frozen it",
             Self::File => "the file has changed",
             Self::Store => "the store was moved away, deleted or replaced",
-            Self::News => "what came in meanwhile could not be looked at",
+            Self::News => "what came in meanwhile could not be processed",
         }
     }
 }

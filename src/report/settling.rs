@@ -49,7 +49,7 @@ impl Settling {
         let keys: Vec<&str> = asked.map(|(key, _)| *key).collect();
         let named: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
         let sentence = format!(
-            "the file is less careful than a version before it: {} of that version still count{} until {}",
+            "the file is less careful than an earlier version of it: {} of that version still count{} until {}",
             named.join(", "),
             if named.len() == 1 { "s" } else { "" },
             human::datetime(until),

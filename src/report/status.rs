@@ -144,7 +144,7 @@ pub enum About {
     Store,
     /// Logto cannot be asked.
     Logto,
-    /// The file is not valid, gone, or names what Logto does not know: what was in force stays in force.
+    /// The file is not valid, gone, or names what Logto does not know: the configuration in force stays.
     File,
     /// A payment API cannot be read.
     Source(SourceName),
@@ -363,7 +363,7 @@ impl Status {
         let troubles = self.troubles.iter().filter(|trouble| stops(&trouble.about));
         reasons.extend(troubles.map(|trouble| trouble.message.clone()));
         let unread = self.sources.iter().filter(|source| source.last_success.is_none() && source.last_poll.is_none());
-        reasons.extend(unread.map(|source| format!("source `{}` was not read yet", source.name)));
+        reasons.extend(unread.map(|source| format!("source `{}` has not been read yet", source.name)));
         let interval = SignedDuration::from_secs(i64::try_from(config.full_pass_seconds.max(1)).unwrap_or(i64::MAX));
         match self.last_full_pass {
             None => reasons.push("no full pass has succeeded yet".to_owned()),

@@ -154,10 +154,10 @@ pub enum SeedError {
         name: String,
     },
     /// A role is of a type that Logto does not have.
-    #[error("`{0}` is no type of role")]
+    #[error("`{0}` is not a type of role")]
     RoleType(String),
     /// An id that Logto could not have given.
-    #[error("`{0}` is no user id: up to 12 characters of `[a-z0-9]`")]
+    #[error("`{0}` is not a user id: up to 12 characters of `[a-z0-9]`")]
     UserId(UserId),
 }
 

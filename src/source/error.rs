@@ -104,13 +104,13 @@ pub enum SourceError {
         found: String,
     },
     /// A full page without an order that was not seen before, or the page before once more.
-    #[error("{call}: page repeats, it holds only orders that earlier pages held")]
+    #[error("{call}: the page repeats: it holds only orders that earlier pages held")]
     PageRepeats {
         /// The request.
         call: String,
     },
     /// An empty page, and word that more follow.
-    #[error("{call}: an empty page that says more follow")]
+    #[error("{call}: an empty page that says that more pages follow")]
     EmptyPage {
         /// The request.
         call: String,
@@ -191,7 +191,7 @@ pub enum SourceError {
     #[error(transparent)]
     Shrunk(#[from] Shrunk),
     /// The whole read took too long.
-    #[error("the read was not done after {limit:#}; it had come to {pages} pages")]
+    #[error("the read was not finished after {limit:#}; it had come to {pages} pages")]
     TooSlow {
         /// `read_timeout`.
         limit: jiff::SignedDuration,
@@ -292,13 +292,13 @@ pub enum FileError {
         why: String,
     },
     /// YAML that grows beyond all bounds by aliases or by nesting.
-    #[error("lists and maps lie too deep inside each other, or aliases make it too large")]
+    #[error("lists and maps are nested too deeply, or aliases make it too large")]
     TooLarge,
     /// Not JSON.
     #[error("this is not JSON")]
     Json(#[source] serde_json::Error),
     /// Neither a list of orders nor a map with one.
-    #[error("it is no list of orders, and no map with the one key `orders`")]
+    #[error("it is neither a list of orders nor a map with the single key `orders`")]
     NoList,
 }
 
@@ -342,8 +342,7 @@ impl SourceError {
                 "check `token_url`, `client_id`, `client_secret`, `resource` and `scope` of `auth`"
             }
             SourceError::NotRecorded { .. } => {
-                "record more pages with `entitled source test NAME --record DIR --pages N`; a list that is asked for \
-                 otherwise than when it was recorded is not answered"
+                "record more pages with `entitled source test NAME --record DIR --pages N`; a list requested differently than when it was recorded is not answered"
             }
             SourceError::Recording(_) => {
                 "`recorded` names a folder that `entitled source test NAME --record DIR` wrote"
@@ -393,14 +392,13 @@ impl SourceError {
                 return Some(format!("check `url` and {}", asked_for(call)));
             }
             SourceError::Status { status, .. } if status.is_server_error() => {
-                "nothing to do if the payment API is soon well again: the next poll reads it anew"
+                "usually temporary: the next poll tries again"
             }
             SourceError::Body { source: BodyError::TooLong { .. }, .. } => {
                 "ask for smaller pages, or raise `max_page_bytes`"
             }
             SourceError::Body { .. } | SourceError::BrokenJson { .. } => {
-                "nothing to do if this was a bad moment: the next poll reads it anew; if it stays, look for a proxy \
-                 before the API that cuts answers short"
+                "usually temporary: the next poll tries again; if it persists, look for a proxy in front of the API that cuts answers short"
             }
             SourceError::Unreachable { call, source, .. } => {
                 if let Some(hint) = http::roots_hint(source).or_else(|| http::proxy_hint(address(call))) {

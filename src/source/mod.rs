@@ -1,6 +1,6 @@
 //! A source yields the orders of one payment API: all pages of a read, or an error.
 //!
-//! Decides nothing about access, stores nothing, and never takes an answer it could not read whole for
+//! Decides nothing about access, stores nothing, and never takes an answer it could not read completely for
 //! "there are no orders". It writes to no payment API.
 
 mod client;
@@ -314,10 +314,10 @@ impl Source {
         ahead.and_then(|ahead| now.checked_add(ahead).ok()).unwrap_or(now)
     }
 
-    /// Reads one page and looks at it closely: for whoever writes a mapping. Stores nothing.
-    pub async fn trial(&self) -> Result<Trial, SourceError> {
+    /// Reads the first pages, two at the most, and looks at them closely: for whoever writes a mapping. Stores nothing.
+    pub async fn trial(&self, pages: u32) -> Result<Trial, SourceError> {
         if let Kind::Http(http) = &self.kind {
-            return http.trial(clock::now()).await;
+            return http.trial(pages, clock::now()).await;
         }
         let mut reading = self.read(Read::Full { last_count: None });
         let mut orders = Vec::new();

@@ -59,7 +59,7 @@ pub enum Refusal {
     #[error("it was signed at {0}, which is too far from now")]
     Stale(i64),
     /// It is signed, and yet not JSON.
-    #[error("the body is no JSON")]
+    #[error("the body is not JSON")]
     NotJson,
 }
 

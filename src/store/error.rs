@@ -44,13 +44,13 @@ pub enum StoreError {
         names: u64,
     },
     /// A file, and no database: somebody else's, or a store of which the beginning is lost.
-    #[error("`{}` is no store of entitled", path.display())]
+    #[error("`{}` is not an entitled store", path.display())]
     NoStore {
         /// The file.
         path: PathBuf,
     },
     /// A database, but not one of ours.
-    #[error("`{}` is a database of something else", path.display())]
+    #[error("`{}` is the database of another program", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -64,7 +64,7 @@ pub enum StoreError {
         what: String,
     },
     /// There is something already where a copy should go.
-    #[error("`{}` exists already", path.display())]
+    #[error("`{}` already exists", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
@@ -154,27 +154,25 @@ impl StoreError {
                 "`was` is for a source that goes by another name: take `{was}` out of it, and give that shop an entry of \
                  its own under `sources`; nothing was carried over"
             ),
-            Self::Exists { .. } => "give a name that is free; nothing is overwritten".to_owned(),
-            Self::Busy { .. } => "another process is writing to it: wait for it to end, or stop it; one that is paused \
-                                  lets go of it only when it goes on (`kill -CONT`) or is killed"
+            Self::Exists { .. } => "choose a name that is free; nothing is overwritten".to_owned(),
+            Self::Busy { .. } => "another process is writing to it: wait for it to end, or stop it; one that is paused releases it only when it continues (`kill -CONT`) or is killed"
                 .to_owned(),
             Self::Full { .. } => "free some space; nothing was half written".to_owned(),
             Self::Sql { source, .. } if primary_code(source) == Some(IO) => {
                 "look at the disk, and at how much of it this user may use; nothing was half written".to_owned()
             }
             Self::Displaced { how: Displaced::Lock, .. } => {
-                "stop whoever writes to it besides: this one goes on as soon as it has the lock again".to_owned()
+                "stop the other process that writes to it: this one continues as soon as it has the lock again".to_owned()
             }
             Self::Displaced { how: Displaced::Log, .. } => {
-                "start it again: it goes on with what lies at that path".to_owned()
+                "restart it: it continues with what is at that path".to_owned()
             }
             Self::OthersLog { .. } => {
-                "the daemon that has that file open moves the log out of the way within seconds: try again then, or end it"
+                "the daemon that has that file open moves the log out of the way within seconds: try again then, or stop it"
                     .to_owned()
             }
             Self::Displaced { .. } => {
-                "start it again to go on with what lies at that path now, or put the file back: it goes on by itself then, \
-                 unless its log was lost or another one lies beside it"
+                "restart it to continue with what is at that path now, or put the file back: it then continues by itself, unless its log was lost or another one is beside it"
                     .to_owned()
             }
             Self::Migrate { .. } | Self::Sql { .. } => return None,
@@ -199,7 +197,7 @@ fn displaced(path: &Path, how: Displaced) -> String {
     let path = path.display();
     match how {
         Displaced::Gone => format!("the store `{path}` was moved away or deleted while it is in use"),
-        Displaced::Replaced => format!("another file was put in the place of the store `{path}` while it is in use"),
+        Displaced::Replaced => format!("another file took the place of the store `{path}` while it is in use"),
         Displaced::Lock => format!("the lock file `{path}-lock` was taken away, and somebody else holds another one"),
         Displaced::Log => {
             format!("the log `{path}-wal` of the store was moved away, deleted or replaced while it is in use")

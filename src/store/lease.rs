@@ -90,9 +90,9 @@ impl LeaseError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
         );
         let mend = if room {
-            "free some space: whoever writes to the store notes its name there"
+            "free some space: the process that writes to the store records its name there"
         } else {
-            "look at what lies there and at who may write to it: whoever writes to the store holds that file"
+            "check what is there and who may write to it: the process that writes to the store holds that file"
         };
         Some(mend.to_owned())
     }
@@ -117,7 +117,7 @@ fn lock(path: &Path) -> Result<Result<Lease, String>, LeaseError> {
             write(&file, marked(&content)).map_err(failed)?;
             let lease = Lease { path: path.to_owned(), locked: Mutex::new(file) };
             // Whoever has just taken the file away has made room for somebody else.
-            if lease.is_lost() { Ok(Err("somebody who takes it just now".to_owned())) } else { Ok(Ok(lease)) }
+            if lease.is_lost() { Ok(Err("a process that is taking it right now".to_owned())) } else { Ok(Ok(lease)) }
         }
         Err(TryLockError::WouldBlock) => Ok(Err(named(&content))),
         Err(TryLockError::Error(source)) => Err(failed(source)),
@@ -133,7 +133,7 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
 /// What a lock file holds; an error where it is none.
 fn content(file: &mut File) -> io::Result<String> {
     let strange =
-        || io::Error::new(io::ErrorKind::InvalidData, "something else than a lock file of entitled lies there");
+        || io::Error::new(io::ErrorKind::InvalidData, "something other than a lock file of entitled is there");
     if !file.metadata()?.is_file() {
         return Err(strange());
     }
@@ -228,7 +228,7 @@ pub async fn wait(
             Ok(lease) => return Ok(Some(lease)),
             Err(holder) if !told => {
                 standing_by(&holder);
-                tracing::info!(holder, "another one writes; standing by");
+                tracing::info!(holder, "another process is writing; standing by");
             }
             Err(_) => {}
         }

@@ -264,7 +264,7 @@ fn pool(path: &Path, file: Option<FileId>, work: &Work) -> PoolOptions<Sqlite> {
             Box::pin(async move {
                 match displaced {
                     None => work.count(connection).await,
-                    Some(_) => Err(io::Error::other("the store is not the file any more that was opened").into()),
+                    Some(_) => Err(io::Error::other("the store is no longer the file that was opened").into()),
                 }
             })
         },

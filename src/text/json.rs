@@ -15,7 +15,7 @@ const SHOWN: usize = 24;
 /// The keys of the marks that stand in place of such a value. A shop's own program writes the keys, and its customers
 /// only texts: none of them can make an order unreadable by what they write.
 const TOO_LARGE: &str = "(a number too large to be read)";
-const TOO_DEEP: &str = "(nested too deep to be read)";
+const TOO_DEEP: &str = "(nested too deeply to be read)";
 
 /// Stands for half a surrogate pair. A text with it is not what somebody wrote.
 pub const LOST: char = char::REPLACEMENT_CHARACTER;

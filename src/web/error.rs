@@ -18,7 +18,7 @@ pub(super) enum Fault {
     #[error("{}", .0.told().2)]
     Refused(Refused),
     /// The daemon starts, stands by or ends.
-    #[error("the daemon has nothing open to answer from")]
+    #[error("the daemon is not ready to answer")]
     Closed,
     /// What was sent cannot be used.
     #[error("{0}")]
@@ -99,7 +99,7 @@ impl Fault {
                     .to_owned(),
             ),
             Fault::DryRun => Some("use the commands, or start `entitled run` without `--dry-run`".to_owned()),
-            Fault::Simulators(_) => Some("start `entitled run` again: the simulators start with it".to_owned()),
+            Fault::Simulators(_) => Some("restart `entitled run`: the simulators start with it".to_owned()),
             Fault::Store(error) => error.hint(),
             Fault::Why(error) => error.hint(),
             Fault::Pass(error) => error.hint(),

@@ -48,12 +48,12 @@ impl Did {
     pub(super) fn sentence(self) -> &'static str {
         match self {
             Self::Approve => "Approved: the next pass carries exactly this set out, once.",
-            Self::Freeze => "Frozen, also for a pass that is under way.",
+            Self::Freeze => "Frozen, including a pass that is under way.",
             Self::Unfreeze => "Every freeze has ended.",
-            Self::Reconcile => "A pass over everything was asked for.",
-            Self::Buy => "Bought and paid: the shop has told the daemon.",
-            Self::Order => "The order has changed: the shop has told the daemon.",
-            Self::Break => "Done: the next poll or pass meets it.",
+            Self::Reconcile => "A full pass was requested.",
+            Self::Buy => "Bought and paid: the shop has notified the daemon.",
+            Self::Order => "The order has changed: the shop has notified the daemon.",
+            Self::Break => "Done: the next poll or pass runs into it.",
         }
     }
 }

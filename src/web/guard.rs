@@ -128,7 +128,7 @@ pub(super) fn contained(routes: Router, reporter: HealthReporter) -> Router {
         async move {
             caught(next.run(request)).await.unwrap_or_else(|fault| {
                 tell(&reporter, &fault);
-                let said = "a fault of the program; its log has the place\n";
+                let said = "internal error; the log says where\n";
                 let mut response = (StatusCode::INTERNAL_SERVER_ERROR, said).into_response();
                 secure(response.headers_mut());
                 response

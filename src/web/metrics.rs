@@ -64,7 +64,7 @@ fn state(page: &mut Page, status: &Status, now: Timestamp) {
     let valid = status.trouble(&About::File).is_none();
     page.single("entitled_config_valid", "1 while the file is the configuration in force, or could be.", flag(valid));
     let since = status.config.as_ref().map(|config| unix(config.since));
-    let help = "When the configuration in force entered into force.";
+    let help = "When the configuration in force took effect.";
     page.optional("entitled_config_in_force_timestamp_seconds", help, since);
     let help = "When the last full pass succeeded.";
     page.optional("entitled_full_pass_success_timestamp_seconds", help, status.last_full_pass.map(unix));
@@ -122,7 +122,7 @@ fn sources(page: &mut Page, status: &Status) {
             flag(!fails && source.last_success.is_some()),
         );
     }
-    page.metric("entitled_source_success_timestamp_seconds", Kind::Gauge, "When a source last answered well.");
+    page.metric("entitled_source_success_timestamp_seconds", Kind::Gauge, "When a source last answered successfully.");
     for source in &status.sources {
         if let Some(at) = source.last_success {
             page.line("entitled_source_success_timestamp_seconds", &[("source", source.name.as_str())], unix(at));

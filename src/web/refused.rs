@@ -42,8 +42,8 @@ impl Refused {
             Refused::NoTokenSet => (
                 StatusCode::FORBIDDEN,
                 "no_token_set",
-                "without a token the daemon answers only programs on its own machine, and nothing that was passed on",
-                "set `ENTITLED_API_TOKEN` to a long random text, start the daemon again, and show it",
+                "without a token the daemon answers only programs on its own machine, and nothing that was forwarded",
+                "set `ENTITLED_API_TOKEN` to a long random text, restart the daemon, and show it",
             ),
             Refused::TooManyTries => (
                 StatusCode::TOO_MANY_REQUESTS,

@@ -45,9 +45,9 @@ impl BindError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self.source.kind() {
             io::ErrorKind::AddrInUse => {
-                "another process has it: say `--listen 127.0.0.1:0` for a free port, another one, or `off`"
+                "another process uses it: pass `--listen` with another address, `127.0.0.1:0` for a free port, or `off`"
             }
-            io::ErrorKind::PermissionDenied => "ports below 1024 are for root: say `--listen 127.0.0.1:8787`",
+            io::ErrorKind::PermissionDenied => "ports below 1024 need root: use `--listen 127.0.0.1:8787`",
             io::ErrorKind::AddrNotAvailable => "this machine has no such address",
             _ => return None,
         };
@@ -121,7 +121,7 @@ pub async fn keep(address: SocketAddr, make: impl Fn(SocketAddr) -> App, reporte
             Err(error) => {
                 if !told {
                     let hint = error.hint().unwrap_or_default();
-                    tracing::error!(because = %error.source, hint, "{error}; the daemon goes on without");
+                    tracing::error!(because = %error.source, hint, "{error}; the daemon goes on without it");
                 }
                 told = true;
                 reporter.trouble(trouble(About::Listener, &error, error.hint(), clock::now()));

@@ -47,7 +47,7 @@ fn random() -> Option<String> {
     let mut bytes = [0; 32];
     let read = std::fs::File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes));
     if let Err(error) = read {
-        tracing::warn!(%error, "no randomness, so nothing can be done from the page");
+        tracing::warn!(%error, "no random numbers are available, so the page can only be read");
         return None;
     }
     Some(hex(&bytes))

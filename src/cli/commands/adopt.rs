@@ -54,7 +54,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         return Err(Failure::plain(
             format!("no order of {shown} names a product that gives {name}"),
             "nothing would ever prove that it has ended, so it stays foreign; \
-             `entitled run --once` reads the orders anew, if one is missing",
+             if one is missing, `entitled run --once` reads the orders again",
         ));
     };
     let now = clock::now();
@@ -75,7 +75,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     store.adopt_by_hand(&lookup::who(), &row, now).await?;
     print_wrapped(&format!(
         "{name} of {shown} is ours now: order {} of {} explains it (line {line}).\n\
-         It is taken back when nothing entitles to it any more.\n",
+         It is taken back when no order pays for it any longer.\n",
         clean(row.order.as_str()),
         clean(row.source.as_str()),
     ))?;

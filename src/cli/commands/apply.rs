@@ -14,7 +14,7 @@ use crate::{clock, config, report};
 /// `entitled apply`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A plan saved with `plan --output json`: carried out exactly, or refused because the world has moved.
+    /// A plan saved with `plan --output json`: carried out exactly, or refused if it is out of date.
     #[arg(value_name = "PLAN")]
     plan: Option<PathBuf>,
     /// Do not ask.
@@ -55,7 +55,7 @@ pub(crate) fn take(opened: &Opened) -> Result<Lease, Failure> {
     lease::take(&opened.active.config.store)?.map_err(|holder| {
         Failure::plain(
             format!("another `entitled` writes to this store: {holder}"),
-            "stop it first, or let it do the work: it makes the same plan",
+            "stop it first, or leave the work to it: it makes the same plan",
         )
     })
 }
@@ -127,15 +127,18 @@ fn same(saved: &PlanDocument, now: &PlanDocument) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::plain(
-        "the world has moved since this plan was saved: planning again gives another one",
-        "look at it with `entitled plan`, and save it anew if it is right",
+        "the plan is out of date: planning again gives a different result",
+        "review it with `entitled plan`, and save it again if it is right",
     ))
 }
 
 /// Whether the person at the terminal agrees.
 pub(crate) fn asked() -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::plain("nobody is here to be asked", "say `--yes` to carry the plan out without asking"));
+        return Err(Failure::plain(
+            "cannot ask for confirmation: stdin is not a terminal",
+            "use `--yes` to carry the plan out without asking",
+        ));
     }
     crate::logging::note!("Carry this out? [y/N] ");
     std::io::stderr().flush()?;

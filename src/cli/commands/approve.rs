@@ -58,10 +58,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let set = match found {
         Found::Held(set) => set,
         Found::LetThrough => {
-            print_wrapped(&format!(
-                "`{}` is let through already; the next pass carries it out\n",
-                clean(&args.digest)
-            ))?;
+            print_wrapped(&format!("`{}` is approved already; the next pass carries it out\n", clean(&args.digest)))?;
             return Ok(Exit::Done);
         }
     };
@@ -125,7 +122,8 @@ async fn look(context: &Context, args: &Args, held: &[HeldChange]) -> Result<Fou
         Ok(planned) => planned,
         Err(failure) => {
             crate::logging::note!("{}", failure.render(context.notes));
-            let hint = "no pass has written such a set down; whether one has come up since can be told once the above is mended";
+            let hint =
+                "no pass has recorded such a set; whether one has come up since is known once the above is fixed";
             return Err(
                 Failure::plain(format!("no held set has the digest `{}`", args.digest), hint).with_body(listed(held))
             );

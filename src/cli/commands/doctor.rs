@@ -22,7 +22,7 @@ use crate::{clock, config, doctor, report};
 /// `entitled doctor`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The form.
+    /// The output format.
     #[arg(long, short, value_name = "FORM", default_value = "text")]
     output: Output,
 }
@@ -72,7 +72,7 @@ async fn examined(context: &Context, config: &Config, origin: &Origin) -> Result
 
 fn wrong(error: &ConfigError) -> Check {
     let mend =
-        error.hint().or_else(|| Some("mend the places shown above; `entitled check` shows them again".to_owned()));
+        error.hint().or_else(|| Some("fix the places shown above; `entitled check` shows them again".to_owned()));
     Check::wrong(CONFIGURATION, "file", error_chain(error), mend)
 }
 

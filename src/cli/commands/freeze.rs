@@ -36,7 +36,7 @@ pub(crate) struct Args {
 
 fn reason(text: &str) -> Result<String, String> {
     match text.trim() {
-        "" => Err("a reason must say something: every plan shows it".to_owned()),
+        "" => Err("the reason must not be empty: every plan shows it".to_owned()),
         reason => Ok(reason.to_owned()),
     }
 }
@@ -86,7 +86,7 @@ async fn outlasted(store: &Store, begun: &Freeze, now: Timestamp) -> Result<Stri
         return Ok(String::new());
     }
     let told = messages::frozen(&freeze_view(begun.clone()));
-    Ok(format!("Begun: {told}. A stronger one is in force besides.\n"))
+    Ok(format!("Begun: {told}. A stronger freeze is in force as well.\n"))
 }
 
 /// What a daemon is still writing, where one listens and says so.
@@ -96,11 +96,11 @@ async fn under_way(context: &Context, config: &Config, store: &Store, scope: Fre
     };
     let left = human::count(progress.of.saturating_sub(progress.done), "change");
     let heeds = match scope {
-        FreezeScope::All => "it begins none of the others",
-        FreezeScope::Revocations => "it takes nothing more away",
+        FreezeScope::All => "none of the others is started",
+        FreezeScope::Revocations => "nothing more is taken away",
     };
     let in_flight = progress.in_flight;
-    format!("A pass is writing, with {left} to go: {in_flight} of them are in flight and are finished, {heeds}.\n")
+    format!("A pass is writing, with {left} to go: {in_flight} of them are in flight and will be finished; {heeds}.\n")
 }
 
 async fn store(context: &Context) -> Result<Store, Failure> {
@@ -111,7 +111,9 @@ async fn active(store: &Store, now: Timestamp) -> Result<String, Failure> {
     Ok(match store.frozen(now).await? {
         Some(freeze) => {
             let told = messages::frozen(&freeze_view(freeze));
-            format!("Frozen: {told}.\nFrom now on, also for a pass that is under way. `entitled unfreeze` ends it.\n")
+            format!(
+                "Frozen: {told}.\nThis takes effect at once, also for a pass that is under way. `entitled unfreeze` ends it.\n"
+            )
         }
         None => "Nothing is frozen.\n".to_owned(),
     })

@@ -17,7 +17,7 @@ pub(crate) struct Args {
     /// A user id, or the address that an order has.
     #[arg(value_name = "USER")]
     user: String,
-    /// The form.
+    /// The output format.
     #[arg(long, short, value_name = "FORM", default_value = "text")]
     output: Output,
 }

@@ -38,7 +38,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let parsed = reqwest::Url::parse(&url).ok();
     if !parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.path() == "/hooks/logto") {
         return Err(Failure::plain(
-            format!("`{url}` is no address of `/hooks/logto`"),
+            format!("`{url}` is not an address that ends in `/hooks/logto`"),
             "for example `https://entitled.example.com/hooks/logto`",
         ));
     }

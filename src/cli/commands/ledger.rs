@@ -43,7 +43,7 @@ enum Care {
     },
     /// Copy the store to a file, as it is at one moment. Overwrites nothing.
     Backup {
-        /// Where to.
+        /// The file to write.
         #[arg(value_name = "FILE")]
         to: PathBuf,
     },
@@ -138,7 +138,7 @@ fn shown(rebuild: &Rebuild, planned: &PlannedPass, color: Color) -> String {
         ]
     });
     let close = rebuild.close.iter().map(|grant| {
-        let because = "nobody holds it, and nothing entitles to it".to_owned();
+        let because = "nobody holds it, and no order pays for it".to_owned();
         let user = clean(grant.user.as_str()).into_owned();
         vec![format!("  {}", color.paint("33", "x")), name(grant), user, String::new(), because]
     });

@@ -12,7 +12,7 @@ use crate::{clock, report};
 /// `entitled plan`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The form of the plan. `json` is also what `apply` takes.
+    /// The output format; `json` is also what `apply` reads.
     #[arg(long, short, value_name = "FORM", default_value = "text")]
     output: Output,
     /// Exit with 2 if anything is to be done, with 3 if only holds are left.

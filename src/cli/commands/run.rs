@@ -333,7 +333,7 @@ async fn hear(mut term: Signal, mut int: Signal, trigger: ShutdownTrigger) {
         if asked > 0 {
             std::process::exit(Exit::Failed as i32);
         }
-        tracing::info!("ending after what is in flight; once more to end at once");
+        tracing::info!("stopping once the changes in flight are done; signal again to stop at once");
         trigger.request();
     }
 }

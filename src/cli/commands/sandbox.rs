@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// Where they keep their state; beside the store without it, where `run` finds it too.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// Forget the state and start anew.
+    /// Discard the state and start afresh.
     #[arg(long)]
     reset: bool,
 }

@@ -28,7 +28,7 @@ use crate::{clock, report};
 /// `entitled status`
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The form.
+    /// The output format.
     #[arg(long, short, value_name = "FORM", default_value = "text")]
     output: Output,
 }

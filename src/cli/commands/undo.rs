@@ -44,7 +44,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     for grant in &back.lost {
         let (target, user) = (clean(&grant.target.unnamed()).into_owned(), clean(grant.user.as_str()).into_owned());
         crate::cli::tell(format_args!(
-            "warning: {target} of {user} cannot be given back: the order behind it is not known any more"
+            "warning: {target} of {user} cannot be given back: the order behind it is no longer known"
         ));
     }
     let planned = back.planned;

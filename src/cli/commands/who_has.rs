@@ -23,7 +23,7 @@ pub(crate) struct Args {
     /// As the file names it: role paid-tier, organization acme, organization acme role member; or its key.
     #[arg(value_name = "TARGET", required = true, num_args = 1..)]
     target: Vec<String>,
-    /// The form.
+    /// The output format.
     #[arg(long, short, value_name = "FORM", default_value = "text")]
     output: Output,
 }

@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// its key.
     #[arg(value_name = "TARGET", num_args = 0..)]
     target: Vec<String>,
-    /// The form.
+    /// The output format.
     #[arg(long, short, value_name = "FORM", default_value = "text")]
     output: Output,
 }
@@ -37,7 +37,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let whom = Whom::parse(&args.user).ok_or_else(|| {
         Failure::plain(
             format!("`{}` is neither a user id nor an address", clean(&args.user)),
-            "give the id of the user, as Logto's console shows it, or the address of an order",
+            "give the id of the user, as the Logto console shows it, or the address of an order",
         )
     })?;
     let now = clock::now();

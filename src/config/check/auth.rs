@@ -76,7 +76,7 @@ impl Check<'_> {
     pub(super) fn header_name(&mut self, node: &Node) -> Option<String> {
         let found = self.name(node, "the name of a header")?;
         if !is_header_name(&found.value) {
-            self.error(node.place, format!("`{}` is no name of a header", found.written));
+            self.error(node.place, format!("`{}` is not a valid header name", found.written));
             return None;
         }
         Some(found.value)
@@ -89,7 +89,7 @@ impl Check<'_> {
         let mut seen = BTreeSet::new();
         for entry in entries {
             if what == "header" && !is_header_name(&entry.key) {
-                self.error(entry.at, format!("`{}` is no name of a header", entry.key));
+                self.error(entry.at, format!("`{}` is not a valid header name", entry.key));
             }
             if carries_secret(&entry.key) {
                 let place = if what == "header" { "kind: header, name" } else { "kind: query, param" };

@@ -209,15 +209,15 @@ impl Check<'_> {
         if let Some(at) = beyond {
             let help = match self.references {
                 References::Public => {
-                    "what stands here is shown in plans: only a variable named `ENTITLED_PUBLIC_...` is resolved"
+                    "this value is shown in plans: only a variable named `ENTITLED_PUBLIC_...` is resolved"
                 }
                 References::All | References::None => {
                     "references are resolved in `logto`, `sources`, `listen`, `notify` and `store`"
                 }
             };
             self.error(inside(place, text, at), "this reference is not resolved here")
-                .label("stands for something that may be secret")
-                .help(format!("{help}; `$$` is a plain `$`"));
+                .label("may hold a secret")
+                .help(format!("{help}; `$$` is a literal `$`"));
             return None;
         }
         let resolved =
@@ -236,11 +236,11 @@ impl Check<'_> {
     fn fault(&mut self, place: Place, fault: &Fault, secret: bool) {
         match &fault.kind {
             FaultKind::Unclosed => {
-                self.error(place, "a reference is not closed").label("no `}` follows").help("`$$` is a plain `$`");
+                self.error(place, "a reference is not closed").label("no `}` follows").help("`$$` is a literal `$`");
             }
             FaultKind::BadName(_) => {
-                self.error(place, "this is no name of a variable")
-                    .help("references are `${NAME}`, `${NAME:-default}` and `${file:PATH}`; `$$` is a plain `$`");
+                self.error(place, "this is not the name of a variable")
+                    .help("references are `${NAME}`, `${NAME:-default}` and `${file:PATH}`; `$$` is a literal `$`");
             }
             FaultKind::NoPath => {
                 self.error(place, "`${file:}` needs a path").help("for example `${file:/run/secrets/logto}`");
@@ -270,14 +270,14 @@ impl Check<'_> {
         };
         match Template::parse(&text.text) {
             Ok(template) if !template.refers() => {
-                self.error(node.place, format!("the secret `{key}` is written out"))
+                self.error(node.place, format!("the secret `{key}` is written in plain text"))
                     .label("a literal secret")
                     .help(format!("{instead}; and change the secret, since this file is kept in git"))
                     .hide(node.place);
                 return None;
             }
             Ok(template) if template.has_default() => {
-                self.error(node.place, format!("the secret `{key}` has a default that is written out"))
+                self.error(node.place, format!("the secret `{key}` has a default in plain text"))
                     .label("a literal secret")
                     .help(instead)
                     .hide(node.place);
@@ -287,7 +287,9 @@ impl Check<'_> {
             Ok(_) => {}
             Err(_) => {
                 let shown = inside(node.place, text, 0..0);
-                self.error(shown, format!("the secret `{key}` is no valid reference")).help(instead).hide(node.place);
+                self.error(shown, format!("the secret `{key}` is not a valid reference"))
+                    .help(instead)
+                    .hide(node.place);
                 return None;
             }
         }
@@ -305,8 +307,8 @@ impl Check<'_> {
         if found.value.trim().len() < SHORTEST {
             self.error(node.place, format!("the secret `{key}` has fewer than {SHORTEST} characters"))
                 .warn()
-                .label("not taken out of what servers say, where so short a text may stand by chance")
-                .help("take a longer one, if whoever issues it allows");
+                .label("not redacted from what servers say, where so short a text may occur by chance")
+                .help("take a longer one, if the issuer allows it");
         }
         hide(&found.value);
         Some(Secret::new(found.value))
@@ -348,7 +350,7 @@ impl Check<'_> {
         }
     }
 
-    /// Calls a second.
+    /// Calls per second.
     pub(super) fn rate(&mut self, node: &Node) -> Option<f64> {
         let what = "a number of calls a second, above 0";
         let found = self.number(node, what)?;
@@ -377,7 +379,7 @@ impl Check<'_> {
         let found = self.text(node, &format!("one of {}", list(&known)))?;
         let hit = words.iter().find(|(word, _)| *word == found.value).map(|(_, value)| *value);
         if hit.is_none() {
-            let problem = self.error(node.place, format!("`{}` is none of {}", found.written, list(&known)));
+            let problem = self.error(node.place, format!("`{}` is not one of {}", found.written, list(&known)));
             if let Some(near) = nearest(&found.written, known) {
                 problem.label(format!("did you mean `{near}`?"));
             }

@@ -18,7 +18,7 @@ impl Check<'_> {
     pub(super) fn http(&mut self, node: &Node, entry: &Entry, kind: &str) -> Option<HttpSource> {
         let fields = self.fields(node, Some(entry.at), &shapes::SOURCE)?;
         if let Some(path) = fields.find("path") {
-            self.error(path.at, format!("`path` means nothing with `kind: {kind}`")).help("did you mean `list.path`?");
+            self.error(path.at, format!("`path` is not allowed with `kind: {kind}`")).help("did you mean `list.path`?");
         }
         let recorded = fields.find("recorded");
         let base_url = match recorded {
@@ -26,8 +26,8 @@ impl Check<'_> {
             None => Some(String::new()),
             Some(_) => {
                 for entry in ["url", "auth"].iter().filter_map(|key| fields.find(key)) {
-                    self.error(entry.at, format!("`{}` means nothing beside `recorded`", entry.key))
-                        .help("a recording asks nobody: take one of the two out")
+                    self.error(entry.at, format!("`{}` is not allowed beside `recorded`", entry.key))
+                        .help("a recording sends no requests: remove one of the two")
                         .hide(entry.node.place);
                 }
                 Some(String::new())

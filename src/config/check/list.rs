@@ -52,7 +52,7 @@ impl Check<'_> {
     fn url_path(&mut self, node: &Node) -> Option<String> {
         let found = self.name(node, "a path such as `/orders`")?;
         if !found.value.starts_with('/') || found.value.starts_with("//") {
-            self.error(node.place, format!("`{}` is no path under the address of the source", found.written))
+            self.error(node.place, format!("`{}` is not a path below the address of the source", found.written))
                 .help("a path starts with one slash");
             return None;
         }

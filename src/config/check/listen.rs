@@ -31,7 +31,7 @@ impl Check<'_> {
         let found = self.name(node, "an address to listen on, or `off`")?;
         let listen = Listen::parse(&found.value);
         if listen.is_none() {
-            self.error(node.place, format!("`{}` is no address to listen on", found.written))
+            self.error(node.place, format!("`{}` is not an address to listen on", found.written))
                 .label(format!("expected an address with a port such as `{DEFAULT}`, or `off`"));
         }
         listen
@@ -52,8 +52,8 @@ impl Check<'_> {
         };
         match fault {
             NoNetwork::Unreadable => {
-                self.error(node.place, format!("`{}` is no address and no network", found.written))
-                    .label("expected the like of `10.0.0.0/8`, `192.0.2.7` or `2001:db8::/32`");
+                self.error(node.place, format!("`{}` is neither an address nor a network", found.written))
+                    .label("expected something like `10.0.0.0/8`, `192.0.2.7` or `2001:db8::/32`");
             }
             NoNetwork::Within(meant) => {
                 self.error(node.place, format!("`{}` is an address within a network", found.written))
@@ -61,7 +61,7 @@ impl Check<'_> {
             }
             NoNetwork::Everybody => {
                 self.error(node.place, format!("`{}` trusts everybody", found.written))
-                    .label("whoever asks could then claim any address")
+                    .label("any client could then claim any address")
                     .help("name the addresses of your proxies");
             }
         }

@@ -82,7 +82,7 @@ impl Check<'_> {
         let address = self.address(&found, "https://logto.example.com")?;
         if address.has_path() {
             self.error(found.place, "the endpoint of Logto has no path")
-                .help("leave out all that follows the host and the port");
+                .help("leave out everything after the host and the port");
             return None;
         }
         let host = address.host().to_owned();
@@ -101,10 +101,10 @@ impl Check<'_> {
                 Some(address)
             }
             Err(BadAddress::Form) => {
-                let problem = self.error(found.place, format!("`{}` is no address of a server", found.written));
+                let problem = self.error(found.place, format!("`{}` is not the address of a server", found.written));
                 problem.label(format!("expected an address such as `{example}`"));
                 if found.written.contains('@') {
-                    problem.message = "this is no address of a server".to_owned();
+                    problem.message = "this is not the address of a server".to_owned();
                     problem.hide(found.place);
                 }
                 None

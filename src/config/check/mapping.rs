@@ -67,7 +67,7 @@ impl Check<'_> {
         if let (Some(_), Some(quantity)) = (lines, fields.find("quantity"))
             && quantity.at.origin == Origin::File
         {
-            self.error(quantity.at, "`quantity` means nothing beside `lines`").help("put it inside `lines`");
+            self.error(quantity.at, "`quantity` is not allowed beside `lines`").help("put it inside `lines`");
         }
         if products.is_none() && lines.is_none() {
             fields.need(self, "products", "products: $.productId");
@@ -134,7 +134,7 @@ impl Check<'_> {
         if nested(path) <= NESTED {
             return Some(());
         }
-        self.error(node.place, format!("brackets lie more than {NESTED} deep inside each other"))
+        self.error(node.place, format!("brackets lie more than {NESTED} deep"))
             .help("split the condition into several lines of the table, or map a simpler field");
         None
     }
@@ -145,7 +145,7 @@ impl Check<'_> {
         JsonPath::parse(&found.value)
             .map_err(|error| {
                 let place = blamed(node, &found.written, &found.value, error.position().saturating_sub(1));
-                self.error(place, format!("`{}` is no JSONPath", found.written))
+                self.error(place, format!("`{}` is not a valid JSONPath", found.written))
                     .label(NOT_UNDERSTOOD)
                     .help("paths are those of RFC 9535, and start at `$`");
             })
@@ -160,7 +160,7 @@ impl Check<'_> {
             .map_err(|error| {
                 let at = error.position().saturating_sub(1 + "$[?".len());
                 let place = blamed(node, &found.written, &found.value, at);
-                self.error(place, format!("`{}` is no filter", found.written)).label(NOT_UNDERSTOOD).help(
+                self.error(place, format!("`{}` is not a valid filter", found.written)).label(NOT_UNDERSTOOD).help(
                     "filters are those of RFC 9535: `@` is the order and `==` compares, as in `@.status == 'paid'`",
                 );
             })

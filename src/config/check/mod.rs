@@ -191,7 +191,7 @@ impl Check<'_> {
             return Some(());
         }
         let shown = node.text().map_or_else(|| node.value.kind().to_owned(), |text| format!("`{text}`"));
-        self.error(node.place, format!("version {shown} of this file is not known"))
+        self.error(node.place, format!("version {shown} of this file is not supported"))
             .help("this release reads `version: 1`");
         None
     }
@@ -232,7 +232,7 @@ impl Check<'_> {
         for node in nodes {
             let way = self.word(node, words)?;
             if ways.contains(&way) {
-                self.error(node.place, format!("`{}` stands here twice", node.text().unwrap_or_default()));
+                self.error(node.place, format!("`{}` is listed twice", node.text().unwrap_or_default()));
                 return None;
             }
             ways.push(way);
@@ -275,7 +275,7 @@ impl Check<'_> {
         let found = self.name(node, "an email address")?;
         let email = Email::parse(&found.value);
         if email.is_none() {
-            self.error(node.place, format!("`{}` is no email address", found.written));
+            self.error(node.place, format!("`{}` is not a valid email address", found.written));
         }
         Some((email?, node.place))
     }
@@ -332,7 +332,7 @@ impl Check<'_> {
         let fields = self.fields(&entry.node, Some(entry.at), &shapes::PROTECT)?;
         for found in self.names(fields.node("emails"), "a list of email addresses", "an email address") {
             if !found.value.contains('@') {
-                self.error(found.place, format!("`{}` is no email address", found.written))
+                self.error(found.place, format!("`{}` is not a valid email address", found.written))
                     .help("for everybody at a domain: `\"*@example.com\"`");
             }
             protect.emails.push(found.value.trim().to_ascii_lowercase());
@@ -372,7 +372,7 @@ impl Check<'_> {
         for node in nodes {
             let Some(found) = self.name(node, what) else { continue };
             if let Some(first) = seen.insert(found.value.clone(), found.place) {
-                self.error(found.place, format!("`{}` stands here twice", found.written))
+                self.error(found.place, format!("`{}` is listed twice", found.written))
                     .warn()
                     .also(first, "first here");
                 continue;

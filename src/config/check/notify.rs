@@ -61,7 +61,7 @@ impl Check<'_> {
                 Some((secret, host))
             }
             Err(BadAddress::Form | BadAddress::Credentials | BadAddress::Query) => {
-                self.error(place, "what this stands for is no address of a server")
+                self.error(place, "this does not resolve to the address of a server")
                     .label("expected an address such as `https://hooks.example.com/...`");
                 None
             }

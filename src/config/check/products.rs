@@ -160,7 +160,7 @@ impl Check<'_> {
             };
             let Some(sold) = sold else { continue };
             if let Some(first) = known.get(&(sold.id.clone(), sold.source.clone())).copied() {
-                self.error(node.place, format!("`{}` stands here twice", sold.id)).warn().also(first, "first here");
+                self.error(node.place, format!("`{}` is listed twice", sold.id)).warn().also(first, "first here");
                 continue;
             }
             known.insert((sold.id.clone(), sold.source.clone()), node.place);

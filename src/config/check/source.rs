@@ -39,17 +39,17 @@ impl Check<'_> {
         let mut sources = Vec::new();
         for entry in entries {
             if !is_name(&entry.key) {
-                self.error(entry.at, format!("`{}` is no name for a source", entry.key))
+                self.error(entry.at, format!("`{}` is not a valid name for a source", entry.key))
                     .help("use letters, digits, `-`, `_` and `.`");
             }
             if entry.key == "logto" {
-                self.error(entry.at, "`logto` is no name for a source")
+                self.error(entry.at, "`logto` cannot be the name of a source")
                     .help("`/hooks/logto` takes the webhooks of Logto");
             }
             let Some(mut source) = self.source(entry) else { continue };
             source.was = self.was(entry, entries, &claims);
             if real && matches!(source.kind, SourceKind::Sandbox(_)) {
-                self.error(entry.at, "orders of the simulated shop meet a real Logto")
+                self.error(entry.at, "orders of the simulated shop would reach a real Logto")
                     .warn()
                     .help("`kind: sandbox` belongs to `logto.endpoint: sandbox`: its buyers exist only there");
             }
@@ -95,7 +95,7 @@ impl Check<'_> {
                 None => {
                     let kinds = self.kinds();
                     let near = nearest(&kind.value, kinds.iter().copied());
-                    let problem = self.error(kind.place, format!("there is no kind of source `{}`", kind.written));
+                    let problem = self.error(kind.place, format!("`{}` is not a kind of source", kind.written));
                     match near {
                         Some(near) => problem.label(format!("did you mean `{near}`?")),
                         None => problem.help(format!("the kinds are {}", list(&kinds))),
@@ -179,7 +179,7 @@ impl Check<'_> {
         for entry in entries {
             let key = entry.key.as_str();
             if shapes::SOURCE.keys.contains(&key) && !keys.contains(&key) {
-                self.error(entry.at, format!("`{key}` means nothing with `kind: {kind}`"))
+                self.error(entry.at, format!("`{key}` is not allowed with `kind: {kind}`"))
                     .help(format!("the keys here are {}", list(keys)));
             }
         }

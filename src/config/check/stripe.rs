@@ -99,7 +99,7 @@ impl Check<'_> {
         let found = self.name(node, "the address of the API")?;
         let address = self.address(&found, ADDRESS)?;
         if address.has_path() {
-            self.error(found.place, "the address of Stripe has no path").help("leave out all that follows the host");
+            self.error(found.place, "the address of Stripe has no path").help("leave out everything after the host");
             return None;
         }
         Some(address.base())
@@ -109,7 +109,7 @@ impl Check<'_> {
         let found = self.name(node, "the id of a connected account")?;
         let rest = found.value.strip_prefix("acct_").unwrap_or_default();
         if rest.is_empty() || !rest.chars().all(|char| char.is_ascii_alphanumeric() || char == '_') {
-            self.error(node.place, format!("`{}` is no id of a connected account", found.written))
+            self.error(node.place, format!("`{}` is not the id of a connected account", found.written))
                 .help("it starts with `acct_`");
             return None;
         }
@@ -151,7 +151,7 @@ impl Check<'_> {
             return None;
         }
         if let Some(live) = node.and_then(|node| node.get("live")) {
-            self.error(live.place, "which mode an object of Stripe is of is known").help("set `live` of the source");
+            self.error(live.place, "the mode of an object of Stripe is known").help("set `live` of the source");
             return None;
         }
         self.expect(fields, false)

@@ -36,7 +36,7 @@ impl Check<'_> {
         for node in nodes {
             let Some(found) = self.name(node, "the name that this source had before") else { continue };
             if !is_name(&found.value) {
-                self.error(node.place, format!("`{}` is no name for a source", found.written))
+                self.error(node.place, format!("`{}` is not a valid name for a source", found.written))
                     .help("use letters, digits, `-`, `_` and `.`");
             } else if found.value == entry.key {
                 self.error(node.place, format!("`{}` is the name that this source has now", found.written))
@@ -45,7 +45,7 @@ impl Check<'_> {
                 let at = other.at;
                 self.error(node.place, format!("`{}` is still in the file", found.written))
                     .also(at, "here")
-                    .help("`was` carries over what is known of a source that is gone: take one of the two out");
+                    .help("`was` carries over what is known of a source that is gone: remove one of the two");
             } else if let Some(first) = claims.before(entry, &found.value) {
                 self.error(node.place, format!("two sources say that they were `{}`", found.written))
                     .also(first, "the other one")
@@ -69,7 +69,7 @@ impl Check<'_> {
                         self.error(one.at, format!("`{name}` and `{known}` read the same API"))
                             .also(first.at, "the same here")
                             .help(format!(
-                                "every order would count twice: take one of them out; if it is a new name for the \
+                                "every order would count twice: remove one of them; if it is a new name for the \
                                  other, write `was: {known}` here and take `{known}` out"
                             ));
                     }

@@ -153,7 +153,7 @@ impl Check<'_> {
     fn pointless(&mut self, fields: Fields<'_>, scheme: &str, keys: &[&str]) {
         for entry in keys.iter().filter_map(|key| fields.find(key)) {
             let place = entry.node.place;
-            let problem = self.error(entry.at, format!("`{}` means nothing with `scheme: {scheme}`", entry.key));
+            let problem = self.error(entry.at, format!("`{}` is not allowed with `scheme: {scheme}`", entry.key));
             if entry.key == "secret" {
                 problem.hide(place);
             }

@@ -99,7 +99,7 @@ pub enum Listen {
     At(SocketAddr),
 }
 
-/// Somebody who is told of a change of state.
+/// A receiver that is notified of changes of state.
 #[derive(Clone, Debug)]
 pub struct Notify {
     /// Where to. It is as good as a password to whoever takes notices there.

@@ -21,7 +21,7 @@ pub struct SourceSettings {
     pub was: Vec<SourceName>,
     /// The line of that key, from 1.
     pub line: u32,
-    /// Between two polls.
+    /// Time between two polls.
     pub poll: SignedDuration,
     /// Between two reads of everything, where it is not that of the whole file.
     pub full_read: Option<SignedDuration>,
@@ -48,7 +48,7 @@ pub struct Webhook {
     pub challenge: Vec<JsonPath>,
     /// What tells one delivery from another; `None`: nothing does.
     pub delivery_id: Option<DeliveryId>,
-    /// How the sender is known.
+    /// How the sender is verified.
     pub signature: Signature,
 }
 
@@ -70,7 +70,7 @@ pub enum About {
     Source,
 }
 
-/// What tells one delivery from another.
+/// What identifies a delivery.
 #[derive(Clone, Debug)]
 pub enum DeliveryId {
     /// A header.
@@ -135,7 +135,7 @@ pub struct HttpSource {
     pub base_url: String,
     /// A folder whose recorded answers are given in place of the API's, which is then never asked.
     pub recorded: Option<PathBuf>,
-    /// How to say who asks.
+    /// How requests are authenticated.
     pub auth: Auth,
     /// Sent with every request.
     pub headers: Vec<(String, String)>,
@@ -167,7 +167,7 @@ pub struct HttpSource {
     pub expect: Expect,
 }
 
-/// How to say who asks.
+/// How requests are authenticated.
 #[derive(Clone, Debug)]
 pub enum Auth {
     /// Not at all.

@@ -66,7 +66,7 @@ pub enum Paging {
         param: String,
         /// The parameter of the size.
         size_param: Option<String>,
-        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
+        /// Orders per page. Required where only a short page marks the end of the list; otherwise a request, 100 by default.
         size: Option<Number>,
         /// Where the answer says whether there is more: `true` or `false`.
         has_more: Option<Paths>,
@@ -81,7 +81,7 @@ pub enum Paging {
         pages: Option<Told>,
         /// The parameter of the size.
         size_param: Option<String>,
-        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
+        /// Orders per page. Required where only a short page marks the end of the list; otherwise a request, 100 by default.
         size: Option<Number>,
         /// Where the answer says whether there is more: `true` or `false`.
         has_more: Option<Paths>,
@@ -92,20 +92,20 @@ pub enum Paging {
         param: String,
         /// The parameter of the size.
         size_param: Option<String>,
-        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
+        /// Orders per page. Required where only a short page marks the end of the list; otherwise a request, 100 by default.
         size: Option<Number>,
         /// Where the answer says whether there is more: `true` or `false`.
         has_more: Option<Paths>,
     },
-    /// By a mark in the body of the page before.
+    /// By a cursor in the body of the page before.
     Token {
-        /// The parameter of the mark.
+        /// The parameter of the cursor.
         param: String,
-        /// Where the next mark is in the answer.
+        /// Where the next cursor is in the answer.
         next: String,
         /// The parameter of the size.
         size_param: Option<String>,
-        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
+        /// Orders per page. Required where only a short page marks the end of the list; otherwise a request, 100 by default.
         size: Option<Number>,
         /// Where the answer says whether there is more: `true` or `false`.
         has_more: Option<Paths>,
@@ -116,7 +116,7 @@ pub enum Paging {
         next: String,
         /// The parameter of the size.
         size_param: Option<String>,
-        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
+        /// Orders per page. Required where only a short page marks the end of the list; otherwise a request, 100 by default.
         size: Option<Number>,
         /// Where the answer says whether there is more: `true` or `false`.
         has_more: Option<Paths>,
@@ -125,7 +125,7 @@ pub enum Paging {
     LinkHeader {
         /// The parameter of the size.
         size_param: Option<String>,
-        /// Orders a page. Needed where nothing but a short page tells the end; else a wish, 100 by default.
+        /// Orders per page. Required where only a short page marks the end of the list; otherwise a request, 100 by default.
         size: Option<Number>,
         /// Where the answer says whether there is more: `true` or `false`.
         has_more: Option<Paths>,

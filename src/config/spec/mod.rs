@@ -67,7 +67,7 @@ scalars! {
     };
     /// A reference to a secret.
     Secret = {
-        "description": "A reference to a secret: `${NAME}` or `${file:PATH}`. A secret that is written out is refused.",
+        "description": "A reference to a secret: `${NAME}` or `${file:PATH}`. A secret in plain text is refused.",
         "type": "string",
         "pattern": "\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}|\\$\\{file:[^}]+\\}|^$",
         "examples": ["${LOGTO_M2M_APP_SECRET}", "${file:/run/secrets/logto}"]
@@ -86,7 +86,7 @@ pub enum Paths {
     Several(Vec<String>),
 }
 
-/// Products, and what a Logto user may do who paid for them.
+/// Products, and what a Logto user who paid for them may do.
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct File {
@@ -98,7 +98,7 @@ pub struct File {
     pub sources: BTreeMap<String, source::AnySource>,
     /// How a buyer becomes a Logto user.
     pub buyers: Option<Buyers>,
-    /// When everything is looked at again.
+    /// When everything is checked again.
     pub schedule: Option<Schedule>,
     /// Whether anything is ever taken away. It has no default.
     pub prune: Prune,
@@ -108,17 +108,18 @@ pub struct File {
     pub limits: Option<Limits>,
     /// Who and what is never touched.
     pub protect: Option<Protect>,
-    /// For how long what this file loosens waits, and what it takes back is free.
+    /// How long what this file loosens waits before it counts, and how long taking a change back counts for no limit.
     pub safeguards: Option<Safeguards>,
     /// The database file, relative to this file. Default: `entitled.db`.
     pub store: Option<String>,
     /// Where `entitled run` listens for webhooks and shows itself: an address, or `off`. Beyond this machine
     /// only with `ENTITLED_API_TOKEN` set. Default: `127.0.0.1:8787`.
     pub listen: Option<String>,
-    /// Addresses and networks of the proxies in front of `run`, such as `[10.0.0.0/8, 192.0.2.7]`. Behind them, whoever asks is the right-most other
-    /// address in `X-Forwarded-For` or `Forwarded`. Default: none.
+    /// Trusted proxies in front of `run`, as addresses and networks such as `[10.0.0.0/8, 192.0.2.7]`. For what they
+    /// pass on, the client is the right-most address in `X-Forwarded-For` or `Forwarded` that is none of them.
+    /// Default: none.
     pub trusted_proxies: Option<Vec<String>>,
-    /// Who is told of a change of state: once for each change, never once per pass.
+    /// Who is notified of a change of state: once per change, never once per pass.
     pub notify: Option<Vec<Notify>>,
     /// What each product gives, under its id in the payment API, or under any name with `ids`.
     pub products: BTreeMap<String, Product>,
@@ -130,14 +131,14 @@ pub struct File {
 pub struct Logto {
     /// The origin of the tenant: the address of Logto without a path, or `sandbox` for the built-in simulator.
     pub endpoint: String,
-    /// The id of a machine-to-machine application that may call the Management API. Needed, but for `sandbox`.
+    /// The id of a machine-to-machine application that may call the Management API. Required, except with `sandbox`.
     pub app_id: Option<Name>,
-    /// Its secret. Needed, but for `sandbox`.
+    /// Its secret. Required, except with `sandbox`.
     pub app_secret: Option<Secret>,
     /// The resource indicator of the Management API. Default: `https://default.logto.app/api`, and on
     /// Logto Cloud `https://<tenant>.logto.app/api`.
     pub resource: Option<String>,
-    /// Calls a second. Default: 18 on Logto Cloud, which allows 200 in 10 s, else without a cap.
+    /// Calls per second. Default: 18 on Logto Cloud, which allows 200 in 10 s, otherwise no cap.
     pub rate: Option<Number>,
     /// Calls in flight at once, 1 to 32. Default: 4.
     pub concurrency: Option<Number>,
@@ -189,13 +190,13 @@ pub struct Binding {
     pub user: Name,
 }
 
-/// When everything is looked at again.
+/// When everything is checked again.
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schedule {
-    /// Between two looks at every target. Default: `10m`.
+    /// Time between two checks of every target. Default: `10m`.
     pub full_pass: Option<Duration>,
-    /// Between two reads of every order, which find what a cursor missed. Default: `24h`.
+    /// Time between two reads of every order, which find what a cursor missed. Default: `24h`.
     pub full_read: Option<Duration>,
 }
 
@@ -205,7 +206,7 @@ pub struct Schedule {
 pub enum Prune {
     /// Only grant.
     Never,
-    /// Also revoke what entitled granted or adopted and nothing entitles any more.
+    /// Also revoke what entitled granted or adopted, once no order pays for it.
     Owned,
     /// Make each managed target hold exactly the buyers. Whoever `protect` names is exempt, and counted as kept.
     Exclusive,
@@ -217,7 +218,7 @@ pub enum Prune {
 pub enum Adopt {
     /// What no pass had seen when the order was paid.
     Explained,
-    /// Nothing, but for what `entitled adopt` names.
+    /// Nothing except what `entitled adopt` names.
     Never,
 }
 
@@ -264,7 +265,7 @@ pub struct Safeguards {
     pub delay: Option<Duration>,
 }
 
-/// Somebody who is told of a change of state.
+/// A receiver that is notified of changes of state.
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Notify {

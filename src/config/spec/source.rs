@@ -34,14 +34,14 @@ pub struct Source {
     pub recorded: Option<String>,
     /// With `kind: file`, the file of orders, relative to this file.
     pub path: Option<String>,
-    /// Between two polls. Default: `30s`.
+    /// Time between two polls. Default: `30s`.
     pub poll: Option<Duration>,
-    /// Between two reads of everything. Default: `schedule.full_read`.
+    /// Time between two reads of everything. Default: `schedule.full_read`.
     pub full_read: Option<Duration>,
     /// How long a subscription that goes on outlasts its paid period, since the news of its renewal may be late.
     /// Default: `24h`.
     pub slack: Option<Duration>,
-    /// How to say who asks.
+    /// How requests are authenticated.
     pub auth: Option<Auth>,
     /// Headers of every request. A secret one belongs in `auth`.
     pub headers: Option<BTreeMap<String, Name>>,
@@ -49,7 +49,7 @@ pub struct Source {
     pub timeout: Option<Duration>,
     /// How long one read may take, with all its pages. Default: `10m`.
     pub read_timeout: Option<Duration>,
-    /// Requests a second. Absent: without a cap.
+    /// Requests per second. Absent: no cap.
     pub rate: Option<Number>,
     /// Most pages in one read. Default: 10,000.
     pub max_pages: Option<Number>,
@@ -69,11 +69,11 @@ pub struct Source {
     pub status: Option<Vec<Status>>,
     /// What an answer must hold to be believed.
     pub expect: Option<Expect>,
-    /// How it says that an order may have changed. Without this key no hint is taken, and polls find out.
+    /// How it says that an order may have changed. Without this key no webhook is accepted, and only polls notice changes.
     pub webhook: Option<Webhook>,
 }
 
-/// How to say who asks.
+/// How requests are authenticated.
 #[derive(JsonSchema, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Auth {
@@ -133,7 +133,7 @@ pub struct Get {
     pub query: Option<BTreeMap<String, Values>>,
     /// Where the order is in the answer. Default: `$`.
     pub item: Option<Paths>,
-    /// Within so long, every order that backs a grant is read again. Absent: only before a revocation.
+    /// The time within which every order that backs a grant is read again. Absent: only before a revocation.
     pub recheck_every: Option<Duration>,
 }
 
@@ -269,7 +269,7 @@ pub struct Status {
     pub r#as: Standing,
 }
 
-/// Where an order stands.
+/// The standing of an order.
 #[derive(JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
@@ -287,6 +287,8 @@ pub enum Standing {
     Expired,
     /// Cancelled, or marked invalid.
     Void,
+    /// A subscription that runs: paid until the end of its period.
+    Subscribed,
     /// Changes nothing.
     Unknown,
 }

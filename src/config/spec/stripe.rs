@@ -31,9 +31,9 @@ pub struct Stripe {
     pub products: Option<Products>,
     /// How old a one-time payment may be to be listed in a full read. Absent: any age.
     pub window: Option<Duration>,
-    /// Between two polls. Default: `30s`.
+    /// Time between two polls. Default: `30s`.
     pub poll: Option<Duration>,
-    /// Between two full reads of this source. Default: `schedule.full_read`.
+    /// Time between two full reads of this source. Default: `schedule.full_read`.
     pub full_read: Option<Duration>,
     /// How long a subscription that goes on outlasts its paid period, since the news of its renewal may be late.
     /// Default: `24h`.
@@ -44,7 +44,7 @@ pub struct Stripe {
     pub timeout: Option<Duration>,
     /// How long one read of all its pages may take. Default: `1h`.
     pub read_timeout: Option<Duration>,
-    /// Requests a second. Default: 20.
+    /// Requests per second. Default: 20.
     pub rate: Option<Number>,
     /// Most pages of one list. Default: 10,000.
     pub max_pages: Option<Number>,

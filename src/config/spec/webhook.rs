@@ -19,9 +19,9 @@ pub struct Webhook {
     pub ping: Option<String>,
     /// Where such a question has a text that is to be given back.
     pub challenge: Option<Paths>,
-    /// What tells one delivery from another.
+    /// What identifies a delivery.
     pub delivery_id: Option<DeliveryId>,
-    /// How the sender is known.
+    /// How the sender is verified.
     pub signature: Option<Signature>,
 }
 
@@ -37,7 +37,7 @@ pub struct Event {
     pub poll: Option<bool>,
 }
 
-/// What tells one delivery from another.
+/// What identifies a delivery.
 #[derive(JsonSchema, Serialize)]
 #[serde(untagged)]
 pub enum DeliveryId {
@@ -47,7 +47,7 @@ pub enum DeliveryId {
     Body(Paths),
 }
 
-/// A header that tells one delivery from another.
+/// A header that identifies a delivery.
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeliveryHeader {
@@ -55,13 +55,13 @@ pub struct DeliveryHeader {
     pub header: String,
 }
 
-/// How the sender is known.
+/// How the sender is verified.
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signature {
     /// What is signed and how it is written down.
     pub scheme: Option<Scheme>,
-    /// The header that carries the signature. Needed for `hmac_hex` and `hmac_base64`.
+    /// The header that carries the signature. Required for `hmac_hex` and `hmac_base64`.
     pub header: Option<String>,
     /// What stands before the signature in that header, such as `sha256=`.
     pub prefix: Option<String>,
@@ -85,6 +85,6 @@ pub enum Scheme {
     Paddle,
     /// <https://www.standardwebhooks.com>
     StandardWebhooks,
-    /// Nothing: anybody can send it, so only few are taken.
+    /// No signature: anybody can send it, so only a few are accepted.
     None,
 }

@@ -103,7 +103,7 @@ pub async fn tell(
                     count(Delivery::Failed);
                     let because = error_chain(&error);
                     let state = notice.state.word();
-                    tracing::warn!(receiver = receiver.host, state, because, "a notification was given up");
+                    tracing::warn!(receiver = receiver.host, state, because, "gave up on a notification");
                 }
             }
             tokio::select! {

@@ -9,9 +9,9 @@ pub(super) fn clock_doubtful(by: i64, source: Option<&str>, approve: &str) -> (S
     let way = if by > 0 { "ahead of" } else { "behind" };
     let by = span(by.saturating_abs());
     (
+        format!("the clock of this machine is {by} {way} that of {whose}, so nothing is taken for having expired"),
         format!(
-            "the clock of this machine is {by} {way} that of {whose}, so nothing is taken because its time has come"
+            "{approve}set the clock that is wrong by NTP: the hold lifts by itself once the two agree to within five minutes"
         ),
-        format!("{approve}set the clock that is wrong by NTP: this lifts itself once the two agree to five minutes"),
     )
 }

@@ -28,4 +28,4 @@ pub fn paid_foreign(first_seen: Option<Timestamp>, adopt: Adopt) -> String {
 }
 
 /// What is said of a grant that an order entitles to and that is not ours all the same.
-pub const PAID_FOREIGN: &str = "foreign and paid for by now";
+pub const PAID_FOREIGN: &str = "foreign but paid for now";

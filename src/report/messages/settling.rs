@@ -25,9 +25,9 @@ pub(super) fn settling(safeguard: Safeguard, until: i64, change: &Change, approv
         format!("`{command}` lets exactly this set through{more}; or ")
     });
     (
-        format!("a version of the file before this one {asks}, and that counts until {until}"),
+        format!("an earlier version of the file {asks}, and that counts until {until}"),
         format!(
-            "check that this is meant; then {approve}wait until then: what a version loosens counts after `safeguards.delay`"
+            "check that this is intended; then {approve}wait until then: what a version loosens takes effect after `safeguards.delay`"
         ),
     )
 }

@@ -32,8 +32,8 @@ pub struct Unheeded {
 impl Unheeded {
     /// `says`: what stands there by now, where it may be shown; `stays`: what the daemon does all the same.
     pub fn new(key: &str, says: Option<&str>, stays: &str) -> Self {
-        let says = says.map_or_else(|| format!("`{key}` has changed"), |says| format!("`{key}` is `{says}` by now"));
-        let sentence = format!("{says}, which a running daemon does not follow: {stays} until it is started again");
+        let says = says.map_or_else(|| format!("`{key}` has changed"), |says| format!("`{key}` is now `{says}`"));
+        let sentence = format!("{says}, which a running daemon does not pick up: {stays} until it is restarted");
         Self { key: key.to_owned(), sentence: clean(&sentence).into_owned() }
     }
 }

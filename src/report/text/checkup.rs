@@ -30,7 +30,7 @@ pub fn checkup(checks: &[Check], color: Color) -> String {
     let all = human::count(checks.len() as u64, "check");
     let _ = match wrong {
         0 => writeln!(out, "\nNothing is wrong: {all}."),
-        wrong => writeln!(out, "\n{wrong} of {all} went wrong."),
+        wrong => writeln!(out, "\n{wrong} of {all} failed."),
     };
     out
 }

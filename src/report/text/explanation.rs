@@ -78,7 +78,7 @@ fn state(target: &TargetWhy, why: &Explanation) -> String {
     let held = match target.held {
         Presence::Held => "held in Logto",
         Presence::Absent => "not held in Logto",
-        Presence::Unknown => "nobody can say whether Logto holds it",
+        Presence::Unknown => "whether Logto holds it is unknown",
     };
     let whose = match (&target.ours, target.owner) {
         (Some(ours), owner) => {

@@ -180,7 +180,7 @@ fn approvals(out: &mut String, status: &Status, now: Timestamp, color: Color) {
         let rest = match one.open {
             0 => String::new(),
             open if one.expires > now => format!(", {open} let through until {:.0} if still wanted", one.expires),
-            open => format!(", {open} let through no more: not wanted in time"),
+            open => format!(", {open} no longer let through: not wanted in time"),
         };
         let _ = writeln!(out, "  {}  by {} {when}: {used} of {all} carried out{rest}", one.digest, clean(&one.who));
     }

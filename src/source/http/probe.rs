@@ -23,7 +23,7 @@ const SHOWN: usize = 3;
 impl Http {
     /// Reads the first two pages of the list and the first of each overlay, and one order by its id. In one piece: each
     /// step needs what the one before has found.
-    pub(in crate::source) async fn trial(&self, now: Timestamp) -> Result<Trial, SourceError> {
+    pub(in crate::source) async fn trial(&self, pages: u32, now: Timestamp) -> Result<Trial, SourceError> {
         let HttpSource { map, incremental, expect, .. } = &self.settings;
         let mut adjustments: HashMap<OrderId, Vec<Override>> = HashMap::new();
         let mut overlays = Vec::new();
@@ -39,7 +39,7 @@ impl Http {
             }
             overlays.push((overlay.list.path.clone(), says, about, walk.nameless().clone()));
         }
-        let Pages { call, pages, items, total, follows, mark } = self.two_pages(now).await?;
+        let Pages { call, pages, items, total, follows, mark } = self.first_pages(pages, now).await?;
         let (mut orders, mut raw, mut unreadable, mut test_orders) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for (index, item) in items.into_iter().enumerate() {
             let item = alone(item);
@@ -90,7 +90,7 @@ impl Http {
 
     /// The first page of the list, and the second where one follows: only that one shows whether pages are asked for as the
     /// API wants it.
-    async fn two_pages(&self, now: Timestamp) -> Result<Pages, SourceError> {
+    async fn first_pages(&self, most: u32, now: Timestamp) -> Result<Pages, SourceError> {
         let list = &self.settings.list;
         let mut pager = Pager::new(&list.paging);
         let first = self.page(list, None, &pager).await?.read(|item| item)?;
@@ -98,7 +98,7 @@ impl Http {
         let follows = self.follows(&mut pager, &first, walked, now);
         let Page { call, items, total, mark, .. } = first;
         let mut pages = Pages { call, pages: 1, items, total, follows, mark };
-        if pages.follows != Follows::Page {
+        if pages.follows != Follows::Page || most < 2 {
             return Ok(pages);
         }
         let second = self.page(list, None, &pager).await?.read(|item| item)?;

@@ -25,7 +25,7 @@ pub enum RecordingError {
         path: PathBuf,
     },
     /// A file of it is not what `Tape::write` writes.
-    #[error("`{}` is no part of a recording", path.display())]
+    #[error("`{}` is not part of a recording", path.display())]
     Broken {
         /// The file.
         path: PathBuf,

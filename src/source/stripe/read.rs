@@ -438,7 +438,7 @@ impl Reading<'_> {
                 found => found?,
             };
             if found.is_none() {
-                tracing::debug!(?object, "an event names an object that is no order");
+                tracing::debug!(?object, "an event names an object that is not an order");
             }
             orders.extend(found.filter(|order| self.given.insert(order.id.clone())));
         }

@@ -109,7 +109,8 @@ impl Call {
 /// Every call. Another path below is answered as a program expects it.
 pub(super) fn routes() -> Router<App> {
     let calls = Call::ALL.into_iter().fold(Router::new(), |router, call| router.route(call.path(), call.handler()));
-    let missing = async || Fault::Missing("there is no such call; `/api/v1/openapi.json` has them all".to_owned());
+    let missing =
+        async || Fault::Missing("there is no such endpoint; `/api/v1/openapi.json` lists them all".to_owned());
     guard::limited(calls.route("/api/{*rest}", axum::routing::any(missing)), Rate::new(20.0, 60))
 }
 
@@ -150,7 +151,7 @@ async fn plan(State(app): State<App>, caller: Caller, limit: Limited) -> Answer 
     caller.reads()?;
     let rows = rows(limit)?;
     let status = app.status();
-    let planned = status.plan.as_deref().ok_or_else(|| Fault::Missing("nothing was planned so far".to_owned()))?;
+    let planned = status.plan.as_deref().ok_or_else(|| Fault::Missing("nothing has been planned yet".to_owned()))?;
     Ok(Json(responses::plan(planned, rows)))
 }
 

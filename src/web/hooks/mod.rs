@@ -123,7 +123,7 @@ pub(super) async fn receive(
     body: Bytes,
 ) -> Response {
     let Some(open) = app.open() else {
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "this daemon does no work at the moment");
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "this daemon is not working at the moment");
     };
     let outcome = if name == LOGTO {
         match logto::key(&open).await {
@@ -151,7 +151,7 @@ pub(super) async fn receive(
             (StatusCode::ACCEPTED, Json(json!({ "outcome": outcome.word() }))).into_response()
         }
         Outcome::Forged => refuse(StatusCode::UNAUTHORIZED, "bad_signature", "the signature does not match"),
-        Outcome::Unreadable => refuse(StatusCode::BAD_REQUEST, "unreadable", "the body is no JSON"),
+        Outcome::Unreadable => refuse(StatusCode::BAD_REQUEST, "unreadable", "the body is not JSON"),
         Outcome::TooMany => Refused::TooMany.into_response(),
     }
 }
@@ -194,7 +194,7 @@ fn take(app: &App, source: &SourceName, webhook: &Webhook, headers: &HeaderMap, 
 }
 
 fn nobody_listens() -> Response {
-    refuse(StatusCode::NOT_FOUND, "no_webhook", "nothing of this name takes webhooks")
+    refuse(StatusCode::NOT_FOUND, "no_webhook", "nothing with this name accepts webhooks")
 }
 
 fn refuse(status: StatusCode, error: &str, message: &str) -> Response {

@@ -22,7 +22,7 @@ pub fn holders(frame: Frame<'_>, all: &Holders) -> String {
             }
             p.aside { code { (all.target_key) } }
             @if !messages::is_known(&all.coverage) {
-                p.hint { "This was not read whole (" (all.coverage) "): some may be missing here." }
+                p.hint { "This was not read completely (" (all.coverage) "): some may be missing here." }
             }
         }
         section #holders data-live aria-labelledby="holders-title" {
@@ -30,7 +30,7 @@ pub fn holders(frame: Frame<'_>, all: &Holders) -> String {
             (list(frame, &all.holders))
             @if !all.missing.is_empty() {
                 h2 { "Ours, and not held" }
-                p.aside { "The next pass makes that good." }
+                p.aside { "The next pass restores it." }
                 (list(frame, &all.missing))
             }
         }
@@ -58,8 +58,8 @@ fn list(frame: Frame<'_>, all: &[Holder]) -> Markup {
                                 (None, Some(order)) => { "order " (order) " explains it: the next pass adopts it" }
                                 (None, None) => {
                                     @match &one.paid_by {
-                                        Some(order) => { "order " (order) " pays for it by now, and it stays foreign" }
-                                        None => "no order entitles to it",
+                                        Some(order) => { "order " (order) " pays for it now, but it stays foreign" }
+                                        None => "no order pays for it",
                                     }
                                 }
                             }

@@ -89,7 +89,7 @@ pub(super) fn changes(frame: Frame<'_>) -> Markup {
     html! {
         section #plan data-live aria-labelledby="plan-title" {
             h2 #plan-title { "Plan" }
-            @if plans.is_empty() { p.none { "Nothing was planned so far." } }
+            @if plans.is_empty() { p.none { "Nothing has been planned yet." } }
             @for (at, (kind, planned)) in plans.into_iter().enumerate() {
                 @if at == 0 { div.plan { (one(frame, kind, planned)) } }
                 @else {

@@ -86,7 +86,7 @@ async fn run(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> 
         let status = app.status();
         let known = status.runs.iter().find(|run| run.id == id);
         if rows.is_empty() && known.is_none() {
-            return Err(Fault::Missing("no run of that id is written down".to_owned()));
+            return Err(Fault::Missing("no run with that id is recorded".to_owned()));
         }
         Ok(page::run(frame(&app, &status, &caller), &id, known, &rows))
     };

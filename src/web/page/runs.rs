@@ -17,7 +17,7 @@ pub(super) fn runs(frame: Frame<'_>) -> Markup {
         section #runs data-live aria-labelledby="runs-title" {
             h2 #runs-title { "Runs" }
             @if runs.is_empty() {
-                p.none { "No pass is written down yet." }
+                p.none { "No pass is recorded yet." }
             } @else {
                 div.scroll tabindex="0" role="region" aria-labelledby="runs-title" {
                     table {
@@ -100,7 +100,7 @@ pub fn run(frame: Frame<'_>, id: &str, run: Option<&RunStatus>, rows: &[AuditRow
 /// Lines of the audit trail.
 pub(super) fn trail(rows: &[AuditRow], now: Timestamp) -> Markup {
     html! {
-        @if rows.is_empty() { p.none { "Nothing is written down." } }
+        @if rows.is_empty() { p.none { "Nothing is recorded." } }
         ol.trail { @for row in rows.iter().take(ROWS) { (audit(row, now)) } }
         (parts::more(rows.len(), "`entitled history USER --output json`"))
     }

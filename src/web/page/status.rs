@@ -25,8 +25,8 @@ pub(super) fn state(frame: Frame<'_>) -> Markup {
             (figures(status))
             p.rhythm {
                 @match status.last_full_pass {
-                    Some(at) => { "Everything was looked at " (when(at, frame.now)) }
-                    None => "Nothing was looked at yet",
+                    Some(at) => { "Everything was checked " (when(at, frame.now)) }
+                    None => "Nothing has been checked yet",
                 }
                 @if let Some(at) = status.next_full_pass { "; again " (when(at, frame.now)) }
                 "."
@@ -51,10 +51,10 @@ fn says(status: &Status) -> String {
         (Duty::Standby { holder }, _) => {
             format!("Another daemon writes ({holder}); this one takes over when that ends.")
         }
-        (Duty::Stopping, _) => "The end was asked for; what is in flight is finished.".to_owned(),
+        (Duty::Stopping, _) => "Told to stop: the changes in flight are being finished.".to_owned(),
         (_, State::InSync) => "Logto holds what was paid for.".to_owned(),
-        (Duty::Starting, State::Pending) => "Starting: nothing was looked at so far.".to_owned(),
-        (_, State::Pending) if status.plan.is_none() => "Nothing was looked at so far.".to_owned(),
+        (Duty::Starting, State::Pending) => "Starting: nothing has been checked yet.".to_owned(),
+        (_, State::Pending) if status.plan.is_none() => "Nothing has been checked yet.".to_owned(),
         (_, State::Pending) => {
             let changes = human::count(status.figures.pending, "change");
             let rest =
@@ -178,7 +178,7 @@ fn trouble(trouble: &Trouble, frame: Frame<'_>) -> Markup {
 
 /// What a person may do at any time: ask for a pass, stop, go on.
 pub(super) fn actions(frame: Frame<'_>) -> Markup {
-    let pass = html! { button { "Look at everything now" } };
+    let pass = html! { button { "Check everything now" } };
     let unfreeze = html! { button.primary { "Unfreeze" } };
     let freeze = html! {
         label { span { "For" } input name="for" value="2h" required size="6" title="30m, 24h, 7d"; }

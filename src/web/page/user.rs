@@ -66,7 +66,7 @@ fn one(frame: Frame<'_>, target: &TargetWhy, why: &Explanation) -> Markup {
         article.chain {
             h3 { (parts::target(&target.target, &target.target_key)) " " (holding(target)) }
             @for order in &target.orders { (link(order, &why.config.short())) }
-            @if target.orders.is_empty() { p.none { "No order entitles to it." } }
+            @if target.orders.is_empty() { p.none { "No order pays for it." } }
             (ours(frame, target))
             (outcome(&target.outcome))
         }

@@ -53,7 +53,7 @@ fn the_ledger_is_verified_copied_and_made_anew() {
     let whole = home.entitled(&["ledger", "verify"]).exits(0).out;
     assert!(whole.contains("is whole: 13 orders, ") && whole.contains(" 21 grants of ours, "), "{whole}");
     home.entitled(&["ledger", "backup", "copy.db"]).exits(0);
-    home.entitled(&["ledger", "backup", "copy.db"]).exits(1).complains(&["`copy.db` exists already", "\nhint: "]);
+    home.entitled(&["ledger", "backup", "copy.db"]).exits(1).complains(&["`copy.db` already exists", "\nhint: "]);
     assert!(home.entitled(&["ledger", "rebuild"]).exits(0).out.starts_with("Nothing to write: "));
 
     for part in ["entitled.db", "entitled.db-wal", "entitled.db-shm"] {

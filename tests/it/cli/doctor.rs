@@ -1,4 +1,4 @@
-//! `entitled doctor`: every line is ok, or the cause and the mend.
+//! `entitled doctor`: every line is ok, or says what is wrong and how to fix it.
 
 use entitled::sandbox::{APP_ID, APP_SECRET, Fault, NOSCOPE_ID, Rule};
 use serde_json::Value;
@@ -234,7 +234,7 @@ async fn a_store_that_others_may_read_or_that_is_no_store() {
     Checkup::of(&town.home, 1).wrong("store", "mode", "0644", "chmod 600");
     std::fs::set_permissions(&store, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::write(&store, "no database at all, and long enough to have a header of one").unwrap();
-    Checkup::of(&town.home, 1).wrong("store", "opens", "no store of entitled", "file of its own");
+    Checkup::of(&town.home, 1).wrong("store", "opens", "not an entitled store", "file of its own");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -175,7 +175,7 @@ async fn apply_refuses_a_plan_that_is_no_longer_true() {
     town.logto.grant(&user, &role);
     let ran = town.home.entitled(&["apply", "saved.json", "--yes"]).exits(1);
     assert_eq!(ran.out, "");
-    ran.complains(&["error: the world has moved since this plan was saved", "\nhint: "]);
+    ran.complains(&["error: the plan is out of date", "\nhint: "]);
     assert_eq!(town.logto.writes(), []);
 
     for (name, text) in [("other.json", "{}"), ("half.json", "{\"version\": 1,"), ("text.txt", "Plan: 20 to grant")] {

@@ -59,7 +59,7 @@ async fn a_name_that_was_known_keeps_its_id_and_takes_nothing_away() {
     gone.complains(&["Logto has no role `paid-tier`", role.as_str(), "stays in use"]);
     // Made anew, it is another one, and that is said.
     let again = town.logto.add_role("paid-tier");
-    let ran = town.home.entitled(&["plan"]).complains(&["the role `paid-tier` is another one than before"]);
+    let ran = town.home.entitled(&["plan"]).complains(&["the role `paid-tier` has another id than before"]);
     assert!(ran.err.contains(role.as_str()) && ran.err.contains(again.as_str()), "{}", ran.err);
 }
 
@@ -70,7 +70,7 @@ async fn a_second_organization_of_the_same_name_changes_nothing_but_what_is_said
     let first = town.logto.organization("acme").unwrap();
     let second = town.logto.add_organization("acme");
     let ran = town.home.entitled(&["run", "--once"]).exits(1);
-    let ran = ran.complains(&["`acme` names 2 organizations", first.as_str(), "stays in use"]);
+    let ran = ran.complains(&["2 organizations are named `acme`", first.as_str(), "stays in use"]);
     assert!(ran.out.contains("0 failed"), "{}", ran.out);
     assert!(town.logto.members(&second).is_empty());
 }

@@ -153,5 +153,5 @@ async fn a_recording_is_written_to_an_empty_folder_only_and_says_what_it_lacks()
     home.write("entitlements.yaml", &file("    recorded: nowhere\n"));
     home.entitled(&["source", "test", "shop"]).exits(1).complains(&["nowhere", "hint: `recorded` names a folder"]);
     home.write("entitlements.yaml", &file("    recorded: part\n    url: https://shop.example.com\n"));
-    home.entitled(&["check"]).exits(1).complains(&["`url` means nothing beside `recorded`"]);
+    home.entitled(&["check"]).exits(1).complains(&["`url` is not allowed beside `recorded`"]);
 }

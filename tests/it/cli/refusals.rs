@@ -46,7 +46,7 @@ async fn names_that_do_not_resolve_are_told_together() {
         "error: Logto has no role `paid-teir`",
         "did you mean `paid-tier`?",
         "error: the role `robots` is for machine-to-machine applications and cannot be given to users",
-        "error: `acme` names 2 organizations",
+        "error: 2 organizations are named `acme`",
         "error: 3 names in `entitlements.yaml` cannot be resolved in Logto",
         "--> entitlements.yaml:",
         "^^^^^^^^^",

@@ -200,7 +200,7 @@ async fn a_trial_says_what_the_mapping_found_and_what_it_did_not() {
     let out = &ran.out;
     assert_eq!(
         out.lines().next().unwrap(),
-        "GET /orders?offset=0&limit=4: 5 orders on 2 pages, 5 in all by the API's word; no page follows"
+        "GET /orders?offset=0&limit=4: 5 orders on 2 pages, 5 in all according to the API; no page follows"
     );
     assert_eq!(rows(out, "unknown"), ["unknown 2"]);
     assert_eq!(rows(out, "of those"), ["of those 2 the API says `on_hold`, which no line of `status` knows"]);
@@ -247,7 +247,7 @@ fn a_source_of_which_too_much_is_odd_is_named_row_by_row_and_is_a_problem() {
     let named = (0..25).filter(|at| !rows(&out, &format!("o{at} `garbage`")).is_empty()).count();
     assert_eq!(named, 25, "{out}");
     assert!(out.contains("entries: item 26: ") && out.contains("entries: item 27: `just text`"), "{out}");
-    assert!(!out.contains("more, all of which"), "{out}");
+    assert!(!out.contains("more, all listed by"), "{out}");
 
     let ran = home.entitled(&["doctor"]).exits(1);
     assert!(

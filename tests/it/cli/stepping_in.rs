@@ -30,7 +30,11 @@ fn a_freeze_is_shown_holds_and_ends() {
         "{}",
         ran.out
     );
-    assert!(ran.out.contains("A stronger one is in force besides.") && ran.out.contains("moving house"), "{}", ran.out);
+    assert!(
+        ran.out.contains("A stronger freeze is in force as well.") && ran.out.contains("moving house"),
+        "{}",
+        ran.out
+    );
     let ran = home.entitled(&["run", "--once"]).exits(3);
     assert!(!ran.out.contains("✓ grant "), "{}", ran.out);
     let [until, who] =

@@ -109,7 +109,7 @@ async fn no_token_goes_to_a_stranger_and_none_is_believed() {
         }
         let doctor = &ran[&["doctor"][..]].out;
         let denied = doctor.contains("no daemon answers there");
-        assert!(!(denied && doctor.contains("is no daemon of this version")), "one who {kind}\n{doctor}");
+        assert!(!(denied && doctor.contains("is not a daemon of this version")), "one who {kind}\n{doctor}");
         let shown = stranger.shown.lock().unwrap();
         assert!(!shown.is_empty(), "one who {kind} was not asked at all");
         assert!(!shown.iter().any(|request| request.contains(TOKEN)), "one who {kind}: {shown:#?}");
@@ -174,7 +174,7 @@ async fn a_daemon_is_believed_for_its_own_store_only() {
     let ran = ran.complains(&[&said, "; this is what the store at `"]);
     assert!(!ran.out.contains("frozen"), "{}", ran.out);
     for command in [&["freeze", "--for", "1h", "--reason", "mine"][..], &["unfreeze"]] {
-        other.entitled(command).exits(0).complains(&[&said, "does not heed", "start it again"]);
+        other.entitled(command).exits(0).complains(&[&said, "ignores what was written", "restart it"]);
     }
     let doctor = other.entitled(&["doctor"]);
     assert!(doctor.out.contains(&said), "{}", doctor.out);

@@ -101,7 +101,7 @@ async fn writes_nothing_until_it_is_back(live: Live, deed: &str, displace: Deed)
     {
         let status = live.reading.status.borrow();
         let trouble = status.trouble(&About::Store).unwrap();
-        assert!(trouble.line().contains("nothing is written to Logto any more"), "{deed}: {trouble:?}");
+        assert!(trouble.line().contains("nothing more is written to Logto"), "{deed}: {trouble:?}");
         assert!(trouble.hint.as_ref().is_some_and(|hint| hint.contains("put the file back")), "{deed}: {trouble:?}");
         assert!(!status.not_ready(status.at).is_empty(), "{deed}");
     }
@@ -158,12 +158,12 @@ async fn every_place_says_so_and_a_freeze_of_the_new_file_is_said_not_to_be_heed
     let status = program.run(&["status"]).await;
     assert!(status.stderr.contains("another daemon, with another store, answers at "), "{status:#?}");
     let freeze = program.run(&["freeze", "--all", "--for", "1h", "--reason", "a backup was put back"]).await;
-    assert!(freeze.stderr.contains("does not heed") && freeze.stderr.contains("start it again"), "{freeze:#?}");
+    assert!(freeze.stderr.contains("ignores what was written") && freeze.stderr.contains("restart it"), "{freeze:#?}");
 
     std::fs::rename(program.folder.path().join("aside.db"), program.store()).unwrap();
     until_async("all is well again", async || said(&daemon, &address).await.is_well()).await;
     let log = daemon.stderr();
-    assert_eq!(log.matches("nothing is written to Logto any more").count(), 1, "{log}");
+    assert_eq!(log.matches("nothing more is written to Logto").count(), 1, "{log}");
     let store = Store::open(&program.store()).await.unwrap();
     assert_eq!(store.frozen(jiff::Timestamp::now()).await.unwrap(), None, "the freeze lay in the other file");
     store.close().await;
@@ -194,7 +194,7 @@ async fn whatever_fails_since_the_store_is_displaced_is_told_as_that_and_when_th
         assert!(freeze.status.success() || empty, "{deed}: {freeze:#?}");
         let log = daemon.stderr();
         let told = log.lines().filter(|line| line.contains(" while it is in use"));
-        let told: Vec<_> = told.filter(|line| !line.contains("nothing is written to Logto any more")).collect();
+        let told: Vec<_> = told.filter(|line| !line.contains("nothing more is written to Logto")).collect();
         assert!(told.is_empty(), "{deed}: {told:#?}");
         daemon.kill().await;
     }
@@ -268,7 +268,7 @@ async fn a_daemon_that_lost_its_log_does_not_go_on_by_itself_and_deletes_no_othe
     }
     until("it says so", || blamed(&live)).await;
     let hint = live.reading.status.borrow().trouble(&About::Store).unwrap().hint.clone().unwrap();
-    assert!(hint.contains("start it again") && !hint.contains("by itself"), "{hint}");
+    assert!(hint.contains("restart it") && !hint.contains("by itself"), "{hint}");
     let freeze = live.program.run(FREEZE).await;
     assert!(freeze.status.success(), "{freeze:#?}");
     turns(&live).await;

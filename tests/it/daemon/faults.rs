@@ -58,7 +58,7 @@ fn a_fault_in_a_pass_a_poll_and_a_request_is_caught_logged_and_told_and_the_loop
         .unwrap();
     let (out, log) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success() && out.contains("1 passed"), "{out}\n{log}");
-    let told = log.lines().filter(|line| line.contains("the program met a fault of its own: tripped"));
+    let told = log.lines().filter(|line| line.contains("internal error: tripped"));
     let told: Vec<&str> = told.collect();
     assert_eq!(told.len(), 5, "once for each: {told:#?}");
     assert!(told.iter().all(|line| line.contains("faults.rs:")), "each with its place: {told:#?}");

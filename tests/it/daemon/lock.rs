@@ -46,7 +46,7 @@ async fn a_daemon_takes_its_lock_back_and_writes_nothing_while_somebody_else_has
     };
     let said = async || status().await["troubles"].to_string();
     until_async("it says so", async || said().await.contains("somebody else holds another one")).await;
-    assert!(said().await.contains("stop whoever writes to it besides"), "{}", said().await);
+    assert!(said().await.contains("stop the other process that writes to it"), "{}", said().await);
     assert_eq!(status().await["state"], "Degraded");
     let cid = sell("cid@example.com");
     let turns = std::sync::Mutex::new(std::collections::BTreeSet::new());

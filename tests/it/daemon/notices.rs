@@ -127,7 +127,7 @@ async fn a_freeze_is_told_when_it_begins_and_when_it_ends_and_is_no_state() {
         assert_eq!((said(0, "event"), said(0, "state")), ("freeze".into(), "InSync".into()), "{told:#?}");
         assert_eq!((said(0, "freeze")["scope"].clone(), said(1, "freeze")), (scope.word().into(), Value::Null));
         assert!(said(0, "text").as_str().unwrap().contains("by ann: we move"), "{told:#?}");
-        assert!(said(1, "text").as_str().unwrap().starts_with("entitled is frozen no more"), "{told:#?}");
+        assert!(said(1, "text").as_str().unwrap().starts_with("entitled is no longer frozen"), "{told:#?}");
         store.close().await;
         shutdown_trigger.request();
         telling.await.unwrap();
@@ -154,7 +154,7 @@ async fn the_file_names_the_receivers_and_the_log_does_not() {
 
     let daemon = prepared.program.start(&["run", "--log", "trace"]);
     until("the one is told", || !receiver.taken().is_empty()).await;
-    until("the other is given up", || daemon.stderr().contains("a notification was given up")).await;
+    until("the other is given up", || daemon.stderr().contains("gave up on a notification")).await;
     let asked = prepared.shop.requests().len();
     until("the loop goes on", || prepared.shop.requests().len() > asked + 5).await;
     daemon.signal("TERM");

@@ -150,7 +150,7 @@ async fn a_second_sigterm_ends_it_at_once() {
     let asked = world.logto.writes().len();
     until("one more is in flight", || world.logto.writes().len() > asked).await;
     daemon.signal("TERM");
-    until("the first one is heard", || daemon.stderr().contains("once more to end at once")).await;
+    until("the first one is heard", || daemon.stderr().contains("signal again to stop at once")).await;
     let second = Instant::now();
     daemon.signal("TERM");
     let ended = daemon.ended().await;

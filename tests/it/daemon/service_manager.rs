@@ -99,7 +99,7 @@ async fn one_that_stands_by_is_ready_and_says_so_on_an_abstract_socket() {
     let mut ear = Ear::new(UnixDatagram::bind_addr(&address).unwrap());
     let second = world.program.start_with(&[("NOTIFY_SOCKET", &format!("@{name}"))], &["run"]);
     ear.until("it is ready", |heard| heard.contains("READY=1\n")).await;
-    assert!(ear.heard.contains("STATUS=standing by: another one writes, process "), "{}", ear.heard);
+    assert!(ear.heard.contains("STATUS=standing by: another process is writing, process "), "{}", ear.heard);
     for daemon in [second, first] {
         daemon.signal("TERM");
         daemon.ended().await;

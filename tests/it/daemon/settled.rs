@@ -74,13 +74,13 @@ async fn commands_that_come_by_the_changed_file_talk_to_the_store_in_use() {
     until("it is granted", || town.holds(&ann)).await;
 
     town.write("store: entitled.db", "store: fresh.db");
-    town.says("`store` is `fresh.db` by now").await;
+    town.says("`store` is now `fresh.db`").await;
     town.tells("store", true).await;
     assert!(said(&town.daemon, &town.address).await.is_well(), "what is not followed is no trouble");
 
     let freeze = town.program.run(&["freeze", "--all", "--for", "1h", "--reason", "wait"]).await;
     assert!(freeze.status.success(), "{freeze:#?}");
-    assert!(freeze.stderr.contains("entitled.db` until it is started again"), "it says which: {freeze:#?}");
+    assert!(freeze.stderr.contains("entitled.db` until it is restarted"), "it says which: {freeze:#?}");
     town.says("\"frozen\"").await;
     let ben = town.buys("ben@example.com");
     let status = town.program.run(&["status"]).await;
@@ -95,7 +95,7 @@ async fn commands_that_come_by_the_changed_file_talk_to_the_store_in_use() {
 
     // A file that is broken besides hides neither.
     town.write("store: entitled.db", "store: third.db\nprune: [");
-    town.says("`store` is `third.db` by now").await;
+    town.says("`store` is now `third.db`").await;
     let unfreeze = town.program.run(&["unfreeze"]).await;
     assert!(unfreeze.stdout.starts_with("1 freeze ended."), "{unfreeze:#?}");
     until("it goes on", || town.holds(&ben)).await;
@@ -114,7 +114,7 @@ async fn a_second_daemon_that_the_changed_file_leads_elsewhere_waits_for_the_fir
     let ann = town.buys("ann@example.com");
     until("it is granted", || town.holds(&ann)).await;
     town.write("store: entitled.db", "store: fresh.db");
-    town.says("`store` is `fresh.db` by now").await;
+    town.says("`store` is now `fresh.db`").await;
     let second = town.program.start(&["run"]);
     until("it stands by", || second.stderr().contains("standing by")).await;
     let id = town.daemon.id();
@@ -125,14 +125,14 @@ async fn a_second_daemon_that_the_changed_file_leads_elsewhere_waits_for_the_fir
     .await;
     assert_ne!(id, second.id());
     let status = town.program.run(&["status"]).await;
-    assert!(!status.stderr.contains("until it is started again"), "{status:#?}");
+    assert!(!status.stderr.contains("until it is restarted"), "{status:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_door_stays_as_it_was_and_that_is_said() {
     let town = Town::with("listen: 127.0.0.1:0", &["run"]).await;
     town.write("listen: 127.0.0.1:0", "listen: 127.0.0.1:1\ntrusted_proxies: [10.0.0.0/8]");
-    town.says("`listen` is `127.0.0.1:1` by now").await;
+    town.says("`listen` is now `127.0.0.1:1`").await;
     town.tells("trusted_proxies", true).await;
     town.tells("listen", true).await;
     let env = town.program.folder.path().join(".env");

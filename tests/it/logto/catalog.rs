@@ -84,16 +84,16 @@ async fn every_wrong_name_is_a_problem_with_its_place_and_the_rest_resolves() {
                 6,
                 9,
                 "the role `robots` is for machine-to-machine applications and cannot be given to users",
-                "choose one of the type `User`; the console makes new ones"
+                "choose one of the type `User`, or create one in the console"
             ),
-            (8, 9, "`Twin` names 2 organizations", "write the id of the one that is meant: `twin1`, `twin2`"),
+            (8, 9, "2 organizations are named `Twin`", "write the id of the one you mean: `twin1`, `twin2`"),
             (9, 9, "Logto has no organization `Amce`", "did you mean `Acme`?"),
             (10, 17, "Logto has no organization role `membre`", "did you mean `member`?"),
             (
                 11,
                 17,
                 "the organization role `agents` is for machine-to-machine applications and cannot be given to users",
-                "choose one of the type `User`; the console makes new ones"
+                "choose one of the type `User`, or create one in the console"
             ),
         ]
     );

@@ -63,8 +63,10 @@ async fn a_commit_that_drops_nine_of_ten_products_takes_nothing() {
             "OverLimit: 18 revocations in total wanted, 0 made in the last 24 hours, 5 allowed (20 owned a day ago)",
             "; caused by prd_1, prd_2, prd_3, prd_4, prd_5 and 4 more in ",
             &stage.active.origin.short(),
-            &format!("hint: check that this is meant; then `entitled approve {digest}` lets exactly this set through"),
-            "prd_9 does not give this any more; ",
+            &format!(
+                "hint: check that this is intended; then `entitled approve {digest}` lets exactly this set through"
+            ),
+            "prd_9 no longer gives this; ",
         ],
     );
 }
@@ -144,9 +146,9 @@ async fn a_logto_that_loses_rows_in_a_walk_takes_nothing() {
     assert_eq!((stage.logto.writes(), stage.holders("paid-tier").len()), (vec![], 150));
     says(
         &shown(&passed),
-        &["! role paid-tier was not read whole (partial: 1", " of 150): whoever matters was asked for"],
+        &["! role paid-tier was not read completely (partial: 1", " of 150): the users that matter were checked"],
     );
-    says(&shown(&passed), &["by id, and the next pass reads it anew"]);
+    says(&shown(&passed), &["by id, and the next pass reads it again"]);
 }
 
 /// The same from the command line: exit code, stderr, and no write.

@@ -156,7 +156,7 @@ async fn a_commit_that_unmaps_a_product_is_evidence() {
     let found: Vec<(&str, entitled::model::UserId)> =
         changes.iter().map(|change| (change.action.as_str(), change.user.clone())).collect();
     assert_eq!(found, expected);
-    assert!(changes.iter().all(|change| change.because.contains("does not give this any more")), "{changes:?}");
+    assert!(changes.iter().all(|change| change.because.contains("no longer gives this")), "{changes:?}");
     assert_eq!(stage.holders("paid-tier"), set([]));
     stage.is_settled().await;
 }

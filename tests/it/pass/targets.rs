@@ -91,7 +91,7 @@ async fn an_organization_that_is_deleted_takes_nothing_else_along() {
         held.len() == 2 && held.iter().all(|held| (held.0, held.1, held.3) == ("Incomplete", "grant", &ann)),
         "{held:?}"
     );
-    assert!(passed.planned.view.held[0].reason.contains("not in Logto any more"), "{:?}", passed.planned.view.held);
+    assert!(passed.planned.view.held[0].reason.contains("no longer in Logto"), "{:?}", passed.planned.view.held);
     assert_eq!(stage.logto.writes(), []);
     assert_eq!(stage.holders("paid-tier"), set([&ben]), "the others go on");
     // Nor does a refund now: there is nothing to take it from.

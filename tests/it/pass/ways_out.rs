@@ -367,7 +367,7 @@ async fn what_logto_says_it_took_and_keeps_is_taken_by_hand_or_tried_once_more()
         for _ in 0..3 {
             assert_eq!(stage.pass().await.report.figures().failed, 1, "it is tried again");
         }
-        let says = ["take it away in the console of Logto", "find out why Logto keeps it"];
+        let says = ["remove it in the Logto console", "find out why Logto keeps it"];
         let digest = approvable(&mut stage, "Stuck", &says).await;
         assert_eq!(stage.store.ledger(None).await.unwrap().len(), 1, "it is never forgotten");
         match approve {
@@ -395,7 +395,7 @@ async fn what_logto_says_it_took_and_keeps_is_taken_by_hand_or_tried_once_more()
 async fn what_is_protected_leaves_the_protection_or_the_file() {
     let protect = |what: &str| file("owned", &format!("{NO_LIMITS}\n{what}"), PRO);
     let (mut stage, ann, _) = refunded(&protect("protect: {emails: [ann@example.com]}")).await;
-    held(&mut stage, "Protected", &["take it out of `protect`, which counts after", "by hand in the console"]).await;
+    held(&mut stage, "Protected", &["remove it from `protect`, which takes effect after", "by hand in the console"]).await;
     stage.commit(&one("owned")).await.unwrap();
     revoked(&mut stage, &ann).await;
 
@@ -426,7 +426,7 @@ async fn a_target_that_could_not_be_read_is_read_anew() {
     let mut stage = Stage::of(&one("owned")).await;
     let (ann, _) = stage.buyer("ann@example.com", "prd_pro");
     stage.logto.faults().add(Rule::refuse(500).method("GET").path("/roles/"));
-    held(&mut stage, "Incomplete", &["the next pass reads it anew"]).await;
+    held(&mut stage, "Incomplete", &["the next pass reads it again"]).await;
     stage.logto.faults().clear();
     granted(&mut stage, &ann).await;
 }
@@ -460,7 +460,7 @@ async fn a_list_that_lost_rows_is_read_anew() {
     let fay = stage.logto.add_user("fay@example.com");
     stage.logto.grant(&fay, &stage.logto.role("paid-tier").unwrap());
     stage.logto.faults().ties();
-    held(&mut stage, "Incomplete", &["nothing to do: the next pass reads it anew"]).await;
+    held(&mut stage, "Incomplete", &["nothing to do: the next pass reads it again"]).await;
     stage.logto.faults().clear();
     revoked(&mut stage, &fay).await;
 }
@@ -520,7 +520,7 @@ async fn a_source_of_which_too_much_is_odd_is_told_from_one_that_does_not_answer
     stage.poll().await.unwrap_err();
     let held = stage.full().await.planned.view.held[0].clone();
     assert!(held.reason.contains("so much of it is odd that its mapping must be wrong"), "{held:?}");
-    assert!(held.lift.contains("`entitled status` says under `troubles` what mends it"), "{held:?}");
+    assert!(held.lift.contains("`entitled status` says under `troubles` how to fix it"), "{held:?}");
     write(&stage, &format!("[{}]", rows.join(", ").replace("garbage", "2024-05-06")));
     revoked(&mut stage, &ann).await;
 }
@@ -529,7 +529,7 @@ async fn a_source_of_which_too_much_is_odd_is_told_from_one_that_does_not_answer
 async fn an_order_that_could_not_be_read_is_mended() {
     let odd = "[{id: o1, productId: prd_pro, user: {email: cid@example.com}, status: paid, paidAt: garbage}]";
     let (mut stage, ann) = dropped(odd).await;
-    held(&mut stage, "Incomplete", &["mend the odd orders, or the mapping", "`entitled status` names them"]).await;
+    held(&mut stage, "Incomplete", &["fix the odd orders, or the mapping", "`entitled status` names them"]).await;
     write(&stage, &odd.replace("garbage", "2024-05-06"));
     revoked(&mut stage, &ann).await;
 }
@@ -541,7 +541,7 @@ async fn a_name_that_stands_for_nothing_is_mended() {
     let (ann, _) = stage.buyer("ann@example.com", "prd_pro");
     stage.pass().await;
     stage.enter(&named("payd-tier")).await;
-    held(&mut stage, "Incomplete", &["mend the name in the file, or in Logto"]).await;
+    held(&mut stage, "Incomplete", &["fix the name in the file, or in Logto"]).await;
     stage.enter(&named("beta")).await;
     let passed = stage.pass().await;
     assert_eq!(passed.changes(), [("grant", "role beta", &ann), ("revoke", "role paid-tier", &ann)]);

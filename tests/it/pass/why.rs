@@ -177,7 +177,7 @@ async fn what_is_foreign_released_or_refused_by_the_file_says_so() {
     let why = explained(&stage, "fay@example.com").await;
     let role = on(&why, "role paid-tier");
     assert_eq!((role.held, role.owner), (Presence::Held, Owner::Foreign));
-    assert_eq!(sentence(role), "left alone: it is not ours, and no order entitles to it");
+    assert_eq!(sentence(role), "left alone: it is not ours, and no order pays for it");
     let why = explained(&stage, ann.as_str()).await;
     assert_eq!(why.idle.iter().map(|idle| idle.product.as_str()).collect::<Vec<_>>(), ["prd_gone"]);
 

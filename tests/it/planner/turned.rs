@@ -284,7 +284,7 @@ fn each_cause_has_its_own_words() {
             Turn::Exchanged,
             Rules::SETTLED,
             "changed",
-            "ord_1 was changed to another product, and Pro (line 10) is not in it any more",
+            "ord_1 was changed to another product, and Pro (line 10) is no longer in it",
         ),
         (Turn::Moved(Mover::Shop), Rules::SETTLED, "moved", "ord_1 belongs to another buyer now: Pro (line 10)"),
         (
@@ -303,7 +303,7 @@ fn each_cause_has_its_own_words() {
             Turn::Dropped,
             Rules::NEW,
             "upgrade",
-            "this version of entitled counts no orders of sources that the file does not have, and ord_1 is one of `shop`: Pro (line 10)",
+            "this version of entitled ignores orders of sources that the file does not have, and ord_1 is one of `shop`: Pro (line 10)",
         ),
     ];
     for (turn, rules, word, sentence) in table {

@@ -98,7 +98,7 @@ async fn half_an_emoji_names_nobody_and_nothing() {
 
 #[tokio::test]
 async fn what_cannot_be_held_makes_its_order_odd_and_says_where() {
-    let too_deep = "nested too deep to be read";
+    let too_deep = "nested too deeply to be read";
     for (more, said) in [
         (r#""amount": 1e400"#.to_owned(), "`1e400` at `$.amount` is a number too large to be read"),
         (r#""meta": {"a": [-2.5E+999]}"#.to_owned(), "`-2.5E+999` at `$.meta` is a number too large to be read"),

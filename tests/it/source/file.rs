@@ -116,7 +116,7 @@ async fn nothing_follows_the_page_of_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("o.yaml");
     std::fs::write(&path, "- {id: o, productId: p, status: paid}").unwrap();
-    assert_eq!(file(&path).trial().await.unwrap().follows, Follows::End);
+    assert_eq!(file(&path).trial(2).await.unwrap().follows, Follows::End);
 }
 
 #[tokio::test]

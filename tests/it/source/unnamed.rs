@@ -95,7 +95,7 @@ async fn an_overlay_of_which_too_much_is_odd_makes_its_source_not_whole() {
             assert!(matches!(source, SourceError::OddOverlay { .. }), "{source:?}");
             assert_eq!(source.to_string(), format!("{odd} of {all} rows of the overlay `/refunds` are odd"));
         }
-        let trial = shop.source.trial().await.unwrap();
+        let trial = shop.source.trial(2).await.unwrap();
         assert_eq!((trial.overlays[0].odd, trial.overlays[0].unreadable.len()), (odd as u64, odd));
     }
 }

@@ -100,7 +100,7 @@ async fn a_store_whose_log_is_not_at_its_path_is_written_to_no_more() {
         assert!(store.displaced().is_some(), "{deed}");
         let refused = store.unfreeze("ann", at(1)).await.unwrap_err();
         let hint = refused.hint().unwrap();
-        assert!(hint.contains("start it again") && !hint.contains("by itself"), "{deed}: {hint}");
+        assert!(hint.contains("restart it") && !hint.contains("by itself"), "{deed}: {hint}");
         let read = tokio::time::timeout(Duration::from_secs(5), store.frozen(at(1))).await.expect("an answer");
         assert!(matches!(read, Err(StoreError::Displaced { .. })), "{deed}: {read:?}");
     }

@@ -23,6 +23,8 @@ use crate::source::{Read, Source, Step};
 use crate::text::{clean, human};
 
 /// What can be recorded.
+/// Pages that are tried: only the second shows whether pages are asked for as the API wants it.
+const TRIED: u32 = 2;
 const RECORDABLE: &str = "presets and `kind: http` can be recorded; a file of orders is one already";
 
 /// Orders that the text shows in one line each.
@@ -36,7 +38,7 @@ pub(super) struct Args {
     /// The source, by its name in the file.
     #[arg(value_name = "NAME")]
     name: String,
-    /// The form.
+    /// The output format.
     #[arg(long, short, value_name = "FORM", default_value = "text")]
     output: Output,
     /// Read the whole list too, and keep every answer in this folder, with names, addresses and secrets replaced.
@@ -66,11 +68,12 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
             return Err(RecordingError::NotEmpty { path: folder.clone() }.into());
         }
         if !source.record() {
-            return Err(Failure::plain(format!("`{}` is no source over HTTP", args.name), RECORDABLE));
+            return Err(Failure::plain(format!("`{}` is not a source over HTTP", args.name), RECORDABLE));
         }
     }
     crate::cli::tell(format_args!("reading the first pages of `{}` ...", args.name));
-    let trial = source.trial().await.map_err(|error| {
+    let pages = if args.record.is_some() { args.pages } else { TRIED };
+    let trial = source.trial(pages).await.map_err(|error| {
         let hint = error.hint();
         Failure::new(error, hint)
     })?;
@@ -138,7 +141,7 @@ fn text(trial: &Trial) -> String {
     }
     part("orders", orders(trial));
     part("odd orders", odd(trial));
-    part("items that are no orders", unreadable(trial));
+    part("items that are not orders", unreadable(trial));
     part("overlays, their first pages", overlays(trial));
     part("items of overlays that cannot be read", unreadable_marks(trial));
     out.push('\n');
@@ -150,7 +153,7 @@ fn text(trial: &Trial) -> String {
 
 fn head(trial: &Trial) -> String {
     let call = trial.call.as_deref().unwrap_or("read");
-    let total = trial.total.map(|total| format!(", {total} in all by the API's word")).unwrap_or_default();
+    let total = trial.total.map(|total| format!(", {total} in all according to the API")).unwrap_or_default();
     let test = match trial.test_orders {
         0 => String::new(),
         orders => format!(", {} of test mode", count(orders as u64, "order")),
@@ -237,7 +240,7 @@ fn odd(trial: &Trial) -> Vec<Vec<String>> {
 fn first(mut all: impl ExactSizeIterator<Item = Vec<String>>) -> Vec<Vec<String>> {
     let mut rows: Vec<Vec<String>> = all.by_ref().take(ODD_SHOWN).collect();
     if all.len() > 0 {
-        rows.push(vec![format!("  and {} more, all of which `--output json` has", all.len())]);
+        rows.push(vec![format!("  and {} more, all listed by `--output json`", all.len())]);
     }
     rows
 }

@@ -24,7 +24,7 @@ fn part<'a>(page: &'a str, start: &str, end: &str) -> &'a str {
 #[test]
 fn every_state_is_drawn_with_its_word_and_what_follows_from_it() {
     let expected: [(&str, State, &[&str]); 7] = [
-        ("starting", State::Pending, &["nothing was looked at so far", "No configuration is in force yet"]),
+        ("starting", State::Pending, &["nothing has been checked yet", "No configuration is in force yet"]),
         ("in_sync", State::InSync, &["Logto holds what was paid for.", "12 min ago", "anna4k7w2m9x"]),
         ("pending", State::Pending, &["1 change planned", "Dry run", "Nothing of it is carried out"]),
         ("held", State::Held, &["12 changes wait for a person", "entitled approve 4be2d11c90a7", "OverLimit"]),

@@ -48,7 +48,8 @@ pub(crate) fn held(number: usize) -> HeldChange {
         change,
         hold: "OverLimit".to_owned(),
         reason: "12 revocations of role paid-tier in a day are more than 5 (10% of 41 owned)".to_owned(),
-        lift: "check that this is meant; then `entitled approve 4be2d11c90a7` lets exactly this set through".to_owned(),
+        lift: "check that this is intended; then `entitled approve 4be2d11c90a7` lets exactly this set through"
+            .to_owned(),
         lifts: None,
         set: Some("4be2d11c90a7".to_owned()),
     }
@@ -143,7 +144,7 @@ pub(crate) fn in_sync() -> Status {
     }
 }
 
-/// Nothing was looked at yet.
+/// Nothing has been checked yet.
 pub(crate) fn starting() -> Status {
     Status::starting(Mode::Live, before(3))
 }
@@ -174,7 +175,7 @@ pub(crate) fn degraded() -> Status {
     status.troubles = vec![
         Trouble {
             about: About::File,
-            message: "the file is not valid; what was in force stays in force".to_owned(),
+            message: "the file is not valid; the configuration in force stays".to_owned(),
             because: vec!["2 problems in `entitlements.yaml`".to_owned()],
             hint: None,
             detail: Some(
