@@ -59,19 +59,15 @@ fn the_first_example_needs_nothing_from_outside() {
 
 #[test]
 fn the_schema_describes_every_example() {
-    let schema = schema();
-    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!(schema()["$schema"], "https://json-schema.org/draft/2020-12/schema");
     for file in examples() {
-        let value: Value = serde_yaml::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-        let mut faults = Vec::new();
-        walk(&schema, &schema, &value, file.file_name().unwrap().to_str().unwrap(), &mut faults);
-        assert!(faults.is_empty(), "{faults:#?}");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(faults(&text, &file.display().to_string()), Vec::<String>::new());
     }
 }
 
 #[test]
 fn the_schema_refuses_what_the_check_refuses() {
-    let schema = schema();
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/entitlements.yaml")).unwrap();
     for (good, bad) in [
         ("version: 1\n", "version: 2\n"),
@@ -82,10 +78,39 @@ fn the_schema_refuses_what_the_check_refuses() {
         ("roles: [admin]", "roles: admin"),
     ] {
         assert!(text.contains(good), "{good}");
-        let value: Value = serde_yaml::from_str(&text.replacen(good, bad, 1)).unwrap();
-        let mut faults = Vec::new();
-        walk(&schema, &schema, &value, "$", &mut faults);
-        assert!(!faults.is_empty(), "the schema takes {bad:?}");
+        assert!(!faults(&text.replacen(good, bad, 1), "$").is_empty(), "the schema takes {bad:?}");
+    }
+}
+
+/// What the schema has against a file: what an editor would underline while it is written.
+pub(crate) fn faults(text: &str, named: &str) -> Vec<String> {
+    let (schema, mut faults) = (schema(), Vec::new());
+    let value: Value = serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{named}: {error}"));
+    walk(&schema, &schema, &value, named, &mut faults);
+    faults
+}
+
+#[test]
+fn the_schema_describes_every_preset_written_out() {
+    for (name, text) in PRESETS.iter().filter(|(_, text)| text.contains("\nkind: http\n")) {
+        let preset: Value = serde_yaml::from_str(text).unwrap();
+        let file = serde_json::json!({
+            "version": 1, "logto": { "endpoint": "sandbox" }, "sources": { "shop": preset }, "prune": "owned",
+            "products": { "prd_pro": { "entitlements": [{ "role": "paid-tier" }] } },
+        });
+        assert_eq!(faults(&file.to_string(), name), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn the_schema_knows_every_standing() {
+    for standing in entitled::model::Standing::ALL {
+        let rule = format!("{{when: \"@.paid\", as: {}}}", standing.word());
+        let text = format!(
+            "version: 1\nlogto: {{endpoint: sandbox}}\nsources: {{shop: {{kind: http, status: [{rule}]}}}}\nprune: owned\n\
+             products: {{prd_pro: {{entitlements: [role: paid-tier]}}}}\n"
+        );
+        assert_eq!(faults(&text, standing.word()), Vec::<String>::new());
     }
 }
 

@@ -1,6 +1,6 @@
 //! The file: what is refused and how it is said, what is taken and what it becomes.
 
-mod examples;
+pub(crate) mod examples;
 mod limits;
 mod marks;
 mod references;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{File, files, root};
+use crate::config::examples::faults;
 use crate::support::home::Home;
 
 /// Every document of a YAML text.
@@ -20,6 +21,7 @@ fn example(path: &str) -> File {
 fn is_valid(text: &str, from: &str) {
     let mut home = Home::new();
     home.write("entitlements.yaml", text);
+    assert_eq!(faults(text, from), Vec::<String>::new());
     for reference in text.split("${").skip(1).filter_map(|rest| rest.split(['}', ':']).next()) {
         let address = reference.ends_with("_ENDPOINT");
         home.set(reference, if address { "https://logto.example.com" } else { "a-value-of-the-user" });

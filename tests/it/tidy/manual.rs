@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{files, root};
+use crate::config::examples::faults;
 use crate::support::home::Home;
 
 /// A page of the manual.
@@ -123,6 +124,7 @@ fn the_blocks_of_the_manual_are_what_the_program_takes() {
                 let lacks = |key: &str| !block.lines().any(|line| line.starts_with(key));
                 let rest: String = REST.iter().filter(|(key, _)| lacks(key)).map(|(_, text)| *text).collect();
                 home.write("entitlements.yaml", &format!("{block}{rest}"));
+                assert_eq!(faults(&format!("{block}{rest}"), &page.path), Vec::<String>::new());
                 let ran = home.entitled(&["check"]);
                 assert_eq!(ran.code, 0, "{} has\n{block}\n{}", page.path, ran.err);
             }
