@@ -395,7 +395,8 @@ async fn what_logto_says_it_took_and_keeps_is_taken_by_hand_or_tried_once_more()
 async fn what_is_protected_leaves_the_protection_or_the_file() {
     let protect = |what: &str| file("owned", &format!("{NO_LIMITS}\n{what}"), PRO);
     let (mut stage, ann, _) = refunded(&protect("protect: {emails: [ann@example.com]}")).await;
-    held(&mut stage, "Protected", &["remove it from `protect`, which takes effect after", "by hand in the console"]).await;
+    held(&mut stage, "Protected", &["remove it from `protect`, which takes effect after", "by hand in the console"])
+        .await;
     stage.commit(&one("owned")).await.unwrap();
     revoked(&mut stage, &ann).await;
 

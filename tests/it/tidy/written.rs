@@ -92,6 +92,35 @@ fn the_commands_of_the_manual_exist() {
     );
 }
 
+/// The words of a line as a shell takes them, up to a pipe.
+fn words(line: &str) -> Vec<String> {
+    let line = line.split(" | ").next().unwrap_or_default();
+    let parts = line.split('"').enumerate();
+    let words = parts.flat_map(|(at, part)| match at % 2 {
+        0 => part.split_whitespace().map(str::to_owned).collect::<Vec<_>>(),
+        _ => vec![part.to_owned()],
+    });
+    words.collect()
+}
+
+/// Against the demo, after a first pass. What a line names may not be there, but each is understood.
+#[test]
+fn the_sessions_of_the_manual_are_understood() {
+    let home = Home::demo();
+    assert!([0, 3].contains(&home.entitled(&["apply", "--yes"]).code));
+    let mut seen = 0;
+    for page in pages() {
+        for line in page.text.lines().filter_map(|line| line.strip_prefix("$ entitled ")) {
+            let words = words(line);
+            let ran = home.entitled(&words.iter().map(String::as_str).collect::<Vec<_>>());
+            let understood = [0, 1, 2, 3].contains(&ran.code) && !ran.err.contains("internal error");
+            assert!(understood, "{} has `entitled {line}`: {}\n{}", page.path, ran.code, ran.err);
+            seen += 1;
+        }
+    }
+    assert!(seen > 15, "only {seen} are found");
+}
+
 /// Hints, comments and examples: whatever says `entitled something` in backticks.
 #[test]
 fn no_hint_sends_anybody_to_a_command_that_is_not_there() {
