@@ -8,8 +8,8 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::diagnostic::Place;
 use super::marks::{BREAKS, marks};
+use super::span::Place;
 use crate::text::{clean, width};
 
 /// The most cells of a line that is printed whole.

@@ -15,6 +15,7 @@ mod place;
 pub mod presets;
 pub mod raw;
 pub mod settings;
+mod span;
 pub mod spec;
 mod suggest;
 mod unresolvable;

@@ -45,8 +45,6 @@ const NO_TARGET: &str = "the target is gone";
 const STILL_HELD: &str = "Logto said that it was taken, and it is still held; it is tried again";
 const NOT_ASKED: &str = "Logto said that it was taken, and it could not be asked whether it is gone";
 const ENDING: &str = "entitled was told to stop";
-/// Said of what an order gave before it was for something else.
-pub(super) const GRANT_FAILED: &str = "what the same order gives instead could not be given first";
 /// Said of a membership.
 pub(super) const ROLE_KEPT: &str = "a role in this organization could not be taken first";
 

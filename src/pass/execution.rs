@@ -20,7 +20,7 @@ use super::active::ActiveConfig;
 use super::apply::{self, Executor, NO_USER};
 use super::lookout::Lookout;
 use super::snapshot::Noted;
-use super::{PassScope, PlannedPass};
+use super::{PassScope, PlannedPass, succession};
 use crate::clock;
 use crate::config::settings::Logto;
 use crate::logto::Writer;
@@ -248,9 +248,7 @@ impl<'a> Execution<'a> {
                 }
                 let Some(batch) = self.batches.pop_front() else { break };
                 started += 1;
-                let (waits, batch) = self.without_its_grant(batch);
-                let refused = ActionOutcome::Failed(apply::GRANT_FAILED.to_owned());
-                self.came.extend(waits.into_iter().map(|number| (number, refused.clone())));
+                let batch = succession::without_what_waits(&planned.plan.actions, &mut self.came, batch);
                 if batch.is_empty() {
                     continue;
                 }
@@ -287,23 +285,6 @@ impl<'a> Execution<'a> {
             None if self.batches.is_empty() => Ok(Step::Over),
             None => Ok(Step::More),
         }
-    }
-
-    /// Those of a batch that take what an order gave before, while what it gives now could not be given: whoever pays for it
-    /// must not be left with neither. And the others.
-    fn without_its_grant(&self, batch: Vec<usize>) -> (Vec<usize>, Vec<usize>) {
-        let actions = &self.planned.plan.actions;
-        let failed = self.came.iter().filter(|(_, came)| matches!(came, ActionOutcome::Failed(_)));
-        let failed: BTreeSet<_> = failed
-            .map(|(number, _)| &actions[*number])
-            .filter(|action| action.verb == Verb::Grant)
-            .filter_map(|action| action.why.order)
-            .collect();
-        batch.into_iter().partition(|number| {
-            let Action { verb, why, .. } = actions[*number];
-            let follows = verb == Verb::Revoke && matches!(why.cause, Cause::Exchanged | Cause::Moved(_));
-            follows && why.order.is_some_and(|order| failed.contains(&order))
-        })
     }
 
     /// What was to be taken and could not be.

@@ -29,6 +29,7 @@ pub mod observe;
 pub mod rebuild;
 mod skew;
 pub mod snapshot;
+mod succession;
 pub mod undo;
 mod waiting;
 

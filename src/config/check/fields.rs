@@ -416,3 +416,8 @@ fn could_be_secret(entry: &Entry) -> bool {
         _ => telling,
     }
 }
+
+/// Whether a source can have this name.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|char| char.is_alphanumeric() || "-_.".contains(char))
+}

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::fields::list;
+use super::fields::{is_name, list};
 use super::twins::Claims;
 use super::{Check, shapes};
 use crate::config::diagnostic::{Origin, Place};
@@ -184,11 +184,6 @@ impl Check<'_> {
             }
         }
     }
-}
-
-/// Whether a source can have this name.
-pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|char| char.is_alphanumeric() || "-_.".contains(char))
 }
 
 /// A text without a single value yields an empty map, which then lacks every key that is needed.

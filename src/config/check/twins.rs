@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::Check;
-use super::source::is_name;
+use super::fields::is_name;
 use crate::config::diagnostic::Place;
 use crate::config::raw::{Entry, Node, Value};
 use crate::config::settings::place::{same_file, same_host, same_path};

@@ -183,7 +183,7 @@ fn what_stands_on_one_line_a_hundred_thousand_times_is_looked_at_once() {
         ("two sources say that they were `w0`", file(&format!("{}, {}", was("a"), was("b")), gives, "")),
         ("unknown key `prun`", file(&http, gives, "prun: owned")),
         (
-            "the secret `url` is written out",
+            "the secret `url` is written in plain text",
             file(sandbox, gives, &format!("notify: [{}]", each(&|_| "{url: x}".into()))),
         ),
         (

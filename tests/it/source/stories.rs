@@ -109,7 +109,7 @@ fn moments(recording: &str) -> Vec<Moment> {
         if name.len() < 2 || name.starts_with('L') || line["method"] != "GET" {
             continue;
         }
-        let begins_a_story = !moments.last().is_some_and(|before| before.name[..1] == name[..1]);
+        let begins_a_story = moments.last().is_none_or(|before| before.name[..1] != name[..1]);
         if begins_a_story {
             answers.clear();
         }

@@ -1,0 +1,31 @@
+//! A grant before a revocation, where an order is for something or somebody else now.
+
+use std::collections::BTreeSet;
+
+use crate::planner::{Action, Cause, Verb};
+use crate::report::run::ActionOutcome;
+
+/// Said of what an order gave before.
+const GRANT_FAILED: &str = "what the same order gives instead could not be given first";
+
+/// A batch without what takes away what an order gave before, while what it gives now could not be given: whoever pays for
+/// it must not be left with neither. That has failed as well.
+pub(super) fn without_what_waits(
+    actions: &[Action],
+    came: &mut Vec<(usize, ActionOutcome)>,
+    batch: Vec<usize>,
+) -> Vec<usize> {
+    let failed = came.iter().filter(|(_, came)| matches!(came, ActionOutcome::Failed(_)));
+    let failed: BTreeSet<_> = failed
+        .map(|(number, _)| &actions[*number])
+        .filter(|action| action.verb == Verb::Grant)
+        .filter_map(|action| action.why.order)
+        .collect();
+    let (waits, batch): (Vec<_>, Vec<_>) = batch.into_iter().partition(|number| {
+        let Action { verb, why, .. } = actions[*number];
+        let follows = verb == Verb::Revoke && matches!(why.cause, Cause::Exchanged | Cause::Moved(_));
+        follows && why.order.is_some_and(|order| failed.contains(&order))
+    });
+    came.extend(waits.into_iter().map(|number| (number, ActionOutcome::Failed(GRANT_FAILED.to_owned()))));
+    batch
+}
