@@ -101,7 +101,11 @@ impl Http {
         if pages.follows != Follows::Page || most < 2 {
             return Ok(pages);
         }
-        let second = self.page(list, None, &pager).await?.read(|item| item)?;
+        // The first page can be looked at all the same.
+        let second = match self.page(list, None, &pager).await.and_then(|page| page.read(|item| item)) {
+            Ok(second) => second,
+            Err(error) => return Ok(Pages { follows: Follows::Refused(error.to_string()), ..pages }),
+        };
         if !second.items.is_empty() && second.items == pages.items {
             let again = SourceError::PageRepeats { call: second.call };
             return Ok(Pages { follows: Follows::Refused(again.to_string()), ..pages });

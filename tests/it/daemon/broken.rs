@@ -77,7 +77,7 @@ async fn a_later_file_is_the_one_that_a_start_goes_on_with() {
     for (what, file, variables) in [("a broken file", "products: [", &secrets), ("a broken `.env`", &later, &odd)] {
         std::fs::write(&env, variables).unwrap();
         std::fs::write(program.file(), file).unwrap();
-        until(&format!("{what}: it is said"), || daemon.stderr().contains("stays in force")).await;
+        until(&format!("{what}: it is said"), || daemon.stderr().contains("configuration in force stays")).await;
         sells(&second, what).await;
         for _restart in 0..2 {
             daemon.kill().await;

@@ -108,7 +108,7 @@ async fn an_order_that_cannot_be_read_says_what_is_odd_about_it() {
     let why = explained(&stage, ann.as_str()).await;
     let text = why_text(&why, false, Color::Plain);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains("stands unknown: `next week` at `paidAt` is not a time in a known form"), "{text}");
+    assert!(text.contains("of unknown standing: `next week` at `paidAt` is not a time in a known form"), "{text}");
 }
 
 /// A quick look at one user fits into any limit; what a full pass would hold must be said all the same.

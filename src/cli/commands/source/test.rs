@@ -22,9 +22,10 @@ use crate::source::recording::RecordingError;
 use crate::source::{Read, Source, Step};
 use crate::text::{clean, human};
 
-/// What can be recorded.
 /// Pages that are tried: only the second shows whether pages are asked for as the API wants it.
 const TRIED: u32 = 2;
+
+/// What can be recorded.
 const RECORDABLE: &str = "presets and `kind: http` can be recorded; a file of orders is one already";
 
 /// Orders that the text shows in one line each.
