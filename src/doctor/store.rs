@@ -99,13 +99,9 @@ async fn contents(path: &Path, config: &Config, now: Timestamp) -> Result<(Vec<C
         checks.push(Check::note(SECTION, FROZEN, says, Some("`entitled unfreeze` ends it".to_owned())));
     }
     for source in &config.sources {
-        // In the copy, as the next pass does it in the store.
-        match carry_over_one(source, &copy, now).await {
-            Err(error @ StoreError::SameIds { .. }) => {
-                checks.push(Check::wrong(SECTION, RENAMED, error_chain(&error), error.hint()));
-            }
-            // Where there is no room for a copy it cannot be tried further.
-            Ok(()) | Err(_) => {}
+        // In the copy, as the next pass does it in the store. Where there is no room for a copy it cannot be tried further.
+        if let Err(error @ StoreError::SameIds { .. }) = carry_over_one(source, &copy, now).await {
+            checks.push(Check::wrong(SECTION, RENAMED, error_chain(&error), error.hint()));
         }
     }
     copy.close().await;
