@@ -160,7 +160,7 @@ impl Daemon {
         self.publisher.works(&About::Logto);
         self.publisher.works(&About::Store);
         let waited = !self.again.users.is_empty();
-        self.try_again(span, planned, report, overtaken, now);
+        self.try_again(planned, report, overtaken, now);
         let made_good = waited && self.again.users.is_empty() && planned.troubles.is_empty();
         if *span == PassScope::Full || made_good {
             self.publisher.targets_work();
@@ -177,7 +177,7 @@ impl Daemon {
             None if self.again.users.is_empty() => self.publisher.works(&About::Changes),
             None => {}
         }
-        self.publisher.passed(span, planned, report, now);
+        self.publisher.passed(span, planned, report, overtaken, now);
         if let Some(report) = report {
             self.time_sales(planned, report, now).await;
         }
@@ -195,7 +195,6 @@ impl Daemon {
     /// this pass was about.
     fn try_again(
         &mut self,
-        span: &PassScope,
         planned: &PlannedPass,
         report: Option<&RunReport>,
         overtaken: &BTreeSet<UserId>,
@@ -207,13 +206,8 @@ impl Daemon {
         let unread = planned.plan.held.iter().filter(unread).map(|held| planned.user_index.id(held.action.user));
         let failed: BTreeSet<UserId> =
             lines.map(|line| &line.change.user).chain(unread).take(MANY_AGAIN + 1).cloned().collect();
-        match span {
-            PassScope::Full => self.again.users.forget(|user| !failed.contains(user) && !overtaken.contains(user)),
-            PassScope::Quick(_) => {
-                let here = |user: &UserId| planned.user_index.ix(user).is_some();
-                self.again.users.forget(|user| here(user) && !failed.contains(user) && !overtaken.contains(user));
-            }
-        }
+        let looked = |user: &UserId| planned.looked.at(user) && !overtaken.contains(user);
+        self.again.users.forget(|user| looked(user) && !failed.contains(user));
         if self.mode == Mode::Live {
             let longest = self.patience();
             failed.into_iter().for_each(|user| self.again.users.failed(user, longest, now));

@@ -5,8 +5,9 @@
 mod passes;
 mod stored;
 mod troubles;
+mod wanted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -21,7 +22,8 @@ use crate::report::HeldChange;
 use crate::report::status::{
     About, ConfigInForce, Duty, Frozen, Mode, Progress, SourceStatus, Status, Trouble, Unheeded,
 };
-use crate::store::{Store, StoreError};
+use crate::store::{BuyerKey, Store, StoreError};
+use wanted::Wanted;
 
 pub use stored::{approvals, frozen, odd, run_status};
 pub use troubles::HealthReporter;
@@ -51,6 +53,9 @@ pub struct StatusReader {
     pub reporter: HealthReporter,
 }
 
+/// A change by action, user and target.
+type ChangeKey = (String, UserId, String);
+
 /// See the module.
 #[derive(Debug)]
 pub struct StatusPublisher {
@@ -59,8 +64,13 @@ pub struct StatusPublisher {
     open: watch::Sender<Option<Arc<LiveState>>>,
     metrics: Arc<Metrics>,
     reporter: HealthReporter,
-    /// Holds by action, user and target, so that a quick pass replaces those of its own users only.
-    held: BTreeMap<(String, UserId, String), HeldChange>,
+    /// What is held, so that a quick pass replaces that of its own users only.
+    held: BTreeMap<ChangeKey, HeldChange>,
+    /// What was to be changed and was not, in the same way,
+    pending: BTreeSet<ChangeKey>,
+    /// and buyers who wait for a person.
+    ambiguous: BTreeSet<BuyerKey>,
+    wanted: Wanted,
     /// When troubles began that are not told just now: by the process before this one, or before a full pass tells
     /// them anew.
     began: BTreeMap<About, Timestamp>,
@@ -80,7 +90,19 @@ impl StatusPublisher {
             metrics: Arc::clone(&metrics),
             reporter: reporter.clone(),
         };
-        (Self { draft, status, open, metrics, reporter, held: BTreeMap::new(), began: BTreeMap::new() }, reading)
+        let publisher = Self {
+            draft,
+            status,
+            open,
+            metrics,
+            reporter,
+            held: BTreeMap::new(),
+            pending: BTreeSet::new(),
+            ambiguous: BTreeSet::new(),
+            wanted: Wanted::default(),
+            began: BTreeMap::new(),
+        };
+        (publisher, reading)
     }
 
     /// When the last full pass succeeded.
@@ -208,6 +230,7 @@ impl StatusPublisher {
             }
             self.draft.freeze = freeze;
         }
+        self.draft.freezes = store.freezes(now).await?.into_iter().map(frozen).collect();
         self.draft.runs = store.runs(RUNS).await?.into_iter().map(run_status).collect();
         self.draft.approvals = approvals(store, now).await?;
         if self.draft.last_full_pass.is_none() {

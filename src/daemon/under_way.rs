@@ -17,7 +17,7 @@ use crate::clock;
 use crate::model::{OrderKey, Standing, UserId};
 use crate::pass::active::ActiveConfig;
 use crate::pass::{
-    Execution, Lookout, PassError, PassScope, PlannedPass, Step, kept, plan_pass, plan_pass_about, users_about,
+    Execution, Looked, Lookout, PassError, PassScope, PlannedPass, Step, kept, plan_pass, plan_pass_about, users_about,
 };
 use crate::planner::Hold;
 use crate::report::run::{Obsolete, RunReport};
@@ -121,7 +121,7 @@ impl Daemon {
     ) -> Result<RunReport, PassError> {
         let writer = active.client.writer();
         let since = clock::now();
-        kept::keep_held(store, span, planned).await?;
+        kept::keep_held(store, planned, overtaken).await?;
         let execution = Execution::begin(active, store, &writer, planned, span, now, overtaken).await?;
         let mut execution = execution.counting(self.publisher.metrics().in_flight().clone());
         let mut lookout = self.lookout(shutdown);
@@ -251,7 +251,7 @@ impl Daemon {
                 self.later.extend(sales);
             }
             let writer = active.client.writer();
-            kept::keep_held(&store, &span, &planned).await?;
+            kept::keep_held(&store, &planned, &BTreeSet::new()).await?;
             let begun = Execution::begin(&active, &store, &writer, &planned, &span, now, &BTreeSet::new()).await?;
             let mut execution = begun.counting(self.publisher.metrics().in_flight().clone());
             let (mut lookout, mut told) = (Lookout::new(shutdown), log::Told::default());
@@ -262,7 +262,10 @@ impl Daemon {
             self.passed(&span, &planned, Some(&report), &BTreeSet::new()).await;
             self.foreseen = self.foreseen.into_iter().chain(planned.next_change).min();
             self.publisher.publish();
-            Ok(Some(planned.user_index.ids().iter().cloned().collect()))
+            Ok(Some(match planned.looked {
+                Looked::At { users, .. } => users,
+                Looked::AtAll => planned.user_index.ids().iter().cloned().collect(),
+            }))
         }
         .instrument(around)
         .await

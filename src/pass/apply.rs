@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::PlannedPass;
+use super::let_through::LetThrough;
 use super::observe::{self, Observed};
 use crate::logto::{Outcome, Reader, Writer};
 use crate::model::{Grant, Ownership, RunId, Target, TargetIx, UserId, UserIx};
@@ -28,6 +29,8 @@ pub struct Executor<'a> {
     pub writer: &'a Writer,
     /// Keeps the journal.
     pub store: &'a Store,
+    /// What of it somebody let through.
+    pub(super) let_through: &'a LetThrough,
     /// The pass this belongs to.
     pub run: &'a RunId,
     /// Users a call.
@@ -80,6 +83,8 @@ pub(super) async fn carry_out(
     batch: &[(usize, &Action)],
 ) -> Result<Vec<ActionOutcome>, StoreError> {
     let (_, first) = batch[0];
+    let Executor { let_through, store, run, now, .. } = executor;
+    let_through.spend(store, run, batch.iter().map(|(number, _)| *number), now).await?;
     match first.verb {
         Verb::Grant => grant(executor, planned, batch).await,
         // One call each, so each is a batch of its own: several are in flight, and the end is heard between two.

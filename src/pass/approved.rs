@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::PassContext;
 use super::snapshot::Snapshot;
 use crate::model::{RunId, TargetIx, UserId, UserIx, Verb};
-use crate::planner::Plan;
 use crate::planner::approval::Lifts;
 use crate::planner::input::PlanConstraints;
+use crate::planner::{Came, Closed, Plan};
 use crate::report::{HeldChange, messages};
 use crate::store::{Approval, ApprovedAction, Store, StoreError};
 
@@ -60,10 +60,21 @@ impl Approved {
         self.0.is_empty()
     }
 
-    /// What a plan makes use of. What is held for another reason as well leaves its approval open.
+    /// What a plan makes use of, and what was made by an earlier one that had not heard so. What is held for another
+    /// reason as well leaves its approval open.
     pub(crate) fn used(self, plan: &Plan) -> Vec<ApprovedAction> {
-        let acts: BTreeSet<(Verb, TargetIx, UserIx)> =
-            plan.actions.iter().map(|action| (action.verb, action.target, action.user)).collect();
+        let acts = plan.actions.iter().map(|action| (action.verb, action.target, action.user));
+        let acts: BTreeSet<(Verb, TargetIx, UserIx)> = acts.chain(plan.closed.iter().filter_map(made)).collect();
         self.0.into_iter().filter(|(cell, _)| acts.contains(cell)).flat_map(|(_, of)| of).collect()
     }
+}
+
+/// The change that was made after all.
+pub(super) fn made(closed: &Closed) -> Option<(Verb, TargetIx, UserIx)> {
+    let verb = match closed.came {
+        Came::Granted => Verb::Grant,
+        Came::Revoked => Verb::Revoke,
+        Came::Kept | Came::Waits => return None,
+    };
+    Some((verb, closed.target, closed.user))
 }

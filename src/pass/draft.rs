@@ -9,17 +9,17 @@ use jiff::Timestamp;
 use super::approved::Approved;
 use super::observe::Observed;
 use super::snapshot::{Noted, Snapshot};
-use super::{PassContext, PassError};
+use super::{Looked, PassContext, PassError};
 use super::{day, skew};
 use crate::logto::LogtoError;
 use crate::model::users::UserIndex;
 use crate::model::{Catalog, Email, Grant, OrderKey, ProductIx, RunId, SourceName, TargetIx, UserId, UserIx};
-use crate::planner::desired::Desired;
+use crate::planner::desired::{Claim, Desired, State};
 use crate::planner::input::{Actual, PlanConstraints};
 use crate::planner::{Action, Cause, Hold, Plan, Verb, Whose};
 use crate::report::{Dropped, Names, OrderName, PlanDocument, Settling, Waiting, view};
 use crate::source::Source;
-use crate::store::{ApprovedAction, Author, KnownSource, Store, StoreError, StoredBuyer};
+use crate::store::{ApprovedAction, Author, BuyerKey, KnownSource, Store, StoreError, StoredBuyer};
 
 /// What a pass saw and wants.
 #[derive(Debug)]
@@ -30,8 +30,14 @@ pub struct PlannedPass {
     pub view: PlanDocument,
     /// The catalog with the products and targets that only the ledger knows.
     pub catalog: Catalog,
-    /// The users of this pass.
+    /// The users of whom this pass knows something.
     pub user_index: UserIndex,
+    /// Whom it was about.
+    pub looked: Looked,
+    /// Who should hold each target of the catalog.
+    pub entitled: Vec<Vec<UserIx>>,
+    /// Buyers who wait for a person to say which account is theirs.
+    pub ambiguous: BTreeSet<BuyerKey>,
     /// The orders that the plan speaks of.
     pub orders: BTreeMap<OrderKey, OrderName>,
     /// Targets that could not be read, and why.
@@ -87,14 +93,6 @@ impl PlannedPass {
         self.plan.actions.retain(|_| kept.next().is_some_and(|keep| *keep));
         let mut kept = keep.iter();
         self.view.changes.retain(|_| kept.next().is_some_and(|keep| *keep));
-        // What let the others through is not used.
-        let acts: BTreeSet<(&str, &str, &str)> = self
-            .view
-            .changes
-            .iter()
-            .map(|change| (change.action.as_str(), change.target_key.as_str(), change.user.as_str()))
-            .collect();
-        self.approvals.retain(|one| acts.contains(&(one.verb.as_str(), one.target.as_str(), one.user.as_str())));
         before - self.plan.actions.len()
     }
 }
@@ -103,6 +101,7 @@ impl PlannedPass {
 pub(crate) struct PassDraft {
     pub(crate) snapshot: Snapshot,
     pub(crate) plan: Plan,
+    pub(crate) looked: Looked,
     pub(crate) wanted: Desired,
     pub(crate) actual: Actual,
     pub(crate) observed: Observed,
@@ -116,11 +115,13 @@ impl PassDraft {
     pub(crate) async fn planned(
         self,
         context: PassContext<'_>,
-        waiting: Vec<Waiting>,
+        waiting: Vec<(BuyerKey, Waiting)>,
         undoes: Option<RunId>,
     ) -> Result<PlannedPass, PassError> {
         let names = self.names(context, undoes).await?;
-        let Self { snapshot, plan, wanted, actual, observed, approvals, calls_before, .. } = self;
+        let Self { snapshot, plan, looked, wanted, actual, observed, approvals, calls_before, .. } = self;
+        let ambiguous = waiting.iter().filter(|(_, one)| one.is_held()).map(|(buyer, _)| *buyer).collect();
+        let waiting = waiting.into_iter().map(|(_, one)| one).collect();
         let view = view(&plan, &snapshot.catalog, &actual, &names, waiting, wanted.unknown, context.origin.clone());
         let noted = snapshot.noted(&wanted, &actual, &observed, &plan);
         let (next_change, young) = (next_change(&plan, &wanted), snapshot.young());
@@ -129,6 +130,9 @@ impl PassDraft {
             view,
             noted,
             user_index: snapshot.user_index,
+            looked,
+            entitled: entitled(&wanted),
+            ambiguous,
             orders: names.orders,
             troubles: observed.troubles,
             next_change: next_change.and_then(|at| Timestamp::from_second(at).ok()),
@@ -171,13 +175,20 @@ impl PassDraft {
             users: self.snapshot.user_index.ids().to_vec(),
             emails: self.snapshot.emails(&self.buyers),
             orders: order_names(context.store, &self.plan).await?,
-            freeze: self.snapshot.freeze.clone(),
+            freezes: self.snapshot.freezes.clone(),
             dropped: self.dropped(context).await?,
             settling: Settling::of(&context.config.safeguards(), self.snapshot.lingering()),
             lifts_at: day::lifts_at(context, &self.plan, &self.snapshot).await?,
             undoes,
         })
     }
+}
+
+fn entitled(wanted: &Desired) -> Vec<Vec<UserIx>> {
+    let of = |claims: &Vec<Claim>| {
+        claims.iter().filter(|claim| claim.state == State::Entitled).map(|claim| claim.user).collect()
+    };
+    wanted.targets.iter().map(of).collect()
 }
 
 /// When something ends by itself next: an entitlement, a grace, or what an earlier version of the file forbids.

@@ -18,13 +18,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::active::ActiveConfig;
 use super::apply::{self, Executor, NO_USER};
+use super::let_through::{self, LetThrough};
 use super::lookout::Lookout;
 use super::snapshot::Noted;
-use super::{PassScope, PlannedPass, succession};
+use super::{PassScope, PlannedPass, gone, succession};
 use crate::clock;
 use crate::config::settings::Logto;
 use crate::logto::Writer;
-use crate::model::{Catalog, Entitlement, Grant, Resolution, Rule, RunId, Target, TargetIx, UserId, UserIx, Verb};
+use crate::model::{Catalog, Entitlement, Grant, Rule, RunId, Target, TargetIx, UserId, UserIx, Verb};
 use crate::planner::input::Rules;
 use crate::planner::{Action, Cause, Held, Hold};
 use crate::report::run::{ActionOutcome, ActionResult, Obsolete, RunReport};
@@ -68,6 +69,8 @@ pub struct Execution<'a> {
     in_flight: InFlight,
     /// Places in the plan, batch by batch.
     batches: VecDeque<Vec<usize>>,
+    /// What somebody let through.
+    let_through: Arc<LetThrough>,
     /// Users who are another pass's.
     left: BTreeSet<UserIx>,
     /// What came of each place in the plan.
@@ -113,8 +116,6 @@ impl<'a> Execution<'a> {
             let names = planned.catalog.targets.iter().map(|entry| (entry.target.key(), entry.name.as_str()));
             store.note_target_names(&names.collect::<Vec<_>>()).await?;
         }
-        // Used up before anything is done: an approval is good for once, also for a pass that is killed.
-        store.use_actions(&run, &planned.approvals, now).await?;
 
         // What the look saw of others' grants, before anything is done: a sale that comes while this pass is under
         // way, or after it was killed, must not take over what was there before.
@@ -122,6 +123,7 @@ impl<'a> Execution<'a> {
 
         let left: BTreeSet<UserIx> = overtaken.iter().filter_map(|user| planned.user_index.ix(user)).collect();
         let mut report = RunReport { held: planned.view.summary.held, ..RunReport::default() };
+        let_through::spend_what_was_made(store, planned, &left, &run, now).await?;
         store.close_intents(&run, &apply::closed_but(planned, &left), now).await?;
         store.follow(&apply::followed_but(planned, &left, &run, now)).await?;
         let adopt = apply::adoptions_but(planned, &left, &run, now);
@@ -135,6 +137,7 @@ impl<'a> Execution<'a> {
 
         let (batches, all) = (batches(planned, active.config.logto.batch), planned.plan.actions.len() as u64);
         let (begun, in_flight, came, told) = (clock::now(), InFlight::default(), Vec::new(), 0);
+        let let_through = Arc::new(LetThrough::of(planned));
         let mut execution = Self {
             active,
             store,
@@ -146,6 +149,7 @@ impl<'a> Execution<'a> {
             begun,
             in_flight,
             batches,
+            let_through,
             left,
             came,
             told,
@@ -225,7 +229,9 @@ impl<'a> Execution<'a> {
         let Logto { batch, concurrency, .. } = self.active.config.logto;
         let (planned, in_flight) = (self.planned, self.in_flight.clone());
         let (writer, store, run, now) = (self.writer, self.store, self.run.clone(), self.now);
-        let executor = Executor { writer, store, run: &run, batch, at_once: concurrency, now };
+        let (let_through, before) = (Arc::clone(&self.let_through), self.came.len());
+        let executor =
+            Executor { writer, store, let_through: &let_through, run: &run, batch, at_once: concurrency, now };
         let mut under_way = FuturesUnordered::new();
         let mut taken = Vec::new();
         let (mut failed, mut started) = (None, 0);
@@ -280,6 +286,9 @@ impl<'a> Execution<'a> {
             failed.get_or_insert(error);
         }
         self.came.extend(taken);
+        if let Err(error) = let_through.settle(store, &run, &self.came[before..], now).await {
+            failed.get_or_insert(error);
+        }
         match failed {
             Some(error) => Err(error),
             None if self.batches.is_empty() => Ok(Step::Over),
@@ -316,7 +325,7 @@ impl<'a> Execution<'a> {
             self.report.lines.push(ActionResult { change: planned.view.changes[number].clone(), came });
         }
         let mut report = self.report;
-        lose_sight_of(store, &self.run, &report, now).await?;
+        gone::lose_sight_of(store, &self.run, &report, now).await?;
         let Noted { seen, lost, .. } = &planned.noted;
         let stays = |grant: &Grant| planned.user_index.ix(&grant.user).is_none_or(|user| !self.left.contains(&user));
         // Once more for what was ours until now and was given up.
@@ -433,18 +442,4 @@ fn mappings(catalog: &Catalog, wanted: impl Fn(TargetIx) -> bool) -> Vec<Mapped>
     };
     let all: BTreeSet<Mapped> = catalog.products.iter().flat_map(|rule| -> Vec<_> { of_rule(rule) }).collect();
     all.into_iter().collect()
-}
-
-/// A user whom Logto does not know any more is nobody again: what was ours of theirs is closed, and their buyers wait
-/// for an account.
-async fn lose_sight_of(store: &Store, run: &RunId, report: &RunReport, now: Timestamp) -> Result<(), StoreError> {
-    let gone: Vec<UserId> = report.gone.iter().cloned().collect();
-    if gone.is_empty() {
-        return Ok(());
-    }
-    let theirs: Vec<Grant> = store.ledger(Some(&gone)).await?.into_iter().map(|row| row.grant).collect();
-    store.forget(run, &theirs, "Logto no longer knows the user", now).await?;
-    let buyers = store.buyers_of_users(&gone).await?;
-    let nobody: Vec<_> = buyers.into_iter().map(|key| (key, Resolution::NoAccount)).collect();
-    store.resolve_buyers(&nobody, now).await
 }

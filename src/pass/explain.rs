@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::observe::{Observed, ObservedTarget};
 use super::snapshot::{Snapshot, widen};
-use super::{PassContext, PassDraft, PassError, PassScope, buyers, directory, observe_and_plan};
+use super::{Looked, PassContext, PassDraft, PassError, PassScope, buyers, directory, observe_and_plan};
 use crate::model::{Email, OrderKey, ProductIx, TargetIx, UserId, UserIx, Verb};
 use crate::planner::desired::{desired, statements};
 use crate::planner::input::{Actual, Coverage, Holding, Presence};
@@ -168,6 +168,7 @@ pub async fn why_remembered(context: PassContext<'_>, whom: &Whom) -> Result<Exp
     let draft = PassDraft {
         snapshot,
         plan: Plan::default(),
+        looked: Looked::At { users: user.iter().cloned().collect(), buyers: keys.into_iter().collect() },
         wanted,
         actual,
         observed,
@@ -255,7 +256,7 @@ async fn told(
         }
         None => {
             let nobody = Actual { targets: vec![Holding::default(); snapshot.catalog.targets.len()] };
-            let names = Names { freeze: snapshot.freeze.clone(), ..Names::default() };
+            let names = Names { freezes: snapshot.freezes.clone(), ..Names::default() };
             (desired(&mut purchases, &snapshot.catalog, now), nobody, Plan::default(), names)
         }
     };

@@ -4,12 +4,15 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::snapshot::Snapshot;
 use super::{PassContext, PassError};
-use crate::model::{Resolution, UserId, UserIx, Verb};
+use crate::model::{Grant, Resolution, RunId, UserId, UserIx, Verb};
 use crate::planner::desired::Desired;
 use crate::planner::{Action, Cause, Plan};
-use crate::store::BuyerKey;
+use crate::report::run::RunReport;
+use crate::store::{BuyerKey, Store, StoreError};
 
 /// What became of the users to whom a plan would give again what is ours.
 pub(super) enum Missed {
@@ -51,4 +54,23 @@ pub(super) async fn let_go(
     let gone: BTreeSet<UserIx> = gone.iter().filter_map(|user| snapshot.user_index.ix(user)).collect();
     wanted.targets.iter_mut().for_each(|claims| claims.retain(|claim| !gone.contains(&claim.user)));
     Ok(Missed::Holders)
+}
+
+/// A user whom Logto does not know any more is nobody again: what was ours of theirs is closed, and their buyers wait
+/// for an account.
+pub(super) async fn lose_sight_of(
+    store: &Store,
+    run: &RunId,
+    report: &RunReport,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let gone: Vec<UserId> = report.gone.iter().cloned().collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let theirs: Vec<Grant> = store.ledger(Some(&gone)).await?.into_iter().map(|row| row.grant).collect();
+    store.forget(run, &theirs, "Logto no longer knows the user", now).await?;
+    let buyers = store.buyers_of_users(&gone).await?;
+    let nobody: Vec<_> = buyers.into_iter().map(|key| (key, Resolution::NoAccount)).collect();
+    store.resolve_buyers(&nobody, now).await
 }

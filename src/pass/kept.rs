@@ -1,25 +1,34 @@
 //! What a pass leaves in the store of what it withheld and of what did not work, so that `status` and `approve` need
 //! nothing but the store.
 
-use super::{PassScope, PlannedPass};
-use crate::model::RunId;
+use std::collections::BTreeSet;
+
+use super::{Looked, PlannedPass};
+use crate::model::{RunId, UserId};
 use crate::report::HeldChange;
 use crate::report::status::{About, Trouble};
 use crate::secret::redacted;
 use crate::store::{HeldOf, HeldRow, Store, StoreError, TroubleRow};
 
 /// Leaves what a plan withholds, before any of the rest is carried out.
-pub async fn keep_held(store: &Store, span: &PassScope, planned: &PlannedPass) -> Result<(), StoreError> {
-    let of = match span {
-        PassScope::Full => HeldOf::All,
-        PassScope::Quick(_) => HeldOf::Users(planned.user_index.ids()),
+/// `overtaken`: users whom another pass was about since this one looked.
+pub async fn keep_held(store: &Store, planned: &PlannedPass, overtaken: &BTreeSet<UserId>) -> Result<(), StoreError> {
+    let but: Vec<UserId> = overtaken.iter().cloned().collect();
+    let theirs: Vec<UserId>;
+    let of = match &planned.looked {
+        Looked::AtAll => HeldOf::AllBut(&but),
+        Looked::At { users, .. } => {
+            theirs = users.difference(overtaken).cloned().collect();
+            HeldOf::Users(&theirs)
+        }
     };
-    store.note_held(of, &rows(&planned.view.held)).await
+    let held = planned.view.held.iter().filter(|held| !overtaken.contains(&held.change.user));
+    store.note_held(of, &rows(held)).await
 }
 
 /// The same of a plan that takes a run back.
 pub async fn keep_held_undoing(store: &Store, run: &RunId, planned: &PlannedPass) -> Result<(), StoreError> {
-    store.note_held(HeldOf::Undoing(run), &rows(&planned.view.held)).await
+    store.note_held(HeldOf::Undoing(run), &rows(planned.view.held.iter())).await
 }
 
 /// What the last passes withheld, or what taking a run back did.
@@ -73,11 +82,11 @@ fn document(of: &impl serde::Serialize) -> Option<String> {
     Some(redacted(&serde_json::to_string(of).ok()?).into_owned())
 }
 
-fn rows(held: &[HeldChange]) -> Vec<HeldRow> {
+fn rows<'a>(held: impl Iterator<Item = &'a HeldChange>) -> Vec<HeldRow> {
     let row = |held: &HeldChange| {
         let change = &held.change;
         let (verb, target, user) = (change.action.clone(), change.target_key.clone(), change.user.to_string());
         Some(HeldRow { verb, target, user, document: document(held)? })
     };
-    held.iter().filter_map(row).collect()
+    held.filter_map(row).collect()
 }

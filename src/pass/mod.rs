@@ -24,6 +24,8 @@ mod gone;
 pub mod holders;
 pub mod ingest;
 pub mod kept;
+mod let_through;
+mod looked;
 pub mod lookout;
 pub mod observe;
 pub mod rebuild;
@@ -54,6 +56,7 @@ pub use context::{PassContext, PassError, PassScope};
 pub use draft::PlannedPass;
 pub(crate) use draft::{PassDraft, gated};
 pub use execution::{Execution, InFlight, Step, execute_pass, execute_while};
+pub use looked::Looked;
 pub use lookout::Lookout;
 
 impl PassContext<'_> {
@@ -151,7 +154,11 @@ pub(crate) async fn observe_and_plan(
         (planned, approved) = decide(context, &mut snapshot, &wanted, &actual, began, &mut constraints).await?;
     }
     let approvals = approved.used(&planned);
-    Ok(PassDraft { snapshot, plan: planned, wanted, actual, observed, buyers, approvals, calls_before })
+    let looked = match span {
+        PassScope::Full => Looked::AtAll,
+        PassScope::Quick(_) => Looked::At { users, buyers: buyers.iter().map(|buyer| buyer.key).collect() },
+    };
+    Ok(PassDraft { snapshot, plan: planned, looked, wanted, actual, observed, buyers, approvals, calls_before })
 }
 
 /// Plans, by what the orders behind our grants say by now, what was held before anybody paid for it, and whether the

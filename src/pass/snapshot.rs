@@ -88,7 +88,7 @@ pub struct Snapshot {
     /// Writes of ours of which nobody has seen whether Logto made them.
     open: Vec<(Grant, Intent)>,
     /// What is stopped: by whom, why, and until when.
-    pub freeze: Option<FreezeView>,
+    pub freezes: Vec<FreezeView>,
 }
 
 impl Snapshot {
@@ -136,7 +136,7 @@ impl Snapshot {
         drop(by_name);
         let by_hand = ByHand::read(context, span, user_index.ids(), ledger).await?;
         let settling = Settling::read(context, mappings).await?;
-        let freeze = context.store.frozen(context.now).await?.map(freeze_view);
+        let freezes = context.store.freezes(context.now).await?.into_iter().map(freeze_view).collect();
         Ok(Self {
             catalog,
             user_index,
@@ -152,7 +152,7 @@ impl Snapshot {
             usage: Usage::Unasked,
             new_sources,
             open,
-            freeze,
+            freezes,
         })
     }
 
@@ -253,7 +253,7 @@ impl Snapshot {
             protected,
             blind: of(context.unread),
             unclear: of(&unclear),
-            freeze: self.freeze.as_ref().map_or(Freeze::Nothing, |freeze| freeze.stops),
+            freeze: FreezeView::strongest(&self.freezes).map_or(Freeze::Nothing, |freeze| freeze.stops),
             flapping: self.cells(&flapping),
             open,
             counted,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::snapshot::{Snapshot, widen};
-use super::{PassContext, PassDraft, PassError, PassScope, PlannedPass, buyers, gated, observe};
+use super::{Looked, PassContext, PassDraft, PassError, PassScope, PlannedPass, buyers, gated, observe};
 use crate::logto::name_forgotten;
 use crate::model::users::UserIndex;
 use crate::model::{Catalog, Grant, Ownership, ProductIx, RunId, TargetIx, UserId, Verb};
@@ -66,7 +66,8 @@ pub async fn plan_undo(context: PassContext<'_>, run: &RunId) -> Result<UndoPlan
     };
     let (plan, approved) = gated(context, &mut snapshot, Some(run), &mut constraints, planner).await?;
     let approvals = approved.used(&plan);
-    let seen = PassDraft { snapshot, plan, wanted, actual, observed, buyers, approvals, calls_before };
+    let looked = Looked::AtAll;
+    let seen = PassDraft { snapshot, plan, looked, wanted, actual, observed, buyers, approvals, calls_before };
     Ok(UndoPlan { planned: seen.planned(context, Vec::new(), Some(run.clone())).await?, lost, changed: turned.len() })
 }
 

@@ -14,7 +14,7 @@ pub(super) async fn waiting(
     context: PassContext<'_>,
     snapshot: &Snapshot,
     buyers: &[StoredBuyer],
-) -> Result<Vec<Waiting>, PassError> {
+) -> Result<Vec<(BuyerKey, Waiting)>, PassError> {
     let open: Vec<&StoredBuyer> = buyers.iter().filter(|one| one.user().is_none()).collect();
     // The same core answers what they would hold: each of them stands in as a user of their own.
     let stand_in: HashMap<BuyerKey, UserIx> =
@@ -40,7 +40,7 @@ pub(super) async fn waiting(
         let one = open[user.at()];
         let first = names.get(orders.first()?)?;
         let bound = one.buyer.email.as_ref().and_then(|email| bindings.get(email).copied());
-        Waiting::new(&one.buyer, one.resolution.as_ref()?, bound, orders.len() as u64, first)
+        Some((one.key, Waiting::new(&one.buyer, one.resolution.as_ref()?, bound, orders.len() as u64, first)?))
     });
     Ok(waiting.collect())
 }

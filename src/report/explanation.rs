@@ -287,7 +287,7 @@ pub fn explain(facts: Facts<'_>) -> Explanation {
         user: user.map(|user| UserId::from(tidy(user.as_str()))),
         account,
         emails: emails.into_iter().map(|email| tidy(&email)).collect(),
-        freeze: names.freeze.clone(),
+        freeze: FreezeView::strongest(&names.freezes).cloned(),
         waiting,
         idle: idle.into_iter().collect(),
         dropped: dropped.into_iter().collect(),

@@ -25,7 +25,7 @@ pub struct Names {
     /// The orders that the plan speaks of.
     pub orders: BTreeMap<OrderKey, OrderName>,
     /// What is stopped while the plan is made.
-    pub freeze: Option<FreezeView>,
+    pub freezes: Vec<FreezeView>,
     /// Sources that the file no longer has and that something rests on.
     pub dropped: Vec<Dropped>,
     /// What earlier versions of the file still ask for.
@@ -87,7 +87,7 @@ pub fn view(
     PlanDocument {
         version: PlanDocument::VERSION,
         config: Origin { file: clean(&config.file).into_owned(), ..config },
-        freeze: names.freeze.clone(),
+        freeze: FreezeView::strongest(&names.freezes).cloned(),
         changes: plan.actions.iter().map(change).collect(),
         adoptions: plan.adopt.iter().map(change).collect(),
         releases: plan.release.iter().map(change).collect(),
@@ -166,7 +166,7 @@ pub(super) fn held(plan: &Plan, catalog: &Catalog, names: &Names, config: &Origi
         let context = messages::Held {
             approve: approve.as_deref(),
             causes: place.map_or("", |at| causes[at].as_str()),
-            freeze: names.freeze.as_ref(),
+            freeze: FreezeView::last_to_stop(&names.freezes, held.action.verb),
             settling: names.settling.as_ref(),
             lifts_at: over.and_then(|bound| names.lifts_at.get(&(held.action.verb, bound)).copied()),
             bound: match over {

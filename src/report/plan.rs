@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::dropped::Dropped;
 use super::origin::Origin;
 use super::settling::Settling;
-use crate::model::{OrderId, SourceName, UserId};
+use crate::model::{OrderId, SourceName, UserId, Verb};
 use crate::planner::input::Freeze;
 
 /// An order as people name it.
@@ -66,6 +66,19 @@ pub struct FreezeView {
     pub reason: String,
     /// Who said so.
     pub who: String,
+}
+
+impl FreezeView {
+    /// The one that stops most, and of several that stop the same the one that ends last.
+    pub fn strongest(freezes: &[Self]) -> Option<&Self> {
+        freezes.iter().max_by_key(|freeze| (freeze.stops, freeze.until))
+    }
+
+    /// Of those that stop such a change the one that ends last: until then it waits.
+    pub fn last_to_stop(freezes: &[Self], verb: Verb) -> Option<&Self> {
+        let stops = |freeze: &&Self| freeze.stops == Freeze::Everything || verb == Verb::Revoke;
+        freezes.iter().filter(stops).max_by_key(|freeze| freeze.until)
+    }
 }
 
 /// One change.

@@ -45,8 +45,11 @@ pub struct Status {
     pub mode: Mode,
     /// Why it is degraded, worst first; empty unless it is.
     pub troubles: Vec<Trouble>,
-    /// What somebody stopped; beside every state.
+    /// What somebody stopped, of several freezes the strongest; beside every state.
     pub freeze: Option<Frozen>,
+    /// All of them, the one that ends first at the beginning.
+    #[serde(default)]
+    pub freezes: Vec<Frozen>,
     /// What the file says by now and a running daemon does not follow; beside every state.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unheeded: Vec<Unheeded>,
@@ -312,6 +315,7 @@ impl Status {
             mode,
             troubles: Vec::new(),
             freeze: None,
+            freezes: Vec::new(),
             unheeded: Vec::new(),
             store: None,
             config: None,

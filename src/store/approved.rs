@@ -1,8 +1,9 @@
-//! What approvals let through, action by action: each once, until its approval expires.
+//! What approvals let through, action by action: each once, until its approval expires. One is spent when its change
+//! is begun, and given back where the change was not made.
 //!
 //! Never decides what stands for what is held: that is the planner's.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -97,14 +98,40 @@ impl Store {
         rows.and_then(|rows| rows.iter().map(row).collect()).map_err(|error| self.fault(error))
     }
 
-    /// Uses actions up; an approval of which none is left is used up with the last of them. To be called **before**
-    /// they are carried out: else a crash would let them through twice.
-    pub async fn use_actions(&self, run: &RunId, actions: &[ApprovedAction], now: Timestamp) -> Result<(), StoreError> {
+    /// Spends actions. To be called **before** they are carried out: else a pass that is killed could make a change
+    /// twice by one approval.
+    pub async fn spend_actions(
+        &self,
+        run: &RunId,
+        actions: &[ApprovedAction],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         if actions.is_empty() {
             return Ok(());
         }
         let mut transaction = self.begin().await?;
-        let outcome = use_up(&mut transaction, run, actions, now).await;
+        let outcome = spend(&mut transaction, run, actions, now).await;
+        self.end(transaction, outcome).await
+    }
+
+    /// Writes down what came of actions that a run has spent: which were carried out, and which were not and are given
+    /// back. The trail has one line for each approval of which a run has carried anything out.
+    pub async fn settle_actions(
+        &self,
+        run: &RunId,
+        carried_out: &[ApprovedAction],
+        given_back: &[ApprovedAction],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if carried_out.is_empty() && given_back.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.begin().await?;
+        let outcome = async {
+            give_back(&mut transaction, run, given_back).await?;
+            note_use(&mut transaction, run, carried_out, now).await
+        }
+        .await;
         self.end(transaction, outcome).await
     }
 
@@ -141,32 +168,62 @@ async fn write_down(connection: &mut SqliteConnection, approval: &Approval, acti
     .map(drop)
 }
 
-async fn use_up(connection: &mut SqliteConnection, run: &RunId, actions: &[ApprovedAction], now: Timestamp) -> Sql<()> {
-    let rows: Vec<_> = actions.iter().map(|one| [&one.digest, &one.lifts, &one.verb, &one.target, &one.user]).collect();
+async fn spend(connection: &mut SqliteConnection, run: &RunId, actions: &[ApprovedAction], now: Timestamp) -> Sql<()> {
     sqlx::query(
         "UPDATE approved_actions SET used_at = ?2, run = ?3
          WHERE used_at IS NULL AND (digest, lifts, verb, target, user) IN
             (SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1))",
     )
-    .bind(list(&rows))
+    .bind(rows(actions))
     .bind(millis(now))
     .bind(run.as_str().to_owned())
-    .execute(&mut *connection)
-    .await?;
-    let mut by_approval: BTreeMap<&str, usize> = BTreeMap::new();
-    actions.iter().for_each(|one| *by_approval.entry(&one.digest).or_default() += 1);
-    let digests: Vec<&str> = by_approval.keys().copied().collect();
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// What another run has spent stays spent.
+async fn give_back(connection: &mut SqliteConnection, run: &RunId, actions: &[ApprovedAction]) -> Sql<()> {
     sqlx::query(
-        "UPDATE approvals SET used_at = ?2, run = ?3 WHERE digest IN (SELECT value FROM json_each(?1)) AND used_at IS NULL
-         AND NOT EXISTS (SELECT 1 FROM approved_actions a WHERE a.digest = approvals.digest AND a.used_at IS NULL)",
+        "UPDATE approved_actions SET used_at = NULL, run = NULL
+         WHERE run = ?2 AND (digest, lifts, verb, target, user) IN
+            (SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1))",
+    )
+    .bind(rows(actions))
+    .bind(run.as_str().to_owned())
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// An approval names the run that made use of it last.
+async fn note_use(
+    connection: &mut SqliteConnection,
+    run: &RunId,
+    actions: &[ApprovedAction],
+    now: Timestamp,
+) -> Sql<()> {
+    let digests: BTreeSet<&str> = actions.iter().map(|one| one.digest.as_str()).collect();
+    let digests: Vec<&str> = digests.into_iter().collect();
+    let told: Vec<String> = sqlx::query_scalar(
+        "UPDATE approvals SET used_at = ?2, run = ?3
+         WHERE digest IN (SELECT value FROM json_each(?1)) AND run IS NOT ?3 RETURNING digest",
     )
     .bind(list(&digests))
     .bind(millis(now))
     .bind(run.as_str().to_owned())
-    .execute(&mut *connection)
+    .fetch_all(&mut *connection)
     .await?;
-    let lines: Vec<(&str, Option<&str>)> = digests.iter().map(|digest| (*digest, None)).collect();
+    let lines: Vec<(&str, Option<&str>)> = told.iter().map(|digest| (digest.as_str(), None)).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
     audit::append(connection, Verb::ApprovalUsed, Actor::Pass(run), &lines, now).await
+}
+
+fn rows(actions: &[ApprovedAction]) -> String {
+    let rows: Vec<_> = actions.iter().map(|one| [&one.digest, &one.lifts, &one.verb, &one.target, &one.user]).collect();
+    list(&rows)
 }
 
 fn action(row: &SqliteRow) -> Sql<ApprovedAction> {

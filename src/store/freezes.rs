@@ -72,6 +72,11 @@ impl Store {
     /// The strongest freeze in force at `now`, and of several that are equal the one that ends last. One that was said
     /// is in force, whatever the clock says of when that was: it may have been ahead then, or be behind now.
     pub async fn frozen(&self, now: Timestamp) -> Result<Option<Freeze>, StoreError> {
+        Ok(self.freezes(now).await?.into_iter().max_by_key(|freeze| (freeze.scope, freeze.until)))
+    }
+
+    /// Every freeze in force at `now`, the one that ends first at the beginning.
+    pub async fn freezes(&self, now: Timestamp) -> Result<Vec<Freeze>, StoreError> {
         let rows = sqlx::query(
             "SELECT scope, since, until, reason, who FROM freezes
              WHERE until > ?1 AND ended_at IS NULL ORDER BY until, id",
@@ -79,9 +84,7 @@ impl Store {
         .bind(millis(now))
         .fetch_all(self.readers())
         .await;
-        let freezes: Sql<Vec<Freeze>> = rows.and_then(|rows| rows.iter().map(freeze).collect());
-        let freezes = freezes.map_err(|error| self.fault(error))?;
-        Ok(freezes.into_iter().max_by_key(|freeze| (freeze.scope, freeze.until)))
+        rows.and_then(|rows| rows.iter().map(freeze).collect()).map_err(|error| self.fault(error))
     }
 }
 

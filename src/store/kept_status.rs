@@ -38,8 +38,8 @@ pub struct TroubleRow {
 /// Of whom what is withheld is said.
 #[derive(Clone, Copy, Debug)]
 pub enum HeldOf<'a> {
-    /// Of everybody, by a full pass.
-    All,
+    /// Of everybody but these, by a full pass.
+    AllBut(&'a [UserId]),
     /// Of these users, by a quick pass.
     Users(&'a [UserId]),
     /// Of everybody, by taking a run back. What taking another one back withheld is forgotten.
@@ -85,7 +85,7 @@ async fn note_held(connection: &mut SqliteConnection, of: HeldOf<'_>, rows: &[He
     let keys = list(&keys);
     let undoes = match of {
         HeldOf::Undoing(run) => run.as_str().to_owned(),
-        HeldOf::All | HeldOf::Users(_) => String::new(),
+        HeldOf::AllBut(_) | HeldOf::Users(_) => String::new(),
     };
     if let HeldOf::Undoing(_) = of {
         sqlx::query("DELETE FROM held_changes WHERE undoes NOT IN ('', ?1)")
@@ -93,18 +93,22 @@ async fn note_held(connection: &mut SqliteConnection, of: HeldOf<'_>, rows: &[He
             .execute(&mut *connection)
             .await?;
     }
-    let users = match of {
-        HeldOf::Users(users) => Some(list(&users.iter().map(UserId::as_str).collect::<Vec<_>>())),
-        HeldOf::All | HeldOf::Undoing(_) => None,
+    let ids = |users: &[UserId]| list(&users.iter().map(UserId::as_str).collect::<Vec<_>>());
+    let (users, but) = match of {
+        HeldOf::Users(users) => (Some(ids(users)), ids(&[])),
+        HeldOf::AllBut(users) => (None, ids(users)),
+        HeldOf::Undoing(_) => (None, ids(&[])),
     };
     sqlx::query(
         "DELETE FROM held_changes WHERE undoes = ?1
          AND (?3 IS NULL OR user IN (SELECT value FROM json_each(?3)))
+         AND user NOT IN (SELECT value FROM json_each(?4))
          AND (user, target, verb) NOT IN (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?2))",
     )
     .bind(undoes.clone())
     .bind(keys.clone())
     .bind(users)
+    .bind(but)
     .execute(&mut *connection)
     .await?;
     sqlx::query(

@@ -1,5 +1,6 @@
 //! `entitled apply`: plans, shows, asks, carries out.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
@@ -82,7 +83,7 @@ pub(crate) async fn carry_out_over(
     opened.store.keep_valid_file(text, commit, clock::now()).await?;
     opened.store.note_names(&opened.active.names).await?;
     if *span == PassScope::Full {
-        kept::keep_held(&opened.store, span, planned).await?;
+        kept::keep_held(&opened.store, planned, &BTreeSet::new()).await?;
     }
     let writer = opened.active.client.writer();
     let lookout = Lookout::new(shutdown).with_file(&context.file);

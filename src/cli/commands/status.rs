@@ -21,7 +21,7 @@ use crate::report::status::{
     About, ConfigInForce, Duty, Figures, Mode, Pass, RunStatus, SourceStatus, Status, Trouble,
 };
 use crate::report::{Dropped, Settling};
-use crate::store::{Store, lease};
+use crate::store::{Store, StoreError, lease};
 use crate::text::error_chain;
 use crate::{clock, report};
 
@@ -45,7 +45,13 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         Err(_) => Err("the file does not say where a daemon listens".to_owned()),
     };
     let status = match answer {
-        Ok(status) => status,
+        Ok(mut status) => {
+            // A freeze that was said just now is in force, and a daemon hears of it within two seconds.
+            if let Err(error) = freezes(&mut status, &store, now).await {
+                tracing::debug!(%error, "the store could not be asked what is frozen");
+            }
+            status
+        }
         Err(why) => {
             let holder = lease::holder(&store).ok().flatten();
             let writes =
@@ -114,7 +120,7 @@ async fn remembered(path: &Path, standing: Option<Standing>, now: Timestamp) -> 
     let store = Store::for_reading(path).await?;
     let mut status = Status::starting(Mode::Live, now);
     status.duty = Duty::Stopping;
-    status.freeze = store.frozen(now).await?.map(frozen);
+    frozen_by(&mut status, &store, now).await?;
     status.runs = store.runs(RUNS).await?.into_iter().map(run_status).collect();
     status.approvals = approvals(&store, now).await?;
     status.last_full_pass = store.last_full_pass().await?;
@@ -129,6 +135,20 @@ async fn remembered(path: &Path, standing: Option<Standing>, now: Timestamp) -> 
     let held = status.runs.iter().find_map(|run| run.end.as_ref().map(|end| end.held)).unwrap_or_default();
     status.figures = Figures { held, ..Figures::default() };
     Ok(status)
+}
+
+/// What is frozen, by the store at `path`.
+async fn freezes(status: &mut Status, path: &Path, now: Timestamp) -> Result<(), StoreError> {
+    let store = Store::for_reading(path).await?;
+    let read = frozen_by(status, &store, now).await;
+    store.close().await;
+    read
+}
+
+async fn frozen_by(status: &mut Status, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    status.freeze = store.frozen(now).await?.map(frozen);
+    status.freezes = store.freezes(now).await?.into_iter().map(frozen).collect();
+    Ok(())
 }
 
 /// What the store says of the sources that a file names.

@@ -1,33 +1,32 @@
 //! What came of a pass: what is held, what is still to be done, and what the figures of the targets are by then.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::StatusPublisher;
+use super::{ChangeKey, StatusPublisher};
+use crate::model::UserId;
 use crate::pass::{PassScope, PlannedPass};
 use crate::report::run::{ActionOutcome, RunReport};
 use crate::report::status::{About, Figures, Pass, Planned};
-use crate::report::{PlanDocument, TargetView};
+use crate::report::{Change, PlanDocument, TargetView};
 
 impl StatusPublisher {
-    /// A pass has looked; `report` is what came of it, where anything was to come of it.
+    /// A pass has looked; `report` is what came of it, where anything was to come of it. `overtaken`: users whom another
+    /// pass was about meanwhile, and of whom this one says what was.
     pub(in crate::daemon) fn passed(
         &mut self,
         span: &PassScope,
         pass: &PlannedPass,
         report: Option<&RunReport>,
+        overtaken: &BTreeSet<UserId>,
         now: Timestamp,
     ) {
         let view = &pass.view;
         let planned = Some(Arc::new(Planned { view: view.clone(), at: now }));
-        let held = view.held.iter().map(|held| {
-            let change = &held.change;
-            ((change.action.clone(), change.user.clone(), change.target_key.clone()), held.clone())
-        });
         match span {
             PassScope::Full => {
-                self.held = held.collect();
                 self.draft.targets = view.targets.clone();
                 self.draft.figures = figures(view);
                 self.draft.dropped = view.dropped.clone();
@@ -39,16 +38,21 @@ impl StatusPublisher {
                     self.draft.last_full_pass = Some(now);
                 }
             }
-            PassScope::Quick(_) => {
-                self.held.retain(|(_, user, _), _| pass.user_index.ix(user).is_none());
-                self.held.extend(held);
-                self.draft.figures.pending = 0;
-                self.draft.quick_plan = planned;
-            }
+            PassScope::Quick(_) => self.draft.quick_plan = planned,
         }
-        self.draft.figures.pending += unmade(view, report);
-        self.draft.figures.held =
-            self.held.len() as u64 + view.waiting.iter().filter(|one| one.is_held()).count() as u64;
+        self.wanted.learn(pass, overtaken, &mut self.draft.targets);
+        // Of whom it was not about, what the pass before said stays true.
+        let later = |user: &UserId| overtaken.contains(user);
+        let old = |user: &UserId| !pass.looked.at(user) || later(user);
+        let held = view.held.iter().filter(|held| !later(&held.change.user));
+        self.held.retain(|(_, user, _), _| old(user));
+        self.held.extend(held.map(|held| (key(&held.change), held.clone())));
+        self.pending.retain(|(_, user, _)| old(user));
+        self.pending.extend(unmade(view, report).into_iter().filter(|(_, user, _)| !later(user)));
+        self.ambiguous.retain(|buyer| !pass.looked.at_buyer(*buyer));
+        self.ambiguous.extend(&pass.ambiguous);
+        self.draft.figures.pending = self.pending.len() as u64;
+        self.draft.figures.held = (self.held.len() + self.ambiguous.len()) as u64;
         self.draft.held = Arc::new(self.held.values().cloned().collect());
         self.move_on(report);
         self.metrics.passed(span, report);
@@ -83,11 +87,18 @@ fn figures(view: &PlanDocument) -> Figures {
 }
 
 /// What was to be changed and was not.
-fn unmade(view: &PlanDocument, report: Option<&RunReport>) -> u64 {
-    let wanted = view.changes.len() as u64;
-    let Some(report) = report else { return wanted };
-    let figures = report.figures();
-    wanted.saturating_sub(figures.done + figures.already_so)
+fn unmade(view: &PlanDocument, report: Option<&RunReport>) -> BTreeSet<ChangeKey> {
+    let mut unmade: BTreeSet<ChangeKey> = view.changes.iter().map(key).collect();
+    for line in report.into_iter().flat_map(|report| &report.lines) {
+        if matches!(line.came, ActionOutcome::Done | ActionOutcome::AlreadySo) {
+            unmade.remove(&key(&line.change));
+        }
+    }
+    unmade
+}
+
+fn key(change: &Change) -> ChangeKey {
+    (change.action.clone(), change.user.clone(), change.target_key.clone())
 }
 
 impl From<&PassScope> for Pass {

@@ -30,18 +30,7 @@ pub fn status(status: &Status, now: Timestamp, color: Color) -> String {
     }
     config(&mut out, status, now);
     troubles(&mut out, status, now, color);
-    if let Some(freeze) = &status.freeze {
-        let _ = writeln!(
-            out,
-            "\n{}: {} until {:.0}, by {}: {}\n  {}: `entitled unfreeze` ends it",
-            color.paint("1;36", "frozen"),
-            messages::frozen_scope(&freeze.scope),
-            freeze.until,
-            clean(&freeze.who),
-            clean(&freeze.reason),
-            color.paint("36", "hint"),
-        );
-    }
+    freezes(&mut out, status, color);
     if !status.unheeded.is_empty() || !status.dropped.is_empty() {
         out.push('\n');
     }
@@ -82,6 +71,23 @@ fn config(out: &mut String, status: &Status, now: Timestamp) {
     let last = status.last_full_pass.map_or_else(|| "never".to_owned(), |then| human::ago(then, now));
     let next = status.next_full_pass.map(|then| format!(", next {}", human::ahead(then, now))).unwrap_or_default();
     let _ = writeln!(out, "{}; last full pass {last}{next}", clean(&config.origin.short()));
+}
+
+fn freezes(out: &mut String, status: &Status, color: Color) {
+    // A daemon of an earlier version names the strongest only.
+    let only = status.freeze.iter().filter(|_| status.freezes.is_empty());
+    for freeze in status.freezes.iter().chain(only) {
+        let _ = writeln!(
+            out,
+            "\n{}: {} until {:.0}, by {}: {}\n  {}: `entitled unfreeze` ends it",
+            color.paint("1;36", "frozen"),
+            messages::frozen_scope(&freeze.scope),
+            freeze.until,
+            clean(&freeze.who),
+            clean(&freeze.reason),
+            color.paint("36", "hint"),
+        );
+    }
 }
 
 fn troubles(out: &mut String, status: &Status, now: Timestamp, color: Color) {

@@ -86,6 +86,43 @@ async fn a_daemon_that_listens_is_asked() {
     }
 }
 
+/// A freeze is in force from when it was said, also where the daemon has not heard of it yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_freeze_in_force_is_shown_at_once() {
+    let home = quiet_home();
+    home.entitled(&["run", "--once"]).exits(0);
+    let store = Store::id_at(&home.path("entitled.db")).await.unwrap().to_string();
+    let mut said = Status::starting(Mode::Live, jiff::Timestamp::now());
+    (said.state, said.duty, said.store) = (State::InSync, Duty::Leader, Some(store.clone()));
+    let body = serde_json::to_string(&said).unwrap();
+    let healthy = async move || ([("entitled-store", store)], "alive");
+    let app = axum::Router::new().route("/api/v1/status", axum::routing::get(async move || body));
+    let app = app.route("/healthz", axum::routing::get(healthy));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    home.entitled(&["freeze", "--for", "1h", "--reason", "moving house", "--all"]).exits(0);
+    home.entitled(&["freeze", "--for", "9h", "--reason", "a long look"]).exits(0);
+    let both = [
+        "frozen: nothing is written to Logto until ",
+        ": moving house",
+        "frozen: nothing is taken away until ",
+        ": a long look",
+    ];
+    let text = crate::support::home::demo_file();
+    for listen in ["off".to_owned(), address.to_string()] {
+        home.write("entitlements.yaml", &text.replace("prune: owned", &format!("listen: {listen}\nprune: owned")));
+        let ran = home.entitled(&["status"]).exits(0);
+        assert_eq!(ran.err.is_empty(), listen != "off", "{}", ran.err);
+        for part in both {
+            assert!(ran.out.contains(part), "listen: {listen}: `{part}` is missing in\n{}", ran.out);
+        }
+    }
+    home.entitled(&["unfreeze"]).exits(0);
+    let ran = home.entitled(&["status"]).exits(0);
+    assert!(ran.err.is_empty() && !ran.out.contains("frozen"), "{}{}", ran.out, ran.err);
+}
+
 /// The demo, which asks no daemon that happens to run here.
 fn quiet_home() -> Home {
     let home = Home::demo();

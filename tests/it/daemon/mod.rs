@@ -11,6 +11,7 @@ mod lifted;
 mod lock;
 mod names;
 mod notices;
+mod others;
 mod outages;
 mod process;
 mod service_manager;

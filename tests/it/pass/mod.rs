@@ -11,6 +11,7 @@ mod clocks;
 mod disasters;
 mod evidence;
 mod faults;
+mod frozen;
 mod gone_products;
 pub(crate) mod identities;
 mod intents;

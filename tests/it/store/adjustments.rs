@@ -55,7 +55,17 @@ async fn an_approval_lets_each_action_through_once_and_not_after_it_expired() {
     assert_eq!(open(199).await, [first.clone(), second.clone(), third.clone()]);
     assert_eq!(open(200).await, both, "one has expired");
 
-    store.use_actions(&"r1".into(), std::slice::from_ref(&second), at(200)).await.unwrap();
+    let (none, one_of): (&[ApprovedAction], _) = (&[], std::slice::from_ref(&second));
+    store.spend_actions(&"r0".into(), &both, at(200)).await.unwrap();
+    assert_eq!(open(201).await, none, "each once, from before it is carried out");
+    store.settle_actions(&"r1".into(), none, &both, at(200)).await.unwrap();
+    assert_eq!(open(201).await, none, "what another run has spent is not this one's to give back");
+    store.settle_actions(&"r0".into(), none, &both, at(200)).await.unwrap();
+    assert_eq!(open(201).await, both, "what was not carried out is given back");
+
+    store.spend_actions(&"r1".into(), one_of, at(200)).await.unwrap();
+    store.settle_actions(&"r1".into(), one_of, none, at(200)).await.unwrap();
+    store.settle_actions(&"r1".into(), one_of, none, at(201)).await.unwrap();
     assert_eq!(open(201).await, std::slice::from_ref(&third), "each once");
     let trail = store.audit_trail(10).await.unwrap();
     let expected = [(Verb::ApprovalUsed, "d2", "r1"), (Verb::Approved, "d2", "ada"), (Verb::Approved, "d1", "ada")];

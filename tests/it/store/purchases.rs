@@ -92,6 +92,12 @@ async fn what_has_happened_has_done_so_when_it_was_seen() {
         let touched = Order { status: Some("touched".to_owned()), ..order };
         assert_eq!(only(&store, &touched, 6_000).await.at, since, "{touched:?}");
     }
+    // A subscription that was cancelled may end in time to come.
+    let home = Home::new();
+    let store = home.store().await;
+    let cancelled = Order { standing: Standing::Expired, ..refunded(Some(80_000), 2_000) };
+    store.record_orders(&shop(), &[cancelled], at(5_000)).await.unwrap();
+    assert_eq!(store.find_order(&shop(), &"o1".into()).await.unwrap().unwrap().standing_since, at(80_000));
 }
 
 /// Or whoever stops telling when an order was paid, or touches it, gives its buyer another `valid_for`.
