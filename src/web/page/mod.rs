@@ -1,6 +1,6 @@
 //! The page as HTML: values in, text out.
 //!
-//! Pure. Everything shown comes from the values that the commands print too ([`Status`], [`PlanDocument`](crate::report::PlanDocument),
+//! Pure. Everything shown comes from the values that the commands print too ([`Status`](crate::report::status::Status), [`PlanDocument`](crate::report::PlanDocument),
 //! [`Explanation`](crate::report::Explanation), [`Holders`](crate::report::Holders)): nothing is decided here, and
 //! `now` is an argument. The templates escape whatever they are given, so that a product may be called anything.
 //!
