@@ -11,6 +11,7 @@ use super::adjustments::OverlayWalk;
 use super::page::{Mark, Page};
 use super::paging::{Next, PageFacts, Pager};
 use super::paths::{alone, holds};
+use super::read::newest_first;
 use crate::config::settings::source::{HttpSource, Incremental, Map};
 use crate::model::{OrderId, Override, ReadOrder, Standing, apply_overrides};
 use crate::source::SourceError;
@@ -240,7 +241,7 @@ fn sorted(incremental: &Incremental, orders: &[ReadOrder]) -> Sorted {
     if *incremental != Incremental::WalkBack {
         return Sorted::NotNeeded;
     }
-    match orders.is_sorted_by(|newer, older| newer.updated_at >= older.updated_at) {
+    match newest_first(orders.iter()) {
         true => Sorted::AsNeeded,
         false => Sorted::NotAsNeeded,
     }

@@ -4,6 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "an edge: a watermark never lies after the start of the read")]
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -333,6 +334,14 @@ fn named(call: &str, rows: Vec<Result<Row, Odd>>, nameless: &mut Nameless) -> Ve
     rows.into_iter().enumerate().filter_map(named).collect()
 }
 
+/// Whether orders come newest change first, as `walk_back` needs.
+pub(super) fn newest_first<'o>(orders: impl Iterator<Item = &'o ReadOrder>) -> bool {
+    // One odd time says nothing about the order of the list.
+    let told = orders.filter(|order| !order.is_odd_in(OddPart::UpdatedAt));
+    // Bitcart puts what has no time yet, or never had one, before everything else.
+    told.map(|order| order.updated_at.map_or((0, None), |at| (1, Some(Reverse(at))))).is_sorted()
+}
+
 impl Walk {
     /// Real orders, each once.
     fn orders(&self) -> u64 {
@@ -342,11 +351,7 @@ impl Walk {
     /// Whether all of a page lies before `floor`, on a list that has come newest change first so far. An
     /// order without a time of change may have changed at any time.
     fn all_older(&mut self, page: &[Row], floor: Option<Timestamp>) -> bool {
-        // One odd time says nothing about the order of the list.
-        let told: Vec<&Row> = page.iter().filter(|row| !row.order.is_odd_in(OddPart::UpdatedAt)).collect();
-        // Bitcart puts what has no time yet, or never had one, before everything else.
-        let age = |row: &&Row| row.order.updated_at.map_or((0, None), |at| (1, Some(std::cmp::Reverse(at))));
-        if !told.is_sorted_by_key(age) {
+        if !newest_first(page.iter().map(|row| &row.order)) {
             self.order = Sorted::No;
         }
         let Some(floor) = floor.filter(|_| self.order == Sorted::SoFar && !page.is_empty()) else { return false };

@@ -1,6 +1,7 @@
 //! What changed since: always from before the watermark, never less than that.
 
 use entitled::source::Scope;
+use entitled::source::probe::Sorted;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -83,6 +84,32 @@ async fn an_order_without_a_time_of_change_never_ends_a_walk_back() {
     .await;
     let (pages, _) = read(&shop(&server.url, WALK_BACK), since(30)).await;
     assert_eq!(ids(&pages), [["a", "b"], ["c", "d"], ["e", "f"]]);
+}
+
+/// What a trial tells whoever writes a mapping is what a read goes by.
+#[tokio::test]
+async fn a_trial_and_a_read_agree_on_what_comes_newest_first() {
+    let (timeless, odd) = (|id: &str| json!({"id": id}), |id: &str| json!({"id": id, "at": "soon"}));
+    for (first, sorted) in [
+        (json!([timeless("a"), order("b", 31)]), Sorted::AsNeeded),
+        (json!([odd("a"), order("b", 31)]), Sorted::AsNeeded),
+        (json!([order("a", 31), odd("b")]), Sorted::AsNeeded),
+        (json!([order("a", 31), order("b", 31)]), Sorted::AsNeeded),
+        (json!([order("a", 31), timeless("b")]), Sorted::NotAsNeeded),
+        (json!([order("a", 1), order("b", 31)]), Sorted::NotAsNeeded),
+    ] {
+        let server = Replay::start(vec![
+            page(0, first.clone()),
+            page(2, json!([order("c", 1), order("d", 1)])),
+            page(4, json!([order("e", 1), order("f", 1)])),
+            page(6, json!([])),
+        ])
+        .await;
+        let shop = shop(&server.url, WALK_BACK);
+        assert_eq!(shop.trial(1).await.unwrap().sorted, sorted, "{first}");
+        let (pages, _) = read(&shop, since(30)).await;
+        assert_eq!(pages.len(), if sorted == Sorted::AsNeeded { 2 } else { 3 }, "{first}");
+    }
 }
 
 #[tokio::test]
