@@ -22,6 +22,7 @@ use ring::hmac;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
+use super::http::paths::{alone, holds};
 use crate::config::settings::source::{About, DeliveryId, Scheme, Signature, Webhook};
 use crate::model::OrderId;
 use crate::secret::Secret;
@@ -81,12 +82,12 @@ pub fn greeting(webhook: &Webhook, headers: &HeaderMap, body: &[u8]) -> Option<G
     if is_signed || (webhook.ping.is_none() && webhook.challenge.is_empty()) {
         return None;
     }
-    let payload = Value::Array(vec![payload(headers, body).ok()?]);
+    let payload = alone(payload(headers, body).ok()?);
     if let Some(text) = first(&webhook.challenge, &payload[0]) {
         return Some(Greeting::Challenge(text));
     }
     let ping = webhook.ping.as_ref()?;
-    (!ping.query(&payload).is_empty()).then_some(Greeting::Ping)
+    holds(ping, &payload).then_some(Greeting::Ping)
 }
 
 /// Verifies and reads a webhook.
@@ -196,10 +197,8 @@ fn fresh(seconds: i64, tolerance: SignedDuration, now: Timestamp) -> Result<(), 
 
 /// Finds the orders and the delivery id in a payload.
 fn read(webhook: &Webhook, headers: &HeaderMap, body: &[u8]) -> Result<Verified, Refusal> {
-    let payload = payload(headers, body)?;
-    // A filter works on the children of a list.
-    let payload = Value::Array(vec![payload]);
-    let about = webhook.events.iter().find(|rule| !rule.when.query(&payload).is_empty()).map(|rule| &rule.about);
+    let payload = alone(payload(headers, body)?);
+    let about = webhook.events.iter().find(|rule| holds(&rule.when, &payload)).map(|rule| &rule.about);
     let payload = &payload[0];
     let (paths, polls) = match about {
         None => (webhook.order_id.as_slice(), false),

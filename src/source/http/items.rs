@@ -6,7 +6,7 @@
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::paths::{alone, first, latest, ruled, text};
+use super::paths::{alone, first, items_at, latest, ruled, text};
 use crate::config::settings::source::{Lines, StatusRule};
 use crate::model::{Item, OddPart, Oddity, ProductId, Standing, Term};
 use crate::source::odd::Odds;
@@ -157,12 +157,6 @@ fn note_first(raw: &Value, path: &JsonPath, what: Oddity, odds: &mut Odds) {
         Some(value) => odds.note(OddPart::Products, what, path, value),
         None => odds.note(OddPart::Products, Oddity::Absent, path, &Value::Null),
     }
-}
-
-/// What a path leads to, with a list taken apart.
-fn items_at<'v>(raw: &'v Value, path: &JsonPath) -> Vec<&'v Value> {
-    let nodes = path.query(raw).all().into_iter();
-    nodes.flat_map(|node| node.as_array().map_or(std::slice::from_ref(node), Vec::as_slice)).collect()
 }
 
 /// What stands in a list in place of a line.

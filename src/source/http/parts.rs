@@ -4,7 +4,7 @@
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::paths::{first, text};
+use super::paths::{first, lines_at, text};
 use crate::config::settings::source::{LineOf, Overlay};
 use crate::model::{LineRef, Money, Part, ProductId};
 
@@ -27,11 +27,7 @@ pub(super) fn part(settings: &Overlay, raw: &Value) -> Part {
     };
     let lines: Vec<&Value> = match each.is_empty() {
         true => vec![raw],
-        false => {
-            let nodes = each.iter().map(|path| path.query(raw).all()).find(|nodes| !nodes.is_empty());
-            let nodes = nodes.unwrap_or_default().into_iter();
-            nodes.flat_map(|node| node.as_array().map_or(std::slice::from_ref(node), Vec::as_slice)).collect()
-        }
+        false => lines_at(raw, each),
     };
     let lines: Vec<LineRef> =
         lines.into_iter().map(named).filter(|line| line.id.is_some() || line.product.is_some()).collect();

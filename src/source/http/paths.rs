@@ -11,12 +11,12 @@ use crate::source::time::{self, Possible};
 use crate::text::json::LOST;
 
 /// A condition is a filter, and a filter works on the children of a list.
-pub(super) fn alone(raw: Value) -> Value {
+pub(in crate::source) fn alone(raw: Value) -> Value {
     Value::Array(vec![raw])
 }
 
 /// Whether a condition holds for the one item of a list.
-pub(super) fn holds(when: &JsonPath, list: &Value) -> bool {
+pub(in crate::source) fn holds(when: &JsonPath, list: &Value) -> bool {
     !when.query(list).is_empty()
 }
 
@@ -28,6 +28,21 @@ pub(super) fn ruled(list: &Value, rules: &[StatusRule]) -> Option<Standing> {
 /// The first value, along the paths in their order, that can be read.
 pub(super) fn first<T>(raw: &Value, paths: &[JsonPath], read: impl Fn(&Value) -> Option<T>) -> Option<T> {
     paths.iter().find_map(|path| path.query(raw).iter().find_map(|value| read(value)))
+}
+
+/// What a path leads to, with a list taken apart.
+pub(super) fn items_at<'v>(raw: &'v Value, path: &JsonPath) -> Vec<&'v Value> {
+    taken_apart(path.query(raw).all())
+}
+
+/// What the first path that leads anywhere leads to, be it an empty list, with a list taken apart.
+pub(super) fn lines_at<'v>(raw: &'v Value, paths: &[JsonPath]) -> Vec<&'v Value> {
+    let found = paths.iter().map(|path| path.query(raw).all()).find(|nodes| !nodes.is_empty());
+    taken_apart(found.unwrap_or_default())
+}
+
+fn taken_apart(nodes: Vec<&Value>) -> Vec<&Value> {
+    nodes.into_iter().flat_map(|node| node.as_array().map_or(std::slice::from_ref(node), Vec::as_slice)).collect()
 }
 
 /// A text that is not blank and of which nothing was lost, or a whole number.

@@ -10,7 +10,7 @@ use super::Http;
 use super::adjustments::OverlayWalk;
 use super::page::{Mark, Page};
 use super::paging::{Next, PageFacts, Pager};
-use super::paths::{alone, holds};
+use super::paths::{alone, holds, lines_at};
 use super::read::newest_first;
 use crate::config::settings::source::{HttpSource, Incremental, Map};
 use crate::model::{OrderId, Override, ReadOrder, Standing, apply_overrides};
@@ -170,10 +170,7 @@ impl Place<'_> {
         match self {
             Place::Order(path) => path.query(order).all(),
             Place::Line(each, path) => {
-                let lines = each.iter().map(|each| each.query(order).all()).find(|lines| !lines.is_empty());
-                let lines = lines.unwrap_or_default().into_iter();
-                let lines = lines.flat_map(|line| line.as_array().map_or(std::slice::from_ref(line), Vec::as_slice));
-                lines.flat_map(|line| path.query(line).all()).collect()
+                lines_at(order, each).into_iter().flat_map(|line| path.query(line).all()).collect()
             }
         }
     }
