@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::planner::{Action, Cause, Verb};
+use crate::planner::{Action, Verb};
 use crate::report::run::ActionOutcome;
 
 /// Said of what an order gave before.
@@ -21,11 +21,8 @@ pub(super) fn without_what_waits(
         .filter(|action| action.verb == Verb::Grant)
         .filter_map(|action| action.why.order)
         .collect();
-    let (waits, batch): (Vec<_>, Vec<_>) = batch.into_iter().partition(|number| {
-        let Action { verb, why, .. } = actions[*number];
-        let follows = verb == Verb::Revoke && matches!(why.cause, Cause::Exchanged | Cause::Moved(_));
-        follows && why.order.is_some_and(|order| failed.contains(&order))
-    });
+    let waits = |number: &usize| actions[*number].replaced_by().is_some_and(|order| failed.contains(&order));
+    let (waits, batch): (Vec<_>, Vec<_>) = batch.into_iter().partition(waits);
     came.extend(waits.into_iter().map(|number| (number, ActionOutcome::Failed(GRANT_FAILED.to_owned()))));
     batch
 }

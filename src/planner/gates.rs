@@ -118,10 +118,8 @@ fn within(
 pub(super) fn after_their_grants(revocations: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
     let waiting: BTreeSet<OrderKey> =
         held.iter().filter(|held| held.action.verb == Verb::Grant).filter_map(|held| held.action.why.order).collect();
-    let (staying, going): (Vec<_>, Vec<_>) = revocations.into_iter().partition(|action| {
-        let follows = matches!(action.why.cause, Cause::Exchanged | Cause::Moved(_));
-        follows && action.why.order.is_some_and(|order| waiting.contains(&order))
-    });
+    let stays = |action: &Action| action.replaced_by().is_some_and(|order| waiting.contains(&order));
+    let (staying, going): (Vec<_>, Vec<_>) = revocations.into_iter().partition(stays);
     held.extend(staying.into_iter().map(|action| Held { action, hold: Hold::Incomplete(Gap::Successor) }));
     going
 }

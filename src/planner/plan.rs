@@ -154,6 +154,14 @@ impl Cause {
     }
 }
 
+impl Action {
+    /// The order that is for something or somebody else now, where that is why this takes what it gave before.
+    pub fn replaced_by(&self) -> Option<OrderKey> {
+        let is_replaced = self.verb == Verb::Revoke && matches!(self.why.cause, Cause::Exchanged | Cause::Moved(_));
+        self.why.order.filter(|_| is_replaced)
+    }
+}
+
 impl Why {
     /// Whether this version of the file is why something of ours is given, or is taken away.
     pub fn is_by_file(&self, verb: Verb) -> bool {
