@@ -113,10 +113,7 @@ pub fn apply_overrides(order: &mut Order, adjustments: &[Override]) {
 }
 
 fn override_order(order: &mut Order, standing: Standing, ended_at: Option<Timestamp>) {
-    let (own, overrides) = (severity(order.standing), severity(standing));
-    // What never entitled does not begin to because some of it was given back.
-    let applies = if own == Severity::None { overrides >= Severity::Gone } else { overrides > own };
-    if !applies {
+    if !is_graver(standing, order.standing) {
         return;
     }
     order.standing = standing;
@@ -124,7 +121,8 @@ fn override_order(order: &mut Order, standing: Standing, ended_at: Option<Timest
     if standing == Standing::Disputed {
         // A dispute is about the payment, and so about every line; a partial refund is about some, and which
         // is what the lines say.
-        for item in order.items.iter_mut().filter(|item| item.standing.is_some_and(|own| severity(own) < overrides)) {
+        let disputed = severity(standing);
+        for item in order.items.iter_mut().filter(|item| item.standing.is_some_and(|own| severity(own) < disputed)) {
             item.standing = Some(Standing::Disputed);
         }
     }
@@ -166,8 +164,7 @@ fn override_lines(order: &mut Order, adjustments: &[Override]) {
             // Of three seats one was given back: some of the line is left.
             let some_left = taken[at] < u64::from(item.quantity) && severity(said.standing) == Severity::Gone;
             let standing = if some_left { Standing::PartiallyRefunded } else { said.standing };
-            let (own, overrides) = (severity(before), severity(standing));
-            if overrides > own && (own != Severity::None || overrides >= Severity::Gone) {
+            if is_graver(standing, before) {
                 order.items[at].standing = Some(standing);
                 order.ended_at = order.ended_at.max(said.ended_at);
             }
@@ -176,6 +173,13 @@ fn override_lines(order: &mut Order, adjustments: &[Override]) {
     if let Some(ended_at) = lost {
         override_order(order, Standing::PartiallyRefunded, ended_at);
     }
+}
+
+/// Whether what is said counts more than an own standing. What never entitled does not begin to because some of it was
+/// given back.
+fn is_graver(said: Standing, own: Standing) -> bool {
+    let (said, own) = (severity(said), severity(own));
+    if own == Severity::None { said >= Severity::Gone } else { said > own }
 }
 
 /// How much of an order is gone.
@@ -204,19 +208,23 @@ mod tests {
     use super::*;
     use crate::model::Buyer;
 
-    fn overrides(own: Standing, adjustments: &[Standing]) -> Standing {
-        let mut order = Order {
+    fn order(standing: Standing, items: Vec<Item>) -> Order {
+        Order {
             id: "o".into(),
             buyer: Buyer { user: None, email: None },
-            items: Vec::new(),
-            standing: own,
+            items,
+            standing,
             status: None,
             paid_at: None,
             updated_at: None,
             ended_at: None,
             period_end: None,
             renewal: Default::default(),
-        };
+        }
+    }
+
+    fn overrides(own: Standing, adjustments: &[Standing]) -> Standing {
+        let mut order = order(own, Vec::new());
         let adjustments: Vec<Override> = adjustments
             .iter()
             .map(|standing| Override { standing: *standing, ended_at: None, part: Part::Whole })
@@ -247,22 +255,12 @@ mod tests {
 
     #[test]
     fn a_dispute_is_about_every_line_that_still_entitles() {
-        let mut order = Order {
-            id: "o".into(),
-            buyer: Buyer { user: None, email: None },
-            items: vec![
-                Item { standing: Some(Standing::Paid), ..Item::one("a".into()) },
-                Item { standing: Some(Standing::Refunded), ..Item::one("b".into()) },
-                Item::one("c".into()),
-            ],
-            standing: Standing::Paid,
-            status: None,
-            paid_at: None,
-            updated_at: None,
-            ended_at: None,
-            period_end: None,
-            renewal: Default::default(),
-        };
+        let items = vec![
+            Item { standing: Some(Standing::Paid), ..Item::one("a".into()) },
+            Item { standing: Some(Standing::Refunded), ..Item::one("b".into()) },
+            Item::one("c".into()),
+        ];
+        let mut order = order(Standing::Paid, items);
         apply_overrides(&mut order, &[Override { standing: Standing::Disputed, ended_at: None, part: Part::Whole }]);
         let standings: Vec<Standing> = order.items.iter().map(|item| order.standing_of(item)).collect();
         assert_eq!(standings, [Standing::Disputed, Standing::Refunded, Standing::Disputed]);
@@ -272,18 +270,7 @@ mod tests {
     fn lines() -> Order {
         let line =
             |id: &str, product: &str, quantity| Item { id: Some(id.to_owned()), quantity, ..Item::one(product.into()) };
-        Order {
-            id: "o".into(),
-            buyer: Buyer { user: None, email: None },
-            items: vec![line("1", "a", 1), line("2", "b", 3), line("3", "a", 1)],
-            standing: Standing::Paid,
-            status: None,
-            paid_at: None,
-            updated_at: None,
-            ended_at: None,
-            period_end: None,
-            renewal: Default::default(),
-        }
+        order(Standing::Paid, vec![line("1", "a", 1), line("2", "b", 3), line("3", "a", 1)])
     }
 
     fn of(standing: Standing, lines: &[(Option<&str>, Option<&str>, Option<u32>)]) -> Override {
