@@ -24,7 +24,7 @@ pub(super) fn list<T: Serialize>(values: &[T]) -> String {
 
 /// The rows of a `json_group_array(json_array(...))`, in no order.
 pub(super) fn bundle<T: DeserializeOwned>(text: &str) -> Sql<Vec<T>> {
-    serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
+    of_json(text)
 }
 
 /// Grants as JSON of user and target key.
