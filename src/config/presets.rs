@@ -1,6 +1,7 @@
 //! The payment APIs known by name: each a block of `kind: http` with the blanks filled in, one YAML file in
 //! the folder beside this one.
 //!
+//! The other kinds of a source stand in a folder of their own, for `source list` and `source show`.
 //! Holds texts and takes apart their headings only. Reading the YAML is the work of `config`, by the very
 //! code that reads the user's file.
 
@@ -9,6 +10,15 @@ include!(concat!(env!("OUT_DIR"), "/presets.rs"));
 
 /// What stands between the title and the lines that a user adds.
 const TO_BE_ADDED: &str = "# To be added:";
+
+/// What `kind:` may be besides the name of a preset, each as a preset is written: what must be added, and what it is
+/// otherwise.
+pub const KINDS: [(&str, &str); 4] = [
+    ("stripe", include_str!("kinds/stripe.yaml")),
+    ("http", include_str!("kinds/http.yaml")),
+    ("file", include_str!("kinds/file.yaml")),
+    ("sandbox", include_str!("kinds/sandbox.yaml")),
+];
 
 /// The text of the preset of that name.
 pub fn text(name: &str) -> Option<&'static str> {

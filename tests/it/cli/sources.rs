@@ -1,6 +1,6 @@
 //! `entitled source`: presets listed and shown, and a source tried out.
 
-use entitled::config::presets::{Heading, PRESETS, text};
+use entitled::config::presets::{Heading, KINDS, PRESETS, text};
 use entitled::config::settings::source::{HttpSource, SourceKind};
 use entitled::config::{Env, Presets, check_text};
 use serde_json::{Value, json};
@@ -15,6 +15,13 @@ fn the_list_names_every_preset_and_the_sources_of_the_file() {
         let line = ran.out.lines().find(|line| line.trim_start().starts_with(&format!("{name} ")));
         let line = line.unwrap_or_else(|| panic!("{name} is missing in\n{}", ran.out));
         assert!(line.ends_with(Heading::of(text).title), "{line}");
+    }
+    for kind in ["stripe", "http", "file", "sandbox"] {
+        assert!(
+            ran.out.lines().any(|line| line.starts_with(&format!("  {kind} "))),
+            "{kind} is missing in\n{}",
+            ran.out
+        );
     }
     assert!(
         ran.out.contains("\nsources of entitlements.yaml\n  shop  the simulated shop  every 30s  line "),
@@ -89,6 +96,34 @@ fn what_is_shown_can_be_pasted_and_overridden() {
         assert_eq!(format!("{pasted:?}"), format!("{bared:?}"), "{name}");
         assert!(bare.lines().any(|line| line.starts_with("    list:")), "{name}: {bare}");
         assert!(!pasted.base_url.is_empty(), "{name}");
+    }
+}
+
+/// As it is shown, and with the mark taken off every key.
+#[test]
+fn every_other_kind_is_shown_as_a_block_that_passes_check() {
+    let demo = demo_file();
+    let (above, rest) = demo.split_once("sources:\n").unwrap();
+    let below = rest.split_once("\nprune:").map(|(_, below)| format!("\nprune:{below}")).unwrap();
+    let real = above.replace(
+        "  endpoint: sandbox\n",
+        "  endpoint: https://logto.example.com\n  app_id: an-id\n  app_secret: ${SECRET}\n",
+    );
+    for (kind, _) in KINDS {
+        let shown = Home::new().entitled(&["source", "show", kind]).exits(0).out;
+        let (head, tail) =
+            shown.split_once("    # What may be said besides").unwrap_or_else(|| panic!("{kind}: {shown}"));
+        let tail: String = tail.lines().skip(1).map(|line| format!("{}\n", line.replacen("# ", "", 1))).collect();
+        let said = tail.lines().filter(|line| !line.starts_with("    #")).count();
+        assert!(said > 0, "{kind}: {tail}");
+        for block in [&shown, &format!("{head}{tail}")] {
+            let above = if kind == "sandbox" { above } else { &real };
+            let file = format!("{above}sources:\n{block}{below}");
+            let checked = check_text(&file, "entitlements.yaml".as_ref(), &Given, &Presets::new(PRESETS));
+            let (config, warnings) = checked.unwrap_or_else(|problems| panic!("{kind}: {problems:#?}\n{file}"));
+            assert_eq!(warnings, [], "{kind}");
+            assert_eq!(config.sources.len(), 1, "{kind}");
+        }
     }
 }
 
