@@ -422,7 +422,7 @@ pub async fn follow(source: &Source, store: &Store, id: &OrderId, now: Timestamp
 
 /// The first half of [`follow`]: asks, and stores nothing, so that it can be given up at any time.
 pub async fn look_up(source: &Source, id: &OrderId, now: Timestamp) -> Result<Lookup, IngestError> {
-    let found = source.get_at(id, now).await;
+    let found = source.hinted(id, now).await;
     found.map_err(|error| IngestError::Source { name: source.name().to_string(), source: error })
 }
 

@@ -34,6 +34,7 @@ pub use error::{FileError, SourceError};
 pub use odd::Nameless;
 pub use plausibility::believable;
 pub use shrunk::Shrunk;
+pub use stripe::VERSION as STRIPE_VERSION;
 
 /// One payment API, ready to be read. Cheap to keep, meant to be shared: its token and its pace are one
 /// for all calls.
@@ -344,6 +345,15 @@ impl Source {
     /// Reads one order again.
     pub async fn get(&self, id: &OrderId) -> Result<Lookup, SourceError> {
         self.get_at(id, clock::now()).await
+    }
+
+    /// Reads the order that a hint is about, which may name another object than the order: a charge, a refund or a
+    /// dispute of Stripe belongs to a payment, and that to an order of another id.
+    pub async fn hinted(&self, id: &OrderId, now: Timestamp) -> Result<Lookup, SourceError> {
+        match &self.kind {
+            Kind::Stripe(stripe) => stripe.hinted(id, now).await,
+            Kind::Http(_) | Kind::File(_) => self.get_at(id, now).await,
+        }
     }
 
     /// The same by another clock than this machine's, as for [`read_at`](Source::read_at).

@@ -28,7 +28,8 @@ const PARTS: [(&str, StripePart); 3] = [
     ("subscriptions", StripePart::Subscriptions),
 ];
 
-const PRODUCTS: [(&str, StripeProducts); 2] = [("product", StripeProducts::Product), ("price", StripeProducts::Price)];
+const PRODUCTS: [(&str, StripeProducts); 3] =
+    [("product", StripeProducts::Product), ("price", StripeProducts::Price), ("lookup_key", StripeProducts::LookupKey)];
 const MODES: [(&str, StripeMode); 2] = [("true", StripeMode::Live), ("false", StripeMode::Test)];
 
 impl Check<'_> {

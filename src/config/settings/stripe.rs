@@ -67,4 +67,6 @@ pub enum StripeProducts {
     Product,
     /// `price_...`: each price of a product may give something else.
     Price,
+    /// The name that the shop gave a price, and may move to another one.
+    LookupKey,
 }

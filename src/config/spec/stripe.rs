@@ -84,4 +84,6 @@ pub enum Products {
     Product,
     /// `price_...`
     Price,
+    /// `lookup_key` of the price.
+    LookupKey,
 }

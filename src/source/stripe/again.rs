@@ -4,7 +4,7 @@
 
 use super::events::{Affected, affected};
 use super::list::{Broken, Walk};
-use super::wire::{Dispute, Event, EventData, InvoicePayment};
+use super::wire::{Dispute, Event, EventData, Invoice, InvoicePayment};
 use super::{INVOICE_PAYMENTS, Stripe, caught};
 use crate::config::settings::source::StripePart;
 use crate::model::ReadOrder;
@@ -25,6 +25,12 @@ pub(super) fn told(broken: &Broken) -> Option<Affected> {
 pub(super) fn unreadable(broken: &Broken) -> Dispute {
     let id = broken.id.clone().unwrap_or_default();
     Dispute { id, created: 0, status: "that cannot be read".to_owned(), payment_intent: None }
+}
+
+/// The subscription that an invoice was made for.
+pub(super) fn subscription_in(invoice: &Invoice) -> Option<String> {
+    let details = invoice.parent.as_ref()?.subscription_details.as_ref()?;
+    Some(details.subscription.as_ref()?.id().to_owned())
 }
 
 /// A subscription that cannot be read.
@@ -67,9 +73,6 @@ impl Stripe {
         let parameters = [("payment[type]", "payment_intent"), ("payment[payment_intent]", intent)];
         let mut walk = Walk::new(INVOICE_PAYMENTS, &parameters).with(&["invoice"]);
         let payments = walk.all::<InvoicePayment>(self).await?;
-        Ok(payments.iter().find_map(|payment| {
-            let parent = payment.invoice.object()?.parent.as_ref()?;
-            Some(parent.subscription_details.as_ref()?.subscription.as_ref()?.id().to_owned())
-        }))
+        Ok(payments.iter().find_map(|payment| subscription_in(payment.invoice.object()?)))
     }
 }

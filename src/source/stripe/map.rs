@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::wire::{
-    Charge, Customer, Dispute, Intent, LineItem, Metadata, Price, Refund, Session, Subscription, SubscriptionItem,
+    Charge, Customer, Dispute, Intent, LineItem, Metadata, Price, Ref, Refund, Session, Subscription, SubscriptionItem,
 };
 use crate::config::settings::source::StripeProducts;
 use crate::model::{
@@ -189,13 +189,15 @@ impl Rules {
             odds.note(OddPart::Products, Oddity::NoProduct, "price", &Value::Null);
             return None;
         };
-        let id = match (self.products, &price.product) {
-            (StripeProducts::Product, Some(product)) => product.id(),
-            (StripeProducts::Product, None) => {
-                odds.note(OddPart::Products, Oddity::NoProduct, "price.product", &Value::Null);
-                return None;
-            }
-            (StripeProducts::Price, _) => &price.id,
+        let (path, id) = match self.products {
+            StripeProducts::Product => ("price.product", price.product.as_ref().map(Ref::id)),
+            StripeProducts::Price => ("price.id", Some(price.id.as_str())),
+            // The key may have gone to another price since: no evidence that something else was bought.
+            StripeProducts::LookupKey => ("price.lookup_key", price.lookup_key.as_deref()),
+        };
+        let Some(id) = id.map(str::trim).filter(|id| !id.is_empty()) else {
+            odds.note(OddPart::Products, Oddity::NoProduct, path, &Value::Null);
+            return None;
         };
         let quantity = quantity.map_or(1, |quantity| {
             whole(quantity).unwrap_or_else(|| {
@@ -271,13 +273,13 @@ fn settled(intent: &Intent, disputes: &[Dispute]) -> Said {
     said(Standing::Paid, "succeeded", None)
 }
 
-/// One that is open or lost contests the payment. An inquiry (`warning_...`) withdraws no money, and one
-/// that is won has given it back.
+/// One that is open, lost, or lost and appealed contests the payment. An inquiry (`warning_...`) withdraws no
+/// money, and one that is won has given it back.
 fn contested(disputes: &[Dispute]) -> Contested {
     let mut since: Option<i64> = None;
     for dispute in disputes {
         match dispute.status.as_str() {
-            "needs_response" | "under_review" | "lost" => {
+            "needs_response" | "under_review" | "appeal_needs_response" | "appeal_under_review" | "lost" => {
                 since = Some(since.map_or(dispute.created, |at| at.min(dispute.created)));
             }
             "won" | "prevented" | "warning_needs_response" | "warning_under_review" | "warning_closed" => {}

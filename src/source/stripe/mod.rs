@@ -6,6 +6,7 @@
 
 mod again;
 mod events;
+mod hint;
 mod list;
 mod map;
 mod read;
@@ -30,7 +31,7 @@ use crate::model::{OddPart, Oddity, OrderId, ReadOrder};
 pub(super) use read::Reading;
 
 /// The version whose shapes are read, whatever the account's own is (<https://docs.stripe.com/api/versioning>).
-const VERSION: &str = "2025-03-31.basil";
+pub const VERSION: &str = "2026-10-28.endive";
 
 /// Where the objects are (<https://docs.stripe.com/api/checkout/sessions/list>).
 const SESSIONS: &str = "/v1/checkout/sessions";
@@ -46,6 +47,10 @@ const INVOICE_PAYMENTS: &str = "/v1/invoice_payments";
 const REFUNDS: &str = "/v1/refunds";
 /// <https://docs.stripe.com/api/disputes/list>
 const DISPUTES: &str = "/v1/disputes";
+/// <https://docs.stripe.com/api/charges/retrieve>
+const CHARGES: &str = "/v1/charges";
+/// <https://docs.stripe.com/api/invoices/retrieve>
+const INVOICES: &str = "/v1/invoices";
 /// <https://docs.stripe.com/api/events/list>
 const EVENTS: &str = "/v1/events";
 
@@ -127,6 +132,8 @@ impl Stripe {
             let found = match row {
                 Ok(session) if session.mode == "payment" => Some(self.order_of_session(session, None).await?),
                 Ok(_) => None,
+                // It may be the order, and nobody can tell which it is.
+                Err(broken) if broken.id.is_none() => Some(caught(intent, Err(broken.error))?),
                 Err(broken) => broken_session(broken)?,
             };
             if found.is_some() {

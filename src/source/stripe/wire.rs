@@ -60,7 +60,7 @@ macro_rules! identified {
     )*};
 }
 
-identified! { Session LineItem Product Intent Charge Refund Dispute Customer Subscription SubscriptionItem Invoice InvoicePayment Event Link }
+identified! { Session LineItem Product Intent Charge Refund Dispute Customer Subscription SubscriptionItem Invoice InvoicePayment Event Link OfPayment }
 
 /// `metadata` (<https://docs.stripe.com/api/metadata>).
 pub(super) type Metadata = BTreeMap<String, String>;
@@ -106,6 +106,9 @@ pub(super) struct LineItem {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Price {
     pub(super) id: String,
+    /// Unique among the prices of an account; `null` where it has none, or has handed it on to another price
+    /// (<https://docs.stripe.com/products-prices/manage-prices#lookup-keys>).
+    pub(super) lookup_key: Option<String>,
     /// `null` in a plan of old that names none (<https://docs.stripe.com/api/plans/object>).
     pub(super) product: Option<Ref<Product>>,
 }
@@ -166,9 +169,16 @@ pub(super) struct Refund {
 pub(super) struct Dispute {
     pub(super) id: String,
     pub(super) created: i64,
-    /// `warning_needs_response`, `warning_under_review`, `warning_closed`, `needs_response`,
-    /// `under_review`, `won`, `lost` or `prevented`.
+    /// `warning_needs_response`, `warning_under_review`, `warning_closed`, `needs_response`, `under_review`,
+    /// `appeal_needs_response`, `appeal_under_review`, `won`, `lost` or `prevented`.
     pub(super) status: String,
+    pub(super) payment_intent: Option<Ref<Link>>,
+}
+
+/// A charge, a refund or a dispute, of which only the payment matters.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct OfPayment {
+    pub(super) id: String,
     pub(super) payment_intent: Option<Ref<Link>>,
 }
 

@@ -57,6 +57,12 @@ impl Account {
         self
     }
 
+    /// As if there had never been such an object.
+    pub(in crate::source) fn remove(&self, id: &str) -> &Self {
+        self.state.lock().unwrap().objects.retain(|object| object["id"] != id);
+        self
+    }
+
     /// An event about an object as it is now (<https://docs.stripe.com/api/events/object>).
     pub(in crate::source) fn event(&self, id: &str, kind: &str, created: i64, about: &str) -> &Self {
         let object = self.state.lock().unwrap().objects.iter().find(|object| object["id"] == about).unwrap().clone();
@@ -104,6 +110,8 @@ async fn answer(State(state): State<Arc<Mutex<Held>>>, uri: Uri, headers: Header
             "invoice_payments" => "invoice_payment",
             "refunds" => "refund",
             "disputes" => "dispute",
+            "charges" => "charge",
+            "invoices" => "invoice",
             "events" => "event",
             _ => return None,
         })

@@ -1,7 +1,7 @@
 //! Full reads: every page, every line, and what is asked for on the way.
 
 use entitled::model::Standing;
-use entitled::source::{Lookup, Read, Scope};
+use entitled::source::{Lookup, Read, STRIPE_VERSION, Scope};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -43,7 +43,7 @@ async fn every_call_names_its_version_its_account_and_its_key() {
     bought(&account, "a", DAY);
     everything(&stripe(&account.url, "account: acct_1032D82eZvKYlo2C")).await;
     for headers in account.headers() {
-        assert_eq!(headers["stripe-version"], "2025-03-31.basil");
+        assert_eq!(headers["stripe-version"], STRIPE_VERSION);
         assert_eq!(headers["stripe-account"], "acct_1032D82eZvKYlo2C");
         assert_eq!(headers["authorization"], format!("Bearer {}", super::KEY));
     }
@@ -123,4 +123,14 @@ async fn a_source_that_shrinks_is_not_believed() {
     assert!(ended.unwrap_err().to_string().contains("more than 50% are gone"));
     let shop = stripe(&account.url, "expect: {max_shrink: 100%}");
     assert!(read(&shop, Read::Full { last_count: Some(3) }).await.1.is_ok());
+}
+
+/// The version is named once in the code; the manual's table of versions ends with it.
+#[test]
+fn the_manual_says_what_changed_up_to_the_version_that_is_asked_for() {
+    let manual = include_str!("../../../../docs/sources.md");
+    let versions = manual.lines().filter_map(|line| line.strip_prefix("| `20")?.split_once('`'));
+    let named: Vec<String> = versions.map(|(version, _)| format!("20{version}")).collect();
+    assert_eq!(named.last().map(String::as_str), Some(STRIPE_VERSION), "{named:?}");
+    assert!(named.is_sorted(), "{named:?}");
 }

@@ -4,6 +4,7 @@
 
 pub(super) mod account;
 mod guards;
+mod hints;
 mod increments;
 mod lists;
 mod localstripe;

@@ -162,3 +162,15 @@ async fn a_refund_or_a_dispute_that_cannot_be_read_leaves_its_payment_unknown() 
     let find = |id: &str| orders.iter().find(|order| order.id.as_str() == id).unwrap_or_else(|| panic!("no {id}"));
     assert_eq!((find("cs_a").standing, find("cs_b").standing), (Standing::Unknown, Standing::Paid));
 }
+
+#[tokio::test]
+async fn a_session_without_an_id_leaves_the_young_payment_that_may_be_its_own_unknown() {
+    let account = Account::start().await;
+    let now = jiff::Timestamp::now().as_second();
+    bought(&account, "a", now);
+    bought(&account, "b", now);
+    account.set("pi_a", json!({"metadata": {"product_id": "prod_pro"}})).set("cs_a", json!({"id": null}));
+    let orders = read(&stripe(&account.url, "")).await;
+    let seen: Vec<_> = orders.iter().map(|order| (order.id.as_str(), order.standing)).collect();
+    assert_eq!(seen, [("cs_b", Standing::Paid), ("pi_a", Standing::Unknown)]);
+}

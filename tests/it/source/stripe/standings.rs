@@ -1,6 +1,7 @@
 //! One-time payments: where each stands, and whose it is.
 
 use entitled::model::{Item, ProductId, Standing, UserId};
+use entitled::source::Lookup;
 use serde_json::{Value, json};
 
 use super::account::Account;
@@ -28,6 +29,26 @@ async fn a_checkout_session_is_an_order() {
     let by_price = only(&stripe(&account.url, "products: price")).await;
     let products: Vec<&str> = by_price.items.iter().map(|item| item.product.as_str()).collect();
     assert_eq!(products, ["price_pro", "price_seat"]);
+}
+
+#[tokio::test]
+async fn a_price_may_be_named_by_its_lookup_key() {
+    let account = paid().await;
+    let mut pro = line("li_1", "prod_pro", 1);
+    pro["price"]["lookup_key"] = json!("pro_yearly");
+    account.set("cs_a", json!({"+line_items": [pro]}));
+    let shop = stripe(&account.url, "products: lookup_key");
+    let order = only(&shop).await;
+    assert_eq!((order.standing, &order.items[..]), (Standing::Paid, &[Item::one(ProductId::from("pro_yearly"))][..]));
+
+    // A key that was moved to another price is no evidence that this purchase was of something else.
+    for moved in [json!(null), json!("")] {
+        let mut pro = line("li_1", "prod_pro", 1);
+        pro["price"]["lookup_key"] = moved;
+        account.set("cs_a", json!({"+line_items": [pro]}));
+        let Lookup::Found(read) = shop.get(&"cs_a".into()).await.unwrap() else { panic!("it is gone") };
+        assert_eq!((read.standing, read.odd[0].path.as_str()), (Standing::Unknown, "price.lookup_key"));
+    }
 }
 
 #[tokio::test]
@@ -77,6 +98,8 @@ async fn a_dispute_counts_while_it_is_open_and_when_it_is_lost() {
     for (status, expected) in [
         ("needs_response", Standing::Disputed),
         ("under_review", Standing::Disputed),
+        ("appeal_needs_response", Standing::Disputed),
+        ("appeal_under_review", Standing::Disputed),
         ("lost", Standing::Disputed),
         ("won", Standing::Paid),
         ("prevented", Standing::Paid),
