@@ -25,6 +25,9 @@ impl Daemon {
             displaced = look(&self.store);
         }
         let before = std::mem::replace(&mut self.displaced, displaced);
+        if before != displaced {
+            self.store.note_whose_log();
+        }
         let Some(how) = displaced else {
             if before.is_some() {
                 tracing::info!("the store is back at its path; resuming");
@@ -92,7 +95,7 @@ fn look(store: &Store) -> Option<Displaced> {
 
 /// Returns when something else has become of the store than is known, or when its log is to be emptied. Cancel-safe.
 pub(super) async fn looked_after(store: &Store, known: Option<Displaced>, folded: Timestamp) {
-    while store.displaced() == known && !(known.is_none() && store.has_log() && is_time(folded)) {
+    while store.displaced() == known && !(known.is_none() && store.is_to_be_folded() && is_time(folded)) {
         tokio::time::sleep(EVERY.unsigned_abs()).await;
     }
 }

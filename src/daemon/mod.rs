@@ -58,7 +58,7 @@ use crate::{clock, report};
 
 pub use crate::report::status::Mode;
 pub use follow::{MANY, PER_TURN};
-pub use publisher::{HealthReporter, LiveState, StatusPublisher, StatusReader, approvals, frozen, odd, run_status};
+pub use publisher::{HealthReporter, LiveState, StatusPublisher, StatusReader, approvals, frozen, odd, remember};
 pub use schedule::Schedule;
 pub use settled::Settled;
 pub use trigger::{Hint, LONGEST, PendingWork, SETTLE, Targets, Trigger, TriggerReceiver, triggers};

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use super::Schedule;
 use super::metrics::Metrics;
 use crate::clock;
-use crate::model::{SourceName, UserId};
+use crate::model::{SourceName, State, UserId};
 use crate::pass::active::ActiveConfig;
 use crate::report::HeldChange;
 use crate::report::status::{
@@ -25,11 +25,9 @@ use crate::report::status::{
 use crate::store::{BuyerKey, Store, StoreError};
 use wanted::Wanted;
 
-pub use stored::{approvals, frozen, odd, run_status};
+pub use stored::{approvals, frozen, odd, remember};
+use stored::{RUNS, run_status};
 pub use troubles::HealthReporter;
-
-/// So many passes are shown.
-const RUNS: u32 = 30;
 
 /// What the loop works on, once it has opened it: for whoever answers questions beside it. Reading only.
 #[derive(Clone, Debug)]
@@ -74,6 +72,16 @@ pub struct StatusPublisher {
     /// When troubles began that are not told just now: by the process before this one, or before a full pass tells
     /// them anew.
     began: BTreeMap<About, Timestamp>,
+    /// How it stands by what the store knows, until the loop begins.
+    remembered: Option<Remembered>,
+}
+
+/// What is shown as long as nothing runs that would know better.
+#[derive(Debug)]
+struct Remembered {
+    state: State,
+    since: Timestamp,
+    troubles: Vec<Trouble>,
 }
 
 impl StatusPublisher {
@@ -101,6 +109,7 @@ impl StatusPublisher {
             ambiguous: BTreeSet::new(),
             wanted: Wanted::default(),
             began: BTreeMap::new(),
+            remembered: None,
         };
         (publisher, reading)
     }
@@ -149,6 +158,9 @@ impl StatusPublisher {
 
     /// Says how it stands between working and standing by.
     pub fn duty(&mut self, duty: Duty) {
+        if duty == Duty::Leader {
+            self.remembered = None;
+        }
         self.draft.duty = duty;
         self.publish();
     }
@@ -159,9 +171,24 @@ impl StatusPublisher {
         self.publish();
     }
 
+    /// Shows what the store knows, for as long as the loop has not begun: another process works on it, or none can.
+    pub async fn remember(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        let mut told = self.draft.clone();
+        remember(&mut told, store, now).await?;
+        self.held = told.held.iter().map(|held| (passes::key(&held.change), held.clone())).collect();
+        let troubles = std::mem::replace(&mut told.troubles, std::mem::take(&mut self.draft.troubles));
+        self.remembered = Some(Remembered { state: told.state, since: told.since, troubles });
+        // Whether it has changed is seen by what is shared.
+        (told.state, told.since) = (self.draft.state, self.draft.since);
+        self.draft = told;
+        self.publish();
+        Ok(())
+    }
+
     /// A configuration has entered into force, or its names were resolved anew.
     pub(super) fn active(&mut self, active: &ActiveConfig, store: &Arc<Store>, now: Timestamp) {
         let ActiveConfig { config, origin, .. } = active;
+        self.remembered = None;
         if let Some(before) = self.open.borrow().as_ref().map(|open| &open.active.client)
             && !before.is(&active.client)
         {
@@ -247,10 +274,18 @@ impl StatusPublisher {
         let now = clock::now();
         let mut told = Status { at: now, ..self.draft.clone() };
         told.troubles.extend(self.reporter.all());
+        if let Some(remembered) = &self.remembered {
+            let known: Vec<_> = told.troubles.iter().map(|trouble| trouble.about.clone()).collect();
+            let others = remembered.troubles.iter().filter(|trouble| !known.contains(&trouble.about));
+            told.troubles.extend(others.cloned());
+        }
         told.troubles.sort_by(|a, b| a.about.cmp(&b.about));
-        let state = told.judged();
+        let (state, since) = match &self.remembered {
+            Some(remembered) if told.troubles.is_empty() => (remembered.state, remembered.since),
+            _ => (told.judged(), now),
+        };
         if state != self.draft.state {
-            (self.draft.state, self.draft.since) = (state, now);
+            (self.draft.state, self.draft.since) = (state, since);
             tracing::info!(state = state.word(), "state");
         }
         (told.state, told.since) = (self.draft.state, self.draft.since);

@@ -14,6 +14,7 @@ use super::identity::{self, StoreId};
 use super::lease::Lease;
 use super::open::Store;
 use super::own::{self, Found};
+use super::wal;
 
 impl Store {
     /// Which store this is; a copy for a dry run is the store that it was copied from.
@@ -21,15 +22,23 @@ impl Store {
         &self.id
     }
 
-    /// What became of the file, where it does not lie at its path any more, or its log does not lie beside it: what
-    /// is written is read by nobody then. Nothing ever becomes of a copy.
+    /// What became of the file, where it does not lie at its path any more, holds something else, or its log does not
+    /// lie beside it: what is written is read by nobody then. Nothing ever becomes of a copy.
     pub fn displaced(&self) -> Option<Displaced> {
         let at = |path| self.file.and_then(|file| file.displaced(path));
         // A link may lead elsewhere by now, where everybody else follows it to.
         at(self.path())
             .or_else(|| at(&self.given))
+            .or_else(|| self.mark.is_gone().then_some(Displaced::Overwritten))
             .or_else(|| self.has_lost_its_log().then_some(Displaced::Log))
             .or_else(|| self.lease.get().is_some_and(Lease::is_lost).then_some(Displaced::Lock))
+    }
+
+    /// [`StoreError::Left`], where another process holds the lease on the store at `path` and uses another file than
+    /// the one that lies there: what is said to that one, nobody heeds.
+    pub fn left(path: &Path) -> Option<StoreError> {
+        let path = own::real(path);
+        wal::left_by(&path).map(|holder| StoreError::Left { path, holder })
     }
 
     /// Which store lies at `path`, or is still to be made there. Neither creates nor changes anything.

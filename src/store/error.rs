@@ -105,6 +105,22 @@ pub enum StoreError {
         /// What lies there now.
         how: Displaced,
     },
+    /// Nothing lies there, and a process has it open all the same.
+    #[error("the store `{}` was moved away or deleted, and {holder} still has it open", path.display())]
+    Vanished {
+        /// Where it lay.
+        path: PathBuf,
+        /// Which process, and since when.
+        holder: String,
+    },
+    /// Another file lies there than the one that a process has open.
+    #[error("{holder} does not use the file that is now at `{}`, and ignores what is written there", path.display())]
+    Left {
+        /// Where the file lies.
+        path: PathBuf,
+        /// Which process, and since when.
+        holder: String,
+    },
     /// The log of another file lies beside it.
     #[error("the log beside the store `{}` is that of the file that lay there before", path.display())]
     OthersLog {
@@ -164,8 +180,15 @@ impl StoreError {
             Self::Displaced { how: Displaced::Lock, .. } => {
                 "stop the other process that writes to it: this one continues as soon as it has the lock again".to_owned()
             }
-            Self::Displaced { how: Displaced::Log, .. } => {
+            Self::Displaced { how: Displaced::Log | Displaced::Overwritten, .. } => {
                 "restart it: it continues with what is at that path".to_owned()
+            }
+            Self::Vanished { .. } => {
+                "that process writes nothing to Logto meanwhile: put the file back, and it continues; or stop it to begin with a new store"
+                    .to_owned()
+            }
+            Self::Left { .. } => {
+                "it writes nothing to Logto meanwhile: restart it, and it continues with that file".to_owned()
             }
             Self::OthersLog { .. } => {
                 "the daemon that has that file open moves the log out of the way within seconds: try again then, or stop it"
@@ -198,6 +221,7 @@ fn displaced(path: &Path, how: Displaced) -> String {
     match how {
         Displaced::Gone => format!("the store `{path}` was moved away or deleted while it is in use"),
         Displaced::Replaced => format!("another file took the place of the store `{path}` while it is in use"),
+        Displaced::Overwritten => format!("the store `{path}` was overwritten while it is in use"),
         Displaced::Lock => format!("the lock file `{path}-lock` was taken away, and somebody else holds another one"),
         Displaced::Log => {
             format!("the log `{path}-wal` of the store was moved away, deleted or replaced while it is in use")

@@ -15,6 +15,8 @@ pub enum Displaced {
     Gone,
     /// Another file lies there.
     Replaced,
+    /// It lies there, and something else was written into it.
+    Overwritten,
     /// It lies there, and its log does not: what somebody else says to it is not heard.
     Log,
     /// It lies there, and the lock on it was taken away: somebody else may write to it as well.

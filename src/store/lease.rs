@@ -12,15 +12,13 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::file_id::FileId;
 use super::own::{beside, real};
 use crate::clock;
-use crate::shutdown::Shutdown;
 
-/// Between two looks of whoever waits.
-const BEAT: Duration = Duration::from_secs(2);
+/// The second line where whoever holds the lock has another file open than the one that lies beside it.
+const LOST: &str = "works on a file that is not there any more";
 
 /// What a lock file begins with, unless it is empty.
 const BEGINS: &str = "process ";
@@ -35,10 +33,15 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Notes a [mark](super::Store::log_mark) beside who holds it, or that there is none any more. It outlives whoever
+    /// Notes a [mark](super::Store::note_whose_log) beside who holds it, or that there is none any more. It outlives whoever
     /// is killed.
     pub fn note(&self, mark: Option<&str>) -> io::Result<()> {
         write(&self.locked(), mark)
+    }
+
+    /// Notes that the store does not lie at its path any more, for whoever goes there.
+    pub(super) fn note_lost(&self) -> io::Result<()> {
+        self.note(Some(LOST))
     }
 
     /// Whether the file that is locked does not lie at its path any more, so that another one may be locked there.
@@ -143,12 +146,16 @@ fn content(file: &mut File) -> io::Result<String> {
     if content.is_empty() || content.starts_with(BEGINS) { Ok(content) } else { Err(strange()) }
 }
 
-/// The process on the first line, the mark on the second.
+/// The process on the first line, the mark on the second. Never empty in between: somebody may be reading it.
 fn write(mut file: &File, mark: Option<&str>) -> io::Result<()> {
-    file.set_len(0)?;
+    let mut content = format!("{BEGINS}{} since {:.0}", std::process::id(), clock::now());
+    if let Some(mark) = mark {
+        content.push('\n');
+        content.push_str(mark);
+    }
     file.rewind()?;
-    write!(file, "{BEGINS}{} since {:.0}", std::process::id(), clock::now())?;
-    mark.map_or(Ok(()), |mark| write!(file, "\n{mark}"))
+    file.write_all(content.as_bytes())?;
+    file.set_len(content.len() as u64)
 }
 
 fn named(content: &str) -> String {
@@ -156,7 +163,7 @@ fn named(content: &str) -> String {
 }
 
 fn marked(content: &str) -> Option<&str> {
-    content.lines().nth(1).filter(|line| !line.starts_with(USES))
+    content.lines().nth(1).filter(|line| !line.starts_with(USES) && *line != LOST)
 }
 
 /// Takes the lease on the store at `path` for whoever works on the one at `own` and does not follow a file that names
@@ -186,6 +193,20 @@ pub fn elsewhere(path: &Path) -> Option<(String, PathBuf)> {
     (process(&there) == process(&holder)).then_some((holder, own))
 }
 
+/// The numbers that stand in the header of the store by what whoever holds the lease has noted.
+pub(super) fn numbers(store: &Path) -> Vec<u32> {
+    let content = open(&lock_of(store), &mut OpenOptions::new()).and_then(|mut file| content(&mut file));
+    let Ok(content) = content else { return Vec::new() };
+    let numbers = content.lines().nth(2).unwrap_or_default().split(' ');
+    numbers.filter_map(|number| number.parse().ok()).collect()
+}
+
+/// Whether whoever holds the lease has noted that it does not use the file at this path.
+pub(super) fn is_lost_by_holder(store: &Path) -> bool {
+    let content = open(&lock_of(store), &mut OpenOptions::new()).and_then(|mut file| content(&mut file));
+    content.is_ok_and(|content| content.lines().nth(1) == Some(LOST))
+}
+
 /// What whoever holds the lease, or held it last, has noted.
 pub(super) fn mark(store: &Path) -> Option<String> {
     let content = content(&mut open(&lock_of(store), &mut OpenOptions::new()).ok()?).ok()?;
@@ -213,30 +234,6 @@ pub fn holder(store: &Path) -> Result<Option<String>, LeaseError> {
         Ok(()) => file.unlock().map(|()| None).map_err(failed),
         Err(TryLockError::WouldBlock) => Ok(Some(named(&content))),
         Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
-}
-
-/// Waits until the lease is free, and says once who holds it. `None`: the end was asked for first.
-pub async fn wait(
-    store: &Path,
-    stop: &mut Shutdown,
-    mut standing_by: impl FnMut(&str),
-) -> Result<Option<Lease>, LeaseError> {
-    let mut told = false;
-    loop {
-        match take(store)? {
-            Ok(lease) => return Ok(Some(lease)),
-            Err(holder) if !told => {
-                standing_by(&holder);
-                tracing::info!(holder, "another process is writing; standing by");
-            }
-            Err(_) => {}
-        }
-        told = true;
-        tokio::select! {
-            () = tokio::time::sleep(BEAT) => {}
-            () = stop.wait() => return Ok(None),
-        }
     }
 }
 

@@ -9,11 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use sqlx::{AssertSqlSafe, SqliteConnection};
+
+use super::codec::Sql;
 use super::error::StoreError;
 use super::file_id::{Displaced, FileId};
 use super::open::Store;
 use super::own::beside;
-use super::wal::{self, PARTS, aside, lasting, move_log, wal};
+use super::wal::{self, PARTS, aside, move_log, wal};
 
 /// Waits for no reader: whoever reads now keeps the log until the next time.
 const FOLD: &str = "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)";
@@ -27,22 +30,29 @@ impl Store {
     /// Folds the log into the file and empties it, if nobody is using it just now: what lies in the log is no part of
     /// the file for whoever moves one without the other, and a log that is never empty grows for ever.
     pub async fn fold_log(&self) -> Result<(), StoreError> {
-        if self.displaced().is_some() || !self.has_log() { Ok(()) } else { self.fold().await }
+        if self.displaced().is_some() || !self.is_to_be_folded() { Ok(()) } else { self.fold().await }
+    }
+
+    /// Whether anything is to be folded, or to be [marked](super::mark).
+    pub fn is_to_be_folded(&self) -> bool {
+        self.has_log() || (self.lease().is_some() && !self.mark.is_set())
     }
 
     /// Whether anything lies in the log that lies at its path.
-    pub fn has_log(&self) -> bool {
+    fn has_log(&self) -> bool {
         wal::size(self.path()) > 0
     }
 
     /// Moves the log out of the way of a file that was put in the place of its own, and makes its own whole in itself,
-    /// wherever that lies. Does nothing while it is beside its own.
+    /// wherever that lies. What was written over its own is left as it is. Does nothing while it is beside its own.
     pub async fn set_log_aside(&self) {
         let Some(how) = self.displaced().filter(|how| *how != Displaced::Lock) else { return };
-        if let Err(error) = self.fold_by_itself(how).await {
+        if how != Displaced::Overwritten
+            && let Err(error) = self.fold_by_itself(how).await
+        {
             tracing::debug!(%error, "the log of the store could not be folded");
         }
-        if matches!(how, Displaced::Gone | Displaced::Replaced) {
+        if how != Displaced::Log {
             self.rename_log(self.path(), &self.aside());
         }
     }
@@ -101,9 +111,30 @@ impl Store {
         }
         let Ok(connection) = tokio::time::timeout(PATIENCE, self.writer().acquire()).await else { return Ok(()) };
         let mut connection = connection.map_err(|error| self.fault(error))?;
-        let folded = sqlx::raw_sql(FOLD).execute(&mut *connection).await;
-        let patient = sqlx::raw_sql(PATIENT).execute(&mut *connection).await;
-        folded.and(patient).map(drop).map_err(|error| self.fault(error))
+        let folded = self.marked(&mut connection).await;
+        let patient = sqlx::raw_sql(PATIENT).execute(&mut *connection).await.map(drop);
+        folded.and(patient).map_err(|error| self.fault(error))
+    }
+
+    /// Only who holds the lease marks the file: anybody else would overwrite the mark of whoever does.
+    async fn marked(&self, connection: &mut SqliteConnection) -> Sql<()> {
+        if self.lease().is_none() {
+            return sqlx::raw_sql(FOLD).execute(connection).await.map(drop);
+        }
+        if !self.mark.is_set() {
+            // A mark of who was here before may still lie in the log.
+            sqlx::raw_sql(FOLD).execute(&mut *connection).await?;
+        }
+        let mark = self.mark.next(self.path())?;
+        self.note_whose_log();
+        // A number, and a pragma takes no parameters.
+        sqlx::raw_sql(AssertSqlSafe(format!("PRAGMA user_version = {mark}"))).execute(&mut *connection).await?;
+        sqlx::raw_sql(FOLD).execute(connection).await?;
+        if !self.has_log() {
+            self.mark.settle();
+            self.note_whose_log();
+        }
+        Ok(())
     }
 
     /// The name by which SQLite would find the log again for a file of this name.
@@ -118,10 +149,24 @@ impl Store {
         move_log(from, to);
     }
 
-    /// What tells the log that is in use from any other, for the lock file: with it, whoever finds that log beside
-    /// another file knows that it does not belong there.
-    pub fn log_mark(&self) -> Option<String> {
-        let (file, log) = (lasting(self.path())?, lasting(&wal(self.path()))?);
-        self.displaced().is_none().then(|| format!("{log} is the log of {file}"))
+    /// Notes in the lock file what tells the log that is in use from any other: with it, whoever finds that log beside
+    /// another file knows that it does not belong there. Where the store does not lie there any more, that it does not.
+    pub fn note_whose_log(&self) {
+        let Some(lease) = self.lease() else { return };
+        let noted = match self.displaced() {
+            None => lease.note(wal::mark_of(self.path(), &self.mark.numbers()).as_deref()),
+            Some(Displaced::Gone | Displaced::Replaced | Displaced::Overwritten) => lease.note_lost(),
+            Some(Displaced::Log | Displaced::Lock) => Ok(()),
+        };
+        if let Err(error) = noted {
+            tracing::warn!(%error, "the lock file cannot be written to");
+        }
+    }
+
+    /// The same once it was closed: in order it has left no log behind.
+    pub fn note_no_log(&self) {
+        if let Some(Err(error)) = self.lease().map(|lease| lease.note(None)) {
+            tracing::warn!(%error, "the lock file cannot be written to");
+        }
     }
 }

@@ -38,6 +38,7 @@ mod ledger;
 mod log;
 mod manual;
 mod mappings;
+mod mark;
 mod names;
 mod odd;
 mod open;

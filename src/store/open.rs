@@ -15,9 +15,10 @@ use sqlx::{ConnectOptions as _, Connection as _, Sqlite, SqlitePool, SqliteTrans
 use super::codec::Sql;
 use super::connect::{self, options};
 use super::error::StoreError;
-use super::file_id::FileId;
+use super::file_id::{Displaced, FileId};
 use super::identity::{self, StoreId};
 use super::lease::Lease;
+use super::mark::Mark;
 use super::own::{self, Found};
 use super::schema::{judge, migrate};
 use super::scratch_dir::ScratchDir;
@@ -37,6 +38,7 @@ pub struct Store {
     pub(super) file: Option<FileId>,
     /// The log that lay beside it; of what cannot be written to there is none.
     pub(super) log: Mutex<Option<FileId>>,
+    pub(super) mark: Mark,
     pub(super) id: StoreId,
     /// One connection, so that writers of this process queue instead of meeting `SQLITE_BUSY`.
     writer: SqlitePool,
@@ -66,6 +68,7 @@ impl Store {
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let real = &own::real(path);
         let found = own::look(real)?;
+        wal::vanished(real, found)?;
         wal::part_from_another(real)?;
         // SQLite takes one byte for none.
         if size_of(real) <= 1 {
@@ -118,7 +121,8 @@ impl Store {
         let readers = pool(path, file, &work).max_connections(4).connect_lazy_with(options);
         let log = Mutex::default();
         let (path, given, lease) = (path.to_owned(), path.to_owned(), OnceLock::new());
-        let store = Self { path, given, lease, file, log, id, writer, readers, nobody, work, scratch };
+        let mark = Mark::default();
+        let store = Self { path, given, lease, file, log, mark, id, writer, readers, nobody, work, scratch };
         if file.is_some() {
             store.note_log();
         }
@@ -134,7 +138,8 @@ impl Store {
         let readers = pool(path, file, &work).max_connections(4).connect_lazy_with(options);
         let log = Mutex::default();
         let (path, given, lease) = (path.to_owned(), path.to_owned(), OnceLock::new());
-        Ok(Self { path, given, lease, file, log, id, writer, readers, nobody, work, scratch: None })
+        let mark = Mark::default();
+        Ok(Self { path, given, lease, file, log, mark, id, writer, readers, nobody, work, scratch: None })
     }
 
     /// By which name it was asked for.
@@ -152,10 +157,14 @@ impl Store {
         &self.path
     }
 
-    /// Writes from here on only while this is held. Given back when the store is dropped.
-    pub fn hold(&self, lease: Lease) {
+    /// Writes from here on only while this is held, and while the file holds what is written into it. Given back when
+    /// the store is dropped.
+    pub async fn hold(&self, lease: Lease) {
         // Whoever holds one already cannot take another one.
         let _already = self.lease.set(lease);
+        if let Err(error) = self.fold_log().await {
+            tracing::debug!(%error, "the store could not be marked");
+        }
     }
 
     /// The right to write, where it was taken.
@@ -187,8 +196,9 @@ impl Store {
     /// Dropping does so too, a little later. Whoever shares it gets errors from then on.
     pub async fn close(&self) {
         self.set_log_aside().await;
-        if self.is_beside_another_log() {
-            // Whoever closes the file last deletes the log under its name, and that holds what somebody else has said.
+        if self.is_beside_another_log() || self.displaced() == Some(Displaced::Overwritten) {
+            // Whoever closes the file last deletes the log under its name, and that holds what somebody else has said;
+            // and folds what it knows into a file that holds something else.
             std::mem::forget((self.readers.clone(), self.writer.clone()));
             return;
         }

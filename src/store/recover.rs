@@ -44,7 +44,7 @@ impl Store {
     }
 
     async fn salvage(path: &Path, now: Timestamp) -> Result<(Self, Opened), StoreError> {
-        own::look(path)?;
+        wal::vanished(path, own::look(path)?)?;
         wal::part_from_another(path)?;
         let size = std::fs::metadata(path).map_or(0, |file| file.len());
         // SQLite takes one byte for none, and throws away the log of an empty file.

@@ -11,7 +11,7 @@ use super::error::StoreError;
 use super::open::{self, Store};
 use super::own::{self, Found};
 use super::scratch_dir::ScratchDir;
-use super::{connect, identity, schema};
+use super::{connect, identity, schema, wal};
 
 impl Store {
     /// A temporary copy of the store at `path`, removed when dropped; an empty one where there is none.
@@ -21,6 +21,7 @@ impl Store {
     pub async fn scratch(path: &Path) -> Result<Self, StoreError> {
         let path = &own::real(path);
         let found = own::look(path)?;
+        wal::vanished(path, found)?;
         let fault = |source| StoreError::Open { path: path.to_owned(), source };
         let directory = ScratchDir::create().map_err(fault)?;
         let copy = directory.0.join("store.db");

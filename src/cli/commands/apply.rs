@@ -35,7 +35,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 
 async fn go(context: &Context, saved: Option<PlanDocument>, yes: bool) -> Result<Exit, Failure> {
     let opened = open(context, Keep::Real).await?;
-    opened.store.hold(take(&opened)?);
+    opened.store.hold(take(&opened)?).await;
     let planned = opened.plan_pass(clock::now()).await?;
     // Who saved a plan has seen it, and it is carried out as it was seen or not at all.
     let agreed = yes || saved.is_some();

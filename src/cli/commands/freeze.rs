@@ -111,9 +111,11 @@ async fn active(store: &Store, now: Timestamp) -> Result<String, Failure> {
     Ok(match store.frozen(now).await? {
         Some(freeze) => {
             let told = messages::frozen(&freeze_view(freeze));
-            format!(
-                "Frozen: {told}.\nThis takes effect at once, also for a pass that is under way. `entitled unfreeze` ends it.\n"
-            )
+            let heeds = match Store::left(store.path()) {
+                None => "This takes effect at once, also for a pass that is under way. ",
+                Some(_) => "",
+            };
+            format!("Frozen: {told}.\n{heeds}`entitled unfreeze` ends it.\n")
         }
         None => "Nothing is frozen.\n".to_owned(),
     })

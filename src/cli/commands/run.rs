@@ -15,16 +15,17 @@ use crate::cli::{Context, Exit, Failure, print};
 use crate::config::settings::network::Network;
 use crate::config::settings::source::{SourceKind, SourceSettings};
 use crate::config::settings::{Config, Listen, TOKEN_LENGTH};
-use crate::daemon::{HealthReporter, Mode, Pulse, Settled, Start, StatusPublisher, StatusReader, Trigger};
+use crate::daemon::{HealthReporter, Mode, presets, Pulse, Settled, Start, StatusPublisher, StatusReader, Trigger};
 use crate::model::SourceName;
 use crate::pass::active::Simulators;
 use crate::pass::kept;
 use crate::report::status::{About, Duty};
 use crate::secret::Secret;
 use crate::shutdown::{Shutdown, ShutdownTrigger};
-use crate::store::lease;
+use crate::store::Store;
+use crate::store::lease::{self, Lease};
 use crate::web::{App, Door};
-use crate::{clock, daemon, http, report, web};
+use crate::{clock, config, daemon, http, report, web};
 
 /// `entitled run`
 #[derive(Debug, clap::Args)]
@@ -55,6 +56,9 @@ impl Args {
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long it waits before it looks again for what is at hand: files and variables in them.
 const AT_HAND: Duration = Duration::from_millis(500);
+
+/// Between two looks of one that stands by.
+const BEAT: Duration = Duration::from_secs(2);
 
 /// Runs until SIGTERM or SIGINT, or for one pass.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
@@ -90,7 +94,7 @@ async fn one_pass(context: &Context, mut shutdown: Shutdown) -> Result<Exit, Fai
         opened = opening => opened?,
         () = shutdown.wait() => return Ok(Exit::Failed),
     };
-    opened.store.hold(apply::take(&opened)?);
+    opened.store.hold(apply::take(&opened)?).await;
     let planned = tokio::select! {
         planned = opened.plan_pass(clock::now()) => planned?,
         () = shutdown.wait() => return Ok(Exit::Failed),
@@ -154,11 +158,9 @@ async fn keep_watch(
         );
         publisher.trouble(failure.trouble(About::File, clock::now()));
     }
-    let store = opened.active.config.store.clone();
-    let standing_by = |holder: &str| publisher.duty(Duty::Standby { holder: holder.to_owned() });
     if mode == Mode::Live {
-        match lease::wait(&store, &mut shutdown, standing_by).await? {
-            Some(lease) => opened.store.hold(lease),
+        match stand_by(context, &opened, &mut publisher, &mut shutdown).await? {
+            Some(lease) => opened.store.hold(lease).await,
             None => return Ok(Exit::Done),
         }
     }
@@ -171,20 +173,52 @@ async fn keep_watch(
     let (file, store, pulse) = (context.file.clone(), Arc::new(store), Pulse::default());
     let settled = server.settled(context, &active.config);
     let held = Arc::clone(&store);
-    let note = |mark: Option<&str>| {
-        if let Some(Err(error)) = held.lease().map(|lease| lease.note(mark)) {
-            tracing::warn!(%error, "the lock file cannot be written to");
-        }
-    };
-    note(held.log_mark().as_deref());
+    held.note_whose_log();
     let start = Start { file, active, simulators, store, mode, pulse, publisher, triggers, settled };
     daemon::run(start, shutdown).await;
-    // Closed in order it has left no log behind.
-    note(None);
+    held.note_no_log();
     drop((server, told));
     drop(running);
     followers.end().await;
     Ok(Exit::Done)
+}
+
+/// Waits until the lease is free, and shows what whoever holds it leaves in the store. `None`: the end was asked for
+/// first.
+async fn stand_by(
+    context: &Context,
+    opened: &Opened,
+    publisher: &mut StatusPublisher,
+    shutdown: &mut Shutdown,
+) -> Result<Option<Lease>, Failure> {
+    let mut told = false;
+    loop {
+        let holder = match lease::take(&opened.active.config.store)? {
+            Ok(lease) => return Ok(Some(lease)),
+            Err(holder) => holder,
+        };
+        if !told {
+            tracing::info!(holder, "another process is writing; standing by");
+            publisher.duty(Duty::Standby { holder });
+            told = true;
+        }
+        // What was wrong with the file when this began may have been put right since.
+        if publisher.knows(&About::File) && config::load(&context.file, &presets()).is_ok() {
+            publisher.works(&About::File);
+        }
+        remember(publisher, &opened.store).await;
+        tokio::select! {
+            () = tokio::time::sleep(BEAT) => {}
+            () = shutdown.wait() => return Ok(None),
+        }
+    }
+}
+
+/// Shows what the store knows.
+async fn remember(publisher: &mut StatusPublisher, store: &Store) {
+    if let Err(error) = publisher.remember(store, clock::now()).await {
+        tracing::debug!(%error, "the store could not be asked how it stands");
+    }
 }
 
 /// Has the simulated shop send its webhooks here, as a person would set up in a real one.
@@ -227,6 +261,7 @@ async fn start(
             let _unserved = server.serve(&blind.config);
             let store = open_store(context, keep, &blind.config).await?;
             publisher.store(&store);
+            remember(publisher, &store).await;
             store.close().await;
             return Ok(Begun::Waiting(blind.failure(context)));
         }
@@ -236,6 +271,7 @@ async fn start(
     let store = open_store(context, keep, &standing.config).await?;
     publisher.store(&store);
     publisher.recall(&kept::troubles(&store).await?);
+    remember(publisher, &store).await;
     Ok(Begun::Open(Box::new(open_on(context, keep, standing, store).await?), broken))
 }
 

@@ -7,18 +7,16 @@
 //! Exit codes: 0 in sync or pending, 1 something does not work or the status cannot be had, 3 something is held.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::cli::standing::{Blind, Standing, blind, place, standing};
 use crate::cli::{Context, Exit, Failure, Output, print_wrapped};
 use crate::config::settings::Config;
-use crate::daemon::{approvals, frozen, odd, peer, run_status};
+use crate::daemon::{frozen, odd, peer, remember, trouble};
 use crate::model::{SourceName, State};
-use crate::pass::kept;
 use crate::report::status::{
-    About, ConfigInForce, Duty, Figures, Mode, Pass, RunStatus, SourceStatus, Status, Trouble,
+    About, ConfigInForce, Duty, Mode, SourceStatus, Status, Trouble,
 };
 use crate::report::{Dropped, Settling};
 use crate::store::{Store, StoreError, lease};
@@ -32,9 +30,6 @@ pub(crate) struct Args {
     #[arg(long, short, value_name = "FORM", default_value = "text")]
     output: Output,
 }
-
-/// So many passes are looked at.
-const RUNS: u32 = 30;
 
 /// Asks, or reads, and prints.
 pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> {
@@ -73,6 +68,10 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
                 }
             };
             let mut status = remembered(&store, standing, now).await?;
+            if let Some(left) = Store::left(&store) {
+                status.troubles.retain(|trouble| trouble.about != About::Store);
+                status.troubles.push(trouble(About::Store, &left, left.hint(), now));
+            }
             settle(&mut status, broken.map(|failure| failure.trouble(About::File, now)));
             status
         }
@@ -120,20 +119,11 @@ async fn remembered(path: &Path, standing: Option<Standing>, now: Timestamp) -> 
     let store = Store::for_reading(path).await?;
     let mut status = Status::starting(Mode::Live, now);
     status.duty = Duty::Stopping;
-    frozen_by(&mut status, &store, now).await?;
-    status.runs = store.runs(RUNS).await?.into_iter().map(run_status).collect();
-    status.approvals = approvals(&store, now).await?;
-    status.last_full_pass = store.last_full_pass().await?;
-    status.troubles = kept::troubles(&store).await?;
-    status.held = Arc::new(kept::held(&store, None).await?);
+    remember(&mut status, &store, now).await?;
     if let Some(Standing { config, origin, .. }) = &standing {
         by_file(&mut status, &store, config, origin, now).await?;
     }
     store.close().await;
-    let (state, since) = judged(&status, now);
-    (status.state, status.since) = (state, since);
-    let held = status.runs.iter().find_map(|run| run.end.as_ref().map(|end| end.held)).unwrap_or_default();
-    status.figures = Figures { held, ..Figures::default() };
     Ok(status)
 }
 
@@ -186,28 +176,4 @@ async fn by_file(
     status.settling = Settling::of(&safeguards, &safeguards.lingering(&store.versions().await?, clock::now()));
     status.dropped = owned.map(|(source, grants)| Dropped::new(&source, grants, None)).collect();
     Ok(())
-}
-
-/// The state that the passes on record tell, and since when they tell it.
-fn judged(status: &Status, now: Timestamp) -> (State, Timestamp) {
-    let mut told = status.runs.iter().filter_map(|run| state_of(run).map(|state| (state, run.started)));
-    let Some((state, mut since)) = told.next() else { return (State::Pending, now) };
-    for (earlier, started) in told {
-        if earlier != state {
-            break;
-        }
-        since = started;
-    }
-    (state, since)
-}
-
-/// How a pass left it. A quick one that held nothing tells of its own users only.
-fn state_of(run: &RunStatus) -> Option<State> {
-    match &run.end {
-        None => None,
-        Some(end) if !end.succeeded || end.failed > 0 => Some(State::Degraded),
-        Some(end) if end.held > 0 => Some(State::Held),
-        Some(_) if run.kind == Pass::Full => Some(State::InSync),
-        Some(_) => None,
-    }
 }

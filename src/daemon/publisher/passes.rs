@@ -97,7 +97,7 @@ fn unmade(view: &PlanDocument, report: Option<&RunReport>) -> BTreeSet<ChangeKey
     unmade
 }
 
-fn key(change: &Change) -> ChangeKey {
+pub(super) fn key(change: &Change) -> ChangeKey {
     (change.action.clone(), change.user.clone(), change.target_key.clone())
 }
 

@@ -1,16 +1,61 @@
 //! What the store has, as a status shows it.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::SourceName;
-use crate::report::status::{ApprovalStatus, Frozen, Pass, RunEnded, RunStatus};
+use crate::model::{SourceName, State};
+use crate::pass::kept;
+use crate::report::status::{ApprovalStatus, Figures, Frozen, Pass, RunEnded, RunStatus, Status};
 use crate::store::{self, ApprovalNow, Outcome, RunKind, RunRow, Store, StoreError};
 use crate::text::clean;
 
 /// So far back approvals are shown.
 const APPROVALS: SignedDuration = SignedDuration::from_hours(48);
+/// So many passes are shown.
+pub(super) const RUNS: u32 = 30;
 /// So many odd orders of a source are named.
 const ODD: u32 = 5;
+
+/// What the store knows of how it stands, in place of what a loop would say: what is frozen, held and approved, the
+/// passes, what did not work.
+pub async fn remember(status: &mut Status, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    status.freeze = store.frozen(now).await?.map(frozen);
+    status.freezes = store.freezes(now).await?.into_iter().map(frozen).collect();
+    status.runs = store.runs(RUNS).await?.into_iter().map(run_status).collect();
+    status.approvals = approvals(store, now).await?;
+    status.last_full_pass = store.last_full_pass().await?;
+    status.troubles = kept::troubles(store).await?;
+    status.held = Arc::new(kept::held(store, None).await?);
+    let held = status.runs.iter().find_map(|run| run.end.as_ref().map(|end| end.held)).unwrap_or_default();
+    status.figures = Figures { held: held.max(status.held.len() as u64), ..Figures::default() };
+    (status.state, status.since) = judged(status, now);
+    Ok(())
+}
+
+/// The state that the passes on record tell, and since when they tell it.
+fn judged(status: &Status, now: Timestamp) -> (State, Timestamp) {
+    let mut told = status.runs.iter().filter_map(|run| state_of(run).map(|state| (state, run.started)));
+    let Some((state, mut since)) = told.next() else { return (State::Pending, now) };
+    for (earlier, started) in told {
+        if earlier != state {
+            break;
+        }
+        since = started;
+    }
+    (state, since)
+}
+
+/// How a pass left it. A quick one that held nothing tells of its own users only.
+fn state_of(run: &RunStatus) -> Option<State> {
+    match &run.end {
+        None => None,
+        Some(end) if !end.succeeded || end.failed > 0 => Some(State::Degraded),
+        Some(end) if end.held > 0 => Some(State::Held),
+        Some(_) if run.kind == Pass::Full => Some(State::InSync),
+        Some(_) => None,
+    }
+}
 
 /// How many orders and rows of a source are odd, and some of them in words.
 pub async fn odd(store: &Store, source: &SourceName) -> Result<(u64, Vec<String>), StoreError> {
@@ -40,7 +85,7 @@ pub fn frozen(freeze: store::Freeze) -> Frozen {
 }
 
 /// A pass as the store has it, as a status shows it.
-pub fn run_status(row: RunRow) -> RunStatus {
+pub(super) fn run_status(row: RunRow) -> RunStatus {
     let RunRow { run, end } = row;
     let kind = match run.kind {
         RunKind::Quick => Pass::Quick,

@@ -71,6 +71,11 @@ impl StatusPublisher {
         self.began.extend(troubles.iter().map(|trouble| (trouble.about.clone(), trouble.since)));
     }
 
+    /// Whether the loop knows it not to work.
+    pub fn knows(&self, about: &About) -> bool {
+        self.draft.troubles.iter().any(|trouble| trouble.about == *about)
+    }
+
     /// What the loop knows not to work.
     pub(in crate::daemon) fn troubles(&self) -> &[Trouble] {
         &self.draft.troubles

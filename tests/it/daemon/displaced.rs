@@ -158,7 +158,7 @@ async fn every_place_says_so_and_a_freeze_of_the_new_file_is_said_not_to_be_heed
     let status = program.run(&["status"]).await;
     assert!(status.stderr.contains("another daemon, with another store, answers at "), "{status:#?}");
     let freeze = program.run(&["freeze", "--all", "--for", "1h", "--reason", "a backup was put back"]).await;
-    assert!(freeze.stderr.contains("ignores what was written") && freeze.stderr.contains("restart it"), "{freeze:#?}");
+    assert!(freeze.stderr.contains("ignores what is written") && freeze.stderr.contains("restart it"), "{freeze:#?}");
 
     std::fs::rename(program.folder.path().join("aside.db"), program.store()).unwrap();
     until_async("all is well again", async || said(&daemon, &address).await.is_well()).await;
@@ -190,14 +190,26 @@ async fn whatever_fails_since_the_store_is_displaced_is_told_as_that_and_when_th
         displace(&program.store(), &program.folder.path().join("aside.db"));
         until(&format!("{deed}: it says so"), || daemon.stderr().contains(" while it is in use")).await;
         let freeze = program.run(FREEZE).await;
-        let empty = std::fs::metadata(program.store()).is_ok_and(|file| file.len() == 0);
-        assert!(freeze.status.success() || empty, "{deed}: {freeze:#?}");
+        // Nobody would hear what is said to a store that is made in the place of the one that is in use.
+        let heard_by =
+            if program.store().exists() { "restart it, and it continues with that file" } else { "put the file back" };
+        assert_eq!(freeze.status.success(), program.store().exists(), "{deed}: {freeze:#?}");
+        assert!(spoken(&freeze.stderr).contains(heard_by), "{deed}: {freeze:#?}");
+        let status = program.run(&["status"]).await;
+        assert_eq!(status.status.code(), Some(1), "{deed}: {status:#?}");
+        let said = spoken(&(status.stdout + &status.stderr));
+        assert!(said.contains(heard_by), "{deed}: {said}");
         let log = daemon.stderr();
         let told = log.lines().filter(|line| line.contains(" while it is in use"));
         let told: Vec<_> = told.filter(|line| !line.contains("nothing more is written to Logto")).collect();
         assert!(told.is_empty(), "{deed}: {told:#?}");
         daemon.kill().await;
     }
+}
+
+/// What was said, however it was wrapped.
+fn spoken(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Who is in the ledger of the store at `path`, and whether that is frozen.
@@ -235,6 +247,60 @@ async fn a_backup_moved_over_the_store_is_what_the_next_start_finds() {
         }
         let program = live.stop().await;
         assert_eq!(kept(&program.store()).await, ([ann].into(), false), "noticed: {noticed}");
+    }
+}
+
+/// `cp` writes into the file that is there: by device and inode nothing has changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_written_over_the_store_is_noticed_heeded_by_nobody_and_what_the_next_start_finds() {
+    for (copy, patient) in [("plain.db", true), ("backup.db", true), ("plain.db", false), ("backup.db", false)] {
+        let running = entitled::sandbox::start(entitled::sandbox::Options::default()).await.unwrap();
+        let Handles { logto, shop } = running.handles().unwrap().clone();
+        furnish(&logto);
+        let block = addresses(running.logto_url(), running.shop_url(), "");
+        let program = Program::new(&format!("{block}prune: owned\n{NO_LIMITS}\nlisten: off\n{PRODUCTS}"));
+        let daemon = program.start(&["run"]);
+        let role = logto.role("paid-tier").unwrap();
+        let sold = async |email: &str| {
+            let user = logto.add_user(email);
+            shop.buy(&"prd_pro".into(), &user);
+            until("it is granted", || logto.holders(&role).contains(&user)).await;
+            let log = program.store().with_extension("db-wal");
+            until("the log is empty", || std::fs::metadata(&log).is_ok_and(|log| log.len() == 0)).await;
+            user
+        };
+        let ann = sold("ann@example.com").await;
+        // By another process, as a person does it: whoever closes a file gives up every lock of its process on it.
+        let path = |name: &str| program.folder.path().join(name);
+        std::fs::copy(program.store(), path("plain.db")).unwrap();
+        let backup = program.run(&["ledger", "backup", "backup.db"]).await;
+        assert!(backup.status.success(), "{backup:#?}");
+        let ben = sold("ben@example.com").await;
+        let copied = std::process::Command::new("cp").arg(path(copy)).arg(program.store()).status().unwrap();
+        assert!(copied.success());
+        let case = format!("{copy}, patient: {patient}");
+        if patient {
+            until(&format!("{case}: it says so"), || daemon.stderr().contains("was overwritten while")).await;
+        }
+        let mut freeze = program.run(FREEZE).await;
+        if !patient && !freeze.status.success() {
+            assert!(spoken(&freeze.stderr).contains("try again then"), "{case}: {freeze:#?}");
+            until(&format!("{case}: it says so"), || daemon.stderr().contains("was overwritten while")).await;
+            freeze = program.run(FREEZE).await;
+        }
+        assert!(freeze.status.success(), "{case}: {freeze:#?}");
+        until(&format!("{case}: it says so"), || daemon.stderr().contains("was overwritten while")).await;
+        let order = shop.orders()[0].clone();
+        shop.set_status(&order, "refunded");
+        let cleo = logto.add_user("cleo@example.com");
+        shop.buy(&"prd_pro".into(), &cleo);
+        let status = program.run(&["status"]).await;
+        assert_eq!(status.status.code(), Some(1), "{case}: {status:#?}");
+        daemon.signal("TERM");
+        let ended = daemon.ended().await;
+        assert!(ended.status.success(), "{case}: {ended:#?}");
+        assert_eq!(logto.holders(&role), [ann.clone(), ben].into(), "{case}");
+        assert_eq!(kept(&program.store()).await, ([ann].into(), true), "{case}");
     }
 }
 

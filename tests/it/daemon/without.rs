@@ -78,6 +78,49 @@ async fn it_answers_and_heeds_commands_while_it_waits_and_begins_when_all_is_the
     assert_eq!(daemon.ended().await.status.code(), Some(0));
 }
 
+/// What was held and frozen before is so still, and is to be seen where a person looks first.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_waits_or_stands_by_shows_what_the_store_knows() {
+    let one = without().await;
+    let [file, env] = ["secret", ".env"].map(|name| one.program.folder.path().join(name));
+    let all_is_there = || {
+        fs::write(&file, format!("{APP_SECRET}\n")).unwrap();
+        fs::write(&env, format!("SHOP_TOKEN={SHOP_TOKEN}\n")).unwrap();
+    };
+    all_is_there();
+    let ann = one.logto.add_user("ann@example.com");
+    let order = one.shop.buy(&"prd_pro".into(), &ann);
+    assert_eq!(one.program.run(&["run", "--once"]).await.status.code(), Some(0));
+    one.shop.set_status(&order, "refunded");
+    let frozen = one.program.run(&["freeze", "--for", "1h", "--reason", "not yet"]).await;
+    assert_eq!(frozen.status.code(), Some(0));
+    assert_eq!(one.program.run(&["run", "--once"]).await.status.code(), Some(3), "held by the freeze");
+
+    fs::remove_file(&env).unwrap();
+    let waiting = one.program.start(&["run"]);
+    let shown = async |state: &str, parts: &[&str]| {
+        let status = one.asked("/api/v1/status").await.1;
+        status.contains(&format!("\"state\":\"{state}\"")) && parts.iter().all(|part| status.contains(part))
+    };
+    let known = [ann.as_str(), "not yet", "\"held\":1"];
+    until_async("it is shown by one that waits", async || shown("Degraded", &known).await).await;
+    let told = one.program.run(&["status"]).await;
+    assert!(told.stdout.contains("not yet") && told.stdout.contains("held"), "{}", told.stdout);
+    drop(waiting);
+
+    all_is_there();
+    let held = entitled::store::lease::take(&one.program.store()).unwrap().unwrap();
+    let _standing_by = one.program.start(&["run"]);
+    let known = [ann.as_str(), "not yet", "\"held\":1", "standby"];
+    until_async("it is shown by one that stands by", async || shown("Held", &known).await).await;
+    // Whoever holds the lease writes on.
+    let store = entitled::store::Store::open(&one.program.store()).await.unwrap();
+    store.unfreeze("somebody", jiff::Timestamp::now()).await.unwrap();
+    until_async("what changes is shown", async || !one.asked("/api/v1/status").await.1.contains("not yet")).await;
+    store.close().await;
+    drop(held);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_ends_one_that_waits() {
     let one = without().await;
