@@ -25,8 +25,8 @@ use crate::report::status::{
 use crate::store::{BuyerKey, Store, StoreError};
 use wanted::Wanted;
 
-pub use stored::{approvals, frozen, odd, remember};
 use stored::{RUNS, run_status};
+pub use stored::{approvals, frozen, odd, remember};
 pub use troubles::HealthReporter;
 
 /// What the loop works on, once it has opened it: for whoever answers questions beside it. Reading only.

@@ -177,6 +177,7 @@ impl PassDraft {
             orders: order_names(context.store, &self.plan).await?,
             freezes: self.snapshot.freezes.clone(),
             dropped: self.dropped(context).await?,
+            unread: context.unread.iter().cloned().collect(),
             settling: Settling::of(&context.config.safeguards(), self.snapshot.lingering()),
             lifts_at: day::lifts_at(context, &self.plan, &self.snapshot).await?,
             undoes,

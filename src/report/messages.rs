@@ -40,6 +40,11 @@ pub fn headline(view: &PlanDocument) -> String {
         format!("Plan: {} to grant, {} to revoke{adopt}{release}.", figures.grants, figures.revocations)
     } else if figures.held > 0 {
         "Nothing to do until a hold is lifted.".to_owned()
+    } else if !view.unread.is_empty() {
+        let unread: Vec<String> = view.unread.iter().map(|source| format!("`{}`", clean(source.as_str()))).collect();
+        format!("Nothing to do by what is known: {} could not be read.", unread.join(", "))
+    } else if let Some(target) = view.targets.iter().find(|target| !is_known(&target.coverage)) {
+        format!("Nothing to do by what is known: {} was not read completely.", clean(&target.name))
     } else {
         "Nothing to do: Logto holds what was paid for.".to_owned()
     }

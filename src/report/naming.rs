@@ -9,7 +9,7 @@ use super::messages;
 use super::origin::Origin;
 use super::plan::{Block, Change, FreezeView, HeldChange, OrderName, PlanDocument, Summary, TargetView, Waiting};
 use super::settling::Settling;
-use crate::model::{Buyer, Catalog, Email, OrderId, OrderKey, Resolution, RunId, TargetIx, UserId, UserIx};
+use crate::model::{Buyer, Catalog, Email, OrderId, OrderKey, Resolution, RunId, SourceName, TargetIx, UserId, UserIx};
 use crate::planner::approval::{HeldSet, Lifts, held_sets};
 use crate::planner::input::Actual;
 use crate::planner::{Action, Bound, Held, Hold, Plan, Verb, Whose, Why};
@@ -28,6 +28,8 @@ pub struct Names {
     pub freezes: Vec<FreezeView>,
     /// Sources that the file no longer has and that something rests on.
     pub dropped: Vec<Dropped>,
+    /// Sources that could not be read.
+    pub unread: Vec<SourceName>,
     /// What earlier versions of the file still ask for.
     pub settling: Option<Settling>,
     /// From when on what a limit holds fits into its day: of one target or of all together. Where nothing stands,
@@ -107,6 +109,7 @@ pub fn view(
         held,
         waiting,
         dropped: names.dropped.clone(),
+        unread: names.unread.clone(),
         settling: names.settling.clone(),
         targets,
     }

@@ -42,6 +42,9 @@ pub struct PlanDocument {
     /// Sources that the file no longer has and whose orders are all that something of ours rests on, by name.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub dropped: Vec<Dropped>,
+    /// Sources that could not be read for it, by name: what is known of their orders counts.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unread: Vec<SourceName>,
     /// What earlier versions of the file ask for beyond this one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub settling: Option<Settling>,

@@ -18,6 +18,7 @@ use crate::cli::standing::{at_hand, place, standing};
 use crate::cli::{Context, Exit, Failure, lookup, print_wrapped};
 use crate::clock;
 use crate::model::RunId;
+use crate::pass::snapshot::freeze_view;
 use crate::pass::{approved, kept};
 use crate::report::{HeldChange, messages};
 use crate::store::{Approval, Store};
@@ -78,6 +79,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     if let Some(at_hand) = at_hand(context).await {
         heeded(context, &at_hand.config, store.path()).await;
     }
+    let frozen = store.frozen(now).await?.map(freeze_view);
     store.close().await;
 
     let mut out = String::new();
@@ -96,6 +98,9 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         if args.undo.is_some() { "undo of that run" } else { "pass" },
         human::datetime(approval.expires)
     );
+    if let Some(freeze) = frozen {
+        let _ = writeln!(out, "Frozen: {}. An approval does not lift that.", messages::frozen(&freeze));
+    }
     print_wrapped(&out)?;
     Ok(Exit::Done)
 }

@@ -15,7 +15,7 @@ use crate::cli::{Context, Exit, Failure, print};
 use crate::config::settings::network::Network;
 use crate::config::settings::source::{SourceKind, SourceSettings};
 use crate::config::settings::{Config, Listen, TOKEN_LENGTH};
-use crate::daemon::{HealthReporter, Mode, presets, Pulse, Settled, Start, StatusPublisher, StatusReader, Trigger};
+use crate::daemon::{HealthReporter, Mode, Pulse, Settled, Start, StatusPublisher, StatusReader, Trigger, presets};
 use crate::model::SourceName;
 use crate::pass::active::Simulators;
 use crate::pass::kept;

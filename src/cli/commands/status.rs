@@ -15,9 +15,7 @@ use crate::cli::{Context, Exit, Failure, Output, print_wrapped};
 use crate::config::settings::Config;
 use crate::daemon::{frozen, odd, peer, remember, trouble};
 use crate::model::{SourceName, State};
-use crate::report::status::{
-    About, ConfigInForce, Duty, Mode, SourceStatus, Status, Trouble,
-};
+use crate::report::status::{About, ConfigInForce, Duty, Mode, SourceStatus, Status, Trouble};
 use crate::report::{Dropped, Settling};
 use crate::store::{Store, StoreError, lease};
 use crate::text::error_chain;

@@ -49,8 +49,12 @@ async fn what_is_held_is_shown_and_let_through_while_nobody_can_be_asked() {
         assert!(shown.out.contains(part), "`{part}` is missing in\n{}", shown.out);
     }
     town.home.entitled(&["approve", "0123456789ab"]).exits(1).complains(&["no held set has the digest", &digest]);
+    town.home.entitled(&["freeze", "--for", "1h", "--reason", "we look first"]).exits(0);
     let approved = town.home.entitled(&["approve", &digest, "--note", "the shop is right"]).exits(0);
-    assert!(approved.out.contains("revoke role beta from "), "{}", approved.out);
+    for part in ["revoke role beta from ", "Frozen: nothing is taken away until", "An approval does not lift that."] {
+        assert!(approved.out.contains(part), "`{part}` is missing in\n{}", approved.out);
+    }
+    town.home.entitled(&["unfreeze"]).exits(0);
     let again = town.home.entitled(&["approve", &digest]).exits(0);
     assert!(again.out.contains("is approved already"), "{}", again.out);
     assert_eq!(town.logto.requests(), []);

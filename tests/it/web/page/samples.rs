@@ -64,6 +64,7 @@ pub(crate) fn view(changes: Vec<Change>, held: Vec<HeldChange>) -> PlanDocument 
     let count = |action: &str| changes.iter().filter(|change| change.action == action).count() as u64;
     PlanDocument {
         dropped: Vec::new(),
+        unread: Vec::new(),
         settling: None,
         version: PlanDocument::VERSION,
         config: origin(),
