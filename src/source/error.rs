@@ -93,6 +93,14 @@ pub enum SourceError {
         #[source]
         source: serde_json::Error,
     },
+    /// Errors in an answer whose status says yes, as GraphQL tells them.
+    #[error("{call}: answered with errors{}", quoted(.said))]
+    Errors {
+        /// The request.
+        call: String,
+        /// The server's own words.
+        said: String,
+    },
     /// The answer holds none of the places where orders should be.
     #[error("{call}: the answer holds no list at {paths}; it has {found}")]
     NoItems {
@@ -354,6 +362,9 @@ impl SourceError {
                     asked_for(call)
                 ));
             }
+            SourceError::Errors { .. } => {
+                "check `body` and `path` of the list or of `get`, and what these credentials may read"
+            }
             SourceError::NoItems { .. } => {
                 "set `items` of the list or the overlay (or `get.item`) to where the answer holds what was asked for"
             }
@@ -418,7 +429,7 @@ impl SourceError {
 
 /// Where the file has what a call asked for: the list, an overlay and `get` each have a path.
 fn asked_for(call: &str) -> String {
-    let path = call.trim_start_matches("GET ").split('?').next().unwrap_or_default();
+    let path = call.split(' ').nth(1).and_then(|target| target.split('?').next()).unwrap_or_default();
     format!("the `path` that asks for `{path}`")
 }
 

@@ -20,7 +20,7 @@ impl Check<'_> {
         let list = self.list_of(fields, "refunds");
         let increments = fields.find("incremental");
         let increments = increments.map_or(Some((Incremental::Snapshot, OVERLAP)), |entry| {
-            let found = self.incremental(entry)?;
+            let found = self.incremental(entry, list.as_ref().map(|list| &list.method))?;
             if found.0 == Incremental::WalkBack {
                 self.error(entry.at, "an overlay cannot be walked back")
                     .help("an old refund that changes may stand anywhere: use `snapshot`, `filter` or `window`");

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::fields::Fields;
 use super::{Check, shapes};
 use crate::config::raw::{Entry, Node, Value};
-use crate::config::settings::source::Auth;
+use crate::config::settings::source::{Auth, ClientAuth};
 
 impl Check<'_> {
     pub(super) fn auth(&mut self, entry: &Entry) -> Option<Auth> {
@@ -42,6 +42,10 @@ impl Check<'_> {
                 let mut optional =
                     |key| fields.node(key).and_then(|node| self.name(node, "text")).map(|found| found.value);
                 let (resource, scope, audience) = (optional("resource"), optional("scope"), optional("audience"));
+                let ways = [("client_secret_basic", ClientAuth::Basic), ("client_secret_post", ClientAuth::Post)];
+                let client_auth =
+                    fields.node("client_auth").map_or(Some(ClientAuth::Basic), |node| self.word(node, &ways));
+                let header = fields.node("header").map_or(Some(None), |node| self.header_name(node).map(Some));
                 Some(Auth::OAuth2 {
                     token_url: url?.base(),
                     client_id: client_id?.value,
@@ -49,6 +53,8 @@ impl Check<'_> {
                     resource,
                     scope,
                     audience,
+                    client_auth: client_auth?,
+                    header: header?,
                 })
             }
             _ => Some(Auth::None),
@@ -122,7 +128,7 @@ fn is_header_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|char| char.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(char))
 }
 
-fn carries_secret(name: &str) -> bool {
+pub(super) fn carries_secret(name: &str) -> bool {
     let name = name.to_lowercase().replace('_', "-");
     ["authorization", "cookie", "token", "secret", "password", "api-key", "apikey", "access-key"]
         .iter()

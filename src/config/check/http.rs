@@ -50,7 +50,9 @@ impl Check<'_> {
         let list =
             fields.need(self, "list", "list:` with `path`, `items` and `paging").and_then(|entry| self.orders(entry));
         let incremental = fields.find("incremental");
-        let increments = incremental.map_or(Some((Incremental::Snapshot, OVERLAP)), |entry| self.incremental(entry));
+        let increments = incremental.map_or(Some((Incremental::Snapshot, OVERLAP)), |entry| {
+            self.incremental(entry, list.as_ref().map(|list| &list.method))
+        });
         let get = fields.find("get").map(|entry| self.get_by_id(entry));
         let overlays = fields.find("overlays").map_or(Some(Vec::new()), |entry| self.overlays(entry));
         let map = fields.need(self, "map", "map:` with at least `id`, `products` and `email` or `user_id");

@@ -3,10 +3,13 @@
 use jiff::SignedDuration;
 use serde_json_path::JsonPath;
 
+use super::body::has;
 use super::fields::Fields;
 use super::{Check, shapes};
 use crate::config::raw::{Entry, Node, Value};
-use crate::config::settings::source::{GetById, Incremental, ItemsPath, List, PagedBy, Paging, TimeFormat, Told};
+use crate::config::settings::source::{
+    Blank, GetById, Incremental, ItemsPath, List, Method, PagedBy, Paging, TimeFormat, Told,
+};
 
 /// How much of one page is read where the file does not say: 8 MiB.
 pub(super) const PAGE_BYTES: u32 = 8 * 1024 * 1024;
@@ -26,10 +29,13 @@ impl Check<'_> {
         let query = fields.node("query").map_or(Some(Vec::new()), |node| self.pairs(node, "parameter"));
         let items = fields.need(self, "items", &format!("items: $.{what}")).and_then(|entry| self.paths(&entry.node));
         let total = fields.find("total").map(|entry| self.told(entry));
-        let paging = fields.need(self, "paging", "paging: {kind: none}").and_then(|entry| self.paging(entry));
+        let method = self.method(fields);
+        let paging = fields.need(self, "paging", "paging: {kind: none}");
+        let paging = paging.and_then(|entry| self.paging(entry, method.as_ref()));
         Some(List {
             path: path?,
             query: query?,
+            method: method?,
             items: items?.into_iter().map(ItemsPath).collect(),
             total: match total {
                 Some(told) => Some(told?),
@@ -63,16 +69,16 @@ impl Check<'_> {
         Some(found.value)
     }
 
-    fn paging(&mut self, entry: &Entry) -> Option<Paging> {
+    fn paging(&mut self, entry: &Entry, method: Option<&Method>) -> Option<Paging> {
         let (kind, fields) = self.variant(&entry.node, entry, &shapes::PAGING)?;
         let has_more = fields.node("has_more").map_or(Some(Vec::new()), |node| self.paths(node));
         if kind == "none" {
             return Some(Paging { by: PagedBy::OneAnswer, size_param: None, size: u32::MAX, has_more: has_more? });
         }
         let by = match kind {
-            "offset" => self.parameter(fields, kind).map(|param| PagedBy::Offset { param }),
+            "offset" => self.place_for(fields, kind, method, Blank::Cursor).map(|param| PagedBy::Offset { param }),
             "page" => {
-                let param = self.parameter(fields, kind);
+                let param = self.place_for(fields, kind, method, Blank::Cursor);
                 let start = fields.node("start").map_or(Some(1), |node| self.whole(node, 0..=1));
                 let pages = match fields.find("pages") {
                     Some(entry) => self.told(entry).map(Some),
@@ -80,11 +86,16 @@ impl Check<'_> {
                 };
                 param.zip(start).zip(pages).map(|((param, start), pages)| PagedBy::Page { param, start, pages })
             }
-            "last_id" => self.parameter(fields, "after").map(|param| PagedBy::LastId { param }),
+            "last_id" => self.place_for(fields, "after", method, Blank::Cursor).map(|param| PagedBy::LastId { param }),
             "token" => {
-                let param = self.parameter(fields, "page_token");
+                let param = self.place_for(fields, "page_token", method, Blank::Cursor);
                 let next = fields.need(self, "next", "next: $.next").and_then(|entry| self.path(&entry.node));
                 param.zip(next).map(|(param, next)| PagedBy::Token { param, next })
+            }
+            "next_url" | "link_header" if matches!(method, Some(Method::Post(_))) => {
+                self.error(entry.at, format!("`{kind}` follows links, and a link is not sent anything"))
+                    .help("with `method: POST` pages go by `token`, `offset`, `page`, `last_id` or `none`");
+                None
             }
             "next_url" => {
                 let next = fields.need(self, "next", "next: $.next").and_then(|entry| self.path(&entry.node));
@@ -111,12 +122,12 @@ impl Check<'_> {
         Some(Paging { by: by?, size_param: size_param?, size: size?, has_more: has_more? })
     }
 
-    fn parameter(&mut self, fields: Fields<'_>, example: &str) -> Option<String> {
-        let entry = fields.need(self, "param", &format!("param: {example}"))?;
-        self.name(&entry.node, "the name of a parameter").map(|found| found.value)
-    }
-
-    pub(super) fn incremental(&mut self, entry: &Entry) -> Option<(Incremental, SignedDuration)> {
+    /// `method`: that of the list, or nothing where it is wrong.
+    pub(super) fn incremental(
+        &mut self,
+        entry: &Entry,
+        method: Option<&Method>,
+    ) -> Option<(Incremental, SignedDuration)> {
         let (kind, fields) = self.variant(&entry.node, entry, &shapes::INCREMENTAL)?;
         if kind == "snapshot" {
             return Some((Incremental::Snapshot, OVERLAP));
@@ -125,7 +136,8 @@ impl Check<'_> {
         if kind == "walk_back" {
             return Some((Incremental::WalkBack, overlap?));
         }
-        let param = self.parameter(fields, if kind == "window" { "created_after" } else { "updated_after" });
+        let example = if kind == "window" { "created_after" } else { "updated_after" };
+        let param = self.place_for(fields, example, method, Blank::Since);
         let formats = [
             ("rfc3339", TimeFormat::Rfc3339),
             ("unix", TimeFormat::Unix),
@@ -145,15 +157,25 @@ impl Check<'_> {
         let fields = self.fields(&entry.node, Some(entry.at), &shapes::GET)?;
         let path = fields.need(self, "path", "path: \"/orders/{id}\"");
         let path = path.and_then(|entry| Some((self.url_path(&entry.node)?, entry.node.place)));
-        if let Some((path, place)) = &path
-            && !path.contains("{id}")
-        {
-            self.error(*place, "`{id}` is missing in this path").help("it stands where the id of the order goes");
+        let method = self.method(fields);
+        match (&path, &method) {
+            (Some((path, _)), _) if path.contains("{id}") => {}
+            (Some((_, place)), Some(Method::Get)) => {
+                self.error(*place, "`{id}` is missing in this path").help("it stands where the id of the order goes");
+            }
+            (Some(_), Some(method)) if !has(method, Blank::Id) => self.lacks(Blank::Id, Some(entry.at)),
+            _ => {}
         }
         let query = fields.node("query").map_or(Some(Vec::new()), |node| self.pairs(node, "parameter"));
         let whole = || JsonPath::parse("$").expect("the root is a path");
         let item = fields.node("item").map_or_else(|| Some(vec![whole()]), |node| self.paths(node));
         let recheck_every = fields.node("recheck_every").map(|node| self.interval(node));
-        Some(GetById { path: path?.0, query: query?, item: item?, recheck_every: recheck_every.flatten() })
+        Some(GetById {
+            path: path?.0,
+            query: query?,
+            method: method?,
+            item: item?,
+            recheck_every: recheck_every.flatten(),
+        })
     }
 }

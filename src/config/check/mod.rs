@@ -5,6 +5,7 @@
 
 mod adjustments;
 mod auth;
+mod body;
 mod fields;
 mod http;
 mod list;

@@ -119,14 +119,16 @@ pub(super) static STRIPE: Shape = secretive(
     ],
     &["key"],
 );
-pub(super) static LIST: Shape = shape("List", &["path", "query", "items", "total", "paging"]);
+pub(super) static LIST: Shape = shape("List", &["path", "query", "method", "body", "items", "total", "paging"]);
 pub(super) static TOLD_HEADER: Shape = shape("ToldHeader", &["header"]);
-pub(super) static GET: Shape = shape("Get", &["path", "query", "item", "recheck_every"]);
+pub(super) static GET: Shape = shape("Get", &["path", "query", "method", "body", "item", "recheck_every"]);
 pub(super) static OVERLAY: Shape = shape(
     "Overlay",
     &[
         "path",
         "query",
+        "method",
+        "body",
         "items",
         "total",
         "paging",
@@ -179,7 +181,7 @@ pub(super) static AUTH: [Shape; 6] = [
     secretive("Auth.query", &["kind", "param", "value"], &["value"]),
     secretive(
         "Auth.oauth2_client_credentials",
-        &["kind", "token_url", "client_id", "client_secret", "resource", "scope", "audience"],
+        &["kind", "token_url", "client_id", "client_secret", "resource", "scope", "audience", "client_auth", "header"],
         &["client_secret"],
     ),
 ];

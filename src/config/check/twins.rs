@@ -103,7 +103,8 @@ impl Check<'_> {
                 // In whatever order it is written.
                 let asked = |source: &HttpSource| source.list.query.iter().cloned().collect::<BTreeSet<_>>();
                 let kinds = same_host(&a.base_url) == same_host(&b.base_url) && same_key("kind");
-                if list && asked(a) == asked(b) && a.headers == b.headers && self.same_auth(one.0, other.0) {
+                let sent = a.list.method == b.list.method;
+                if list && sent && asked(a) == asked(b) && a.headers == b.headers && self.same_auth(one.0, other.0) {
                     Likeness::Same
                 } else if list || kinds {
                     Likeness::SameAddress

@@ -1,6 +1,7 @@
 //! How a list is read: where its items are, how pages follow each other, and what asks for changes only.
 
 use jiff::SignedDuration;
+use serde_json::Value;
 use serde_json_path::JsonPath;
 
 /// How to list orders.
@@ -10,6 +11,8 @@ pub struct List {
     pub path: String,
     /// Query parameters of every page, in order.
     pub query: Vec<(String, String)>,
+    /// How it is asked for.
+    pub method: Method,
     /// Where the orders are in the answer; the first of these paths that the answer has.
     /// A path that is present and empty is an empty page; a page with none of them is an error.
     pub items: Vec<ItemsPath>,
@@ -17,6 +20,54 @@ pub struct List {
     pub total: Option<Told>,
     /// How pages follow each other.
     pub paging: Paging,
+}
+
+/// How something is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// By `GET`.
+    Get,
+    /// By `POST`, with this JSON, in which blanks stand for what differs from request to request: see [`Blank`].
+    Post(Value),
+}
+
+/// What differs from request to request in what is sent by `POST`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blank {
+    /// Where the page is: a number or a mark.
+    Cursor,
+    /// How many orders a page should have.
+    Size,
+    /// Since when something changed.
+    Since,
+    /// The id of the one order.
+    Id,
+}
+
+impl Blank {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Cursor, Self::Size, Self::Since, Self::Id];
+
+    /// As it stands in the file.
+    pub fn written(self) -> &'static str {
+        match self {
+            Self::Cursor => "{cursor}",
+            Self::Size => "{size}",
+            Self::Since => "{since}",
+            Self::Id => "{id}",
+        }
+    }
+
+    /// The blanks of a text. A text with braces besides, such as a query of GraphQL, is sent as it stands: there `{id}` is
+    /// a field.
+    pub fn of(text: &str) -> Vec<Self> {
+        let blanks = || Self::ALL.into_iter();
+        let rest = blanks().fold(text.to_owned(), |rest, blank| rest.replace(blank.written(), ""));
+        if rest.contains(['{', '}']) {
+            return Vec::new();
+        }
+        blanks().filter(|blank| text.contains(blank.written())).collect()
+    }
 }
 
 /// Where an answer tells a number.
@@ -75,13 +126,13 @@ pub enum PagedBy {
     OneAnswer,
     /// The number of orders passed over: `?offset=200`.
     Offset {
-        /// The parameter.
-        param: String,
+        /// The parameter; without one it stands in what is sent.
+        param: Option<String>,
     },
     /// The number of the page: `?page=3`.
     Page {
-        /// The parameter.
-        param: String,
+        /// The parameter; without one it stands in what is sent.
+        param: Option<String>,
         /// The number of the first page.
         start: u32,
         /// Where an answer says how many pages there are.
@@ -90,13 +141,13 @@ pub enum PagedBy {
     /// The id of the last order of the page before: `?after=ord_1`. Without [`Paging::has_more`] or a total
     /// that fits, only an empty page is the last, since servers clamp the size of a page without a word.
     LastId {
-        /// The parameter.
-        param: String,
+        /// The parameter; without one it stands in what is sent.
+        param: Option<String>,
     },
     /// A mark in the body of the page before: `?page_key=abc`. Absent, null or empty: the last page.
     Token {
-        /// The parameter.
-        param: String,
+        /// The parameter; without one it stands in what is sent.
+        param: Option<String>,
         /// Where the mark is.
         next: JsonPath,
     },
@@ -116,8 +167,8 @@ pub enum Incremental {
     Snapshot,
     /// The API filters by time of change.
     Filter {
-        /// The parameter.
-        param: String,
+        /// The parameter; without one it stands in what is sent.
+        param: Option<String>,
         /// The form of the time.
         format: TimeFormat,
     },
@@ -125,8 +176,8 @@ pub enum Incremental {
     WalkBack,
     /// The API filters by time of creation only: all that was created in the last `window` is read.
     Window {
-        /// The parameter.
-        param: String,
+        /// The parameter; without one it stands in what is sent.
+        param: Option<String>,
         /// The form of the time.
         format: TimeFormat,
         /// How far back from now.

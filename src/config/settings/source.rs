@@ -9,7 +9,9 @@ use crate::model::{SourceName, Standing};
 use crate::secret::Secret;
 
 pub use crate::config::settings::expect::{Expect, TotalCheck};
-pub use crate::config::settings::list::{Incremental, ItemsPath, List, PagedBy, Paging, TimeFormat, Told};
+pub use crate::config::settings::list::{
+    Blank, Incremental, ItemsPath, List, Method, PagedBy, Paging, TimeFormat, Told,
+};
 pub use crate::config::settings::stripe::{StripeMode, StripePart, StripeProducts, StripeSource};
 
 /// One payment API.
@@ -209,16 +211,31 @@ pub enum Auth {
         scope: Option<String>,
         /// Audience, where the server wants one.
         audience: Option<String>,
+        /// How the client says who it is.
+        client_auth: ClientAuth,
+        /// The header that takes the token by itself, instead of `Authorization: Bearer TOKEN`.
+        header: Option<String>,
     },
+}
+
+/// How a client says who it is where it asks for a token (RFC 6749 section 2.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// By HTTP basic.
+    Basic,
+    /// In the form, as `client_id` and `client_secret`.
+    Post,
 }
 
 /// How to read one order again.
 #[derive(Clone, Debug)]
 pub struct GetById {
-    /// Path under the base URL, with `{id}`.
+    /// Path under the base URL, with `{id}` unless that stands in what is sent.
     pub path: String,
     /// Query parameters.
     pub query: Vec<(String, String)>,
+    /// How it is asked for.
+    pub method: Method,
     /// Where the order is in the answer; the first of these paths that the answer has.
     pub item: Vec<JsonPath>,
     /// Within so long, every order that backs a grant is read again by id.

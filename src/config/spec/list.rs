@@ -15,12 +15,27 @@ pub struct List {
     pub path: Option<String>,
     /// Query parameters of every page.
     pub query: Option<BTreeMap<String, Values>>,
+    /// How it is asked for. Default: `GET`.
+    pub method: Option<Method>,
+    /// What is sent as JSON with `POST`. A value `"{cursor}"` is where the page is, `"{size}"` how many orders it should have,
+    /// `"{since}"` since when something changed; without a value it is `null` or, of `"{since}"`, left out.
+    pub body: Option<BTreeMap<String, serde_json::Value>>,
     /// Where the list of orders itself is in the answer. The first path that the answer has counts.
     pub items: Option<Paths>,
     /// Where the answer says how many there are in all.
     pub total: Option<Told>,
     /// How pages follow each other.
     pub paging: Option<Paging>,
+}
+
+/// How something is asked for.
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// Without a body.
+    Get,
+    /// With `body`, as GraphQL wants it.
+    Post,
 }
 
 /// The value of a parameter, or several, each of which is sent.
@@ -62,8 +77,8 @@ pub enum Paging {
     },
     /// By the number of orders passed over.
     Offset {
-        /// The parameter of the offset.
-        param: String,
+        /// The parameter of the offset. Required unless `{cursor}` stands in `body`.
+        param: Option<String>,
         /// The parameter of the size.
         size_param: Option<String>,
         /// Orders per page. Required where only a short page marks the end of the list; otherwise a request, 100 by default.
@@ -73,8 +88,8 @@ pub enum Paging {
     },
     /// By the number of the page.
     Page {
-        /// The parameter of the page.
-        param: String,
+        /// The parameter of the page. Required unless `{cursor}` stands in `body`.
+        param: Option<String>,
         /// The number of the first page, 0 or 1. Default: 1.
         start: Option<Number>,
         /// Where the answer says how many pages there are.
@@ -88,8 +103,8 @@ pub enum Paging {
     },
     /// By the id of the last order of the page before.
     LastId {
-        /// The parameter of the id.
-        param: String,
+        /// The parameter of the id. Required unless `{cursor}` stands in `body`.
+        param: Option<String>,
         /// The parameter of the size.
         size_param: Option<String>,
         /// Orders per page. Required where only a short page marks the end of the list; otherwise a request, 100 by default.
@@ -99,8 +114,8 @@ pub enum Paging {
     },
     /// By a cursor in the body of the page before.
     Token {
-        /// The parameter of the cursor.
-        param: String,
+        /// The parameter of the cursor. Required unless `{cursor}` stands in `body`.
+        param: Option<String>,
         /// Where the next cursor is in the answer.
         next: String,
         /// The parameter of the size.
@@ -140,8 +155,8 @@ pub enum Incremental {
     Snapshot {},
     /// The API filters by time of change.
     Filter {
-        /// The parameter.
-        param: String,
+        /// The parameter. Required unless `{since}` stands in `body`.
+        param: Option<String>,
         /// The form of the time.
         format: TimeFormat,
         /// How far before the last change an increment starts. Default: `10m`.
@@ -154,8 +169,8 @@ pub enum Incremental {
     },
     /// The API filters by time of creation only.
     Window {
-        /// The parameter.
-        param: String,
+        /// The parameter. Required unless `{since}` stands in `body`.
+        param: Option<String>,
         /// The form of the time.
         format: TimeFormat,
         /// All that was created so long ago or later is read, at every poll.

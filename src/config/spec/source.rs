@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::expect::Expect;
-use super::list::{Incremental, List, Paging, Told, Values};
+use super::list::{Incremental, List, Method, Paging, Told, Values};
 use super::webhook::Webhook;
 use super::{Duration, Name, Number, Paths, Secret};
 
@@ -120,7 +120,21 @@ pub enum Auth {
         scope: Option<String>,
         /// The audience, where the server wants one.
         audience: Option<String>,
+        /// How the client says who it is. Default: `client_secret_basic`.
+        client_auth: Option<ClientAuth>,
+        /// The header that takes the token by itself. Default: `Authorization`, with `Bearer` before it.
+        header: Option<String>,
     },
+}
+
+/// How a client says who it is where it asks for a token.
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuth {
+    /// By HTTP basic.
+    ClientSecretBasic,
+    /// In the form, as `client_id` and `client_secret`.
+    ClientSecretPost,
 }
 
 /// How to read one order again.
@@ -131,6 +145,10 @@ pub struct Get {
     pub path: Option<String>,
     /// Query parameters.
     pub query: Option<BTreeMap<String, Values>>,
+    /// How it is asked for. Default: `GET`.
+    pub method: Option<Method>,
+    /// What is sent as JSON with `POST`. `{id}` is the id of the order, by itself or inside a text.
+    pub body: Option<BTreeMap<String, serde_json::Value>>,
     /// Where the order is in the answer. Default: `$`.
     pub item: Option<Paths>,
     /// The time within which every order that backs a grant is read again. Absent: only before a revocation.
@@ -145,6 +163,10 @@ pub struct Overlay {
     pub path: String,
     /// Query parameters of every page.
     pub query: Option<BTreeMap<String, Values>>,
+    /// How it is asked for. Default: `GET`.
+    pub method: Option<Method>,
+    /// What is sent as JSON with `POST`, with blanks as in `list`.
+    pub body: Option<BTreeMap<String, serde_json::Value>>,
     /// Where the list of items is in the answer.
     pub items: Paths,
     /// Where the answer says how many there are in all.

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::response::{Head, Reply, passing};
 use super::{header_name, origin_of_ours};
-use crate::config::settings::source::Auth as Settings;
+use crate::config::settings::source::{Auth as Settings, ClientAuth};
 use crate::http::{Backoff, LONGEST_TOKEN, MAX_ANSWER, body, retry_after};
 use crate::secret::{Secret, hide_issued};
 use crate::source::SourceError;
@@ -48,6 +48,9 @@ pub(super) struct Tokens {
     id: String,
     secret: Secret,
     form: Vec<(&'static str, String)>,
+    client_auth: ClientAuth,
+    /// Where the token goes by itself. `None`: into `Authorization`, as a bearer's.
+    name: Option<HeaderName>,
     backoff: Backoff,
     /// Locked while a token is fetched, so that whoever needs one first fetches it and the others wait.
     held: Mutex<Option<Token>>,
@@ -87,7 +90,16 @@ impl Auth {
                 fixed("header", header_name(name)?, value.expose().to_owned(), vec![value.clone()])
             }
             Settings::Query { param, value } => Ok(Auth::Query { param: param.clone(), value: value.clone() }),
-            Settings::OAuth2 { token_url, client_id, client_secret, resource, scope, audience } => {
+            Settings::OAuth2 {
+                token_url,
+                client_id,
+                client_secret,
+                resource,
+                scope,
+                audience,
+                client_auth,
+                header,
+            } => {
                 let mut form = vec![("grant_type", "client_credentials".to_owned())];
                 for (key, value) in [("resource", resource), ("scope", scope), ("audience", audience)] {
                     form.extend(value.clone().map(|value| (key, value)));
@@ -98,6 +110,8 @@ impl Auth {
                     id: client_id.clone(),
                     secret: client_secret.clone(),
                     form,
+                    client_auth: *client_auth,
+                    name: header.as_deref().map(header_name).transpose()?,
                     backoff,
                     held: Mutex::new(None),
                 })))
@@ -125,7 +139,10 @@ impl Auth {
         match self {
             Auth::None | Auth::Query { .. } => Ok(None),
             Auth::Fixed { name, value, .. } => Ok(Some((name.clone(), value.clone()))),
-            Auth::OAuth2(tokens) => Ok(Some((AUTHORIZATION, tokens.header().await?))),
+            Auth::OAuth2(tokens) => {
+                let name = tokens.name.clone().unwrap_or(AUTHORIZATION);
+                Ok(Some((name, tokens.header().await?)))
+            }
         }
     }
 
@@ -203,7 +220,14 @@ impl Tokens {
         loop {
             tries += 1;
             let asked = Instant::now();
-            let request = self.client.post(self.url.clone()).header(AUTHORIZATION, &authorization).form(&self.form);
+            let request = self.client.post(self.url.clone());
+            let request = match self.client_auth {
+                ClientAuth::Basic => request.header(AUTHORIZATION, &authorization).form(&self.form),
+                ClientAuth::Post => {
+                    let own = [("client_id", self.id.clone()), ("client_secret", self.secret.expose().to_owned())];
+                    request.form(&self.form.iter().cloned().chain(own).collect::<Vec<_>>())
+                }
+            };
             let (error, wait) = match request.send().await {
                 Err(error) => (
                     SourceError::Unreachable { call: call.clone(), tries, source: error.without_url() },
@@ -243,7 +267,11 @@ impl Tokens {
             return Err(unusable());
         }
         hide_issued(&answer.access_token);
-        let mut header = HeaderValue::from_str(&format!("Bearer {}", answer.access_token)).map_err(|_| unusable())?;
+        let value = match self.name {
+            Some(_) => answer.access_token,
+            None => format!("Bearer {}", answer.access_token),
+        };
+        let mut header = HeaderValue::from_str(&value).map_err(|_| unusable())?;
         header.set_sensitive(true);
         let life = answer
             .expires_in

@@ -1,4 +1,4 @@
-//! One payment API on the wire: a `GET` with credentials, at the pace it allows, tried again while that may
+//! One payment API on the wire: a question with credentials, at the pace it allows, tried again while that may
 //! help.
 //!
 //! Asks at one origin only and follows no redirect: the credentials go nowhere else. Knows nothing of orders.
@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{StatusCode, Url};
+use serde_json::Value;
 
 use super::SourceError;
 use super::recording::{Recording, Tape};
@@ -131,12 +132,17 @@ impl Caller {
         Ok(url)
     }
 
-    /// One `GET`, with credentials, tried again while that may help. The reply is a success or a 404;
-    /// everything else is an error. In one piece: what an answer means depends on the tries before it.
+    /// One `GET`, as [`Caller::ask`] does it.
     pub(super) async fn fetch(&self, url: Url) -> Result<Reply, SourceError> {
-        let call = call(&url);
+        self.ask(url, None).await
+    }
+
+    /// One question, with credentials, tried again while that may help: a `GET`, or a `POST` of `sent`. The reply is a
+    /// success or a 404; everything else is an error. In one piece: what an answer means depends on the tries before it.
+    pub(super) async fn ask(&self, url: Url, sent: Option<&Value>) -> Result<Reply, SourceError> {
+        let call = call(&url, sent);
         if let Some(recording) = &self.recording {
-            let Some(exchange) = recording.answer(&url) else { return Err(SourceError::NotRecorded { call }) };
+            let Some(exchange) = recording.answer(&url, sent) else { return Err(SourceError::NotRecorded { call }) };
             let reply = Reply::from(exchange);
             return match reply.verdict(&call, self.auth.kind()) {
                 None => Ok(reply),
@@ -149,7 +155,11 @@ impl Caller {
             self.pace.turn().await;
             tries += 1;
             let credentials = self.auth.credentials().await?;
-            let mut request = self.client.get(self.auth.signed(&url)).headers(self.headers.clone());
+            let address = self.auth.signed(&url);
+            let mut request = match sent {
+                None => self.client.get(address).headers(self.headers.clone()),
+                Some(sent) => self.client.post(address).headers(self.headers.clone()).json(sent),
+            };
             if let Some((name, value)) = &credentials {
                 request = request.header(name, value);
             }
@@ -184,10 +194,13 @@ impl Caller {
                         Ok(bytes) => {
                             let reply = Reply::new(head, bytes, secrets);
                             if let Some(tape) = &self.tape {
-                                tape.note(&url, &reply);
+                                tape.note(&url, sent, &reply);
                             }
                             match reply.verdict(&call, self.auth.kind()) {
-                                None => return Ok(reply),
+                                None => match reply.throttled(&call) {
+                                    None => return Ok(reply),
+                                    Some(error) => (error, wait),
+                                },
                                 Some(error) if !response::passing(status) => return Err(error),
                                 Some(error) => (error, wait),
                             }
@@ -233,12 +246,13 @@ fn header_name(name: &str) -> Result<HeaderName, SourceError> {
 const SHOWN: usize = 240;
 
 /// The request as errors name it.
-pub(super) fn call(url: &Url) -> String {
+pub(super) fn call(url: &Url, sent: Option<&Value>) -> String {
+    let (method, path) = (if sent.is_some() { "POST" } else { "GET" }, url.path());
     match url.query() {
         // A query is percent-encoded, so every character is one byte.
-        Some(query) if query.len() > SHOWN => format!("GET {}?{}...", url.path(), &query[..SHOWN]),
-        Some(query) => format!("GET {}?{query}", url.path()),
-        None => format!("GET {}", url.path()),
+        Some(query) if query.len() > SHOWN => format!("{method} {path}?{}...", &query[..SHOWN]),
+        Some(query) => format!("{method} {path}?{query}"),
+        None => format!("{method} {path}"),
     }
 }
 

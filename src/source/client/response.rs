@@ -127,6 +127,29 @@ impl Reply {
         read(&json::holdable(&self.body)).map_err(|source| SourceError::BrokenJson { call: call.to_owned(), source })
     }
 
+    /// Refuses an answer with errors in it: what is missing by them is missing without a word.
+    pub(in crate::source) fn no_errors(&self, call: &str, answer: &Value) -> Result<(), SourceError> {
+        let errors = errors(answer);
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let message = |error: &Value| error.get("message").and_then(Value::as_str).map(str::to_owned);
+        let said: Vec<String> =
+            errors.iter().take(3).map(|error| message(error).unwrap_or_else(|| error.to_string())).collect();
+        Err(SourceError::Errors { call: call.to_owned(), said: begins(said.join("; ").as_bytes(), &self.secrets) })
+    }
+
+    /// The error of an answer that says that it was asked for too fast, beside a status that says yes
+    /// (<https://shopify.dev/docs/api/usage/limits>).
+    pub(in crate::source) fn throttled(&self, call: &str) -> Option<SourceError> {
+        if self.body.len() > SHORT || !self.body.windows(9).any(|bytes| bytes == b"THROTTLED") {
+            return None;
+        }
+        let answer: Value = serde_json::from_slice(&self.body).ok()?;
+        let too_fast = |error: &Value| error.pointer("/extensions/code").and_then(Value::as_str) == Some("THROTTLED");
+        errors(&answer).iter().any(too_fast).then(|| self.no_errors(call, &answer).err())?
+    }
+
     /// What the server says went wrong: the usual fields of an error body, or how the body begins.
     pub(in crate::source) fn said(&self) -> String {
         let json: Option<Value> = serde_json::from_slice(&self.body).ok();
@@ -138,6 +161,20 @@ impl Reply {
         });
         begins(text.map_or(self.body.as_slice(), str::as_bytes), &self.secrets)
     }
+}
+
+/// The most of a body that is looked through for the word that it was asked for too fast, in bytes.
+const SHORT: usize = 64 * 1024;
+
+/// The errors of an answer that has some, as GraphQL tells them beside a status that says yes.
+fn errors(answer: &Value) -> &[Value] {
+    answer.get("errors").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// Whether `null` stands at the first of these paths that leads anywhere: there is no such thing.
+pub(in crate::source) fn is_null(answer: &Value, paths: &[JsonPath]) -> bool {
+    let found = paths.iter().map(|path| path.query(answer).all()).find(|nodes| !nodes.is_empty());
+    found.is_some_and(|nodes| nodes.iter().all(|node| node.is_null()))
 }
 
 /// Whether a status may be another one in a moment.

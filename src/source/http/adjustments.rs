@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::ask::Since;
 use super::mapping::id;
 use super::paging::{Next, PageFacts, Pager};
 use super::parts::part;
@@ -31,7 +32,7 @@ pub(super) struct OverlayWalk<'a> {
     overlay: i64,
     now: Timestamp,
     /// The parameter that asks for what changed, where only that is asked for.
-    filter: Option<(String, String)>,
+    filter: Option<Since>,
     pager: Pager<'a>,
     /// By id: the order that the item is about, where it is about one.
     seen: HashMap<String, Option<OrderId>>,
@@ -47,7 +48,7 @@ pub(super) struct OverlayWalk<'a> {
 }
 
 impl<'a> OverlayWalk<'a> {
-    pub(super) fn new(http: &'a Http, settings: &'a Overlay, filter: Option<(String, String)>, now: Timestamp) -> Self {
+    pub(super) fn new(http: &'a Http, settings: &'a Overlay, filter: Option<Since>, now: Timestamp) -> Self {
         Self {
             http,
             settings,
@@ -72,7 +73,7 @@ impl<'a> OverlayWalk<'a> {
         if self.pages >= max {
             return Err(SourceError::TooManyPages { max });
         }
-        let unread = self.http.page(&self.settings.list, self.filter.clone(), &self.pager).await?;
+        let unread = self.http.page(&self.settings.list, self.filter.as_ref(), &self.pager).await?;
         let page = unread.read(|raw| {
             let list = alone(raw);
             self.adjustment(&list).map(|(item, said)| {

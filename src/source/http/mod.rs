@@ -1,8 +1,9 @@
 //! The generic source: any JSON over HTTP, described by data.
 //!
-//! Asks with `GET` only, at one origin only, and follows no redirect: the credentials go nowhere else.
+//! Asks with `GET`, or with a `POST` that asks and changes nothing, at one origin only, and follows no redirect: the credentials go nowhere else.
 
 mod adjustments;
+mod ask;
 mod items;
 pub mod mapping;
 mod page;
@@ -23,8 +24,9 @@ use sha2::{Digest as _, Sha256};
 use super::client::{Caller, call, response, segment};
 use super::recording::{Recording, RecordingError};
 use super::{Lookup, SourceError};
-use crate::config::settings::source::{HttpSource, Incremental, List, Overlay, PagedBy, Told};
+use crate::config::settings::source::{HttpSource, Incremental, List, Method, Overlay, PagedBy, Told};
 use crate::model::OrderId;
+use ask::Blanks;
 use mapping::Mapper;
 use page::Page;
 
@@ -97,12 +99,13 @@ impl Http {
 
     fn overlay_id(&self, overlay: &Overlay) -> i64 {
         let Overlay { list, id, order_id, rules, ended_at, line, money, .. } = overlay;
-        let List { path, query, .. } = list;
+        let List { path, query, method, .. } = list;
         let said = format!("{:?}", (&self.settings.base_url, path, query, id, order_id, rules, ended_at));
         // One that tells of no parts goes by what it went by before there were any.
         let parts = if line.is_some() || money.is_some() { format!("{line:?}{money:?}") } else { String::new() };
+        let sent = if *method == Method::Get { String::new() } else { format!("{method:?}") };
         // Never one of the small numbers that stood for places in the file.
-        number(&format!("{said}{parts}")) | 1 << 62
+        number(&format!("{said}{parts}{sent}")) | 1 << 62
     }
 
     /// See [`Source::polls_answer_hints`](super::Source::polls_answer_hints). A window shows no change of an older
@@ -122,14 +125,20 @@ impl Http {
     pub(super) async fn get(&self, id: &OrderId, now: Timestamp) -> Result<Lookup, SourceError> {
         let Some(get) = &self.settings.get else { return Ok(Lookup::Unsupported) };
         let url = self.caller.url(&get.path.replace("{id}", &segment(id.as_str())?), &get.query)?;
-        let call = call(&url);
-        let reply = self.caller.fetch(url).await?;
+        let sent = Blanks { id: Some(id.as_str()), ..Blanks::default() }.fill(&get.method);
+        let call = call(&url, sent.as_ref());
+        let reply = self.caller.ask(url, sent.as_ref()).await?;
         if reply.status == StatusCode::NOT_FOUND {
             // A page of a proxy is no word about the order.
             reply.json(&call)?;
             return Ok(Lookup::Missing);
         }
-        let mut answer = reply.success(&call)?.json(&call)?;
+        let reply = reply.success(&call)?;
+        let mut answer = reply.json(&call)?;
+        reply.no_errors(&call, &answer)?;
+        if response::is_null(&answer, &get.item) {
+            return Ok(Lookup::Missing);
+        }
         let raw = response::take(&mut answer, get.item.iter(), Value::is_object)
             .ok_or_else(|| response::nothing_at(&call, get.item.iter(), &answer))?;
         let list = paths::alone(raw);

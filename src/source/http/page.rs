@@ -4,6 +4,7 @@ use reqwest::Url;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
+use super::ask::{Blanks, Since};
 use super::paging::Pager;
 use super::{Http, tree};
 use crate::config::settings::source::{List, PagedBy, Paging, Told};
@@ -50,18 +51,22 @@ impl Http {
     pub(super) async fn page<'a>(
         &self,
         list: &'a List,
-        filter: Option<(String, String)>,
+        since: Option<&Since>,
         pager: &Pager<'_>,
     ) -> Result<Unread<'a>, SourceError> {
         let url = match pager.link() {
             Some(link) => self.caller.printable(link),
             None => {
+                let filter = since.and_then(|since| Some((since.param.clone()?, since.at.clone())));
                 let query = list.query.iter().cloned().chain(filter).chain(pager.params());
                 self.caller.url(&list.path, &query.collect::<Vec<_>>())?
             }
         };
-        let call = call(&url);
-        let reply = self.caller.fetch(url.clone()).await?.success(&call)?;
+        let since = since.map(|since| since.at.as_str());
+        let blanks = Blanks { cursor: pager.cursor(), size: Some(list.paging.size), since, id: None };
+        let sent = blanks.fill(&list.method);
+        let call = call(&url, sent.as_ref());
+        let reply = self.caller.ask(url.clone(), sent.as_ref()).await?.success(&call)?;
         Ok(Unread { list, call, url, reply })
     }
 }
@@ -74,6 +79,7 @@ impl Unread<'_> {
             Some(ways) => reply.json_by(&call, |body| tree::read(body, &ways, &mut each))?,
             None => (reply.json(&call)?, None),
         };
+        reply.no_errors(&call, &answer)?;
         let number = |told: &Told| match told {
             Told::Body(paths) => paths.iter().find_map(|path| count(path, &answer)),
             Told::Header(name) => reply.header(name)?.trim().parse().ok(),

@@ -27,7 +27,7 @@ pub(super) struct Pager<'a> {
 enum Position {
     First,
     Number(u64),
-    Mark(String),
+    Mark(Value),
     Link(Url),
 }
 
@@ -73,21 +73,27 @@ impl<'a> Pager<'a> {
 
     /// The parameters of the page.
     pub(super) fn params(&self) -> Vec<(String, String)> {
-        let number = |first: u64| match self.at {
-            Position::Number(number) => number.to_string(),
-            _ => first.to_string(),
+        let param = match &self.paging.by {
+            PagedBy::OneAnswer | PagedBy::NextUrl { .. } | PagedBy::LinkHeader => &None,
+            PagedBy::Offset { param }
+            | PagedBy::Page { param, .. }
+            | PagedBy::LastId { param }
+            | PagedBy::Token { param, .. } => param,
         };
-        let place = match &self.paging.by {
-            PagedBy::OneAnswer | PagedBy::NextUrl { .. } | PagedBy::LinkHeader => None,
-            PagedBy::Offset { param } => Some((param, number(0))),
-            PagedBy::Page { param, start, .. } => Some((param, number(u64::from(*start)))),
-            PagedBy::LastId { param } | PagedBy::Token { param, .. } => match &self.at {
-                Position::Mark(mark) => Some((param, mark.clone())),
-                _ => None,
-            },
-        };
-        let size = self.paging.size_param.as_ref().map(|param| (param.clone(), self.paging.size.to_string()));
-        place.map(|(param, value)| (param.clone(), value)).into_iter().chain(size).collect()
+        let place = param.clone().zip(self.cursor().map(|cursor| written(&cursor)));
+        let size = self.paging.size_param.clone().map(|param| (param, self.paging.size.to_string()));
+        place.into_iter().chain(size).collect()
+    }
+
+    /// Where the page is, as JSON. `None`: nothing says where the first page is.
+    pub(super) fn cursor(&self) -> Option<Value> {
+        match (&self.paging.by, &self.at) {
+            (PagedBy::OneAnswer | PagedBy::NextUrl { .. } | PagedBy::LinkHeader, _) => None,
+            (PagedBy::Offset { .. }, _) => Some(self.number(0).into()),
+            (PagedBy::Page { start, .. }, _) => Some(self.number(*start).into()),
+            (PagedBy::LastId { .. } | PagedBy::Token { .. }, Position::Mark(mark)) => Some(mark.clone()),
+            (PagedBy::LastId { .. } | PagedBy::Token { .. }, _) => None,
+        }
     }
 
     /// The number of the page, where the first one has this.
@@ -138,13 +144,13 @@ impl<'a> Pager<'a> {
                 }
                 Some(Position::Number(at + 1))
             }
-            PagedBy::Token { .. } => text(page.next.as_ref(), call)?.map(Position::Mark),
-            PagedBy::NextUrl { .. } | PagedBy::LinkHeader => match text(page.next.as_ref(), call)? {
-                Some(text) => Some(Position::Link(link(&text, call, here, own)?)),
+            PagedBy::Token { .. } => told_next(page.next.as_ref(), call)?.map(Position::Mark),
+            PagedBy::NextUrl { .. } | PagedBy::LinkHeader => match told_next(page.next.as_ref(), call)? {
+                Some(text) => Some(Position::Link(link(&written(&text), call, here, own)?)),
                 None => None,
             },
             _ if ended && !told => return Ok(Next::End),
-            PagedBy::LastId { .. } => page.last_id.map(|id| Position::Mark(id.to_owned())),
+            PagedBy::LastId { .. } => page.last_id.map(|id| Position::Mark(id.into())),
             PagedBy::Offset { .. } => Some(Position::Number(page.walked)),
             PagedBy::Page { start, .. } => Some(Position::Number(self.number(*start) + 1)),
         };
@@ -152,7 +158,7 @@ impl<'a> Pager<'a> {
             return if told { Err(SourceError::NoNext { call: call.to_owned() }) } else { Ok(Next::End) };
         };
         let again = match &next {
-            Position::Mark(mark) => !self.followed.insert(mark.clone()),
+            Position::Mark(mark) => !self.followed.insert(written(mark)),
             Position::Link(url) => url == here || !self.followed.insert(url.to_string()),
             Position::First | Position::Number(_) => next == self.at,
         };
@@ -165,17 +171,21 @@ impl<'a> Pager<'a> {
 }
 
 /// What an answer says of the next page: nothing, or a mark or link as it stands there.
-fn text(found: Option<&Value>, call: &str) -> Result<Option<String>, SourceError> {
+fn told_next(found: Option<&Value>, call: &str) -> Result<Option<Value>, SourceError> {
     match found {
         None | Some(Value::Null | Value::Bool(false)) => Ok(None),
         Some(Value::String(text)) if text.is_empty() => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        Some(mark @ (Value::String(_) | Value::Number(_))) => Ok(Some(mark.clone())),
         Some(other) => {
             let cursor = begins(other.to_string().as_bytes(), &[]);
             Err(SourceError::Cursor { call: call.to_owned(), cursor })
         }
     }
+}
+
+/// A mark as it stands in a URL.
+fn written(mark: &Value) -> String {
+    mark.as_str().map_or_else(|| mark.to_string(), str::to_owned)
 }
 
 /// A link, which must stay at our origin: the credentials go with it.
@@ -203,7 +213,7 @@ mod tests {
     }
 
     fn offset(size: u32) -> Paging {
-        let by = PagedBy::Offset { param: "offset".into() };
+        let by = PagedBy::Offset { param: Some("offset".into()) };
         Paging { by, size_param: Some("limit".into()), size, has_more: Vec::new() }
     }
 
@@ -232,7 +242,7 @@ mod tests {
 
     #[test]
     fn pages_count_from_their_start() {
-        let by = PagedBy::Page { param: "page".into(), start: 1, pages: None };
+        let by = PagedBy::Page { param: Some("page".into()), start: 1, pages: None };
         let paging = Paging { by, size_param: None, size: 2, has_more: Vec::new() };
         let mut pager = Pager::new(&paging);
         assert_eq!(pager.params(), [("page".into(), "1".into())]);
@@ -245,7 +255,7 @@ mod tests {
     fn a_number_of_pages_ends_the_list_and_nothing_else_does() {
         for start in [0, 1] {
             let pages = Some(crate::config::settings::source::Told::Header("x-pages".into()));
-            let by = PagedBy::Page { param: "page".into(), start, pages };
+            let by = PagedBy::Page { param: Some("page".into()), start, pages };
             let paging = Paging { by, size_param: None, size: 2, has_more: Vec::new() };
             let mut pager = Pager::new(&paging);
             let mut step = |received, pages| {
@@ -298,7 +308,7 @@ mod tests {
     #[test]
     fn a_mark_that_was_followed_before_repeats() {
         let next = serde_json_path::JsonPath::parse("$.next").unwrap();
-        let by = PagedBy::Token { param: "after".into(), next };
+        let by = PagedBy::Token { param: Some("after".into()), next };
         let paging = Paging { by, size_param: None, size: 2, has_more: Vec::new() };
         let mut pager = Pager::new(&paging);
         let page = |next: Option<Value>| PageFacts { received: 2, walked: 2, next, ..PageFacts::default() };
@@ -314,7 +324,7 @@ mod tests {
     #[test]
     fn where_the_answer_says_whether_there_is_more_nothing_else_does() {
         let has_more = serde_json_path::JsonPath::parse("$.has_more").unwrap();
-        let by = PagedBy::LastId { param: "after".into() };
+        let by = PagedBy::LastId { param: Some("after".into()) };
         let paging = Paging { by, size_param: None, size: 100, has_more: vec![has_more] };
         let step = |received, last_id, more| {
             let facts = PageFacts { received, walked: 2, last_id, more, ..PageFacts::default() };

@@ -13,10 +13,11 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::adjustments::OverlayWalk;
+use super::ask::Since;
 use super::page::Mark;
 use super::paging::{Next, PageFacts, Pager};
 use super::{Http, Page, paths};
-use crate::config::settings::source::{Incremental, TotalCheck};
+use crate::config::settings::source::{Blank, Incremental, TotalCheck};
 use crate::model::{Odd, OddPart, OrderId, ReadOrder};
 use crate::source::odd::Nameless;
 use crate::source::{OverlayRows, Read, ReadReport, Scope, SourceError, Step, believable, present, time};
@@ -182,7 +183,7 @@ impl Reading<'_> {
         }
         let filter = asked(&settings.incremental, settings.overlap, self.since, self.started);
         let (http, now) = (self.http, self.now);
-        let unread = http.page(&settings.list, filter.clone(), &self.pager).await?;
+        let unread = http.page(&settings.list, filter.as_ref(), &self.pager).await?;
         let Page { call, url, items, total, next, more, pages, mark } = unread.read(|raw| http.row(raw, now))?;
         let received = items.len();
         if mark == Mark::There {
@@ -195,7 +196,7 @@ impl Reading<'_> {
             self.walk.claimed = total;
             self.http.require_total(&call, total, self.since)?;
             if matches!(settings.incremental, Incremental::Filter { .. }) {
-                self.heeded(filter, &rows);
+                self.heeded(filter.as_ref(), &rows);
             }
         }
         let last_id = rows.last().map(|row| row.order.id.clone());
@@ -217,9 +218,9 @@ impl Reading<'_> {
 
     /// Warns of a server that ignores the filter (Medusa does so with any parameter it does not know). The
     /// orders it gives are right all the same, only too many.
-    fn heeded(&self, filter: Option<(String, String)>, rows: &[Row]) {
-        let Some((param, value)) = filter else { return };
-        let from = time::parse(&value);
+    fn heeded(&self, filter: Option<&Since>, rows: &[Row]) {
+        let Some(Since { param, at }) = filter else { return };
+        let (param, from) = (param.as_deref().unwrap_or(Blank::Since.written()), time::parse(at));
         if rows.iter().any(|row| row.order.updated_at.is_some_and(|at| Some(at) < from)) {
             tracing::warn!(param, "the payment API ignores this filter, so every poll reads all orders");
         }
@@ -260,13 +261,15 @@ fn asked(
     overlap: SignedDuration,
     since: Option<Timestamp>,
     started: Timestamp,
-) -> Option<(String, String)> {
+) -> Option<Since> {
     let since = since?;
     match incremental {
         Incremental::Snapshot | Incremental::WalkBack => None,
-        Incremental::Filter { param, format } => Some((param.clone(), time::format(less(since, overlap), *format))),
+        Incremental::Filter { param, format } => {
+            Some(Since { param: param.clone(), at: time::format(less(since, overlap), *format) })
+        }
         Incremental::Window { param, format, window } => {
-            Some((param.clone(), time::format(less(less(started, *window), overlap), *format)))
+            Some(Since { param: param.clone(), at: time::format(less(less(started, *window), overlap), *format) })
         }
     }
 }

@@ -52,6 +52,9 @@ struct Cover {
 pub(in crate::source) struct Exchange {
     /// Path and query.
     get: String,
+    /// What was sent there by `POST`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sent: Option<Value>,
     status: u16,
     content_type: String,
     /// Where the header `Link` says that the next page is.
@@ -87,37 +90,39 @@ struct Heard {
     secrets: Vec<Secret>,
 }
 
-/// A request, by what makes it the same as another.
-type Asked = (String, Vec<(String, String)>);
+/// A request, by what makes it the same as another: path, parameters, and what was sent.
+type Asked = (String, Vec<(String, String)>, String);
 
 struct Taken {
     place: usize,
     url: Url,
+    sent: Option<Value>,
     status: u16,
     content_type: String,
     next: Option<String>,
     body: Vec<u8>,
 }
 
-fn asked(url: &Url) -> Asked {
+fn asked(url: &Url, sent: Option<&Value>) -> Asked {
     let mut query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     query.sort();
-    (url.path().to_owned(), query)
+    (url.path().to_owned(), query, sent.map(Value::to_string).unwrap_or_default())
 }
 
 impl Tape {
     /// Takes an answer down; of two to the same request, the later one counts.
-    pub(in crate::source) fn note(&self, url: &Url, reply: &Reply) {
+    pub(in crate::source) fn note(&self, url: &Url, sent: Option<&Value>, reply: &Reply) {
         let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = Taken {
             place: heard.answers.len(),
             url: url.clone(),
+            sent: sent.cloned(),
             status: reply.status.as_u16(),
             content_type: reply.content_type().to_owned(),
             next: reply.next().map(str::to_owned),
             body: reply.body().to_vec(),
         };
-        heard.answers.insert(asked(url), taken);
+        heard.answers.insert(asked(url, sent), taken);
         let known = |secret: &Secret| heard.secrets.iter().any(|known| known.expose() == secret.expose());
         let new: Vec<Secret> = reply.secrets().iter().filter(|secret| !known(secret)).cloned().collect();
         heard.secrets.extend(new);
@@ -140,10 +145,11 @@ impl Tape {
             let body = serde_json::from_slice(&json::holdable(&taken.body)).unwrap_or(Value::Null);
             let exchange = Exchange {
                 get: redaction.request(&taken.url),
+                sent: taken.sent.clone().map(|sent| redaction.sent(sent)),
                 status: taken.status,
                 content_type: taken.content_type.clone(),
                 next: taken.next.as_deref().map(|link| redaction.link(&taken.url, link)),
-                body: redaction.answer(&taken.url, body),
+                body: redaction.answer(&taken.url, taken.sent.as_ref(), body),
             };
             keep(&folder.join(format!("{:04}.json", index + 1)), &exchange)?;
         }
@@ -191,7 +197,7 @@ impl Recording {
             if path.extension().is_some_and(|end| end == "json") && path.file_name().is_some_and(|name| name != MARK) {
                 let exchange: Exchange = read(&path)?;
                 if let Ok(url) = format!("{ORIGIN}{}", exchange.get).parse() {
-                    exchanges.insert(asked(&url), exchange);
+                    exchanges.insert(asked(&url, exchange.sent.as_ref()), exchange);
                 }
             }
         }
@@ -204,8 +210,8 @@ impl Recording {
     }
 
     /// What was answered.
-    pub(in crate::source) fn answer(&self, url: &Url) -> Option<&Exchange> {
-        self.exchanges.get(&asked(url))
+    pub(in crate::source) fn answer(&self, url: &Url, sent: Option<&Value>) -> Option<&Exchange> {
+        self.exchanges.get(&asked(url, sent))
     }
 }
 

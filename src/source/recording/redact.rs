@@ -72,15 +72,27 @@ impl<'s> Redaction<'s> {
         }
     }
 
-    /// A whole answer.
-    pub(super) fn answer(&mut self, url: &Url, mut body: Value) -> Value {
-        let kept = self.kept(url.path(), &body);
+    /// What was sent, likewise.
+    pub(super) fn sent(&mut self, sent: Value) -> Value {
+        match sent {
+            Value::String(text) => self.unnamed(&text).into(),
+            Value::Array(items) => items.into_iter().map(|item| self.sent(item)).collect(),
+            Value::Object(fields) => {
+                Value::Object(fields.into_iter().map(|(key, value)| (key, self.sent(value))).collect())
+            }
+            other => other,
+        }
+    }
+
+    /// A whole answer to what was asked there, and sent.
+    pub(super) fn answer(&mut self, url: &Url, sent: Option<&Value>, mut body: Value) -> Value {
+        let kept = self.kept(url.path(), sent, &body);
         self.walk(&mut body, &mut String::new(), "", url, &kept);
         body
     }
 
     /// The places of an answer that the source reads, as JSON pointers.
-    fn kept(&self, path: &str, body: &Value) -> Kept {
+    fn kept(&self, path: &str, sent: Option<&Value>, body: &Value) -> Kept {
         let HttpSource { list, overlays, get, map, status, expect, .. } = self.settings;
         let mut kept = Kept::default();
         let at = path.strip_prefix(self.base).unwrap_or(path);
@@ -116,11 +128,18 @@ impl<'s> Redaction<'s> {
                 }
             }
         };
-        if at == list.path {
+        let mut is_told = at == list.path;
+        if is_told {
             kept.add_list(body, list, |kept, item, under| order(kept, item, under));
-        } else if let Some(overlay) = overlays.iter().find(|overlay| overlay.list.path == at) {
-            kept.add_list(body, &overlay.list, |kept, item, under| kept.add_mark(item, under, overlay));
-        } else if let Some(get) = get {
+        }
+        // With GraphQL everything is at one path, and each answer has the places of its own question alone.
+        for overlay in overlays.iter().filter(|overlay| overlay.list.path == at) {
+            if !is_told || sent.is_some() {
+                kept.add_list(body, &overlay.list, |kept, item, under| kept.add_mark(item, under, overlay));
+                is_told = true;
+            }
+        }
+        if let Some(get) = get.as_ref().filter(|_| !is_told || sent.is_some()) {
             let (before, after) = get.path.split_once("{id}").unwrap_or((&get.path, ""));
             if at.starts_with(before) && at.ends_with(after) {
                 for path in &get.item {

@@ -94,7 +94,7 @@ impl Walk {
         query.push(("limit".to_owned(), size.to_string()));
         query.extend(self.after.clone().map(|after| ("starting_after".to_owned(), after)));
         let url = stripe.caller.url(&self.path, &query)?;
-        let call = call(&url);
+        let call = call(&url, None);
         let mut answer = stripe.fetch(url).await?.success(&call)?.json(&call)?;
         let has_more = answer.get("has_more").and_then(Value::as_bool);
         let (Some(Value::Array(items)), Some(has_more)) = (answer.get_mut("data").map(Value::take), has_more) else {

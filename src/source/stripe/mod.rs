@@ -282,7 +282,7 @@ impl Stripe {
         let query: Vec<(String, String)> =
             with.iter().map(|what| ("expand[]".to_owned(), (*what).to_owned())).collect();
         let url = self.caller.url(&format!("{path}/{}", segment(id)?), &query)?;
-        let call = call(&url);
+        let call = call(&url, None);
         let reply = self.fetch(url).await?;
         let raw = reply.json(&call)?;
         if reply.status == StatusCode::NOT_FOUND {

@@ -202,7 +202,7 @@ fn a_preset_is_filled_in_under_what_the_file_says() {
     assert_eq!(source.list.path, "/invoices");
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(source.list.query, [pair("sort", "created"), pair("desc", "true"), pair("status", "any")]);
-    let by = PagedBy::Page { param: "page".to_owned(), start: 1, pages: None };
+    let by = PagedBy::Page { param: Some("page".to_owned()), start: 1, pages: None };
     assert_eq!(source.list.paging, Paging { by, size_param: None, size: 50, has_more: Vec::new() });
     assert_eq!(source.list.items.len(), 1);
     assert_eq!((source.map.id.len(), source.map.email.len(), source.map.user_id.len()), (1, 2, 1));

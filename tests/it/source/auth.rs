@@ -64,6 +64,28 @@ async fn a_token_is_fetched_once_for_all_who_need_it() {
     assert_eq!(asked.body, "grant_type=client_credentials&resource=https%3A%2F%2Fapi.example.com&scope=all");
 }
 
+/// Shopify, as its page on the grant of client credentials has it.
+#[tokio::test]
+async fn a_token_may_go_into_a_header_of_its_own_and_the_client_into_the_form() {
+    let granted = json!({"access_token": "shpat_1", "scope": "read_orders", "expires_in": 86399});
+    let path = "/admin/oauth/access_token";
+    let server = Replay::start(vec![
+        Line::answer("POST", path, 200, "application/json", granted.to_string().into_bytes()),
+        good(),
+    ])
+    .await;
+    let auth = format!(
+        "auth: {{kind: oauth2_client_credentials, token_url: '{}{path}', client_id: app, client_secret: 's3cr:t-of-the-app', \
+         client_auth: client_secret_post, header: X-Shopify-Access-Token}}",
+        server.url
+    );
+    read(&shop(&server.url, &auth), FULL).await.1.unwrap();
+    let asked = server.asked();
+    assert_eq!(asked[0].body, "grant_type=client_credentials&client_id=app&client_secret=s3cr%3At-of-the-app");
+    assert_eq!((&asked[0].authorization, &asked[1].authorization), (&None, &None));
+    assert_eq!(asked[1].header("x-shopify-access-token"), Some("shpat_1"));
+}
+
 #[tokio::test]
 async fn a_token_past_its_life_is_fetched_anew() {
     let server = Replay::start(vec![token("t1", 0), token("t2", 3600), good()]).await;

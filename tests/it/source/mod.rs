@@ -15,6 +15,7 @@ mod nothing_sold;
 mod odd_rows;
 mod one_way_in;
 mod pages;
+mod posted;
 mod rechecks;
 mod stories;
 mod stripe;

@@ -18,6 +18,8 @@ pub(crate) struct Line {
     query: Vec<(String, String)>,
     /// `Some` where the recording says what was sent; `Some(None)` is a request without the header.
     authorization: Option<Option<String>>,
+    /// The JSON that has to be sent, where that matters.
+    sent: Option<Value>,
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
@@ -32,12 +34,13 @@ impl Line {
     pub(crate) fn answer(method: &str, target: &str, status: u16, content_type: &str, body: Vec<u8>) -> Self {
         let (path, query) = split(target);
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-        Self { method: method.to_owned(), path, query, authorization: None, status, headers, body }
+        Self { method: method.to_owned(), path, query, authorization: None, sent: None, status, headers, body }
     }
 
     /// What it answers, as text.
     pub(crate) fn request(&self) -> String {
-        format!("{} {} {:?}", self.method, self.path, self.query)
+        let sent = self.sent.as_ref().map(|sent| format!(" {sent}")).unwrap_or_default();
+        format!("{} {} {:?}{sent}", self.method, self.path, self.query)
     }
 
     pub(crate) fn status(mut self, status: u16) -> Self {
@@ -47,6 +50,12 @@ impl Line {
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Answers only where this JSON is sent.
+    pub(crate) fn sent(mut self, body: Value) -> Self {
+        self.sent = Some(body);
         self
     }
 
@@ -87,6 +96,14 @@ pub(crate) struct Asked {
     pub(crate) authorization: Option<String>,
     pub(crate) language: Option<String>,
     pub(crate) body: String,
+    headers: HeaderMap,
+}
+
+impl Asked {
+    /// What a header said.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
 }
 
 /// A server that lives as long as the test's runtime.
@@ -157,6 +174,10 @@ async fn answer(
         line.method == method.as_str()
             && line.path == path
             && asks(&line.query, &query)
+            && line
+                .sent
+                .as_ref()
+                .is_none_or(|wanted| serde_json::from_slice::<Value>(&body).is_ok_and(|sent| sends(wanted, &sent)))
             && line.authorization.as_ref().is_none_or(|wanted| *wanted == authorization)
     };
     let fitting: Vec<usize> = (0..state.lines.len()).filter(|at| fits(&state.lines[*at].0)).collect();
@@ -166,6 +187,7 @@ async fn answer(
         target: target.clone(),
         authorization,
         body: String::from_utf8_lossy(&body).into_owned(),
+        headers: headers.clone(),
     });
     let Some(at) = at else {
         return Response::builder().status(400).body(Body::from(format!("not recorded: {method} {target}"))).unwrap();
@@ -185,6 +207,21 @@ fn asks(wanted: &[(String, String)], query: &[(String, String)]) -> bool {
         wanted.0 == got.0 && (wanted.1 == got.1 || wanted.1 == "*")
     };
     wanted.len() == query.len() && wanted.iter().zip(query).all(fits)
+}
+
+/// Whether what was sent is what a line wants: the text `*` stands for anything.
+fn sends(wanted: &Value, sent: &Value) -> bool {
+    match (wanted, sent) {
+        (Value::String(any), _) if any == "*" => true,
+        (Value::Object(wanted), Value::Object(sent)) => {
+            wanted.len() == sent.len()
+                && wanted.iter().all(|(key, value)| sent.get(key).is_some_and(|sent| sends(value, sent)))
+        }
+        (Value::Array(wanted), Value::Array(sent)) => {
+            wanted.len() == sent.len() && wanted.iter().zip(sent).all(|(wanted, sent)| sends(wanted, sent))
+        }
+        _ => wanted == sent,
+    }
 }
 
 /// Path and decoded, sorted query: the order of parameters and their encoding are the client's business.
