@@ -119,12 +119,14 @@ pub(super) fn by_line(raw: &Value, lines: &Lines, sold: Sold, odds: &mut Odds) -
 
 /// The items of an order that are a part of it. A shop that takes a line out of an order sets its quantity to 0; where
 /// some of the order was paid back, that is what was given back, and where nothing of it is left it was taken back as a
-/// whole, which is more than not being mentioned.
+/// whole, which is more than not being mentioned. A line that says by itself that it was given back was bought once, and
+/// says more than its quantity does.
 pub(in crate::source) fn left(items: Vec<Item>, standing: Standing) -> Vec<Item> {
     let is_edit = standing != Standing::PartiallyRefunded && items.iter().any(|item| item.quantity > 0);
-    let part = |item: Item| match item.quantity {
-        0 if is_edit => None,
-        0 => Some(Item { quantity: 1, standing: Some(Standing::Void), ..item }),
+    let part = |item: Item| match (item.quantity, item.standing) {
+        (0, Some(Standing::Refunded | Standing::Void)) => Some(Item { quantity: 1, ..item }),
+        (0, _) if is_edit => None,
+        (0, _) => Some(Item { quantity: 1, standing: Some(Standing::Void), ..item }),
         _ => Some(item),
     };
     items.into_iter().filter_map(part).collect()

@@ -28,7 +28,7 @@ impl Env for Fixed {
             "LOGTO_M2M_APP_ID" => "the-app",
             "LOGTO_M2M_APP_SECRET" => "s3cr3t-of-the-app",
             "LOGTO_ENDPOINT" => "https://tenant.logto.app/",
-            name if ["GLUE_", "WOOCOMMERCE_"].iter().any(|of| name.starts_with(of)) => "s3cr3t-of-a-shop",
+            name if ["GLUE_", "SHOPIFY_", "WOOCOMMERCE_"].iter().any(|of| name.starts_with(of)) => "s3cr3t-of-a-shop",
             name if name.ends_with("_KEY") || name.ends_with("_TOKEN") => "s3cr3t-of-a-shop",
             _ => return None,
         };

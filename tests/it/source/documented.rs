@@ -42,11 +42,16 @@ struct Case {
     reads: Vec<Case1>,
 }
 
-/// One request and its answer. A value `*` in the query stands for any.
+/// One request and its answer. A value `*` in the query, or in what is sent, stands for any.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Exchange {
+    #[serde(default)]
     get: String,
+    /// Instead of `get`: where `sent` goes.
+    #[serde(default)]
+    post: String,
+    sent: Option<Value>,
     #[serde(default = "ok")]
     status: u16,
     /// The header `Link`, with `{url}` for the address of the server.
@@ -123,7 +128,10 @@ async fn every_preset_reads_what_its_vendor_documents() {
         let settings = preset_source(name, &case.added, "https://shop.example.com");
         for exchange in case.exchanges.iter().chain(case.reads.iter().flat_map(|read| &read.exchanges)) {
             if !covered.asked.contains(&exchange.line("").request()) {
-                wrong.push(format!("{folder}/case.yaml: nothing asks for {}", exchange.get));
+                wrong.push(format!(
+                    "{folder}/case.yaml: nothing asks for {}{} {:?}",
+                    exchange.get, exchange.post, exchange.sent
+                ));
             }
         }
         wrong.extend(covered.lacks(&settings).into_iter().map(|lack| format!("{folder}/case.yaml: {lack}")));
@@ -263,7 +271,9 @@ fn line(order: &Order) -> String {
 impl Exchange {
     fn line(&self, url: &str) -> Line {
         let body = self.answer.to_string().replace("{url}", url);
-        let line = Line::answer("GET", &self.get, self.status, "application/json", body.into_bytes());
+        let (method, target) = if self.post.is_empty() { ("GET", &self.get) } else { ("POST", &self.post) };
+        let line = Line::answer(method, target, self.status, "application/json", body.into_bytes());
+        let line = self.sent.iter().fold(line, |line, sent| line.sent(sent.clone()));
         let line = self.headers.iter().fold(line, |line, (name, value)| line.header(name, value));
         match &self.link {
             Some(link) => line.header("link", &link.replace("{url}", url)),

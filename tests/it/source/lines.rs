@@ -158,7 +158,7 @@ fn a_line_that_is_set_to_0_is_no_part_of_an_order_in_which_others_stay() {
     let of = |lines: Value| items(LINES, json!({"id": 1, "lines": lines}));
     let stays = || json!({"product": "a", "left": 2});
     for zero in [json!(0), json!(0.0), json!("0")] {
-        let gone = || json!({"product": "b", "left": zero, "refunded": true});
+        let gone = || json!({"product": "b", "left": zero});
         assert_eq!(of(json!([stays(), gone()])), of(json!([stays()])), "as if it were not there");
         assert_eq!(of(json!([gone(), stays(), gone()])), of(json!([stays()])));
         // All of it was taken back, which the API says.
@@ -236,4 +236,17 @@ status: [{{when: \"@.status == 'active'\", as: subscribed}}]
         let order = Mapper::new(&http.map, &http.status).order(order, now()).unwrap();
         assert_eq!(order.renewal, renewal, "{more}");
     }
+}
+
+/// As Shopify tells a refund of one of two lines: what was given back is refunded, whatever its order says of the rest.
+#[test]
+fn a_line_of_0_that_was_refunded_by_its_own_word_stays_beside_the_others() {
+    let map =
+        "lines: {each: $.lines, product: $.product, quantity: $.left, status: [{when: \"@.left == 0\", as: refunded}]}";
+    let raw = json!({"id": 1, "paid": true, "lines": [{"product": "a", "left": 0}, {"product": "b", "left": 2}]});
+    assert_eq!(items(map, raw), [item("a", 1, Some(Standing::Refunded)), item("b", 2, None)]);
+    // What only calls itself paid is none the less gone.
+    let map = map.replace("as: refunded", "as: paid");
+    let raw = json!({"id": 1, "paid": true, "lines": [{"product": "a", "left": 0}]});
+    assert_eq!(items(&map, raw), [item("a", 1, Some(Standing::Void))]);
 }
