@@ -15,6 +15,7 @@ use crate::text::{error_chain, human};
 const REACHABLE: &str = "reachable";
 const CREDENTIALS: &str = "credentials";
 const PAGE: &str = "page";
+const PAGING: &str = "paging";
 const GET: &str = "order by id";
 /// So many pages are read on.
 const PAGES: u32 = 100;
@@ -44,6 +45,8 @@ pub(super) async fn examine(settings: &SourceSettings, simulators: Option<&Simul
             Err(error) => break Err(error),
         }
     };
+    // Of the first page: what is read on below is another matter.
+    let absent = reading.absent();
     let mut checks = steps(section, first.as_ref().err());
     match &first {
         Ok(Some(orders)) => {
@@ -51,6 +54,10 @@ pub(super) async fn examine(settings: &SourceSettings, simulators: Option<&Simul
                 Ok(()) => mapped(section, orders),
                 Err(error) => Check::wrong(section, PAGE, error_chain(&error), error.hint()),
             });
+            checks.extend(absent.iter().map(|absent| {
+                let mend = "compare the path with an answer: `entitled source test NAME` shows two pages".to_owned();
+                Check::note(section, PAGING, absent.to_string(), Some(mend))
+            }));
             checks.push(by_id(section, &source, orders).await);
         }
         Ok(None) => {

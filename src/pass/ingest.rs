@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::clock;
 use crate::model::{OrderId, OrderKey, ReadOrder, Recheck};
-use crate::source::{Lookup, Nameless, Read, ReadReport, Scope, Source, SourceError, Step};
+use crate::source::{Lookup, Read, ReadReport, Scope, Source, SourceError, Step};
 use crate::store::{Confirmed, Cursor, Recorded, Store, StoreError};
 
 /// Orders that are read by their ids at the same time.
@@ -154,7 +154,7 @@ async fn read_into(
         }
     };
     overlaid(source, store, now, touched).await?;
-    tell_nameless(source, &report.nameless, cursor.nameless);
+    tell(source, &report, &cursor);
     // All of it is stored, and none of it is taken for the whole: the next poll reads anew.
     report.readable().map_err(failed)?;
     let next = match report.scope {
@@ -210,12 +210,16 @@ async fn recorded(
     Ok(recorded)
 }
 
-/// Names rows without an id, where there are more of them than the last read had.
-fn tell_nameless(source: &Source, nameless: &Nameless, before: u64) {
-    if nameless.rows > before {
+/// Names rows without an id, where there are more than before, and once for these settings what no page has.
+fn tell(source: &Source, report: &ReadReport, before: &Cursor) {
+    let nameless = &report.nameless;
+    if nameless.rows > before.nameless {
         let first = &nameless.first[..nameless.first.len().min(NAMED)];
         let (rows, first) = (nameless.rows, first.join("; "));
         tracing::warn!(source = %source.name(), rows, "rows that name no order are passed over: {first}");
+    }
+    for absent in report.absent.iter().filter(|_| before.reading != Some(source.reading())) {
+        tracing::warn!(source = %source.name(), "{absent}");
     }
 }
 

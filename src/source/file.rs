@@ -143,7 +143,7 @@ impl Reading<'_> {
             test_orders: 0,
             total_claimed: None,
             watermark: orders.iter().filter_map(|order| order.updated_at).max(),
-            unmarked: false,
+            absent: Vec::new(),
             reread: false,
         };
         self.report = Some(report.clone());

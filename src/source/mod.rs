@@ -3,6 +3,7 @@
 //! Decides nothing about access, stores nothing, and never takes an answer it could not read completely for
 //! "there are no orders". It writes to no payment API.
 
+mod absent;
 mod client;
 mod error;
 mod file;
@@ -30,6 +31,7 @@ use plausibility::{overlays_readable, present};
 use probe::{Again, Follows, Trial};
 use recording::RecordingError;
 
+pub use absent::{Absent, Told};
 pub use error::{FileError, SourceError};
 pub use odd::Nameless;
 pub use plausibility::believable;
@@ -103,9 +105,8 @@ pub struct ReadReport {
     /// The greatest time of change seen, never before the watermark asked for and never after the start
     /// of the read: one order dated in the future must not hide all that change until then.
     pub watermark: Option<Timestamp>,
-    /// Nothing stood on any page where the next one should be told, not even `null`: the list ended there, or the path
-    /// leads nowhere.
-    pub unmarked: bool,
+    /// What no page had, though the settings say where it stands.
+    pub absent: Vec<Absent>,
     /// The list moved under the first walk, so that its total did not fit; the second one did.
     pub reread: bool,
 }
@@ -152,6 +153,14 @@ impl Reading<'_> {
             Under::Http(reading) => reading.next().await,
             Under::File(reading) => reading.next().await,
             Under::Stripe(reading) => reading.next().await,
+        }
+    }
+
+    /// What no page so far had, though the settings say where it stands.
+    pub fn absent(&self) -> Vec<Absent> {
+        match &self.0 {
+            Under::Http(reading) => reading.absent(),
+            Under::File(_) | Under::Stripe(_) => Vec::new(),
         }
     }
 

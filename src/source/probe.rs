@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::odd::odd;
-use super::{Lookup, Nameless, SourceError};
+use super::{Absent, Lookup, Nameless, SourceError};
 use crate::model::{Odd, OddPart, Oddity, Order, OrderId, ReadOrder, Standing};
 
 /// What the first pages showed.
@@ -30,8 +30,8 @@ pub struct Trial {
     pub pages: usize,
     /// What follows them.
     pub follows: Follows,
-    /// Nothing stands where the next page should be told, not even `null`: the list ends there, or the path leads nowhere.
-    pub unmarked: bool,
+    /// What none of them has, though the settings say where it stands.
+    pub absent: Vec<Absent>,
     /// What the mapping found, field by field. Empty where there is no mapping.
     pub fields: Vec<Field>,
     /// What it found in the first orders.
@@ -169,7 +169,7 @@ impl Trial {
             total: None,
             pages: 1,
             follows,
-            unmarked: false,
+            absent: Vec::new(),
             fields: Vec::new(),
             first: Vec::new(),
             overlays: Vec::new(),

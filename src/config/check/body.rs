@@ -100,7 +100,7 @@ impl Check<'_> {
         method: Option<&Method>,
         blank: Blank,
     ) -> Option<Option<String>> {
-        let stands = method.is_some_and(|method| has(method, blank));
+        let stands = method.is_some_and(|method| method.has(blank));
         let Some(entry) = fields.find("param") else {
             return match method {
                 None => Some(None),
@@ -134,19 +134,6 @@ impl Check<'_> {
              braces it is not filled in"
         ));
     }
-}
-
-/// Whether a blank stands in what is sent.
-pub(super) fn has(method: &Method, blank: Blank) -> bool {
-    fn stands(part: &Json, blank: Blank) -> bool {
-        match part {
-            Json::String(text) => Blank::of(text).contains(&blank),
-            Json::Array(items) => items.iter().any(|item| stands(item, blank)),
-            Json::Object(fields) => fields.values().any(|value| stands(value, blank)),
-            _ => false,
-        }
-    }
-    matches!(method, Method::Post(body) if stands(body, blank))
 }
 
 /// A scalar as JSON has it.

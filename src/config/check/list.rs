@@ -3,7 +3,6 @@
 use jiff::SignedDuration;
 use serde_json_path::JsonPath;
 
-use super::body::has;
 use super::fields::Fields;
 use super::{Check, shapes};
 use crate::config::raw::{Entry, Node, Value};
@@ -163,7 +162,7 @@ impl Check<'_> {
             (Some((_, place)), Some(Method::Get)) => {
                 self.error(*place, "`{id}` is missing in this path").help("it stands where the id of the order goes");
             }
-            (Some(_), Some(method)) if !has(method, Blank::Id) => self.lacks(Blank::Id, Some(entry.at)),
+            (Some(_), Some(method)) if !method.has(Blank::Id) => self.lacks(Blank::Id, Some(entry.at)),
             _ => {}
         }
         let query = fields.node("query").map_or(Some(Vec::new()), |node| self.pairs(node, "parameter"));

@@ -31,6 +31,21 @@ pub enum Method {
     Post(Value),
 }
 
+impl Method {
+    /// Whether a blank stands in what is sent.
+    pub fn has(&self, blank: Blank) -> bool {
+        fn stands(part: &Value, blank: Blank) -> bool {
+            match part {
+                Value::String(text) => Blank::of(text).contains(&blank),
+                Value::Array(items) => items.iter().any(|item| stands(item, blank)),
+                Value::Object(fields) => fields.values().any(|value| stands(value, blank)),
+                _ => false,
+            }
+        }
+        matches!(self, Self::Post(body) if stands(body, blank))
+    }
+}
+
 /// What differs from request to request in what is sent by `POST`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blank {

@@ -7,10 +7,10 @@ use serde_json_path::JsonPath;
 use super::ask::{Blanks, Since};
 use super::paging::Pager;
 use super::{Http, tree};
-use crate::config::settings::source::{List, PagedBy, Paging, Told};
-use crate::source::SourceError;
+use crate::config::settings::source::{List, PagedBy, Paging, Told as Source};
 use crate::source::client::response::Reply;
 use crate::source::client::{call, response};
+use crate::source::{Absent, SourceError, Told};
 
 /// What one page says; of each item what whoever reads makes of it.
 pub(super) struct Page<T> {
@@ -24,19 +24,9 @@ pub(super) struct Page<T> {
     pub(super) more: Option<bool>,
     /// How many pages there are.
     pub(super) pages: Option<u64>,
-    /// Whether anything at all stands where the next page should be told: the last page may say `null`, and a path that
-    /// leads nowhere says nothing either.
-    pub(super) mark: Mark,
-}
-
-/// Whether a page has a place that tells of the next one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Mark {
-    /// It has, or needs none.
-    #[default]
-    There,
-    /// Nothing stands there.
-    Absent,
+    /// Where it has nothing at all, though something should be told there: the last page may say `null`, which is not the
+    /// same.
+    pub(super) absent: Vec<Absent>,
 }
 
 /// The answer to one page, as it came.
@@ -80,9 +70,9 @@ impl Unread<'_> {
             None => (reply.json(&call)?, None),
         };
         reply.no_errors(&call, &answer)?;
-        let number = |told: &Told| match told {
-            Told::Body(paths) => paths.iter().find_map(|path| count(path, &answer)),
-            Told::Header(name) => reply.header(name)?.trim().parse().ok(),
+        let number = |told: &Source| match told {
+            Source::Body(paths) => paths.iter().find_map(|path| count(path, &answer)),
+            Source::Header(name) => reply.header(name)?.trim().parse().ok(),
         };
         let total = list.total.as_ref().and_then(number);
         let more = more(&list.paging, &answer);
@@ -95,10 +85,23 @@ impl Unread<'_> {
             PagedBy::LinkHeader => reply.next().map(Value::from),
             _ => None,
         };
-        let mark = match &list.paging.by {
-            PagedBy::Token { .. } | PagedBy::NextUrl { .. } if next.is_none() => Mark::Absent,
-            _ => Mark::There,
+        let stands = |told: &Source| match told {
+            Source::Body(paths) => paths.iter().any(|path| !path.query(&answer).is_empty()),
+            Source::Header(name) => reply.header(name).is_some(),
         };
+        let mut absent = Vec::new();
+        match &list.paging.by {
+            PagedBy::Token { next: path, .. } | PagedBy::NextUrl { next: path } if next.is_none() => {
+                absent.push(Absent { what: Told::Next, path: format!("`{path}`") });
+            }
+            PagedBy::Page { pages: Some(told), .. } if !stands(told) => {
+                absent.push(Absent { what: Told::Pages, path: told.to_string() });
+            }
+            _ => {}
+        }
+        if let Some(told) = list.total.as_ref().filter(|told| !stands(told)) {
+            absent.push(Absent { what: Told::Total, path: told.to_string() });
+        }
         let paths = || list.items.iter().map(|path| &path.0);
         let items = match taken {
             Some(items) => items,
@@ -107,7 +110,7 @@ impl Unread<'_> {
                 _ => return Err(response::nothing_at(&call, paths(), &answer)),
             },
         };
-        Ok(Page { call, url, items, total, next, more, pages, mark })
+        Ok(Page { call, url, items, total, next, more, pages, absent })
     }
 }
 

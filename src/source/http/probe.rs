@@ -8,15 +8,15 @@ use serde_json_path::JsonPath;
 
 use super::Http;
 use super::adjustments::OverlayWalk;
-use super::page::{Mark, Page};
+use super::page::Page;
 use super::paging::{Next, PageFacts, Pager};
 use super::paths::{alone, holds, lines_at};
 use super::read::newest_first;
 use crate::config::settings::source::{HttpSource, Incremental, Map};
 use crate::model::{OrderId, Override, ReadOrder, Standing, apply_overrides};
-use crate::source::SourceError;
 use crate::source::client::response::{begins, listed};
 use crate::source::probe::{Again, Field, Follows, Looked, OverlayTrial, Sorted, Trial, Unreadable, odd_in};
+use crate::source::{Absent, SourceError};
 
 /// Orders that are shown field by field.
 const SHOWN: usize = 3;
@@ -40,7 +40,7 @@ impl Http {
             }
             overlays.push((overlay.list.path.clone(), says, about, walk.nameless().clone()));
         }
-        let Pages { call, pages, items, total, follows, mark } = self.first_pages(pages, now).await?;
+        let Pages { call, pages, items, total, follows, absent } = self.first_pages(pages, now).await?;
         let (mut orders, mut raw, mut unreadable, mut test_orders) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for (index, item) in items.into_iter().enumerate() {
             let item = alone(item);
@@ -75,7 +75,7 @@ impl Http {
             overlays: overlays.collect(),
             call: Some(call),
             pages,
-            unmarked: mark == Mark::Absent && follows == Follows::End && !raw.is_empty(),
+            absent: if raw.is_empty() { Vec::new() } else { absent },
             unreadable,
             odd: odd_in(&orders, listed(map.id.iter()).trim_matches('`')),
             test_orders,
@@ -97,8 +97,8 @@ impl Http {
         let first = self.page(list, None, &pager).await?.read(|item| item)?;
         let walked = first.items.len() as u64;
         let follows = self.follows(&mut pager, &first, walked, now);
-        let Page { call, items, total, mark, .. } = first;
-        let mut pages = Pages { call, pages: 1, items, total, follows, mark };
+        let Page { call, items, total, absent, .. } = first;
+        let mut pages = Pages { call, pages: 1, items, total, follows, absent };
         if pages.follows != Follows::Page || most < 2 {
             return Ok(pages);
         }
@@ -114,6 +114,7 @@ impl Http {
         let walked = walked + second.items.len() as u64;
         pages.follows = self.follows(&mut pager, &second, walked, now);
         pages.pages += 1;
+        pages.absent.retain(|place| second.absent.contains(place));
         pages.items.extend(second.items);
         Ok(pages)
     }
@@ -156,7 +157,7 @@ struct Pages {
     items: Vec<Value>,
     total: Option<u64>,
     follows: Follows,
-    mark: Mark,
+    absent: Vec<Absent>,
 }
 
 /// A path of the mapping: in the order, or in each of its lines.
@@ -202,6 +203,8 @@ fn fields(map: &Map) -> Vec<(&'static str, Vec<Place<'_>>)> {
         let line = |path| Place::Line(&lines.each, path);
         fields.push(("map.lines.product", lines.product.iter().map(line).collect()));
         fields.push(("map.lines.quantity", lines.quantity.iter().map(line).collect()));
+        fields.push(("map.lines.period_end", lines.period_end.iter().map(line).collect()));
+        fields.push(("map.lines.id", lines.id.iter().map(line).collect()));
     }
     fields.push(("map.user_id", map.user_id.iter().map(Place::Order).collect()));
     fields.push(("map.email", map.email.iter().map(Place::Order).collect()));

@@ -14,13 +14,12 @@ use tokio::time::Instant;
 
 use super::adjustments::OverlayWalk;
 use super::ask::Since;
-use super::page::Mark;
 use super::paging::{Next, PageFacts, Pager};
 use super::{Http, Page, paths};
-use crate::config::settings::source::{Blank, Incremental, TotalCheck};
+use crate::config::settings::source::{Blank, Incremental, List, TotalCheck};
 use crate::model::{Odd, OddPart, OrderId, ReadOrder};
 use crate::source::odd::Nameless;
-use crate::source::{OverlayRows, Read, ReadReport, Scope, SourceError, Step, believable, present, time};
+use crate::source::{Absent, OverlayRows, Read, ReadReport, Scope, SourceError, Step, Told, believable, present, time};
 
 /// What one walk over the pages found.
 #[derive(Debug, Default)]
@@ -40,8 +39,8 @@ struct Walk {
     latest: Option<Timestamp>,
     order: Sorted,
     page_before: Vec<OrderId>,
-    /// Whether a page had a place that tells of the next one, or none needs it.
-    marked: bool,
+    /// What no page so far had. `None`: there was no page with items.
+    absent: Option<Vec<Absent>>,
 }
 
 /// Whether the list has come newest change first so far.
@@ -115,6 +114,11 @@ impl Reading<'_> {
         &self.overlay_rows
     }
 
+    /// See [`Reading::absent`](crate::source::Reading::absent).
+    pub(in crate::source) fn absent(&self) -> Vec<Absent> {
+        self.walk.absent.clone().unwrap_or_default()
+    }
+
     async fn go_on(&mut self) -> Result<Step, SourceError> {
         loop {
             let reread = match self.at {
@@ -184,10 +188,14 @@ impl Reading<'_> {
         let filter = asked(&settings.incremental, settings.overlap, self.since, self.started);
         let (http, now) = (self.http, self.now);
         let unread = http.page(&settings.list, filter.as_ref(), &self.pager).await?;
-        let Page { call, url, items, total, next, more, pages, mark } = unread.read(|raw| http.row(raw, now))?;
+        let Page { call, url, items, total, next, more, pages, absent } = unread.read(|raw| http.row(raw, now))?;
         let received = items.len();
-        if mark == Mark::There {
-            self.walk.marked = true;
+        if received > 0 {
+            let absent = left_out(absent, &settings.list, received);
+            match &mut self.walk.absent {
+                None => self.walk.absent = Some(absent),
+                Some(so_far) => so_far.retain(|place| absent.contains(place)),
+            }
         }
         let rows = named(&call, items, &mut self.walk.nameless);
         self.walk.pages += 1;
@@ -249,7 +257,7 @@ impl Reading<'_> {
             test_orders: self.walk.test_orders,
             total_claimed: self.walk.claimed,
             watermark: seen.max(self.since),
-            unmarked: !self.walk.marked && self.walk.walked > 0,
+            absent: self.absent(),
             reread,
         }
     }
@@ -329,6 +337,13 @@ impl Http {
         let collected = walk.seen.len() as u64 + walk.nameless.rows;
         (claimed != collected).then_some(SourceError::Total { claimed, collected })
     }
+}
+
+/// What a page leaves out that had so many items: many APIs tell of no next page on one that is not full.
+pub(super) fn left_out(absent: Vec<Absent>, list: &List, received: usize) -> Vec<Absent> {
+    let size_is_asked = list.paging.size_param.is_some() || list.method.has(Blank::Size);
+    let is_last = size_is_asked && received < list.paging.size as usize;
+    absent.into_iter().filter(|place| place.what != Told::Next || !is_last).collect()
 }
 
 /// The rows of a page that have an id; the others are noted.

@@ -384,3 +384,46 @@ async fn a_source_that_cannot_be_read_is_said_with_its_mend() {
     let ran = home.entitled(&["source", "test", "odd"]).exits(1).complains(&["error: GET /orders?offset=0&limit=4: "]);
     assert_eq!(ran.out, "");
 }
+
+/// A list of 240 orders, fifty a page, whose next page is told at another place than where it is looked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_to_the_next_page_that_leads_nowhere_is_said_aloud() {
+    let row = |id: usize| json!({"id": id, "line": [{"no": id, "sku": "p1", "end": "2027-01-01"}], "mail": "ann@example.com", "status": "paid"});
+    let page: Vec<_> = (0..50).map(row).collect();
+    let server = Replay::start(vec![Line::json(
+        "/orders?limit=50",
+        json!({"orders": page, "meta": {"next": "b", "count": 240}}),
+    )])
+    .await;
+    let file = |paging: &str| {
+        format!(
+            "version: 1\nlogto: {{endpoint: sandbox}}\nprune: owned\nproducts: {{p1: {{entitlements: [{{role: beta}}]}}}}\n\
+             sources:\n  shop:\n    kind: http\n    url: {}\n    list: {{path: /orders, items: $.orders, {paging}}}\n    \
+             map: {{id: $.id, lines: {{each: $.line, id: $.no, product: $.sku, period_end: $.end}}, email: $.mail}}\n    \
+             status: [{{when: \"@.status == 'paid'\", as: paid}}]\n",
+            server.url
+        )
+    };
+    let home = Home::new();
+    home.write(
+        "entitlements.yaml",
+        &file("paging: {kind: token, param: after, next: $.next, size_param: limit, size: 50}"),
+    );
+    let out = home.entitled(&["source", "test", "shop"]).exits(0).out;
+    let said = "nothing stands at `$.next`, not even `null`: if there are more orders than these, the `next` of `list.paging` \
+                leads nowhere";
+    let head: Vec<&str> = out.lines().take(2).collect();
+    assert_eq!(head, ["GET /orders?limit=50: 50 orders; no page follows", said]);
+    assert_eq!(rows(&out, "map.lines.period_end")[0], "map.lines.period_end 50 $.end 50");
+    assert_eq!(rows(&out, "map.lines.id")[0], "map.lines.id 50 $.no 50");
+    let doctor = home.entitled(&["doctor"]).out;
+    assert!(doctor.contains("paging") && doctor.contains("nothing stands at `$.next`"), "{doctor}");
+    home.entitled(&["run", "--once", "--dry-run"]).complains(&["nothing stands at `$.next`"]);
+
+    home.write(
+        "entitlements.yaml",
+        &file("total: $.count, paging: {kind: token, param: after, next: $.meta.nxt, size_param: limit, size: 50}"),
+    );
+    let out = home.entitled(&["source", "test", "shop"]).exits(0).out;
+    assert!(out.contains("nothing stands at `$.meta.nxt`") && out.contains("nothing stands at `$.count`"), "{out}");
+}

@@ -1,7 +1,7 @@
 //! Paging: all of it, each order once.
 
-use entitled::source::{Scope, Step};
-use serde_json::json;
+use entitled::source::{Scope, Step, Told};
+use serde_json::{Value, json};
 
 use super::{FULL, at, ids, order, read, shop, source};
 use crate::support::preset::http_source;
@@ -191,4 +191,39 @@ async fn a_read_may_run_as_a_task() {
     let (first, second) = task.await.unwrap();
     assert!(matches!(first, Ok(Step::Page(page)) if page[0].id.as_str() == "a"));
     assert!(matches!(second, Ok(Step::Done(report)) if report.orders == 1));
+}
+
+/// What no page of a list that is paged so has.
+async fn absent(paging: &str, answer: Value) -> Vec<Told> {
+    let lines = ["/orders", "/orders?limit=2", "/orders?page=1&limit=2"];
+    let mut lines: Vec<Line> = lines.map(|target| Line::json(target, answer.clone())).into();
+    lines.push(Line::json("/orders?page=2&limit=2", json!({"items": [], "count": 2})));
+    let server = Replay::start(lines).await;
+    let list = format!("{}expect: {{total: where_told}}\n", UNPAGED.replace("PAGING", paging));
+    let list = list.replace("items: $.items", "items: $.items, total: $.count");
+    let (_, report) = read(&source(http_source(&list, &server.url)), FULL).await;
+    report.unwrap().absent.into_iter().map(|absent| absent.what).collect()
+}
+
+/// Fifty of two hundred and forty orders were taken for all of them: the path to the next page was mistyped.
+#[tokio::test]
+async fn a_place_that_no_page_has_is_named_and_null_is_one() {
+    const TOKEN: &str = "{kind: token, param: after, next: $.page.next, size_param: limit, size: 2}";
+    const PAGES: &str = "{kind: page, param: page, pages: $.page.last, size_param: limit, size: 2}";
+    let full = json!([{"id": 1}, {"id": 2}]);
+    for (paging, answer, told) in [
+        (TOKEN, json!({"items": full, "count": 2, "next": "b"}), vec![Told::Next]),
+        (TOKEN, json!({"items": full, "count": 2, "page": {"next": null}}), vec![]),
+        // A page that is not full is the last one, and many APIs leave the mark out there.
+        (TOKEN, json!({"items": [{"id": 1}], "count": 1}), vec![]),
+        (TOKEN, json!({"items": [], "count": 0}), vec![]),
+        // Nobody knows how many a full page has.
+        ("{kind: next_url, next: $.next}", json!({"items": [{"id": 1}], "count": 1}), vec![Told::Next]),
+        (PAGES, json!({"items": full, "count": 2}), vec![Told::Pages]),
+        (PAGES, json!({"items": full, "count": 2, "page": {"last": 1}}), vec![]),
+        (TOKEN, json!({"items": full, "total": 2, "page": {"next": null}}), vec![Told::Total]),
+        (TOKEN, json!({"items": full, "count": null, "page": {"next": null}}), vec![]),
+    ] {
+        assert_eq!(absent(paging, answer.clone()).await, told, "{paging} {answer}");
+    }
 }

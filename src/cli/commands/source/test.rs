@@ -168,15 +168,9 @@ fn head(trial: &Trial) -> String {
         1 => String::new(),
         pages => format!(" on {pages} pages"),
     };
-    let unmarked = match trial.unmarked {
-        false => "",
-        true => {
-            "\nnothing stands where the next page should be told, not even `null`: if there are more orders than these, the \
-             `next` of `list.paging` leads nowhere"
-        }
-    };
+    let absent: String = trial.absent.iter().map(|absent| format!("{}\n", clean(&absent.to_string()))).collect();
     let orders = count(trial.orders.len() as u64, "order");
-    format!("{}{unmarked}\n", clean(&format!("{call}: {orders}{pages}{total}{test}; {follows}")))
+    format!("{}\n{absent}", clean(&format!("{call}: {orders}{pages}{total}{test}; {follows}")))
 }
 
 fn standings(trial: &Trial) -> Vec<Vec<String>> {
