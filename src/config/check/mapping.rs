@@ -6,7 +6,7 @@ use super::fields::{Fields, inside};
 use super::{Check, shapes};
 use crate::config::diagnostic::{Origin, Place};
 use crate::config::raw::{Entry, Node, Value};
-use crate::config::settings::source::{Lines, Map, StatusRule};
+use crate::config::settings::source::{LineForm, Lines, Map, StatusRule};
 use crate::model::Standing;
 
 // The parser's own words speak of brackets that a filter does not have.
@@ -79,7 +79,17 @@ impl Check<'_> {
 
     fn lines(&mut self, entry: &Entry) -> Option<Lines> {
         let fields = self.fields(&entry.node, Some(entry.at), &shapes::LINES)?;
-        let each = fields.need(self, "each", "each: $.line_items").and_then(|entry| self.paths(&entry.node));
+        let (each, form) = match (fields.find("each"), fields.find("entries")) {
+            (Some(each), Some(entries)) => {
+                self.error(entries.at, "lines stand in a list (`each`) or in a map (`entries`), not both")
+                    .also(each.at, "`each` is here");
+                return None;
+            }
+            (None, Some(entries)) => (Some(entries), LineForm::Entries),
+            (None, None) => (fields.need(self, "each", "each: $.line_items"), LineForm::Items),
+            (each, None) => (each, LineForm::Items),
+        };
+        let each = each.and_then(|entry| self.paths(&entry.node));
         let product = fields.need(self, "product", "product: $.product_id");
         let product = product.and_then(|entry| self.paths(&entry.node));
         let quantity = fields.node("quantity").map_or(Some(Vec::new()), |node| self.paths(node));
@@ -88,6 +98,7 @@ impl Check<'_> {
         let id = fields.node("id").map_or(Some(Vec::new()), |node| self.paths(node));
         Some(Lines {
             each: each?,
+            form,
             product: product?,
             quantity: quantity?,
             status: status?,

@@ -162,7 +162,8 @@ pub(super) static MAP: Shape = shape(
         "email",
     ],
 );
-pub(super) static LINES: Shape = shape("Lines", &["each", "product", "quantity", "status", "period_end", "id"]);
+pub(super) static LINES: Shape =
+    shape("Lines", &["each", "entries", "product", "quantity", "status", "period_end", "id"]);
 pub(super) static STATUS: Shape = shape("Status", &["when", "as"]);
 pub(super) static EXPECT: Shape = shape("Expect", &["max_shrink", "min_items", "total", "canary", "live"]);
 

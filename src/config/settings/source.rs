@@ -328,8 +328,10 @@ pub struct Map {
 /// The lines of an order. Paths start at the line.
 #[derive(Clone, Debug)]
 pub struct Lines {
-    /// Where the lines are in the order: the list itself, or each of its items.
+    /// Where the lines are in the order: the list itself, or each of its items; or the map.
     pub each: Vec<JsonPath>,
+    /// What stands there.
+    pub form: LineForm,
     /// The product id.
     pub product: Vec<JsonPath>,
     /// How many.
@@ -340,6 +342,15 @@ pub struct Lines {
     pub period_end: Vec<JsonPath>,
     /// What a refund of the line calls it.
     pub id: Vec<JsonPath>,
+}
+
+/// How an order holds its lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineForm {
+    /// As a list.
+    Items,
+    /// As a map, each entry of which is a line with `key` and `value`.
+    Entries,
 }
 
 /// One line of the status table.

@@ -265,8 +265,10 @@ pub struct Map {
 #[derive(JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lines {
-    /// Where the lines are in the order.
-    pub each: Paths,
+    /// Where the list of lines is in the order. Required unless `entries` is given.
+    pub each: Option<Paths>,
+    /// Instead of `each`: where a map is, each entry of which is a line with `$.key` and `$.value`.
+    pub entries: Option<Paths>,
     /// The product id.
     pub product: Paths,
     /// How many.

@@ -6,7 +6,7 @@
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::paths::{alone, first, items_at, latest, ruled, text};
+use super::paths::{alone, first, items_at, latest, lines_of, ruled, text};
 use crate::config::settings::source::{Lines, StatusRule};
 use crate::model::{Item, OddPart, Oddity, ProductId, Standing, Term};
 use crate::source::odd::Odds;
@@ -74,7 +74,7 @@ pub(super) fn products(raw: &Value, paths: &[JsonPath], quantity: &[JsonPath], s
 /// The lines of an order, each with its own product, quantity and standing.
 pub(super) fn by_line(raw: &Value, lines: &Lines, sold: Sold, odds: &mut Odds) -> Bought {
     let found = |path| {
-        let found = items_at(raw, path);
+        let found = lines_of(raw, path, lines.form);
         found.iter().any(|line| !is_nothing(line)).then_some((path, found))
     };
     let Some((path, found)) = lines.each.iter().find_map(found) else {
@@ -89,7 +89,8 @@ pub(super) fn by_line(raw: &Value, lines: &Lines, sold: Sold, odds: &mut Odds) -
     let mut productless = 0;
     let unruled = without_rule(&lines.status);
     let product = |value: &Value| if names_none(value) { None } else { text(value) };
-    for line in found {
+    for line in &found {
+        let line = line.as_ref();
         if !line.is_object() {
             odds.note(OddPart::Products, Oddity::NoLine, path, line);
             continue;

@@ -1,10 +1,12 @@
 //! What the paths and conditions of a mapping find in the JSON of one order. Pure and total.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use serde_json_path::JsonPath;
 
-use crate::config::settings::source::StatusRule;
+use crate::config::settings::source::{LineForm, StatusRule};
 use crate::model::{OddPart, Standing};
 use crate::source::odd::Odds;
 use crate::source::time::{self, Possible};
@@ -33,6 +35,27 @@ pub(super) fn first<T>(raw: &Value, paths: &[JsonPath], read: impl Fn(&Value) ->
 /// What a path leads to, with a list taken apart.
 pub(super) fn items_at<'v>(raw: &'v Value, path: &JsonPath) -> Vec<&'v Value> {
     taken_apart(path.query(raw).all())
+}
+
+/// The lines of an order at one path. What is no map where one should be is given as it is, and is no line.
+pub(super) fn lines_of<'v>(raw: &'v Value, path: &JsonPath, form: LineForm) -> Vec<Cow<'v, Value>> {
+    if form == LineForm::Items {
+        return items_at(raw, path).into_iter().map(Cow::Borrowed).collect();
+    }
+    let mut lines = Vec::new();
+    for node in path.query(raw) {
+        match node {
+            Value::Null => {}
+            Value::Object(entries) => lines.extend(entries.iter().map(|(key, value)| Cow::Owned(entry(key, value)))),
+            other => lines.push(Cow::Borrowed(other)),
+        }
+    }
+    lines
+}
+
+/// An entry of a map as a line.
+pub(in crate::source) fn entry(key: &str, value: &Value) -> Value {
+    json!({"key": key, "value": value})
 }
 
 /// What the first path that leads anywhere leads to, be it an empty list, with a list taken apart.

@@ -10,9 +10,9 @@ use super::Http;
 use super::adjustments::OverlayWalk;
 use super::page::Page;
 use super::paging::{Next, PageFacts, Pager};
-use super::paths::{alone, holds, lines_at};
+use super::paths::{alone, holds, lines_of};
 use super::read::newest_first;
-use crate::config::settings::source::{HttpSource, Incremental, Map};
+use crate::config::settings::source::{HttpSource, Incremental, Lines, Map};
 use crate::model::{OrderId, Override, ReadOrder, Standing, apply_overrides};
 use crate::source::client::response::{begins, listed};
 use crate::source::probe::{Again, Field, Follows, Looked, OverlayTrial, Sorted, Trial, Unreadable, odd_in};
@@ -163,15 +163,19 @@ struct Pages {
 /// A path of the mapping: in the order, or in each of its lines.
 enum Place<'m> {
     Order(&'m JsonPath),
-    Line(&'m [JsonPath], &'m JsonPath),
+    Line(&'m Lines, &'m JsonPath),
 }
 
 impl Place<'_> {
-    fn values<'v>(&self, order: &'v Value) -> Vec<&'v Value> {
+    fn values(&self, order: &Value) -> Vec<Value> {
+        let at =
+            |value: &Value, path: &JsonPath| path.query(value).iter().map(|node| (*node).clone()).collect::<Vec<_>>();
         match self {
-            Place::Order(path) => path.query(order).all(),
-            Place::Line(each, path) => {
-                lines_at(order, each).into_iter().flat_map(|line| path.query(line).all()).collect()
+            Place::Order(path) => at(order, path),
+            Place::Line(lines, path) => {
+                let found =
+                    lines.each.iter().map(|each| lines_of(order, each, lines.form)).find(|found| !found.is_empty());
+                found.unwrap_or_default().iter().flat_map(|line| at(line, path)).collect()
             }
         }
     }
@@ -200,7 +204,7 @@ fn fields(map: &Map) -> Vec<(&'static str, Vec<Place<'_>>)> {
     .map(|(name, paths)| (name, paths.iter().map(Place::Order).collect()))
     .collect();
     if let Some(lines) = &map.lines {
-        let line = |path| Place::Line(&lines.each, path);
+        let line = |path| Place::Line(lines, path);
         fields.push(("map.lines.product", lines.product.iter().map(line).collect()));
         fields.push(("map.lines.quantity", lines.quantity.iter().map(line).collect()));
         fields.push(("map.lines.period_end", lines.period_end.iter().map(line).collect()));
@@ -226,13 +230,13 @@ fn counted(name: &'static str, paths: &[Place<'_>], orders: &[Value]) -> Field {
 
 /// What stands at a path, where that is more than nothing.
 fn found_at(path: &Place<'_>, order: &Value) -> Option<String> {
-    let there = |value: &&Value| match value {
+    let there = |value: &Value| match value {
         Value::Null => false,
         Value::String(text) => !text.trim().is_empty(),
         Value::Array(items) => !items.is_empty(),
         _ => true,
     };
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let values: Vec<String> = path.values(order).into_iter().filter(there).map(text).collect();
     (!values.is_empty()).then(|| begins(values.join(", ").as_bytes(), &[]))
 }

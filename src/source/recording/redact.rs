@@ -15,9 +15,11 @@ use serde_json::{Map as JsonMap, Value};
 use serde_json_path::JsonPath;
 
 use super::ORIGIN;
-use crate::config::settings::source::{HttpSource, List, OrderRef, Overlay, PagedBy, StatusRule, Told};
+use crate::config::settings::source::{
+    HttpSource, LineForm, Lines, List, OrderRef, Overlay, PagedBy, StatusRule, Told,
+};
 use crate::secret::Secret;
-use crate::source::http::paths::status_words;
+use crate::source::http::paths::{entry, status_words};
 
 /// Keys whose number says something of a person.
 const PERSONAL: [&str; 10] =
@@ -117,13 +119,7 @@ impl<'s> Redaction<'s> {
             if let Some(lines) = &map.lines {
                 for each in &lines.each {
                     for (line, place) in nodes(each, order) {
-                        let under = format!("{under}{place}");
-                        kept.add(
-                            line,
-                            &under,
-                            lines.product.iter().chain(&lines.quantity).chain(&lines.period_end).chain(&lines.id),
-                        );
-                        kept.add(line, &under, status_words(&lines.status).iter());
+                        kept.add_line(line, &format!("{under}{place}"), lines);
                     }
                 }
             }
@@ -243,6 +239,23 @@ impl Kept {
                     self.places.insert(format!("{under}{place}"));
                 }
             }
+        }
+    }
+
+    /// What is read of a line, or of each entry of a map of lines.
+    fn add_line(&mut self, line: &Value, under: &str, lines: &Lines) {
+        let words = status_words(&lines.status);
+        let own = [&lines.product, &lines.quantity, &lines.period_end, &lines.id].into_iter().flatten().chain(&words);
+        let Some(entries) = line.as_object().filter(|_| lines.form == LineForm::Entries) else {
+            return self.add(line, under, own);
+        };
+        let own: Vec<&JsonPath> = own.collect();
+        for (key, value) in entries {
+            let mut of_entry = Self::default();
+            of_entry.add(&entry(key, value), "", own.iter().copied());
+            let place = format!("{under}/{}", key.replace('~', "~0").replace('/', "~1"));
+            let values = of_entry.places.iter().filter_map(|at| at.strip_prefix("/value"));
+            self.places.extend(values.map(|rest| format!("{place}{rest}")));
         }
     }
 

@@ -4,8 +4,9 @@ use entitled::model::{Item, Odd, OddPart, Oddity, Order, ReadOrder, Renewal, Sta
 use entitled::source::http::mapping::Mapper;
 use serde_json::{Value, json};
 
-use super::now;
+use super::{FULL, now, read, source};
 use crate::support::preset::http_source;
+use crate::support::replay::{Line, Replay};
 
 fn mapped(map: &str, raw: Value) -> ReadOrder {
     let yaml = format!(
@@ -249,4 +250,49 @@ fn a_line_of_0_that_was_refunded_by_its_own_word_stays_beside_the_others() {
     let map = map.replace("as: refunded", "as: paid");
     let raw = json!({"id": 1, "paid": true, "lines": [{"product": "a", "left": 0}]});
     assert_eq!(items(&map, raw), [item("a", 1, Some(Standing::Void))]);
+}
+
+#[test]
+fn what_was_bought_may_stand_in_a_map() {
+    let map = "lines: {entries: [$.cart, $.bag], product: $.key, quantity: $.value}";
+    let raw = json!({"id": 1, "paid": true, "cart": {"prd_a": 2, "prd_b": "1"}});
+    assert_eq!(items(map, raw), [item("prd_a", 2, None), item("prd_b", 1, None)]);
+    let raw = json!({"id": 1, "paid": true, "cart": null, "bag": {"7": 1}});
+    assert_eq!(items(map, raw), [item("7", 1, None)], "the first path that has any");
+    let raw = json!({"id": 1, "cart": {}});
+    assert_eq!(items(map, raw), []);
+
+    // What the key stands for may say more than how many.
+    let map = "lines: {entries: $.cart, product: $.value.sku, id: $.key, quantity: $.value.n, status: \
+               [{when: \"@.value.back == true\", as: refunded}]}";
+    let raw =
+        json!({"id": 1, "paid": true, "cart": {"l1": {"sku": "a", "n": 3}, "l2": {"sku": "b", "n": 1, "back": true}}});
+    let read = mapped(map, raw.clone());
+    assert_eq!(read.items.iter().map(|item| item.id.as_deref()).collect::<Vec<_>>(), [Some("l1"), Some("l2")]);
+    assert_eq!(items(map, raw), [item("a", 3, None), item("b", 1, Some(Standing::Refunded))]);
+
+    // Of what was paid something was sold, and what is no map is none.
+    for (cart, what) in [(json!({}), Oddity::NoList), (json!([1]), Oddity::NoLine), (json!("prd_a"), Oddity::NoLine)] {
+        let read = mapped(
+            "lines: {entries: $.cart, product: $.key, quantity: $.value}",
+            json!({"id": 1, "paid": true, "cart": cart}),
+        );
+        assert!(matches!(&read.odd[..], [odd] if odd.what == what), "{cart}: {read:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_recording_keeps_what_is_read_of_a_map_of_lines_and_nothing_else() {
+    let rows =
+        json!([{"id": 1, "paid": true, "email": "a@example.com", "cart": {"x/1": {"sku": "prd_a", "for": "Ann"}}}]);
+    let server = Replay::start(vec![Line::json("/", rows)]).await;
+    let yaml = "\nlist: {path: /, items: $, paging: {kind: none}}\nmap: {id: $.id, email: $.email, \
+                lines: {entries: $.cart, product: $.value.sku, id: $.key}}\nstatus: [{when: \"@.paid\", as: paid}]\n";
+    let mut shop = source(http_source(yaml, &server.url));
+    assert!(shop.record());
+    read(&shop, FULL).await.1.unwrap();
+    let home = tempfile::tempdir().unwrap();
+    shop.keep_recording(&home.path().join("kept")).unwrap();
+    let kept = std::fs::read_to_string(home.path().join("kept/0001.json")).unwrap();
+    assert!(kept.contains("prd_a") && kept.contains("x/1") && !kept.contains("Ann"), "{kept}");
 }
