@@ -8,6 +8,7 @@ mod catalog;
 mod health;
 mod ids;
 mod known;
+mod list_mark;
 mod odd;
 mod order;
 mod policy;
@@ -25,6 +26,7 @@ pub use ids::{
     TargetIx, UserId, UserIx,
 };
 pub use known::{KnownNames, ORGANIZATION, ORGANIZATION_ROLE, ROLE, known_id};
+pub use list_mark::ListMark;
 pub use odd::{Odd, OddPart, Oddity, ReadOrder};
 pub use order::{Item, Order, Recheck, Renewal, Standing, Term};
 pub use policy::{Limit, Limits, Protect, Prune};

@@ -22,7 +22,6 @@ const AT_ONCE: usize = 4;
 
 /// Odd orders of one page that the log names one by one.
 const TOLD: usize = 10;
-
 /// Rows without an id that the log names in one line.
 const NAMED: usize = 3;
 
@@ -114,7 +113,7 @@ pub async fn ingest(
     }
 }
 
-/// The same; the orders that it stores are in `touched`, whatever comes of it.
+/// The same; what it stores is in `touched`, whatever comes of it. In one piece: the cursor goes last.
 async fn read_into(
     source: &Source,
     store: &Store,
@@ -136,7 +135,7 @@ async fn read_into(
     if same && source.overlays() > 0 {
         store.name_overlays(source.name(), source.reading(), &source.overlay_ids()).await?;
     }
-    let mut reading = source.read_at(read, now);
+    let mut reading = source.read_lists(read, &cursor.lists, now);
     let mut old_marks = if same { OldMarks::Gone } else { OldMarks::Kept };
     let report = loop {
         let step = reading.next().await.map_err(failed)?;
@@ -161,13 +160,15 @@ async fn read_into(
         Scope::Full => Cursor {
             watermark: report.watermark.max(cursor.watermark),
             last_full_read: Some(now),
-            last_full_count: Some(report.orders),
+            last_full_count: Some(report.of_orders()),
             reading: Some(source.reading()),
             nameless: report.nameless.rows,
+            lists: report.lists.clone(),
         },
         Scope::Changes => Cursor {
             watermark: report.watermark.max(cursor.watermark),
             nameless: report.nameless.rows.max(cursor.nameless),
+            lists: report.lists_after(&cursor.lists),
             ..cursor
         },
     };
@@ -214,9 +215,8 @@ async fn recorded(
 fn tell(source: &Source, report: &ReadReport, before: &Cursor) {
     let nameless = &report.nameless;
     if nameless.rows > before.nameless {
-        let first = &nameless.first[..nameless.first.len().min(NAMED)];
-        let (rows, first) = (nameless.rows, first.join("; "));
-        tracing::warn!(source = %source.name(), rows, "rows that name no order are passed over: {first}");
+        let first = nameless.first[..nameless.first.len().min(NAMED)].join("; ");
+        tracing::warn!(source = %source.name(), rows = nameless.rows, "rows that name no order are passed over: {first}");
     }
     for absent in report.absent.iter().filter(|_| before.reading != Some(source.reading())) {
         tracing::warn!(source = %source.name(), "{absent}");
@@ -405,7 +405,7 @@ pub async fn catch_up(source: &Source, store: &Store, now: Timestamp) -> Result<
     store.name_overlays(source.name(), source.reading(), &source.overlay_ids()).await?;
     let last_count = cursor.last_full_count;
     let read = cursor.watermark.map_or(Read::Full { last_count }, |watermark| Read::Since { watermark, last_count });
-    let Some(mut reading) = source.read_overlays(read, now) else { return Ok(Overlays::Read) };
+    let Some(mut reading) = source.read_overlays(read, &cursor.lists, now) else { return Ok(Overlays::Read) };
     loop {
         let step = reading.next().await;
         match step.map_err(|error| IngestError::Source { name: source.name().to_string(), source: error })? {

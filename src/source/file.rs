@@ -144,6 +144,7 @@ impl Reading<'_> {
             total_claimed: None,
             watermark: orders.iter().filter_map(|order| order.updated_at).max(),
             absent: Vec::new(),
+            lists: std::collections::BTreeMap::new(),
             reread: false,
         };
         self.report = Some(report.clone());

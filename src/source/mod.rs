@@ -17,6 +17,7 @@ mod stripe;
 mod time;
 pub mod webhook;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -24,7 +25,7 @@ use jiff::Timestamp;
 use crate::clock;
 use crate::config::settings::source::{SourceKind, SourceSettings};
 use crate::http::Skew;
-use crate::model::{Adjustment, OrderId, ReadOrder, SourceName};
+use crate::model::{Adjustment, ListMark, OrderId, ReadOrder, SourceName};
 use crate::planner::input::Clock;
 use http::Reach;
 use plausibility::{overlays_readable, present};
@@ -50,7 +51,7 @@ pub struct Source {
 
 #[derive(Debug)]
 enum Kind {
-    Http(Box<http::Http>),
+    Http(Box<http::lists::Lists>),
     File(file::File),
     Stripe(Box<stripe::Stripe>),
 }
@@ -107,8 +108,26 @@ pub struct ReadReport {
     pub watermark: Option<Timestamp>,
     /// What no page had, though the settings say where it stands.
     pub absent: Vec<Absent>,
+    /// How far each list but the orders was read, by its name. Their orders are among [`ReadReport::orders`].
+    pub lists: BTreeMap<String, ListMark>,
     /// The list moved under the first walk, so that its total did not fit; the second one did.
     pub reread: bool,
+}
+
+impl ReadReport {
+    /// Distinct orders of the first list alone.
+    pub fn of_orders(&self) -> u64 {
+        self.orders - self.lists.values().map(|list| list.orders).sum::<u64>()
+    }
+
+    /// The marks of the other lists after a read of changes: each only ever advances, and none counted everything.
+    pub fn lists_after(&self, before: &BTreeMap<String, ListMark>) -> BTreeMap<String, ListMark> {
+        let after = |(name, now): (&String, &ListMark)| {
+            let known = before.get(name).copied().unwrap_or(*now);
+            (name.clone(), ListMark { watermark: now.watermark.max(known.watermark), orders: known.orders })
+        };
+        self.lists.iter().map(after).collect()
+    }
 }
 
 /// What one overlay held.
@@ -140,8 +159,8 @@ pub struct Reading<'a>(Under<'a>);
 
 #[derive(Debug)]
 enum Under<'a> {
-    Http(Box<http::Reading<'a>>),
-    File(file::Reading<'a>),
+    Http(Box<http::lists::Reading<'a>>),
+    File(Box<file::Reading<'a>>),
     Stripe(Box<stripe::Reading<'a>>),
 }
 
@@ -170,7 +189,7 @@ impl Reading<'_> {
     /// [`SourceError::OddOverlay`].
     pub fn overlays_readable(&self) -> Result<(), SourceError> {
         match &self.0 {
-            Under::Http(reading) => overlays_readable(reading.overlay_rows()),
+            Under::Http(reading) => overlays_readable(&reading.overlay_rows()),
             Under::File(_) | Under::Stripe(_) => Ok(()),
         }
     }
@@ -195,7 +214,7 @@ impl Source {
     /// Checks what can be checked offline; asks nobody.
     pub fn new(settings: &SourceSettings) -> Result<Self, SourceError> {
         let kind = match &settings.kind {
-            SourceKind::Http(http) | SourceKind::Sandbox(http) => Kind::Http(Box::new(http::Http::new(http)?)),
+            SourceKind::Http(http) | SourceKind::Sandbox(http) => Kind::Http(Box::new(http::lists::Lists::new(http)?)),
             SourceKind::File(path) => Kind::File(file::File::new(path.clone())),
             SourceKind::Stripe(stripe) => Kind::Stripe(Box::new(stripe::Stripe::new(stripe)?)),
         };
@@ -275,18 +294,24 @@ impl Source {
     /// The same by another clock than this machine's: a purchase that lies more than a day after `now` cannot be
     /// true.
     pub fn read_at(&self, plan: Read, now: Timestamp) -> Reading<'_> {
+        self.read_lists(plan, &BTreeMap::new(), now)
+    }
+
+    /// The same where the source has several lists: `plan` is for its orders, and of every other list is read what
+    /// changed since its own mark.
+    pub fn read_lists(&self, plan: Read, marks: &BTreeMap<String, ListMark>, now: Timestamp) -> Reading<'_> {
         Reading(match &self.kind {
-            Kind::Http(http) => Under::Http(Box::new(http.read(plan, Reach::All, now))),
-            Kind::File(file) => Under::File(file.read(plan, now)),
+            Kind::Http(http) => Under::Http(Box::new(http.read(plan, marks, Reach::All, now))),
+            Kind::File(file) => Under::File(Box::new(file.read(plan, now))),
             Kind::Stripe(stripe) => Under::Stripe(Box::new(stripe.read(plan, now))),
         })
     }
 
     /// Begins a read of what the overlays say, and of no order. `None`: it has none.
-    pub fn read_overlays(&self, plan: Read, now: Timestamp) -> Option<Reading<'_>> {
+    pub fn read_overlays(&self, plan: Read, marks: &BTreeMap<String, ListMark>, now: Timestamp) -> Option<Reading<'_>> {
         match &self.kind {
             Kind::Http(http) if http.overlays() > 0 => {
-                Some(Reading(Under::Http(Box::new(http.read(plan, Reach::OverlaysOnly, now)))))
+                Some(Reading(Under::Http(Box::new(http.read(plan, marks, Reach::OverlaysOnly, now)))))
             }
             _ => None,
         }

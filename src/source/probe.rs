@@ -42,6 +42,9 @@ pub struct Trial {
     pub sorted: Sorted,
     /// What came of asking for one order by its id.
     pub again: Again,
+    /// What each list but the orders showed, by its name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub lists: BTreeMap<String, Trial>,
 }
 
 /// An item that is no order.
@@ -175,6 +178,7 @@ impl Trial {
             overlays: Vec::new(),
             sorted: Sorted::NotNeeded,
             again,
+            lists: BTreeMap::new(),
         }
     }
 }

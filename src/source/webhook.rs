@@ -22,6 +22,7 @@ use ring::hmac;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
+use super::http::lists::outward;
 use super::http::paths::{alone, holds};
 use crate::config::settings::source::{About, DeliveryId, Scheme, Signature, Webhook};
 use crate::model::OrderId;
@@ -198,16 +199,17 @@ fn fresh(seconds: i64, tolerance: SignedDuration, now: Timestamp) -> Result<(), 
 /// Finds the orders and the delivery id in a payload.
 fn read(webhook: &Webhook, headers: &HeaderMap, body: &[u8]) -> Result<Verified, Refusal> {
     let payload = alone(payload(headers, body)?);
-    let about = webhook.events.iter().find(|rule| holds(&rule.when, &payload)).map(|rule| &rule.about);
+    let rule = webhook.events.iter().find(|rule| holds(&rule.when, &payload));
+    let list = rule.and_then(|rule| rule.list.as_deref());
     let payload = &payload[0];
-    let (paths, polls) = match about {
+    let (paths, polls) = match rule.map(|rule| &rule.about) {
         None => (webhook.order_id.as_slice(), false),
         Some(About::Orders(paths)) => (paths.as_slice(), false),
         Some(About::Source) => (&[][..], true),
     };
     let mut orders: Vec<OrderId> = Vec::new();
     for id in paths.iter().flat_map(|path| path.query(payload).all()).filter_map(scalar).take(ORDERS) {
-        let id = OrderId::from(id.as_str());
+        let id = list.map_or_else(|| OrderId::from(id.as_str()), |list| outward(list, &id));
         if !orders.contains(&id) {
             orders.push(id);
         }

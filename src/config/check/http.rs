@@ -2,13 +2,15 @@
 
 use jiff::SignedDuration;
 
-use super::fields::Fields;
+use super::fields::{Fields, is_name};
 use super::list::{OVERLAP, PAGE_BYTES};
 use super::mapping::subscribed;
 use super::{Check, shapes};
 use crate::config::raw::{Entry, Node};
 use crate::config::settings::source::{Auth, Expect, HttpSource, Incremental, TotalCheck};
 
+/// The list whose ids stay as they are.
+const ORDERS: &str = "orders";
 /// How long a whole read may take where the file does not say.
 const READ_TIMEOUT: SignedDuration = SignedDuration::from_mins(10);
 
@@ -47,6 +49,69 @@ impl Check<'_> {
         let max_pages = fields.node("max_pages").map_or(Some(10_000), |node| self.whole(node, 1..=10_000_000));
         let max_page_bytes = fields.node("max_page_bytes");
         let max_page_bytes = max_page_bytes.map_or(Some(PAGE_BYTES), |node| self.whole(node, 65_536..=1_073_741_824));
+        let lists = self.lists(fields);
+        let common = HttpSource {
+            base_url: base_url?,
+            recorded: recorded?,
+            auth: auth?,
+            headers: headers?,
+            timeout: timeout?,
+            read_timeout: read_timeout?,
+            rate,
+            max_pages: max_pages?,
+            max_page_bytes: max_page_bytes?,
+            ..lists?
+        };
+        let of = |list: HttpSource| HttpSource {
+            base_url: common.base_url.clone(),
+            recorded: common.recorded.clone(),
+            auth: common.auth.clone(),
+            headers: common.headers.clone(),
+            timeout: common.timeout,
+            read_timeout: common.read_timeout,
+            rate: common.rate,
+            max_pages: common.max_pages,
+            max_page_bytes: common.max_page_bytes,
+            ..list
+        };
+        let more = common.more.iter().map(|(name, list)| (name.clone(), of(list.clone()))).collect();
+        Some(HttpSource { more, ..common })
+    }
+
+    /// The one list that the source has, or its `lists`. What they have in common is left open.
+    fn lists(&mut self, fields: Fields<'_>) -> Option<HttpSource> {
+        let Some(entry) = fields.find("lists") else { return self.one_list(fields) };
+        for key in shapes::ONE_LIST.keys {
+            if let Some(other) = fields.find(key) {
+                self.error(other.at, format!("`{key}` is not allowed beside `lists`"))
+                    .also(entry.at, "`lists` is here")
+                    .help(format!("say of which list it is: `lists: {{orders: {{{key}: ...}}}}`"));
+            }
+        }
+        let entries = self.named(&entry.node, "a map from the name of a list to what is known of it")?;
+        if !entries.iter().any(|entry| entry.key == ORDERS) {
+            self.error(entry.at, format!("none of the lists is `{ORDERS}`"))
+                .help("the ids of that one stay as they are; those of every other list have its name before them");
+            return None;
+        }
+        let (mut orders, mut more, mut good) = (None, Vec::new(), true);
+        for entry in entries {
+            if !is_name(&entry.key) {
+                self.error(entry.at, format!("`{}` is not a valid name for a list", entry.key))
+                    .help("use letters, digits, `-`, `_` and `.`");
+            }
+            let list = self.fields(&entry.node, Some(entry.at), &shapes::ONE_LIST);
+            match list.and_then(|fields| self.one_list(fields)) {
+                Some(list) if entry.key == ORDERS => orders = Some(list),
+                Some(list) => more.push((entry.key.clone(), list)),
+                None => good = false,
+            }
+        }
+        orders.filter(|_| good).map(|orders| HttpSource { more, ..orders })
+    }
+
+    /// One list, with all that tells how its orders are read. In one piece: key after key of one map.
+    fn one_list(&mut self, fields: Fields<'_>) -> Option<HttpSource> {
         let list =
             fields.need(self, "list", "list:` with `path`, `items` and `paging").and_then(|entry| self.orders(entry));
         let incremental = fields.find("incremental");
@@ -78,15 +143,15 @@ impl Check<'_> {
         let expect = self.expect(fields, has_total);
         let (incremental, overlap) = increments?;
         Some(HttpSource {
-            base_url: base_url?,
-            recorded: recorded?,
-            auth: auth?,
-            headers: headers?,
-            timeout: timeout?,
-            read_timeout: read_timeout?,
-            rate,
-            max_pages: max_pages?,
-            max_page_bytes: max_page_bytes?,
+            base_url: String::new(),
+            recorded: None,
+            auth: Auth::None,
+            headers: Vec::new(),
+            timeout: SignedDuration::ZERO,
+            read_timeout: SignedDuration::ZERO,
+            rate: None,
+            max_pages: 0,
+            max_page_bytes: 0,
             list: list?,
             incremental,
             overlap,
@@ -95,6 +160,7 @@ impl Check<'_> {
             map: map?,
             status: status?,
             expect: expect?,
+            more: Vec::new(),
         })
     }
 

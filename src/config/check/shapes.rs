@@ -89,9 +89,12 @@ pub(super) static SOURCE: Shape = shape(
         "map",
         "status",
         "expect",
+        "lists",
         "webhook",
     ],
 );
+pub(super) static ONE_LIST: Shape =
+    shape("OneList", &["list", "incremental", "get", "overlays", "map", "status", "expect"]);
 pub(super) static STRIPE: Shape = secretive(
     "Stripe",
     &[
@@ -169,7 +172,7 @@ pub(super) static EXPECT: Shape = shape("Expect", &["max_shrink", "min_items", "
 
 pub(super) static WEBHOOK: Shape =
     shape("Webhook", &["order_id", "events", "ping", "challenge", "delivery_id", "signature"]);
-pub(super) static EVENT: Shape = shape("Event", &["when", "order_id", "poll"]);
+pub(super) static EVENT: Shape = shape("Event", &["when", "order_id", "list", "poll"]);
 pub(super) static DELIVERY_HEADER: Shape = shape("DeliveryHeader", &["header"]);
 pub(super) static SIGNATURE: Shape =
     secretive("Signature", &["scheme", "header", "prefix", "secret", "tolerance"], &["secret"]);
@@ -246,6 +249,7 @@ mod tests {
             &SOLD_AS,
             &ENTITLEMENT,
             &SOURCE,
+            &ONE_LIST,
             &STRIPE,
             &LIST,
             &TOLD_HEADER,

@@ -194,12 +194,20 @@ fn empty(name: &'static str) -> Node {
 
 /// `over` with all that only `under` has.
 fn merge(over: &Node, under: &Node) -> Node {
+    merged(over, under, |key| MERGED.contains(&key))
+}
+
+fn merged(over: &Node, under: &Node, adds: fn(&str) -> bool) -> Node {
     let (Value::Map(mine), Value::Map(theirs)) = (&over.value, &under.value) else { return over.clone() };
     let mut entries: Vec<Entry> = Vec::new();
     for entry in theirs {
         match mine.iter().find(|own| own.key == entry.key) {
             None => entries.push(entry.clone()),
-            Some(own) if MERGED.contains(&own.key.as_str()) => {
+            // Each of the lists under its name, and each of those as a source of its own would be.
+            Some(own) if own.key == "lists" => {
+                entries.push(Entry { node: merged(&own.node, &entry.node, |_| true), ..own.clone() });
+            }
+            Some(own) if adds(&own.key) => {
                 entries.push(Entry { node: merge(&own.node, &entry.node), ..own.clone() });
             }
             Some(own) => entries.push(own.clone()),

@@ -99,14 +99,17 @@ impl Check<'_> {
                 if there && part && same_key("key") { Likeness::Same } else { Likeness::None }
             }
             (SourceKind::Http(a), SourceKind::Http(b)) if recorded(a) == recorded(b) => {
-                let list = same_host(&a.list_url()) == same_host(&b.list_url());
+                let pairs: Vec<_> = a.lists().flat_map(|a| b.lists().map(move |b| (a, b))).collect();
+                let there = |(a, b): &(&HttpSource, &HttpSource)| same_host(&a.list_url()) == same_host(&b.list_url());
                 // In whatever order it is written.
                 let asked = |source: &HttpSource| source.list.query.iter().cloned().collect::<BTreeSet<_>>();
+                let same = |pair: &(&HttpSource, &HttpSource)| {
+                    there(pair) && pair.0.list.method == pair.1.list.method && asked(pair.0) == asked(pair.1)
+                };
                 let kinds = same_host(&a.base_url) == same_host(&b.base_url) && same_key("kind");
-                let sent = a.list.method == b.list.method;
-                if list && sent && asked(a) == asked(b) && a.headers == b.headers && self.same_auth(one.0, other.0) {
+                if pairs.iter().any(same) && a.headers == b.headers && self.same_auth(one.0, other.0) {
                     Likeness::Same
-                } else if list || kinds {
+                } else if pairs.iter().any(there) || kinds {
                     Likeness::SameAddress
                 } else {
                     // Two presets for one vendor read two of its lists.

@@ -34,7 +34,11 @@ impl Check<'_> {
         let Some(entry) = find(node) else { return Some(None) };
         match entry.at.origin {
             Origin::Preset(_) => Some(None),
-            Origin::File => self.hooked(entry, None).map(Some),
+            Origin::File => {
+                let hooked = self.hooked(entry, None)?;
+                self.of_lists(node, entry, &hooked);
+                Some(Some(hooked))
+            }
         }
     }
 
@@ -70,6 +74,15 @@ impl Check<'_> {
         })
     }
 
+    /// Reports events about lists that the source does not have.
+    fn of_lists(&mut self, source: &Node, entry: &Entry, webhook: &Webhook) {
+        for name in webhook.events.iter().filter_map(|event| event.list.as_deref()) {
+            if source.get("lists").is_none_or(|lists| lists.get(name).is_none()) {
+                self.error(entry.at, format!("an event is about the list `{name}`, which is not under `lists`"));
+            }
+        }
+    }
+
     fn events(&mut self, entry: &Entry) -> Option<Vec<EventRule>> {
         let example = "a list of events, such as `- {when: \"@.type == 'order.paid'\", order_id: $.data.id}`";
         let nodes = self.list(&entry.node, example)?;
@@ -96,7 +109,9 @@ impl Check<'_> {
                 None
             }
         };
-        Some(EventRule { when: when?, about: about? })
+        let list = fields.node("list").map_or(Some(None), |node| self.name(node, "the name of a list").map(Some));
+        let list = list?.map(|found| found.value).filter(|name| name != "orders");
+        Some(EventRule { when: when?, about: about?, list })
     }
 
     fn delivery_id(&mut self, entry: &Entry) -> Option<DeliveryId> {

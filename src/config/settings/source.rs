@@ -61,6 +61,8 @@ pub struct EventRule {
     pub when: JsonPath,
     /// What is read again.
     pub about: About,
+    /// Which list those are of, where it is not that of the orders.
+    pub list: Option<String>,
 }
 
 /// What is read again after an event.
@@ -167,6 +169,15 @@ pub struct HttpSource {
     pub status: Vec<StatusRule>,
     /// What an answer must hold to be believed.
     pub expect: Expect,
+    /// The further lists of the same API, by their names. Each has all of the above, and none of its own.
+    pub more: Vec<(String, HttpSource)>,
+}
+
+impl HttpSource {
+    /// All lists of it, the one of the orders first.
+    pub fn lists(&self) -> impl Iterator<Item = &HttpSource> {
+        std::iter::once(self).chain(self.more.iter().map(|(_, list)| list))
+    }
 }
 
 /// How requests are authenticated.

@@ -69,8 +69,31 @@ pub struct Source {
     pub status: Option<Vec<Status>>,
     /// What an answer must hold to be believed.
     pub expect: Option<Expect>,
+    /// Instead of `list` and the keys that say how its orders are read: several lists of one API, each under a name, one of
+    /// them `orders`. An order of any other list has the name of that before its id: `subscriptions:17`.
+    pub lists: Option<BTreeMap<String, OneList>>,
     /// How it says that an order may have changed. Without this key no webhook is accepted, and only polls notice changes.
     pub webhook: Option<Webhook>,
+}
+
+/// One of several lists, with all that says how its orders are read. Its keys are those of a source with one list.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OneList {
+    /// How to list orders.
+    pub list: Option<List>,
+    /// How to read what changed. Default: `{kind: snapshot}`.
+    pub incremental: Option<Incremental>,
+    /// How to read one order again.
+    pub get: Option<Get>,
+    /// Lists of refunds, disputes or adjustments that force a standing on orders.
+    pub overlays: Option<Vec<Overlay>>,
+    /// Where an order's fields are in its JSON.
+    pub map: Option<Map>,
+    /// What the API's statuses mean. The first match wins; without one the order changes nothing.
+    pub status: Option<Vec<Status>>,
+    /// What an answer must hold to be believed.
+    pub expect: Option<Expect>,
 }
 
 /// How requests are authenticated.

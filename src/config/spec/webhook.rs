@@ -33,6 +33,8 @@ pub struct Event {
     pub when: String,
     /// Where it names the order; every value counts.
     pub order_id: Option<Paths>,
+    /// Which of `lists` that order is of. Default: `orders`.
+    pub list: Option<String>,
     /// `true`: it names none, and the source is polled.
     pub poll: Option<bool>,
 }

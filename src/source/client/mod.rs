@@ -6,6 +6,7 @@
 mod auth;
 pub(super) mod response;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -33,7 +34,7 @@ pub(super) struct Caller {
     /// Bytes of one answer, at the most.
     most: usize,
     /// Takes every answer down.
-    tape: Option<Tape>,
+    tape: OnceLock<Tape>,
     /// Answers in place of the API.
     recording: Option<Recording>,
 }
@@ -69,7 +70,7 @@ impl Caller {
             headers: map,
             backoff,
             most: MAX_ANSWER,
-            tape: None,
+            tape: OnceLock::new(),
             recording: None,
         })
     }
@@ -87,12 +88,12 @@ impl Caller {
     }
 
     /// Takes every answer down from now on.
-    pub(super) fn record(&mut self) {
-        self.tape = Some(Tape::default());
+    pub(super) fn record(&self) {
+        self.tape.get_or_init(Tape::default);
     }
 
     pub(super) fn tape(&self) -> Option<&Tape> {
-        self.tape.as_ref()
+        self.tape.get()
     }
 
     /// How far the server's clock is ahead of this machine's, by its last answer.
@@ -193,7 +194,7 @@ impl Caller {
                         Err(source) => (SourceError::Body { call: call.clone(), source }, wait),
                         Ok(bytes) => {
                             let reply = Reply::new(head, bytes, secrets);
-                            if let Some(tape) = &self.tape {
+                            if let Some(tape) = self.tape.get() {
                                 tape.note(&url, sent, &reply);
                             }
                             match reply.verdict(&call, self.auth.kind()) {

@@ -1,10 +1,12 @@
 //! The generic source: any JSON over HTTP, described by data.
 //!
-//! Asks with `GET`, or with a `POST` that asks and changes nothing, at one origin only, and follows no redirect: the credentials go nowhere else.
+//! Asks with `GET`, or with a `POST` that asks and changes nothing, at one origin only, and follows no redirect: the
+//! credentials go nowhere else.
 
 mod adjustments;
 mod ask;
 mod items;
+pub(in crate::source) mod lists;
 pub mod mapping;
 mod page;
 mod paging;
@@ -14,7 +16,7 @@ mod probe;
 mod read;
 mod tree;
 
-use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use reqwest::StatusCode;
@@ -22,7 +24,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::client::{Caller, call, response, segment};
-use super::recording::{Recording, RecordingError};
+use super::recording::Recording;
 use super::{Lookup, SourceError};
 use crate::config::settings::source::{HttpSource, Incremental, List, Method, Overlay, PagedBy, Told};
 use crate::model::OrderId;
@@ -31,53 +33,37 @@ use mapping::Mapper;
 use page::Page;
 
 pub(super) use items::{left, whole};
-pub(super) use read::{Reach, Reading};
+pub(super) use read::Reach;
 
-/// One payment API as data, with its one token and its one pace.
+/// One list of a payment API as data. The token and the pace are those of the API.
 #[derive(Debug)]
 pub struct Http {
     settings: HttpSource,
-    caller: Caller,
+    caller: Arc<Caller>,
     mapper: Mapper,
 }
 
 impl Http {
-    /// Checks the settings; asks nobody.
-    pub fn new(settings: &HttpSource) -> Result<Self, SourceError> {
+    /// Whoever asks the API: checks the settings, and asks nobody.
+    fn caller(settings: &HttpSource) -> Result<Caller, SourceError> {
         let HttpSource { base_url, recorded, auth, headers, timeout, rate, max_page_bytes, .. } = settings;
+        match recorded {
+            None => Ok(Caller::new(base_url, auth, headers, *timeout, *rate)?.at_most(*max_page_bytes)),
+            Some(folder) => Caller::recorded(Recording::open(folder)?),
+        }
+    }
+
+    fn of(settings: &HttpSource, caller: &Arc<Caller>) -> Self {
         let mut settings = settings.clone();
-        let caller = match recorded {
-            None => Caller::new(base_url, auth, headers, *timeout, *rate)?.at_most(*max_page_bytes),
-            Some(folder) => {
-                // What was recorded does not change, and holds no answer to a question about some other time.
-                settings.incremental = Incremental::Snapshot;
-                settings.overlays.iter_mut().for_each(|overlay| overlay.incremental = Incremental::Snapshot);
-                // Nor does it hold headers.
-                let lists = settings.overlays.iter_mut().map(|overlay| &mut overlay.list).chain([&mut settings.list]);
-                lists.for_each(without_headers);
-                Caller::recorded(Recording::open(folder)?)?
-            }
-        };
-        Ok(Self { caller, mapper: Mapper::new(&settings.map, &settings.status), settings })
-    }
-
-    /// Takes down every answer from now on.
-    pub(super) fn record(&mut self) {
-        self.caller.record();
-    }
-
-    /// Writes what was taken down, and says how many answers that are.
-    pub(super) fn keep_recording(&self, folder: &Path) -> Result<usize, RecordingError> {
-        self.caller.tape().map_or(Ok(0), |tape| tape.write(folder, &self.settings))
-    }
-
-    /// How far the server's clock is ahead of this machine's, by its last answer.
-    pub(super) fn skew(&self) -> Option<jiff::SignedDuration> {
-        self.caller.skew()
-    }
-
-    pub(super) fn still_skew(&self) -> Option<jiff::SignedDuration> {
-        self.caller.still_skew()
+        if settings.recorded.is_some() {
+            // What was recorded does not change, and holds no answer to a question about some other time.
+            settings.incremental = Incremental::Snapshot;
+            settings.overlays.iter_mut().for_each(|overlay| overlay.incremental = Incremental::Snapshot);
+            // Nor does it hold headers.
+            let lists = settings.overlays.iter_mut().map(|overlay| &mut overlay.list).chain([&mut settings.list]);
+            lists.for_each(without_headers);
+        }
+        Self { caller: Arc::clone(caller), mapper: Mapper::new(&settings.map, &settings.status), settings }
     }
 
     /// See [`Source::reading`](super::Source::reading).

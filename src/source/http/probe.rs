@@ -85,6 +85,7 @@ impl Http {
             first,
             sorted,
             again,
+            lists: BTreeMap::new(),
             orders: orders.into_iter().map(|read| read.order).collect(),
         })
     }

@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "an edge: a watermark never lies after the start of the read")]
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -107,6 +107,20 @@ impl Reading<'_> {
             Ok(step) => step,
             Err(_) => Err(SourceError::TooSlow { limit, pages: self.overlay_pages + self.walk.pages }),
         }
+    }
+
+    /// The next page of what the overlays say; nothing once all of them were read.
+    pub(in crate::source) async fn overlay(&mut self) -> Result<Option<Step>, SourceError> {
+        let limit = self.http.settings.read_timeout;
+        while self.at == At::Overlays {
+            match tokio::time::timeout_at(self.deadline, self.step_overlay()).await {
+                Ok(Ok(Some(step))) => return Ok(Some(step)),
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => return Err(error),
+                Err(_) => return Err(SourceError::TooSlow { limit, pages: self.overlay_pages }),
+            }
+        }
+        Ok(None)
     }
 
     /// What the overlays that were read whole held.
@@ -258,6 +272,7 @@ impl Reading<'_> {
             total_claimed: self.walk.claimed,
             watermark: seen.max(self.since),
             absent: self.absent(),
+            lists: BTreeMap::new(),
             reread,
         }
     }

@@ -133,14 +133,15 @@ impl Tape {
     ///
     /// # Errors
     /// [`RecordingError::NotEmpty`], and what the operating system says.
-    pub(in crate::source) fn write(&self, folder: &Path, settings: &HttpSource) -> Result<usize, RecordingError> {
+    pub(in crate::source) fn write(&self, folder: &Path, lists: &[&HttpSource]) -> Result<usize, RecordingError> {
         empty(folder)?;
         let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut taken: Vec<&Taken> = heard.answers.values().collect();
         taken.sort_by_key(|taken| taken.place);
+        let settings = lists.first().copied().expect("a source has a list");
         let base = settings.base_url.parse::<Url>().map(|url| url.path().trim_end_matches('/').to_owned());
         let base = base.unwrap_or_default();
-        let mut redaction = Redaction::new(settings, &base, &heard.secrets);
+        let mut redaction = Redaction::new(lists, &base, &heard.secrets);
         for (index, taken) in taken.iter().enumerate() {
             let body = serde_json::from_slice(&json::holdable(&taken.body)).unwrap_or(Value::Null);
             let exchange = Exchange {

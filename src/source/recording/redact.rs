@@ -27,7 +27,7 @@ const PERSONAL: [&str; 10] =
 
 /// The stand-ins of one recording.
 pub(super) struct Redaction<'s> {
-    settings: &'s HttpSource,
+    lists: &'s [&'s HttpSource],
     base: &'s str,
     secrets: &'s [Secret],
     origin: String,
@@ -38,14 +38,15 @@ pub(super) struct Redaction<'s> {
 }
 
 impl<'s> Redaction<'s> {
-    pub(super) fn new(settings: &'s HttpSource, base: &'s str, secrets: &'s [Secret]) -> Self {
-        let origin = settings.base_url.parse::<Url>().map(|url| url.origin().ascii_serialization());
+    pub(super) fn new(lists: &'s [&'s HttpSource], base: &'s str, secrets: &'s [Secret]) -> Self {
+        let address = lists.first().map(|list| list.base_url.as_str()).unwrap_or_default();
+        let origin = address.parse::<Url>().map(|url| url.origin().ascii_serialization());
         Self {
-            settings,
+            lists,
             base,
             secrets,
             origin: origin.unwrap_or_default(),
-            literals: literals(settings),
+            literals: lists.iter().flat_map(|list| literals(list)).collect(),
             emails: HashMap::new(),
             texts: HashMap::new(),
         }
@@ -88,15 +89,17 @@ impl<'s> Redaction<'s> {
 
     /// A whole answer to what was asked there, and sent.
     pub(super) fn answer(&mut self, url: &Url, sent: Option<&Value>, mut body: Value) -> Value {
-        let kept = self.kept(url.path(), sent, &body);
+        let mut kept = Kept::default();
+        for list in self.lists {
+            self.keep(list, &mut kept, url.path(), sent, &body);
+        }
         self.walk(&mut body, &mut String::new(), "", url, &kept);
         body
     }
 
-    /// The places of an answer that the source reads, as JSON pointers.
-    fn kept(&self, path: &str, sent: Option<&Value>, body: &Value) -> Kept {
-        let HttpSource { list, overlays, get, map, status, expect, .. } = self.settings;
-        let mut kept = Kept::default();
+    /// The places of an answer that a list reads, as JSON pointers.
+    fn keep(&self, list: &HttpSource, kept: &mut Kept, path: &str, sent: Option<&Value>, body: &Value) {
+        let HttpSource { list, overlays, get, map, status, expect, .. } = list;
         let at = path.strip_prefix(self.base).unwrap_or(path);
         let order = |kept: &mut Kept, order: &Value, under: &str| {
             let paths = [
@@ -140,12 +143,11 @@ impl<'s> Redaction<'s> {
             if at.starts_with(before) && at.ends_with(after) {
                 for path in &get.item {
                     for (item, place) in nodes(path, body) {
-                        order(&mut kept, item, &place);
+                        order(kept, item, &place);
                     }
                 }
             }
         }
-        kept
     }
 
     fn walk(&mut self, value: &mut Value, at: &mut String, key: &str, here: &Url, kept: &Kept) {

@@ -2,10 +2,11 @@
 
 use entitled::config::settings::source::{Auth, Incremental, PagedBy, Paging, SourceKind, TotalCheck};
 use entitled::config::settings::{LogtoEndpoint, Matching, NotifyFormat, WantedTarget};
+use entitled::config::{Presets, check_text};
 use entitled::model::{Occasion, Policy, Prune, State};
 use jiff::SignedDuration;
 
-use super::check;
+use super::{Fixed, check};
 
 const SANDBOX: &str = "version: 1\nlogto: {endpoint: sandbox}\nsources: {shop: {kind: sandbox}}\nprune: owned\n";
 
@@ -262,4 +263,29 @@ fn two_lists_of_one_vendor_are_two_sources() {
     let apart =
         other.replace("two: {kind: openbitum", "two: {kind: medusa").replace("query: {shop: two}", "path: /other");
     assert_eq!(check(&apart).unwrap().1, []);
+}
+
+#[test]
+fn each_of_the_lists_of_a_preset_is_filled_in_under_what_the_file_says() {
+    const SHOP: &str = "\
+kind: http
+lists:
+  orders:
+    list: {path: /orders, items: $.o, paging: {kind: none}}
+    map: {id: $.id, products: $.p, email: $.e}
+    status: [{when: \"@.paid\", as: paid}]
+  subscriptions:
+    list: {path: /subs, items: $.s, paging: {kind: none}}
+    map: {id: $.id, products: $.p, email: $.e, period_end: $.end}
+    status: [{when: \"@.active\", as: subscribed}]
+";
+    let text = "version: 1\nlogto: {endpoint: sandbox}\nprune: owned\nproducts: {a: {entitlements: [role: r]}}\nsources:\n  \
+                shop: {kind: several, url: \"https://api.example.com\", rate: 3, lists: {subscriptions: {map: {user_id: $.u}, \
+                list: {query: {all: \"1\"}}}}}\n";
+    let (config, _) = check_text(text, "f".as_ref(), &Fixed, &Presets::new([("several", SHOP)])).unwrap();
+    let SourceKind::Http(source) = &config.sources[0].kind else { panic!("not over HTTP") };
+    let [(name, more)] = &source.more[..] else { panic!("not two lists") };
+    assert_eq!((name.as_str(), more.list.path.as_str(), more.list.query.len()), ("subscriptions", "/subs", 1));
+    assert_eq!((more.map.user_id.len(), more.map.period_end.len(), source.map.user_id.len()), (1, 1, 0));
+    assert_eq!((more.base_url.as_str(), more.rate, source.rate), ("https://api.example.com", Some(3.0), Some(3.0)));
 }

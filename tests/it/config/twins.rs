@@ -99,3 +99,20 @@ fn a_host_is_the_same_by_each_of_its_names() {
         }
     }
 }
+
+/// One source with two lists, and another that reads one of them.
+#[test]
+fn a_list_of_several_that_another_source_reads_too_counts_twice() {
+    let one = |path: &str| {
+        format!(
+            "{{list: {{path: {path}, items: $, paging: {{kind: none}}}}, map: {{id: $.id, products: $.product, email: $.email}}, \
+             status: [{{when: \"@.ok\", as: paid}}]}}"
+        )
+    };
+    let lists = format!("{{orders: {}, subscriptions: {}}}", one("/orders"), one("/subs"));
+    let both = format!("{{kind: http, url: \"https://a.example.com\", auth: {{kind: none}}, lists: {lists}}}");
+    let (told, same) = said(&both, &http("https://a.example.com", "path: /subs"));
+    assert!(told.contains("read the same API") && same.is_none(), "{told}");
+    let (_, same) = said(&both, &http("https://a.example.com", "path: /others"));
+    assert_eq!(same, Some(false), "two lists of one API are two addresses");
+}

@@ -9,6 +9,7 @@ mod file;
 mod guards;
 mod increments;
 mod lines;
+mod lists;
 mod lookups;
 mod mapping;
 mod nothing_sold;

@@ -222,7 +222,7 @@ fn what_is_unsigned_is_read_and_a_form_is_too() {
 }
 
 fn rule(when: &str, about: About) -> EventRule {
-    EventRule { when: JsonPath::parse(&format!("$[?{when}]")).unwrap(), about }
+    EventRule { when: JsonPath::parse(&format!("$[?{when}]")).unwrap(), about, list: None }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The mirror of the orders and the directory of buyers.
 
-use entitled::model::{Buyer, Email, Item, Order, OrderKey, Resolution, SourceName, Standing, UserId};
+use entitled::model::{Buyer, Email, Item, ListMark, Order, OrderKey, Resolution, SourceName, Standing, UserId};
 use entitled::store::{Cursor, Recorded, Scope, Store, StoredOrder};
 use jiff::Timestamp;
 use sqlx::Connection as _;
@@ -260,6 +260,7 @@ async fn a_cursor_is_kept_for_each_source() {
         last_full_count: Some(3),
         reading: Some(-2),
         nameless: 7,
+        lists: [("subscriptions".to_owned(), ListMark { watermark: None, orders: 3 })].into(),
     };
     store.set_cursor(&shop(), &Cursor::default()).await.unwrap();
     store.set_cursor(&shop(), &cursor).await.unwrap();

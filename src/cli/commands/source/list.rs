@@ -29,7 +29,10 @@ fn source(source: &SourceSettings) -> Vec<String> {
         SourceKind::Http(http) if http.recorded.is_some() => {
             http.recorded.as_ref().map(|folder| format!("recorded in {}", folder.display())).unwrap_or_default()
         }
-        SourceKind::Http(http) => format!("{}{}", http.base_url, http.list.path),
+        SourceKind::Http(http) => {
+            let more = http.more.iter().map(|(_, list)| format!(", {}", list.list.path)).collect::<String>();
+            format!("{}{}{more}", http.base_url, http.list.path)
+        }
         SourceKind::Stripe(stripe) => stripe.base_url.clone(),
     };
     vec![format!("  {}", source.name), from, format!("every {:#}", source.poll), format!("line {}", source.line)]

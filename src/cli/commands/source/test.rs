@@ -149,6 +149,9 @@ fn text(trial: &Trial) -> String {
     for line in [again(&trial.again), sorted(trial.sorted).to_owned()] {
         out.push_str(&line);
     }
+    for (name, list) in &trial.lists {
+        out.push_str(&format!("\n== the list {}\n{}", clean(name), text(list)));
+    }
     out
 }
 
