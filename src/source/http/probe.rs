@@ -12,11 +12,11 @@ use super::page::Page;
 use super::paging::{Next, PageFacts, Pager};
 use super::paths::{alone, holds, lines_of};
 use super::read::newest_first;
-use crate::config::settings::source::{HttpSource, Incremental, Lines, Map};
+use crate::config::settings::source::{HttpSource, Incremental, Lines, Map, TotalCheck};
 use crate::model::{OrderId, Override, ReadOrder, Standing, apply_overrides};
 use crate::source::client::response::{begins, listed};
 use crate::source::probe::{Again, Field, Follows, Looked, OverlayTrial, Sorted, Trial, Unreadable, odd_in};
-use crate::source::{Absent, SourceError};
+use crate::source::{Absent, SourceError, Told};
 
 /// Orders that are shown field by field.
 const SHOWN: usize = 3;
@@ -75,7 +75,14 @@ impl Http {
             overlays: overlays.collect(),
             call: Some(call),
             pages,
-            absent: if raw.is_empty() { Vec::new() } else { absent },
+            absent: match raw.is_empty() {
+                true => Vec::new(),
+                // A total that need not be told is no news.
+                false => absent
+                    .into_iter()
+                    .filter(|place| place.what != Told::Total || expect.total == TotalCheck::Required)
+                    .collect(),
+            },
             unreadable,
             odd: odd_in(&orders, listed(map.id.iter()).trim_matches('`')),
             test_orders,

@@ -16,7 +16,7 @@ use super::adjustments::OverlayWalk;
 use super::ask::Since;
 use super::paging::{Next, PageFacts, Pager};
 use super::{Http, Page, paths};
-use crate::config::settings::source::{Blank, Incremental, List, TotalCheck};
+use crate::config::settings::source::{Blank, HttpSource, Incremental, TotalCheck};
 use crate::model::{Odd, OddPart, OrderId, ReadOrder};
 use crate::source::odd::Nameless;
 use crate::source::{Absent, OverlayRows, Read, ReadReport, Scope, SourceError, Step, Told, believable, present, time};
@@ -205,7 +205,7 @@ impl Reading<'_> {
         let Page { call, url, items, total, next, more, pages, absent } = unread.read(|raw| http.row(raw, now))?;
         let received = items.len();
         if received > 0 {
-            let absent = left_out(absent, &settings.list, received);
+            let absent = left_out(absent, settings, received);
             match &mut self.walk.absent {
                 None => self.walk.absent = Some(absent),
                 Some(so_far) => so_far.retain(|place| absent.contains(place)),
@@ -354,11 +354,18 @@ impl Http {
     }
 }
 
-/// What a page leaves out that had so many items: many APIs tell of no next page on one that is not full.
-pub(super) fn left_out(absent: Vec<Absent>, list: &List, received: usize) -> Vec<Absent> {
+/// What a page leaves out that had so many items: many APIs tell of no next page on one that is not full, and a total
+/// that need not be told is no news.
+fn left_out(absent: Vec<Absent>, settings: &HttpSource, received: usize) -> Vec<Absent> {
+    let list = &settings.list;
     let size_is_asked = list.paging.size_param.is_some() || list.method.has(Blank::Size);
     let is_last = size_is_asked && received < list.paging.size as usize;
-    absent.into_iter().filter(|place| place.what != Told::Next || !is_last).collect()
+    let is_news = |place: &Absent| match place.what {
+        Told::Next => !is_last,
+        Told::Pages => true,
+        Told::Total => settings.expect.total == TotalCheck::Required,
+    };
+    absent.into_iter().filter(is_news).collect()
 }
 
 /// The rows of a page that have an id; the others are noted.
