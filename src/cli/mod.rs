@@ -74,6 +74,8 @@ enum Command {
     Run(crate::cli::commands::run::Args),
     /// Show what would be done, and do nothing.
     Plan(crate::cli::commands::plan::Args),
+    /// Show what merging a version of the file would do.
+    Preview(crate::cli::commands::preview::Args),
     /// Show what would be done, ask, and do it.
     Apply(crate::cli::commands::apply::Args),
     /// Explain one user: which orders give what, until when, and what a pass would do.
@@ -205,6 +207,7 @@ async fn run_command() -> Exit {
     let outcome = match cli.command {
         Command::Run(args) => crate::cli::commands::run::run(&context, args).await,
         Command::Plan(args) => crate::cli::commands::plan::run(&context, args).await,
+        Command::Preview(args) => crate::cli::commands::preview::run(&context, args).await,
         Command::Apply(args) => crate::cli::commands::apply::run(&context, args).await,
         Command::Why(args) => crate::cli::commands::why::run(&context, args).await,
         Command::WhoHas(args) => crate::cli::commands::who_has::run(&context, args).await,

@@ -13,6 +13,7 @@ mod marks;
 mod names;
 mod place;
 pub mod presets;
+mod proposal;
 pub mod raw;
 pub mod settings;
 mod span;
@@ -21,7 +22,7 @@ mod suggest;
 mod unresolvable;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
@@ -36,6 +37,7 @@ pub use self::check::{Env, Presets, check_text, duration};
 pub use self::commit::{commit_of, head_of};
 pub use self::diagnostic::{Diagnostic, Severity, render};
 pub use self::names::{Unresolved, render_names};
+pub use self::proposal::{MOST as MOST_PROPOSED, OPERATORS, Proposal, check_proposal, not_previewed};
 pub use self::settings::Config;
 pub use self::spec::schema;
 pub use self::suggest::slip;
@@ -154,6 +156,12 @@ pub fn check_kept(text: &str, path: &Path, presets: &Presets) -> Result<Config, 
 /// Why `.env` beside the file at `path` cannot be read, where it lies there: none of its variables is set then.
 pub fn broken_env(path: &Path) -> Option<ConfigError> {
     dot_env(&path.parent().unwrap_or(Path::new("")).join(".env")).err()
+}
+
+/// What the public variables stand for that a text refers to, in the environment of this process and in `.env` beside
+/// the file at `path`.
+pub fn public_variables(text: &str, path: &Path) -> BTreeMap<String, String> {
+    proposal::public(text, &Process::beside(path))
 }
 
 /// Where the store of the file at `path` lies, as far as that can be told of a file that may be broken, or not there.

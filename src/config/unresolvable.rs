@@ -21,7 +21,7 @@ pub struct Unresolvable {
 }
 
 /// What may stand in the place of a reference: each is a valid value of some keys.
-const INSTEAD: [&str; 3] = ["https://missing.invalid", "missing.invalid", "1"];
+pub(super) const INSTEAD: [&str; 3] = ["https://missing.invalid", "missing.invalid", "1"];
 
 /// Reads the file at `path`, and yields its text besides. `None` where something else is wrong with it, or nothing is.
 pub fn load_unresolvable(path: &Path, presets: &Presets) -> Option<(Unresolvable, String)> {

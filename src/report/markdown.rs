@@ -97,7 +97,7 @@ fn code(text: &str) -> String {
 
 /// A sentence of ours, whose backticks mean code. Text from outside in it may move where code begins, and is
 /// literal in code and escaped beside it either way.
-fn prose(text: &str) -> String {
+pub(super) fn prose(text: &str) -> String {
     if text.matches('`').count() % 2 == 1 {
         return escape(text);
     }
@@ -107,7 +107,7 @@ fn prose(text: &str) -> String {
 
 /// Text from outside must not become a table cell, markup, a link, a mention or a reference. What GitHub
 /// links after rendering, where a backslash is gone already, is broken by a space of no width.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

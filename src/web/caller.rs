@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::guesses::Verdict;
 use super::{App, Refused, forwarded};
+use crate::report::preview::People;
 use crate::secret::Secret;
 
 /// What whoever sent a request has shown.
@@ -28,6 +29,8 @@ pub(super) enum Standing {
     Token,
     /// The cookie of somebody who has signed in.
     Session,
+    /// The token for previews, which opens nothing else.
+    Preview,
     /// No token is set, and it comes from this very machine.
     Local,
     /// Nothing that would let it in; how it is refused where that is needed.
@@ -56,6 +59,17 @@ impl Caller {
     pub(super) fn reads(&self) -> Result<(), Refused> {
         match self.standing {
             Standing::Token | Standing::Session | Standing::Local => Ok(()),
+            Standing::Preview => Err(Refused::NoToken),
+            Standing::Stranger(refused) => Err(refused),
+        }
+    }
+
+    /// Whether what merging would do may be asked, and how people are called then: whoever may ask nothing else is
+    /// shown nobody's name.
+    pub(super) fn previews(&self) -> Result<People, Refused> {
+        match self.standing {
+            Standing::Token | Standing::Session | Standing::Local => Ok(People::Named),
+            Standing::Preview => Ok(People::Numbered),
             Standing::Stranger(refused) => Err(refused),
         }
     }
@@ -88,6 +102,11 @@ impl App {
 
     fn standing(&self, request: &Request) -> Standing {
         let headers = request.headers();
+        if let (Some(token), Some(shown)) = (&self.door().preview, shown(headers))
+            && same(shown, token.expose())
+        {
+            return Standing::Preview;
+        }
         match &self.door().token {
             Some(token) => match shown(headers).map(|shown| self.judge(shown, token, request.extensions())) {
                 Some(Verdict::Right) => Standing::Token,

@@ -13,6 +13,8 @@ pub struct Door {
     pub address: SocketAddr,
     /// What whoever reads or writes shows; without one only this machine is let in.
     pub token: Option<Secret>,
+    /// What whoever may ask for previews and nothing else shows; without one nobody is such.
+    pub preview: Option<Secret>,
     /// The proxies whose word on who asks is taken.
     pub trusted: Vec<Network>,
     /// How long it waits.
@@ -22,7 +24,7 @@ pub struct Door {
 impl Door {
     /// One that waits for as long as is usual.
     pub fn new(address: SocketAddr, token: Option<Secret>) -> Self {
-        Self { address, token, trusted: Vec::new(), patience: Patience::default() }
+        Self { address, token, preview: None, trusted: Vec::new(), patience: Patience::default() }
     }
 }
 

@@ -97,12 +97,13 @@ impl Pools {
                 }
                 &self.known
             }
-            Standing::Stranger(_)
+            Standing::Preview | Standing::Stranger(_)
                 if seat.is_some_and(|seat| seat.is_last() || !seat.asks_for(client(request.extensions()))) =>
             {
                 return Err(Refused::Busy);
             }
-            Standing::Stranger(_) => &self.strangers,
+            // It is in the hands of everybody who may propose something.
+            Standing::Preview | Standing::Stranger(_) => &self.strangers,
         };
         pool.try_acquire().map(Some).map_err(|_| Refused::Busy)
     }

@@ -9,15 +9,19 @@ use tokio::runtime::Handle;
 
 use super::error::Fault;
 use super::{App, Refused, guard};
+use crate::config::render;
+use crate::daemon::presets;
 use crate::logging::caught_at_once;
 use crate::model::{SourceName, Target};
 use crate::pass::PassContext;
 use crate::pass::explain::{Whom, why};
 use crate::pass::holders::who_has;
+use crate::pass::preview::{PreviewError, Version, preview as merging};
+use crate::report::preview::{People, PreviewDocument};
 use crate::report::status::{About, Status};
 use crate::report::{Explanation, Holders};
 use crate::store::AuditRow;
-use crate::text::clean;
+use crate::text::{Color, clean};
 
 /// So many questions are answered at the same time.
 pub(super) const AT_ONCE: usize = 4;
@@ -45,6 +49,34 @@ pub(super) async fn holders(app: &App, key: &str) -> Result<Holders, Fault> {
     let target = Target::from_key(key).ok_or_else(unknown)?;
     let found = reporter(app, async move |context: PassContext<'_>| who_has(context, &target).await);
     found.await??.ok_or_else(unknown)
+}
+
+/// A version of the file and its commit, where that is known.
+type Text = (String, Option<String>);
+
+/// What merging a version of the file would do.
+pub(super) async fn preview(
+    app: &App,
+    base: Option<Text>,
+    head: Text,
+    people: People,
+) -> Result<PreviewDocument, Fault> {
+    let known: Vec<String> = base.iter().chain([&head]).filter_map(|(_, commit)| commit.clone()).collect();
+    if known.iter().any(|commit| !(commit.len() <= 64 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()))) {
+        return Err(Fault::Wrong("`commit` must be the hex digits of a commit".to_owned()));
+    }
+    let of = |(text, commit): Text| Version { text: text.into(), commit };
+    let (base, head) = (base.map(of), of(head));
+    let previewed =
+        reporter(app, async move |context: PassContext<'_>| merging(context, base, head, &presets(), people).await);
+    previewed.await?.map_err(|error| match error {
+        PreviewError::Pass(error) => error.into(),
+        PreviewError::Invalid { which, text, problems } => {
+            let shown = render(&problems, &text, which, Color::Plain);
+            Fault::Wrong(format!("the {which} version of the file is not valid\n{shown}"))
+        }
+        error @ PreviewError::TooLarge { .. } => Fault::Wrong(error.to_string()),
+    })
 }
 
 /// Looks into a question beside the loop. On a thread of its own: what looks is not made to move between threads.

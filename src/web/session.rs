@@ -103,6 +103,7 @@ impl App {
             (Standing::Token, _) => Ok(()),
             (Standing::Local, None) if headers.contains_key(HEADER) && same_origin(headers) => Ok(()),
             (Standing::Local | Standing::Session, form) => self.sent_from_here(headers, form),
+            (Standing::Preview, _) => Err(Refused::NoToken),
             (Standing::Stranger(refused), _) => Err(refused),
         }
     }
@@ -112,7 +113,7 @@ impl App {
         let session = match caller.standing {
             Standing::Session => Session::SignedIn,
             Standing::Local => Session::Open,
-            Standing::Token | Standing::Stranger(_) => return Hand::Reads,
+            Standing::Token | Standing::Preview | Standing::Stranger(_) => return Hand::Reads,
         };
         self.keys().map_or(Hand::Reads, |keys| Hand::Writes { form: &keys.form, session })
     }

@@ -10,6 +10,7 @@ pub(crate) mod history;
 pub(crate) mod hooks;
 pub(crate) mod ledger;
 pub(crate) mod plan;
+pub(crate) mod preview;
 pub(crate) mod release;
 pub(crate) mod run;
 pub(crate) mod sandbox;

@@ -328,6 +328,12 @@ impl Server {
                 "set it to a long random text, such as `openssl rand -hex 32` prints",
             ));
         }
+        if config.has_weak_preview_token() {
+            return Err(Failure::plain(
+                format!("`ENTITLED_PREVIEW_TOKEN` has fewer than {TOKEN_LENGTH} characters"),
+                "set it to a long random text, such as `openssl rand -hex 32` prints",
+            ));
+        }
         if token.is_none() && !address.ip().is_loopback() {
             return Err(Failure::plain(
                 format!("`{address}` can be reached from other machines, and `ENTITLED_API_TOKEN` is not set"),
@@ -336,10 +342,12 @@ impl Server {
         }
         let (reading, trigger, at) = (self.reading.clone(), self.trigger.clone(), self.at.clone());
         let (reporter, shown, proxies) = (self.reporter.clone(), token.clone(), trusted.clone());
+        let preview = config.preview_token.clone();
         let task = tokio::spawn(async move {
             let make = |address| {
                 at.send_replace(Some(address));
-                let door = Door { trusted: proxies.clone(), ..Door::new(address, shown.clone()) };
+                let door =
+                    Door { trusted: proxies.clone(), preview: preview.clone(), ..Door::new(address, shown.clone()) };
                 App::new(reading.clone(), trigger.clone(), door)
             };
             let _server = web::keep(address, make, reporter).await;

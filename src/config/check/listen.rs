@@ -8,7 +8,9 @@ use crate::config::settings::network::{Network, NoNetwork};
 use crate::secret::Secret;
 
 /// The variable that holds the token of the API.
-const TOKEN: &str = "ENTITLED_API_TOKEN";
+pub(super) const TOKEN: &str = "ENTITLED_API_TOKEN";
+/// The variable that holds the token for previews alone.
+pub(super) const PREVIEW_TOKEN: &str = "ENTITLED_PREVIEW_TOKEN";
 
 /// Where it listens unless told otherwise: on this machine only.
 const DEFAULT: &str = "127.0.0.1:8787";
@@ -68,9 +70,9 @@ impl Check<'_> {
         None
     }
 
-    /// The token of the API, where the environment has one.
-    pub(super) fn api_token(&self) -> Option<Secret> {
-        let token = self.env.var(TOKEN).filter(|token| !token.trim().is_empty())?;
+    /// A token, where the environment has one.
+    pub(super) fn token(&self, variable: &str) -> Option<Secret> {
+        let token = self.env.var(variable).filter(|token| !token.trim().is_empty())?;
         crate::secret::hide(&token);
         Some(Secret::new(token.trim().to_owned()))
     }

@@ -33,6 +33,7 @@ use self::fields::{Fields, Resolved};
 use self::reference::References;
 use super::blob::Blob;
 use super::diagnostic::{Diagnostic, Origin, Place, Severity};
+use super::proposal::public;
 use super::raw::{self, Node};
 use super::settings::{Buyers, Config, Matching, ProtectedRole, Schedule};
 use crate::model::{Adopt, Email, Limit, Limits, Protect, Prune, UserId};
@@ -112,7 +113,13 @@ pub fn check_text(
     problems.dedup();
     match config {
         Some(config) if problems.iter().all(|problem| problem.severity == Severity::Warning) => Ok((
-            Config { digest: digest(text), blob: Blob::of(text.as_bytes()), text: text.into(), ..config },
+            Config {
+                digest: digest(text),
+                blob: Blob::of(text.as_bytes()),
+                text: text.into(),
+                public: public(text, env),
+                ..config
+            },
             problems,
         )),
         _ => Err(problems),
@@ -177,7 +184,9 @@ impl Check<'_> {
             store: store?,
             listen: listen?,
             trusted_proxies: trusted_proxies?,
-            api_token: self.api_token(),
+            api_token: self.token(listen::TOKEN),
+            preview_token: self.token(listen::PREVIEW_TOKEN),
+            public: BTreeMap::new(),
             notify,
             products: products?,
             digest: String::new(),

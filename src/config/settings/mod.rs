@@ -51,6 +51,10 @@ pub struct Config {
     pub trusted_proxies: Vec<Network>,
     /// What a caller of the API must show: `ENTITLED_API_TOKEN`, where it is set.
     pub api_token: Option<Secret>,
+    /// What a caller must show who may ask for previews and nothing else: `ENTITLED_PREVIEW_TOKEN`, where it is set.
+    pub preview_token: Option<Secret>,
+    /// What the public variables stand for that it refers to.
+    pub public: std::collections::BTreeMap<String, String>,
     /// Who is told of a change of state.
     pub notify: Vec<Notify>,
     /// Product -> entitlements, in the order of the file, names not yet resolved.
@@ -83,8 +87,17 @@ impl Config {
 
     /// Whether the token is too short for anybody who may guess for long.
     pub fn has_weak_token(&self) -> bool {
-        self.api_token.as_ref().is_some_and(|token| token.expose().chars().count() < TOKEN_LENGTH)
+        weak(self.api_token.as_ref())
     }
+
+    /// The same of the token for previews.
+    pub fn has_weak_preview_token(&self) -> bool {
+        weak(self.preview_token.as_ref())
+    }
+}
+
+fn weak(token: Option<&Secret>) -> bool {
+    token.is_some_and(|token| token.expose().chars().count() < TOKEN_LENGTH)
 }
 
 /// The least characters of a token of the API.

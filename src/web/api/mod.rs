@@ -9,7 +9,7 @@ mod responses;
 
 use axum::Router;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{Json, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Json, Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -21,6 +21,7 @@ use super::actions::Through;
 use super::caller::Caller;
 use super::error::Fault;
 use super::{App, Rate, actions, guard, queries};
+use crate::config::MOST_PROPOSED;
 use crate::store::FreezeScope;
 
 /// The description of all of it, as OpenAPI 3.1.
@@ -39,6 +40,8 @@ pub enum Call {
     Why,
     /// Who holds a target.
     Holders,
+    /// What merging a version of the file would do.
+    Preview,
     /// Asks for a pass.
     Reconcile,
     /// Lets a held set through.
@@ -53,12 +56,13 @@ pub enum Call {
 
 impl Call {
     /// Every call there is.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Status,
         Self::Plan,
         Self::Runs,
         Self::Why,
         Self::Holders,
+        Self::Preview,
         Self::Reconcile,
         Self::Approve,
         Self::Freeze,
@@ -74,6 +78,7 @@ impl Call {
             Self::Runs => "/api/v1/runs",
             Self::Why => "/api/v1/users/{id}/why",
             Self::Holders => "/api/v1/targets/{key}/holders",
+            Self::Preview => "/api/v1/preview",
             Self::Reconcile => "/api/v1/reconcile",
             Self::Approve => "/api/v1/approve",
             Self::Freeze => "/api/v1/freeze",
@@ -86,7 +91,7 @@ impl Call {
     pub fn method(self) -> &'static str {
         match self {
             Self::Status | Self::Plan | Self::Runs | Self::Why | Self::Holders | Self::OpenApi => "get",
-            Self::Reconcile | Self::Approve | Self::Freeze | Self::Unfreeze => "post",
+            Self::Preview | Self::Reconcile | Self::Approve | Self::Freeze | Self::Unfreeze => "post",
         }
     }
 
@@ -97,6 +102,7 @@ impl Call {
             Self::Runs => get(runs),
             Self::Why => get(why),
             Self::Holders => get(holders),
+            Self::Preview => post(preview).layer(DefaultBodyLimit::max(MOST_BODY)),
             Self::Reconcile => post(reconcile),
             Self::Approve => post(approve),
             Self::Freeze => post(freeze),
@@ -169,6 +175,32 @@ async fn holders(State(app): State<App>, caller: Caller, key: Named, limit: Limi
     caller.reads()?;
     let (key, rows) = (name(key)?, rows(limit)?);
     Ok(Json(responses::holders(queries::holders(&app, &key).await?, rows)))
+}
+
+/// The versions of the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Versions {
+    /// What it is compared with; what is in force, where nobody says.
+    base: Option<Text>,
+    head: Text,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    text: String,
+    commit: Option<String>,
+}
+
+/// Two versions as JSON may write them: each line feed is two characters there.
+const MOST_BODY: usize = 4 * MOST_PROPOSED;
+
+async fn preview(State(app): State<App>, caller: Caller, body: Result<Json<Versions>, JsonRejection>) -> Answer {
+    let people = caller.previews()?;
+    let Versions { base, head } = read(body)?;
+    let of = |text: Text| (text.text, text.commit);
+    Ok(Json(responses::value(&queries::preview(&app, base.map(of), of(head), people).await?)))
 }
 
 async fn reconcile(State(app): State<App>, caller: Caller) -> Response {

@@ -20,6 +20,7 @@ mod made_up_orders;
 mod neighbours;
 mod odd;
 mod people;
+mod preview;
 mod protected;
 mod rebuild;
 mod renamed;
