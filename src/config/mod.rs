@@ -30,7 +30,7 @@ use crate::files::{self, Kind};
 use crate::secret::hide;
 use crate::text::{Color, without_bom};
 
-use self::check::reference::PUBLIC;
+use self::check::reference::{self, PUBLIC};
 
 pub use self::blob::Blob;
 pub use self::check::{Env, Presets, check_text, duration};
@@ -161,7 +161,7 @@ pub fn broken_env(path: &Path) -> Option<ConfigError> {
 /// What the public variables stand for that a text refers to, in the environment of this process and in `.env` beside
 /// the file at `path`.
 pub fn public_variables(text: &str, path: &Path) -> BTreeMap<String, String> {
-    proposal::public(text, &Process::beside(path))
+    reference::public(text, &Process::beside(path))
 }
 
 /// Where the store of the file at `path` lies, as far as that can be told of a file that may be broken, or not there.

@@ -98,13 +98,6 @@ fn written(node: &Node) -> String {
     }
 }
 
-/// What the public variables stand for that a text refers to.
-pub(super) fn public(text: &str, env: &dyn Env) -> BTreeMap<String, String> {
-    let named = text.split("${").skip(1).map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
-    let names = named.filter_map(|mut rest| rest.next()).filter(|name| name.starts_with(PUBLIC));
-    names.filter_map(|name| Some((name.to_owned(), env.var(name)?))).collect()
-}
-
 /// Public variables, and something for whatever else is referred to.
 struct Public<'a> {
     known: &'a BTreeMap<String, String>,

@@ -178,7 +178,7 @@ async fn asked(
     let said: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let text = |key: &str| said[key].as_str().map(|text| crate::text::clean(text).into_owned());
     let message = text("message").unwrap_or_else(|| format!("what answers at `{url}` returned {status}"));
-    Err(Failure::plain(message, &text("hint").unwrap_or_else(|| hint.to_owned())))
+    Err(Failure::plain(message, text("hint").unwrap_or_else(|| hint.to_owned())))
 }
 
 /// Plans both by what the store at hand knows.

@@ -33,7 +33,6 @@ use self::fields::{Fields, Resolved};
 use self::reference::References;
 use super::blob::Blob;
 use super::diagnostic::{Diagnostic, Origin, Place, Severity};
-use super::proposal::public;
 use super::raw::{self, Node};
 use super::settings::{Buyers, Config, Matching, ProtectedRole, Schedule};
 use crate::model::{Adopt, Email, Limit, Limits, Protect, Prune, UserId};
@@ -117,7 +116,7 @@ pub fn check_text(
                 digest: digest(text),
                 blob: Blob::of(text.as_bytes()),
                 text: text.into(),
-                public: public(text, env),
+                public: reference::public(text, env),
                 ..config
             },
             problems,

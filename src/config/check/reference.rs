@@ -2,6 +2,7 @@
 //!
 //! Never reads the environment or a file itself: both come through [`Env`].
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::Env;
@@ -32,6 +33,13 @@ pub(crate) enum References {
 
 /// How a variable begins that is no secret.
 pub(crate) const PUBLIC: &str = "ENTITLED_PUBLIC_";
+
+/// What the public variables stand for that a text refers to.
+pub(crate) fn public(text: &str, env: &dyn Env) -> BTreeMap<String, String> {
+    let named = text.split("${").skip(1).map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+    let names = named.filter_map(|mut rest| rest.next()).filter(|name| name.starts_with(PUBLIC));
+    names.filter_map(|name| Some((name.to_owned(), env.var(name)?))).collect()
+}
 
 /// Why a value cannot be resolved, and the bytes of it that are to blame.
 #[derive(Debug, PartialEq, Eq)]
