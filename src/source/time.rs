@@ -1,6 +1,7 @@
 //! The times of payment APIs: RFC 3339, a plain date, seconds or milliseconds since 1970. Pure.
 //!
-//! Never guesses a zone other than UTC, knows no other calendar form, and takes no time that cannot be true.
+//! Never guesses a zone: a time that tells none is of the one that its source names, or else UTC. Knows no other calendar
+//! form, and takes no time that cannot be true.
 
 use jiff::civil::{Date, DateTime};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -41,11 +42,11 @@ pub(super) enum Possible {
 ///
 /// # Errors
 /// What is wrong with it, where it is in none of the accepted forms or cannot be true.
-pub(super) fn read(value: &Value, possible: Possible) -> Result<Option<Timestamp>, Oddity> {
+pub(super) fn read(value: &Value, possible: Possible, zone: &TimeZone) -> Result<Option<Timestamp>, Oddity> {
     let at = match value {
         Value::Null => return Ok(None),
         Value::String(text) if text.trim().is_empty() => return Ok(None),
-        Value::String(text) => parse(text),
+        Value::String(text) => parse_in(text, zone),
         Value::Number(number) => number.as_f64().and_then(from_number),
         Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
@@ -67,6 +68,11 @@ pub(super) fn plausible(at: Timestamp, possible: Possible) -> Result<Timestamp, 
 
 /// Reads a time as text. A text without a zone is UTC, which is what APIs that leave it out mean.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
+    parse_in(text, &TimeZone::UTC)
+}
+
+/// The same where a text without a zone is of this one. In the hour that a clock is set back it is the earlier of two.
+fn parse_in(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     let text = text.trim();
     if let Ok(at) = text.parse::<Timestamp>() {
         return is_offset(text).then_some(at);
@@ -77,7 +83,7 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
         return from_number(number);
     }
     let civil = text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(|date| date.at(0, 0, 0, 0)));
-    civil.ok().and_then(|civil| Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())).or_else(|| for_ever(text))
+    civil.ok().and_then(|civil| Some(civil.to_zoned(zone.clone()).ok()?.timestamp())).or_else(|| for_ever(text))
 }
 
 /// Whether the offset of a time, where it has one, is one of RFC 3339: less than a day.
@@ -198,13 +204,13 @@ mod tests {
             (json!([]), Err(NoTime)),
             (json!({"at": 1}), Err(NoTime)),
         ] {
-            assert_eq!(read(&value, Possible::Past(now)), expected, "{value}");
+            assert_eq!(read(&value, Possible::Past(now), &TimeZone::UTC), expected, "{value}");
             let still_to_come = match expected {
                 Err(TooLate) => Ok(()),
                 other => other.map(drop),
             };
-            assert_eq!(read(&value, Possible::Any).map(drop), still_to_come, "{value}");
+            assert_eq!(read(&value, Possible::Any, &TimeZone::UTC).map(drop), still_to_come, "{value}");
         }
-        assert_eq!(read(&json!("9999-12-31"), Possible::Any), Ok(Some(Timestamp::MAX)));
+        assert_eq!(read(&json!("9999-12-31"), Possible::Any, &TimeZone::UTC), Ok(Some(Timestamp::MAX)));
     }
 }

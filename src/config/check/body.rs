@@ -58,7 +58,7 @@ impl Check<'_> {
     }
 
     /// A part of the file as JSON: what stands in quotes is a text, everything else what it looks like.
-    fn json(&mut self, node: &Node) -> Option<Json> {
+    pub(super) fn json(&mut self, node: &Node) -> Option<Json> {
         match &node.value {
             Value::Nothing => Some(Json::Null),
             Value::List(nodes) => {

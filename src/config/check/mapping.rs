@@ -1,5 +1,6 @@
 //! How an order is read out of its JSON: paths, conditions, and what they stand for.
 
+use jiff::tz::TimeZone;
 use serde_json_path::JsonPath;
 
 use super::fields::{Fields, inside};
@@ -33,6 +34,8 @@ impl Check<'_> {
             self.error(place, "a line that is `subscribed` needs an end")
                 .help("say where it tells until when it is paid: `lines.period_end`, or `map.period_end` of its order");
         }
+        let zone = fields.node("zone").map_or(Some(TimeZone::UTC), |node| self.zone(node));
+        let none = fields.node("none").map_or(Some(Vec::new()), |node| self.nones(node));
         let cancelled = fields.node("cancelled").map_or(Some(None), |node| self.filter(node).map(Some));
         Some(Map {
             id: id?,
@@ -46,7 +49,30 @@ impl Check<'_> {
             lines: lines?,
             user_id: user_id?,
             email: email?,
+            zone: zone?,
+            none: none?,
         })
+    }
+
+    /// The zone of times that tell none.
+    fn zone(&mut self, node: &Node) -> Option<TimeZone> {
+        let found = self.name(node, "a zone such as `utc` or `Europe/Berlin`")?;
+        if found.value.eq_ignore_ascii_case("utc") {
+            return Some(TimeZone::UTC);
+        }
+        let zone = TimeZone::get(&found.value).ok();
+        if zone.is_none() {
+            self.error(node.place, format!("`{}` is not a zone that this machine knows", found.written))
+                .help("write `utc`, or a name such as `Europe/Berlin`, which needs the zones of the system (`tzdata`)");
+        }
+        zone
+    }
+
+    /// Values that stand for none.
+    fn nones(&mut self, node: &Node) -> Option<Vec<serde_json::Value>> {
+        let nodes = self.list(node, "a list of values that stand for none, such as `[0, \"-\"]`")?;
+        let values: Vec<Option<serde_json::Value>> = nodes.iter().map(|node| self.json(node)).collect();
+        values.into_iter().collect()
     }
 
     /// `products`, or `lines` where the API tells lines apart: one of the two.

@@ -163,6 +163,8 @@ pub(super) static MAP: Shape = shape(
         "lines",
         "user_id",
         "email",
+        "zone",
+        "none",
     ],
 );
 pub(super) static LINES: Shape =

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use crate::model::{SourceName, Standing};
@@ -334,6 +336,10 @@ pub struct Map {
     pub user_id: Vec<JsonPath>,
     /// Email addresses.
     pub email: Vec<JsonPath>,
+    /// What a time is in that tells no zone.
+    pub zone: TimeZone,
+    /// Values that stand for none.
+    pub none: Vec<Value>,
 }
 
 /// The lines of an order. Paths start at the line.

@@ -282,6 +282,11 @@ pub struct Map {
     pub user_id: Option<Paths>,
     /// The buyer's email.
     pub email: Option<Paths>,
+    /// The zone of times that tell none: `utc`, or a name such as `Europe/Berlin`. Default: `utc`.
+    pub zone: Option<String>,
+    /// Values that stand for none, such as `0` where there is no buyer or no date, for what this block finds. Blank text and
+    /// `null` always do.
+    pub none: Option<Vec<serde_json::Value>>,
 }
 
 /// The lines of an order. Their paths start at the line.

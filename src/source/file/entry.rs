@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::node::Node;
@@ -163,7 +164,7 @@ fn text(node: &Node) -> Option<String> {
 
 fn moment(key: &str, node: &Node, part: OddPart, possible: Possible, odds: &mut Odds) -> Option<Timestamp> {
     let shown = node.shown();
-    time::read(&shown, possible).unwrap_or_else(|what| {
+    time::read(&shown, possible, &TimeZone::UTC).unwrap_or_else(|what| {
         odds.note(part, what, key, &shown);
         None
     })

@@ -13,7 +13,7 @@ use super::ask::Since;
 use super::mapping::id;
 use super::paging::{Next, PageFacts, Pager};
 use super::parts::part;
-use super::paths::{alone, latest, ruled, text};
+use super::paths::{Times, alone, latest, ruled, text};
 use super::{Http, Page};
 use crate::config::settings::source::{OrderRef, Overlay, TotalCheck};
 use crate::model::{Adjustment, Odd, OddPart, Oddity, OrderId, Override, Standing};
@@ -191,7 +191,13 @@ impl<'a> OverlayWalk<'a> {
         // An odd end is when the item was first read.
         let possible =
             if standing.is_some_and(Standing::has_happened) { Possible::Ended(self.now) } else { Possible::Any };
-        let ended_at = latest(raw, ended_at, OddPart::EndedAt, possible, &mut Odds::default());
+        let ended_at = latest(
+            raw,
+            ended_at,
+            OddPart::EndedAt,
+            Times { possible, map: &self.http.settings.map },
+            &mut Odds::default(),
+        );
         let overrides = standing.map(|standing| Override { standing, ended_at, part: part(self.settings, raw) });
         let Ok(item) = item else {
             let is_new = self.unnamed.entry(order.clone()).or_default().insert(standing);

@@ -6,8 +6,8 @@
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
-use super::paths::{alone, first, items_at, latest, lines_of, ruled, text};
-use crate::config::settings::source::{Lines, StatusRule};
+use super::paths::{Times, alone, first, items_at, latest, lines_of, ruled, text};
+use crate::config::settings::source::{Lines, Map, StatusRule};
 use crate::model::{Item, OddPart, Oddity, ProductId, Standing, Term};
 use crate::source::odd::Odds;
 use crate::source::time::Possible;
@@ -43,16 +43,18 @@ impl Sold {
 
 /// The products at the first path that has any, each as often as was bought. A path to the list itself is as
 /// good as one to its items.
-pub(super) fn products(raw: &Value, paths: &[JsonPath], quantity: &[JsonPath], sold: Sold, odds: &mut Odds) -> Bought {
+pub(super) fn products(raw: &Value, map: &Map, sold: Sold, odds: &mut Odds) -> Bought {
+    let Map { products: paths, quantity, none, .. } = map;
+    let is_none = |value: &Value| names_none(value) || none.contains(value);
     for path in paths {
         let found = items_at(raw, path);
-        let productless = found.iter().filter(|value| names_none(value)).count();
+        let productless = found.iter().filter(|value| is_none(value)).count();
         if productless == found.len() {
             continue;
         }
         let quantities = quantities(raw, quantity, found.len(), odds);
         let mut items = Vec::with_capacity(found.len());
-        for (at, value) in found.into_iter().enumerate().filter(|(_, value)| !names_none(value)) {
+        for (at, value) in found.into_iter().enumerate().filter(|(_, value)| !is_none(value)) {
             let Some(product) = text(value) else {
                 odds.note(OddPart::Products, Oddity::NoProduct, path, value);
                 continue;
@@ -72,7 +74,7 @@ pub(super) fn products(raw: &Value, paths: &[JsonPath], quantity: &[JsonPath], s
 }
 
 /// The lines of an order, each with its own product, quantity and standing.
-pub(super) fn by_line(raw: &Value, lines: &Lines, sold: Sold, odds: &mut Odds) -> Bought {
+pub(super) fn by_line(raw: &Value, map: &Map, lines: &Lines, sold: Sold, odds: &mut Odds) -> Bought {
     let found = |path| {
         let found = lines_of(raw, path, lines.form);
         found.iter().any(|line| !is_nothing(line)).then_some((path, found))
@@ -88,7 +90,8 @@ pub(super) fn by_line(raw: &Value, lines: &Lines, sold: Sold, odds: &mut Odds) -
     let mut items = Vec::with_capacity(found.len());
     let mut productless = 0;
     let unruled = without_rule(&lines.status);
-    let product = |value: &Value| if names_none(value) { None } else { text(value) };
+    let is_none = |value: &Value| names_none(value) || map.none.contains(value);
+    let product = |value: &Value| if is_none(value) { None } else { text(value) };
     for line in &found {
         let line = line.as_ref();
         if !line.is_object() {
@@ -97,7 +100,7 @@ pub(super) fn by_line(raw: &Value, lines: &Lines, sold: Sold, odds: &mut Odds) -
         }
         let Some(product) = first(line, &lines.product, product) else {
             // Something without a product, such as shipping, is nothing that a file can name.
-            let there = |path: &&JsonPath| path.query(line).iter().any(|value| !names_none(value));
+            let there = |path: &&JsonPath| path.query(line).iter().any(|value| !is_none(value));
             match lines.product.iter().find(there) {
                 Some(path) => {
                     odds.note(OddPart::Products, Oddity::NoProduct, path, path.query(line).first().unwrap_or(line));
@@ -111,7 +114,7 @@ pub(super) fn by_line(raw: &Value, lines: &Lines, sold: Sold, odds: &mut Odds) -
             false => ruled(&alone(line.clone()), &lines.status).or(unruled),
         };
         let quantity = quantities(line, &lines.quantity, 1, odds).first().copied().flatten();
-        let term = term(line, lines, standing, odds);
+        let term = term(line, map, lines, standing, odds);
         let id = first(line, &lines.id, text);
         items.push(Item { term, id, ..item(product, quantity, standing) });
     }
@@ -138,8 +141,8 @@ fn item(product: String, quantity: Option<u32>, standing: Option<Standing>) -> I
 }
 
 /// Until when a line is paid: by its own word, or else for good where it stands paid by itself.
-fn term(line: &Value, lines: &Lines, standing: Option<Standing>, odds: &mut Odds) -> Term {
-    let end = latest(line, &lines.period_end, OddPart::PeriodEnd, Possible::Any, odds);
+fn term(line: &Value, map: &Map, lines: &Lines, standing: Option<Standing>, odds: &mut Odds) -> Term {
+    let end = latest(line, &lines.period_end, OddPart::PeriodEnd, Times { possible: Possible::Any, map }, odds);
     match (end, standing) {
         (Some(end), _) => Term::Until(end),
         (None, Some(Standing::Paid)) => Term::Once,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use super::items::{self, Sold};
-use super::paths::{alone, first, holds, latest, ruled, status_words, text};
+use super::paths::{Times, alone, first, holds, latest, ruled, status_words, text};
 use crate::config::settings::source::{Map, StatusRule};
 use crate::model::{
     Buyer, Email, Item, Odd, OddPart, Oddity, Order, OrderId, ReadOrder, Renewal, Standing, Term, UserId,
@@ -65,14 +65,15 @@ impl Mapper {
         let id = id(raw, &map.id)?;
         let mut odds = Odds::default();
         unheld(raw).into_iter().for_each(|odd| odds.push(odd));
-        let past = Possible::Past(now);
+        let times = |possible| Times { possible, map };
+        let (past, any) = (times(Possible::Past(now)), times(Possible::Any));
         let standing = ruled(list, &self.status).unwrap_or(Standing::Unknown);
         let sold = Sold::by(standing);
         let bought = match &map.lines {
-            Some(lines) => items::by_line(raw, lines, sold, &mut odds),
-            None => items::products(raw, &map.products, &map.quantity, sold, &mut odds),
+            Some(lines) => items::by_line(raw, map, lines, sold, &mut odds),
+            None => items::products(raw, map, sold, &mut odds),
         };
-        let period_end = latest(raw, &map.period_end, OddPart::PeriodEnd, Possible::Any, &mut odds);
+        let period_end = latest(raw, &map.period_end, OddPart::PeriodEnd, any, &mut odds);
         // By its own word, or by that of its order.
         let needs_end =
             |item: &Item| item.term == Term::OfOrder && item.standing.unwrap_or(standing) == Standing::Subscribed;
@@ -84,8 +85,8 @@ impl Mapper {
             odds.miss(OddPart::PeriodEnd, listed(map.period_end.iter()).trim_matches('`'));
         }
         let buyer = Buyer {
-            user: named(raw, &map.user_id, text, &mut odds).map(UserId::from),
-            email: named(raw, &map.email, |value| Email::parse(&text(value)?), &mut odds),
+            user: named(raw, &map.user_id, &map.none, text, &mut odds).map(UserId::from),
+            email: named(raw, &map.email, &map.none, |value| Email::parse(&text(value)?), &mut odds),
         };
         if buyer.user.is_none() && buyer.email.is_none() {
             note_address(raw, &map.email, &mut odds);
@@ -103,7 +104,7 @@ impl Mapper {
                 raw,
                 &map.ended_at,
                 OddPart::EndedAt,
-                if standing.has_happened() { Possible::Ended(now) } else { Possible::Any },
+                if standing.has_happened() { times(Possible::Ended(now)) } else { any },
                 &mut odds,
             ),
             period_end,
@@ -126,10 +127,16 @@ pub(super) fn id(raw: &Value, paths: &[JsonPath]) -> Result<String, Odd> {
 
 /// The same for who paid. Where nothing can be read and something stands there that is neither a text nor empty,
 /// nobody knows who that is.
-fn named<T>(raw: &Value, paths: &[JsonPath], read: impl Fn(&Value) -> Option<T>, odds: &mut Odds) -> Option<T> {
+fn named<T>(
+    raw: &Value,
+    paths: &[JsonPath],
+    none: &[Value],
+    read: impl Fn(&Value) -> Option<T>,
+    odds: &mut Odds,
+) -> Option<T> {
     let mut wrong = None;
     for path in paths {
-        for value in path.query(raw).iter() {
+        for value in path.query(raw).iter().filter(|value| !none.contains(value)) {
             if let Some(found) = read(value) {
                 return Some(found);
             }

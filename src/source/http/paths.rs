@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use serde_json_path::JsonPath;
 
-use crate::config::settings::source::{LineForm, StatusRule};
+use crate::config::settings::source::{LineForm, Map, StatusRule};
 use crate::model::{OddPart, Standing};
 use crate::source::odd::Odds;
 use crate::source::time::{self, Possible};
@@ -79,20 +79,28 @@ pub(super) fn text(value: &Value) -> Option<String> {
     }
 }
 
+/// Which times are possible, and how a source writes them.
+#[derive(Clone, Copy)]
+pub(super) struct Times<'m> {
+    pub(super) possible: Possible,
+    pub(super) map: &'m Map,
+}
+
 /// The latest of the times at the first path that has one: an order paid in parts is paid with the last. None
 /// where one of them is odd.
 pub(super) fn latest(
     raw: &Value,
     paths: &[JsonPath],
     part: OddPart,
-    possible: Possible,
+    times: Times<'_>,
     odds: &mut Odds,
 ) -> Option<Timestamp> {
+    let Times { possible, map } = times;
     for path in paths {
         let mut latest = None;
         let mut is_odd = false;
-        for value in path.query(raw) {
-            match time::read(value, possible) {
+        for value in path.query(raw).iter().filter(|value| !map.none.contains(value)) {
+            match time::read(value, possible, &map.zone) {
                 Ok(at) => latest = latest.max(at),
                 Err(what) => {
                     odds.note(part, what, path, value);

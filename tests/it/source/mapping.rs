@@ -217,3 +217,39 @@ status: [{when: \"@.id\", as: paid}]
         assert_eq!(odd(json!({"mail": guest})), [""; 0], "{guest}");
     }
 }
+
+#[test]
+fn times_without_a_zone_are_of_the_one_that_is_named() {
+    let of = |zone: &str, at: &str| {
+        let yaml = format!(
+            "\nlist: {{path: /, items: $, paging: {{kind: none}}}}\nmap: {{id: $.id, email: $.email, products: $.p, paid_at: $.at{zone}}}\nstatus: [{{when: \"@.paid\", as: paid}}]\n"
+        );
+        let http = http_source(&yaml, "https://shop.example.com");
+        let read = Mapper::new(&http.map, &http.status).order(json!({"id": 1, "p": "a", "at": at}), now()).unwrap();
+        read.paid_at.unwrap().to_string()
+    };
+    let berlin = ", zone: Europe/Berlin";
+    assert_eq!(of("", "2026-07-01 12:00:00"), "2026-07-01T12:00:00Z");
+    assert_eq!(of(", zone: UTC", "2026-07-01 12:00:00"), "2026-07-01T12:00:00Z");
+    assert_eq!(of(berlin, "2026-07-01 12:00:00"), "2026-07-01T10:00:00Z");
+    assert_eq!(of(berlin, "2026-01-01T12:00:00"), "2026-01-01T11:00:00Z", "in winter");
+    assert_eq!(of(berlin, "2026-07-01"), "2026-06-30T22:00:00Z");
+    assert_eq!(of(berlin, "2026-07-01T12:00:00Z"), "2026-07-01T12:00:00Z", "one that tells its own");
+    // Twice on that night: the earlier one.
+    assert_eq!(of(berlin, "2025-10-26T02:30:00"), "2025-10-26T00:30:00Z");
+}
+
+#[test]
+fn what_stands_for_none_is_none() {
+    let yaml = "\nlist: {path: /, items: $, paging: {kind: none}}\nmap: {id: $.id, user_id: $.user, email: $.mail, products: '$.p[*]', \
+                paid_at: [$.paid, $.made], ended_at: $.ended, none: [0, \"-\", \"0000-00-00\"]}\nstatus: [{when: \"@.ok\", as: paid}]\n";
+    let http = http_source(yaml, "https://shop.example.com");
+    let raw = json!({"id": 0, "ok": true, "user": 0, "mail": "ann@example.com", "p": ["-", "a"], "paid": 0,
+                     "made": "2026-05-01", "ended": "0000-00-00"});
+    let read = Mapper::new(&http.map, &http.status).order(raw, now()).unwrap();
+    assert_eq!(read.odd, []);
+    assert_eq!((read.buyer.user.clone(), read.ended_at), (None, None));
+    assert_eq!(read.paid_at.unwrap().to_string(), "2026-05-01T00:00:00Z");
+    assert_eq!(read.items.iter().map(|item| item.product.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(read.id.as_str(), "0", "an order may be called so");
+}
