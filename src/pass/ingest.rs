@@ -258,8 +258,8 @@ async fn as_stored(source: &Source, store: &Store, id: &OrderId, now: Timestamp)
     }
 }
 
-/// Asks for some of the orders that back grants again, whoever waits longest first, and stores what is said of
-/// them. Those that say something new are given back. The first that cannot be read ends it for this poll.
+/// Asks again for some of the orders that back grants or wait to be paid, whoever waits longest first, and gives those
+/// that say something new. The first that cannot be read ends it for this poll.
 pub async fn recheck(
     source: &Source,
     store: &Store,
@@ -267,8 +267,8 @@ pub async fn recheck(
     now: Timestamp,
 ) -> Result<Vec<OrderKey>, StoreError> {
     let mut touched = Vec::new();
-    let Some(every) = source.recheck_every() else { return Ok(touched) };
-    let due = store.due_checks(source.name(), every, poll, now).await?;
+    let (backing, pending) = (source.recheck_every(), source.recheck_pending());
+    let due = store.due(source.name(), backing, pending, poll, now).await?;
     let mut found = pin!(look_ups(source, &due, now));
     while let Some((id, found)) = found.next().await {
         let (reread, changed) = note_reread(source, store, id, found, now).await?;

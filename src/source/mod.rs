@@ -278,6 +278,14 @@ impl Source {
         }
     }
 
+    /// Within how long every order that waits to be paid is to be read again by id, if at all.
+    pub fn recheck_pending(&self) -> Option<jiff::SignedDuration> {
+        match &self.kind {
+            Kind::Http(http) => http.recheck_pending(),
+            _ => None,
+        }
+    }
+
     /// Its key in `entitlements.yaml`.
     pub fn name(&self) -> &SourceName {
         &self.name

@@ -1,4 +1,5 @@
-//! When an order was last asked for by its id, so that those behind live grants are asked for in turn.
+//! When an order was last asked for by its id, so that those behind live grants, and those that wait to be paid, are asked
+//! for in turn.
 //!
 //! Decides only whose turn it is, never what follows from the answer.
 
@@ -9,7 +10,30 @@ use super::error::StoreError;
 use super::open::Store;
 use crate::model::{OrderId, SourceName};
 
+/// For so long an order that waits to be paid is asked for: nobody pays later.
+const PENDING_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 impl Store {
+    /// Orders of `source` whose turn it is: of those that back grants, to be asked for within `backing`, and of those that
+    /// wait to be paid, within `pending`.
+    pub async fn due(
+        &self,
+        source: &SourceName,
+        backing: Option<SignedDuration>,
+        pending: Option<SignedDuration>,
+        poll: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Vec<OrderId>, StoreError> {
+        let mut due = Vec::new();
+        if let Some(every) = backing {
+            due.extend(self.due_checks(source, every, poll, now).await?);
+        }
+        if let Some(every) = pending {
+            due.extend(self.due_pending(source, every, poll, now).await?);
+        }
+        Ok(due)
+    }
+
     /// Orders of `source` that back grants of the ledger and were not asked for within `every`, whoever waits
     /// longest first: of all that there are, as many as fall to one of the polls `poll` apart, so that all of
     /// them come round within `every` and never at once.
@@ -45,6 +69,46 @@ impl Store {
             .bind(turn)
             // By a clock that was ahead.
             .bind(millis(now.checked_add(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX)))
+            .fetch_all(self.readers())
+            .await?;
+            rows.iter().map(|row| Ok(text(row, 0)?.into())).collect()
+        }
+        .await;
+        read.map_err(|error| self.fault(error))
+    }
+
+    /// Orders of `source` that wait to be paid and were not asked for within `every`, in the same way. One that has
+    /// waited for 30 days is left to the full reads.
+    async fn due_pending(
+        &self,
+        source: &SourceName,
+        every: SignedDuration,
+        poll: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Vec<OrderId>, StoreError> {
+        let read: Sql<Vec<OrderId>> = async {
+            let since = millis(now.checked_sub(PENDING_FOR).unwrap_or(Timestamp::MIN));
+            // The number of `pending` is written out, or the index of those that are would not serve.
+            let waiting: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM orders WHERE source = (SELECT key FROM sources WHERE name = ?1)
+                     AND standing = 0 AND standing_since > ?2",
+            )
+            .bind(source.as_str().to_owned())
+            .bind(since)
+            .fetch_one(self.readers())
+            .await?;
+            let share = poll.as_secs_f64() / every.as_secs_f64().max(f64::MIN_POSITIVE);
+            let turn = (count(waiting) as f64 * share.clamp(0.0, 1.0)).ceil() as i64;
+            let rows = sqlx::query(
+                "SELECT o.id FROM orders o LEFT JOIN checks c ON c.order_key = o.key
+                 WHERE o.source = (SELECT key FROM sources WHERE name = ?1)
+                     AND o.standing = 0 AND o.standing_since > ?2 AND coalesce(c.asked_at, o.seen_at) <= ?3
+                 ORDER BY coalesce(c.asked_at, o.seen_at), o.key LIMIT ?4",
+            )
+            .bind(source.as_str().to_owned())
+            .bind(since)
+            .bind(millis(now.checked_sub(every).unwrap_or(Timestamp::MIN)))
+            .bind(turn)
             .fetch_all(self.readers())
             .await?;
             rows.iter().map(|row| Ok(text(row, 0)?.into())).collect()

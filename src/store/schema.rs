@@ -9,7 +9,7 @@ use super::codec::Sql;
 use super::error::StoreError;
 
 /// Each step of the schema. Only ever added to: a file in the field knows them by their checksum.
-const STEPS: [(i64, &str, &str); 30] = [
+const STEPS: [(i64, &str, &str); 31] = [
     (1, "orders", include_str!("migrations/0001_orders.sql")),
     (2, "ledger", include_str!("migrations/0002_ledger.sql")),
     (3, "runs", include_str!("migrations/0003_runs.sql")),
@@ -40,6 +40,7 @@ const STEPS: [(i64, &str, &str); 30] = [
     (28, "terms", include_str!("migrations/0028_terms.sql")),
     (29, "parts", include_str!("migrations/0029_parts.sql")),
     (30, "lists", include_str!("migrations/0030_lists.sql")),
+    (31, "pending", include_str!("migrations/0031_pending.sql")),
 ];
 
 /// Whether this is a store that this version can use, before anything is changed in it. `whole`: and whether its every

@@ -90,7 +90,7 @@ impl Check<'_> {
     fn order_ref(&mut self, entry: &Entry) -> Option<OrderRef> {
         if !matches!(entry.node.value, Value::Map(_)) {
             let paths = self.paths(&entry.node)?;
-            return Some(OrderRef { paths, prefix: String::new(), suffix: String::new() });
+            return Some(OrderRef { paths, prefix: String::new(), suffix: String::new(), pattern: None });
         }
         let fields = self.fields(&entry.node, Some(entry.at), &shapes::ORDER_REF)?;
         let paths = fields.need(self, "path", "path: $.name").and_then(|entry| self.paths(&entry.node));
@@ -100,7 +100,8 @@ impl Check<'_> {
         };
         let (prefix, suffix) =
             (part("prefix", "what stands before the id"), part("suffix", "what stands after the id"));
-        Some(OrderRef { paths: paths?, prefix: prefix?, suffix: suffix? })
+        let pattern = fields.node("pattern").map_or(Some(None), |node| self.pattern(node).map(Some));
+        Some(OrderRef { paths: paths?, prefix: prefix?, suffix: suffix?, pattern: pattern? })
     }
 
     /// `rules`, or the one rule of `when` and `as`.

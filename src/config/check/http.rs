@@ -119,6 +119,7 @@ impl Check<'_> {
             self.incremental(entry, list.as_ref().map(|list| &list.method))
         });
         let get = fields.find("get").map(|entry| self.get_by_id(entry));
+        let details = fields.find("details").map_or(Some(Vec::new()), |entry| self.details(entry));
         let overlays = fields.find("overlays").map_or(Some(Vec::new()), |entry| self.overlays(entry));
         let map = fields.need(self, "map", "map:` with at least `id`, `products` and `email` or `user_id");
         let map = map.and_then(|entry| self.map(entry));
@@ -156,6 +157,7 @@ impl Check<'_> {
             incremental,
             overlap,
             get: get.flatten(),
+            details: details?,
             overlays: overlays?,
             map: map?,
             status: status?,

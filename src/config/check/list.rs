@@ -54,7 +54,7 @@ impl Check<'_> {
         self.header_name(&header.node).map(|name| Told::Header(name.to_lowercase()))
     }
 
-    fn url_path(&mut self, node: &Node) -> Option<String> {
+    pub(super) fn url_path(&mut self, node: &Node) -> Option<String> {
         let found = self.name(node, "a path such as `/orders`")?;
         if !found.value.starts_with('/') || found.value.starts_with("//") {
             self.error(node.place, format!("`{}` is not a path below the address of the source", found.written))
@@ -169,12 +169,14 @@ impl Check<'_> {
         let whole = || JsonPath::parse("$").expect("the root is a path");
         let item = fields.node("item").map_or_else(|| Some(vec![whole()]), |node| self.paths(node));
         let recheck_every = fields.node("recheck_every").map(|node| self.interval(node));
+        let recheck_pending = fields.node("recheck_pending").map(|node| self.interval(node));
         Some(GetById {
             path: path?.0,
             query: query?,
             method: method?,
             item: item?,
             recheck_every: recheck_every.flatten(),
+            recheck_pending: recheck_pending.flatten(),
         })
     }
 }

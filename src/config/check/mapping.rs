@@ -36,6 +36,7 @@ impl Check<'_> {
         }
         let zone = fields.node("zone").map_or(Some(TimeZone::UTC), |node| self.zone(node));
         let none = fields.node("none").map_or(Some(Vec::new()), |node| self.nones(node));
+        let refund = self.refund(fields);
         let cancelled = fields.node("cancelled").map_or(Some(None), |node| self.filter(node).map(Some));
         Some(Map {
             id: id?,
@@ -47,6 +48,7 @@ impl Check<'_> {
             products: products?,
             quantity: quantity?,
             lines: lines?,
+            refund: refund?,
             user_id: user_id?,
             email: email?,
             zone: zone?,

@@ -6,6 +6,7 @@
 mod adjustments;
 mod auth;
 mod body;
+mod details;
 mod fields;
 mod http;
 mod list;

@@ -85,6 +85,7 @@ pub(super) static SOURCE: Shape = shape(
         "list",
         "incremental",
         "get",
+        "details",
         "overlays",
         "map",
         "status",
@@ -94,7 +95,7 @@ pub(super) static SOURCE: Shape = shape(
     ],
 );
 pub(super) static ONE_LIST: Shape =
-    shape("OneList", &["list", "incremental", "get", "overlays", "map", "status", "expect"]);
+    shape("OneList", &["list", "incremental", "get", "details", "overlays", "map", "status", "expect"]);
 pub(super) static STRIPE: Shape = secretive(
     "Stripe",
     &[
@@ -124,7 +125,10 @@ pub(super) static STRIPE: Shape = secretive(
 );
 pub(super) static LIST: Shape = shape("List", &["path", "query", "method", "body", "items", "total", "paging"]);
 pub(super) static TOLD_HEADER: Shape = shape("ToldHeader", &["header"]);
-pub(super) static GET: Shape = shape("Get", &["path", "query", "method", "body", "item", "recheck_every"]);
+pub(super) static GET: Shape =
+    shape("Get", &["path", "query", "method", "body", "item", "recheck_every", "recheck_pending"]);
+pub(super) static DETAIL: Shape = shape("Detail", &["when", "path", "id", "item", "into"]);
+pub(super) static REFUND: Shape = shape("Refund", &["amount", "of"]);
 pub(super) static OVERLAY: Shape = shape(
     "Overlay",
     &[
@@ -148,7 +152,7 @@ pub(super) static OVERLAY: Shape = shape(
     ],
 );
 pub(super) static LINE_OF: Shape = shape("LineOf", &["each", "id", "product", "quantity"]);
-pub(super) static ORDER_REF: Shape = shape("OrderRefIn", &["path", "prefix", "suffix"]);
+pub(super) static ORDER_REF: Shape = shape("OrderRefIn", &["path", "prefix", "suffix", "pattern"]);
 pub(super) static MAP: Shape = shape(
     "Map",
     &[
@@ -161,6 +165,7 @@ pub(super) static MAP: Shape = shape(
         "products",
         "quantity",
         "lines",
+        "refund",
         "user_id",
         "email",
         "zone",
@@ -256,6 +261,8 @@ mod tests {
             &LIST,
             &TOLD_HEADER,
             &GET,
+            &DETAIL,
+            &REFUND,
             &OVERLAY,
             &LINE_OF,
             &ORDER_REF,

@@ -1,9 +1,11 @@
 //! The checked settings of one source.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use regex::Regex;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
@@ -163,6 +165,8 @@ pub struct HttpSource {
     pub overlap: SignedDuration,
     /// How to read one order again.
     pub get: Option<GetById>,
+    /// What orders only name by an id.
+    pub details: Vec<Detail>,
     /// Further lists that force a standing on orders of the main one.
     pub overlays: Vec<Overlay>,
     /// How an order is read out of its JSON.
@@ -253,6 +257,23 @@ pub struct GetById {
     pub item: Vec<JsonPath>,
     /// Within so long, every order that backs a grant is read again by id.
     pub recheck_every: Option<SignedDuration>,
+    /// Within so long, every order that waits to be paid is read again by id.
+    pub recheck_pending: Option<SignedDuration>,
+}
+
+/// What an order only names by an id, read by that id and put into the order.
+#[derive(Clone, Debug)]
+pub struct Detail {
+    /// Orders that have it: a filter like [`StatusRule::when`].
+    pub when: JsonPath,
+    /// Path under the base URL, with `{id}`.
+    pub path: String,
+    /// Where the order names it.
+    pub id: Vec<JsonPath>,
+    /// Where it is in the answer.
+    pub item: Vec<JsonPath>,
+    /// The key of the order that it becomes.
+    pub into: String,
 }
 
 /// A list of refunds, disputes or adjustments whose items point at an order and force a standing on it.
@@ -291,7 +312,7 @@ pub struct LineOf {
     pub quantity: Vec<JsonPath>,
 }
 
-/// Where an item of an overlay tells an amount.
+/// Where an item of an overlay, or an order, tells what was given back.
 #[derive(Clone, Debug)]
 pub struct MoneyOf {
     /// What is given back.
@@ -301,7 +322,7 @@ pub struct MoneyOf {
 }
 
 /// Where an item of an overlay names its order.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OrderRef {
     /// The paths to try, in order.
     pub paths: Vec<JsonPath>,
@@ -309,6 +330,21 @@ pub struct OrderRef {
     pub prefix: String,
     /// What stands after the id, likewise.
     pub suffix: String,
+    /// What the id looks like, where it may stand anywhere in what is left.
+    pub pattern: Option<Regex>,
+}
+
+// What an overlay goes by is made of this text: one without a pattern goes by what it went by before there were any.
+impl fmt::Debug for OrderRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { paths, prefix, suffix, pattern } = self;
+        let mut out = f.debug_struct("OrderRef");
+        out.field("paths", paths).field("prefix", prefix).field("suffix", suffix);
+        if let Some(pattern) = pattern {
+            out.field("pattern", &pattern.as_str());
+        }
+        out.finish()
+    }
 }
 
 /// How an order is read out of its JSON. Each field has the paths to try, in order.
@@ -332,6 +368,8 @@ pub struct Map {
     pub quantity: Vec<JsonPath>,
     /// The lines of an order, where the API tells them apart.
     pub lines: Option<Lines>,
+    /// How much of an order was given back, where it tells.
+    pub refund: Option<MoneyOf>,
     /// Logto user ids.
     pub user_id: Vec<JsonPath>,
     /// Email addresses.

@@ -61,6 +61,8 @@ pub struct Source {
     pub incremental: Option<Incremental>,
     /// How to read one order again.
     pub get: Option<Get>,
+    /// What an order only names by an id: read by that id, and put into the order.
+    pub details: Option<Vec<Detail>>,
     /// Lists of refunds, disputes or adjustments that force a standing on orders.
     pub overlays: Option<Vec<Overlay>>,
     /// Where an order's fields are in its JSON.
@@ -86,6 +88,8 @@ pub struct OneList {
     pub incremental: Option<Incremental>,
     /// How to read one order again.
     pub get: Option<Get>,
+    /// What an order only names by an id: read by that id, and put into the order.
+    pub details: Option<Vec<Detail>>,
     /// Lists of refunds, disputes or adjustments that force a standing on orders.
     pub overlays: Option<Vec<Overlay>>,
     /// Where an order's fields are in its JSON.
@@ -176,6 +180,34 @@ pub struct Get {
     pub item: Option<Paths>,
     /// The time within which every order that backs a grant is read again. Absent: only before a revocation.
     pub recheck_every: Option<Duration>,
+    /// The time within which every order that waits to be paid is read again, for 30 days. Absent: never.
+    pub recheck_pending: Option<Duration>,
+}
+
+/// What an order only names by an id.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Detail {
+    /// A filter (RFC 9535) in which `@` is the order: only those have it.
+    pub when: String,
+    /// The path under `url`, with `{id}`.
+    pub path: String,
+    /// Where the order names it.
+    pub id: Paths,
+    /// Where it is in the answer. Default: `$`.
+    pub item: Option<Paths>,
+    /// The key under which it stands in the order from then on.
+    pub into: String,
+}
+
+/// How much of an order was given back. What is `refunded` is `partially_refunded` where that is less than all.
+#[derive(JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refund {
+    /// What was given back.
+    pub amount: Paths,
+    /// How much the order was.
+    pub of: Paths,
 }
 
 /// A list whose items force a standing on an order of the main list.
@@ -254,6 +286,8 @@ pub struct OrderRefIn {
     pub prefix: Option<String>,
     /// What stands after the id.
     pub suffix: Option<String>,
+    /// A regular expression for the id, which may stand anywhere between the two.
+    pub pattern: Option<String>,
 }
 
 /// Where an order's fields are in its JSON.
@@ -278,6 +312,8 @@ pub struct Map {
     pub quantity: Option<Paths>,
     /// Instead of `products`, where the API tells lines apart.
     pub lines: Option<Lines>,
+    /// How much was given back, where the order tells.
+    pub refund: Option<Refund>,
     /// The Logto user id.
     pub user_id: Option<Paths>,
     /// The buyer's email.

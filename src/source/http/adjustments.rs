@@ -229,6 +229,10 @@ impl OrderRef {
                     continue;
                 };
                 let inner = text.strip_prefix(&self.prefix).and_then(|rest| rest.strip_suffix(&self.suffix));
+                let inner = match (&self.pattern, inner) {
+                    (Some(pattern), Some(inner)) => pattern.find(inner).map(|found| found.as_str()),
+                    (_, inner) => inner,
+                };
                 if let Some(id) = inner.map(str::trim).filter(|id| !id.is_empty()) {
                     return Ok(Some(id.into()));
                 }

@@ -89,6 +89,11 @@ impl Lists {
         self.all().filter_map(|(_, http)| http.recheck_every()).min()
     }
 
+    /// The same for orders that wait to be paid.
+    pub(in crate::source) fn recheck_pending(&self) -> Option<SignedDuration> {
+        self.all().filter_map(|(_, http)| http.recheck_pending()).min()
+    }
+
     /// Reads one order again, in the list that it is of.
     pub(in crate::source) async fn get(&self, id: &OrderId, now: Timestamp) -> Result<Lookup, SourceError> {
         let named = |(name, http)| Some((name, http, id.as_str().strip_prefix(name)?.strip_prefix(':')?));

@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use super::items::{self, Sold};
+use super::parts;
 use super::paths::{Times, alone, first, holds, latest, ruled, status_words, text};
 use crate::config::settings::source::{Map, StatusRule};
 use crate::model::{
@@ -55,6 +56,15 @@ impl Mapper {
         (orders, nameless)
     }
 
+    /// Where the one order of a list stands.
+    fn standing(&self, list: &Value) -> Standing {
+        let standing = ruled(list, &self.status).unwrap_or(Standing::Unknown);
+        match (standing, &self.map.refund) {
+            (Standing::Refunded, Some(refund)) if parts::leaves_some(refund, &list[0]) => Standing::PartiallyRefunded,
+            _ => standing,
+        }
+    }
+
     /// The one order of a list, as conditions want it.
     pub(super) fn order_in(&self, list: &Value, now: Timestamp) -> Result<ReadOrder, Odd> {
         let raw = &list[0];
@@ -67,7 +77,7 @@ impl Mapper {
         unheld(raw).into_iter().for_each(|odd| odds.push(odd));
         let times = |possible| Times { possible, map };
         let (past, any) = (times(Possible::Past(now)), times(Possible::Any));
-        let standing = ruled(list, &self.status).unwrap_or(Standing::Unknown);
+        let standing = self.standing(list);
         let sold = Sold::by(standing);
         let bought = match &map.lines {
             Some(lines) => items::by_line(raw, map, lines, sold, &mut odds),

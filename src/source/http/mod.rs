@@ -5,6 +5,7 @@
 
 mod adjustments;
 mod ask;
+mod details;
 mod items;
 pub(in crate::source) mod lists;
 pub mod mapping;
@@ -68,9 +69,9 @@ impl Http {
 
     /// See [`Source::reading`](super::Source::reading).
     pub(super) fn reading(&self) -> i64 {
-        let HttpSource { base_url, list, incremental, overlays, map, status, expect, .. } = &self.settings;
+        let HttpSource { base_url, list, incremental, details, overlays, map, status, expect, .. } = &self.settings;
         // Another address is another shop, whatever its name.
-        let said = format!("{:?}", (base_url, list, incremental, overlays, map, status, &expect.live));
+        let said = format!("{:?}", (base_url, list, incremental, details, overlays, map, status, &expect.live));
         number(&said)
     }
 
@@ -107,6 +108,10 @@ impl Http {
         self.settings.get.as_ref()?.recheck_every
     }
 
+    pub(super) fn recheck_pending(&self) -> Option<jiff::SignedDuration> {
+        self.settings.get.as_ref()?.recheck_pending
+    }
+
     /// Reads one order again.
     pub(super) async fn get(&self, id: &OrderId, now: Timestamp) -> Result<Lookup, SourceError> {
         let Some(get) = &self.settings.get else { return Ok(Lookup::Unsupported) };
@@ -127,7 +132,7 @@ impl Http {
         }
         let raw = response::take(&mut answer, get.item.iter(), Value::is_object)
             .ok_or_else(|| response::nothing_at(&call, get.item.iter(), &answer))?;
-        let list = paths::alone(raw);
+        let list = self.detailed(paths::alone(raw)).await?;
         let order = self.mapper.order_in(&list, now).map_err(|odd| SourceError::Item {
             call: call.clone(),
             place: 1,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 
 use super::paths::{first, lines_at, text};
-use crate::config::settings::source::{LineOf, Overlay};
+use crate::config::settings::source::{LineOf, MoneyOf, Overlay};
 use crate::model::{LineRef, Money, Part, ProductId};
 
 /// How much of its order an item is about.
@@ -32,6 +32,12 @@ pub(super) fn part(settings: &Overlay, raw: &Value) -> Part {
     let lines: Vec<LineRef> =
         lines.into_iter().map(named).filter(|line| line.id.is_some() || line.product.is_some()).collect();
     if lines.is_empty() { Part::Whole } else { Part::Lines(lines) }
+}
+
+/// Whether an order says that less than all of its money was given back. Where it does not say both, nothing proves that.
+pub(super) fn leaves_some(refund: &MoneyOf, raw: &Value) -> bool {
+    let amount = |paths: &[JsonPath]| first(raw, paths, |value| Money::parse(&written(value)?));
+    matches!((amount(&refund.amount), amount(&refund.of)), (Some(amount), Some(of)) if amount < of)
 }
 
 /// A number as it is written, or the text that holds one.

@@ -43,7 +43,7 @@ impl Http {
         let Pages { call, pages, items, total, follows, absent } = self.first_pages(pages, now).await?;
         let (mut orders, mut raw, mut unreadable, mut test_orders) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for (index, item) in items.into_iter().enumerate() {
-            let item = alone(item);
+            let item = self.detailed(alone(item)).await?;
             match self.mapper.order_in(&item, now) {
                 Ok(order) => {
                     test_orders += usize::from(expect.live.as_ref().is_some_and(|live| !holds(live, &item)));

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::adjustments::OverlayWalk;
 use super::ask::Since;
 use super::paging::{Next, PageFacts, Pager};
-use super::{Http, Page, paths};
+use super::{Http, Page};
 use crate::config::settings::source::{Blank, HttpSource, Incremental, TotalCheck};
 use crate::model::{Odd, OddPart, OrderId, ReadOrder};
 use crate::source::odd::Nameless;
@@ -52,7 +52,7 @@ enum Sorted {
 }
 
 /// An order, and whether it is a real one.
-struct Row {
+pub(super) struct Row {
     order: ReadOrder,
     live: bool,
 }
@@ -202,7 +202,8 @@ impl Reading<'_> {
         let filter = asked(&settings.incremental, settings.overlap, self.since, self.started);
         let (http, now) = (self.http, self.now);
         let unread = http.page(&settings.list, filter.as_ref(), &self.pager).await?;
-        let Page { call, url, items, total, next, more, pages, absent } = unread.read(|raw| http.row(raw, now))?;
+        let Page { call, url, items, total, next, more, pages, absent } = unread.read(|raw| http.begun(raw, now))?;
+        let items = http.whole_rows(items, now).await?;
         let received = items.len();
         if received > 0 {
             let absent = left_out(absent, settings, received);
@@ -332,9 +333,8 @@ impl Http {
         }
     }
 
-    fn row(&self, raw: Value, now: Timestamp) -> Result<Row, Odd> {
-        let list = paths::alone(raw);
-        self.mapper.order_in(&list, now).map(|order| Row { order, live: self.live(&list) })
+    pub(super) fn row(&self, list: &Value, now: Timestamp) -> Result<Row, Odd> {
+        self.mapper.order_in(list, now).map(|order| Row { order, live: self.live(list) })
     }
 
     /// Refuses a full read whose first page lacks the total that is to be compared with.

@@ -10,8 +10,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
+use regex::Regex;
 use reqwest::Url;
-use serde_json::{Map as JsonMap, Value};
+use serde_json::{Map as JsonMap, Value, json};
 use serde_json_path::JsonPath;
 
 use super::ORIGIN;
@@ -99,7 +100,7 @@ impl<'s> Redaction<'s> {
 
     /// The places of an answer that a list reads, as JSON pointers.
     fn keep(&self, list: &HttpSource, kept: &mut Kept, path: &str, sent: Option<&Value>, body: &Value) {
-        let HttpSource { list, overlays, get, map, status, expect, .. } = list;
+        let HttpSource { list, overlays, details, get, map, status, expect, .. } = list;
         let at = path.strip_prefix(self.base).unwrap_or(path);
         let order = |kept: &mut Kept, order: &Value, under: &str| {
             let paths = [
@@ -114,6 +115,8 @@ impl<'s> Redaction<'s> {
                 &map.email,
             ];
             kept.add(order, under, paths.into_iter().flatten());
+            let refund = map.refund.iter().flat_map(|refund| refund.amount.iter().chain(&refund.of));
+            kept.add(order, under, refund.chain(details.iter().flat_map(|detail| &detail.id)));
             kept.add(order, under, status_words(status).iter());
             if let Some(live) = &expect.live {
                 let rule = StatusRule { when: live.clone(), standing: crate::model::Standing::Paid };
@@ -138,14 +141,20 @@ impl<'s> Redaction<'s> {
                 is_told = true;
             }
         }
-        if let Some(get) = get.as_ref().filter(|_| !is_told || sent.is_some()) {
-            let (before, after) = get.path.split_once("{id}").unwrap_or((&get.path, ""));
-            if at.starts_with(before) && at.ends_with(after) {
-                for path in &get.item {
-                    for (item, place) in nodes(path, body) {
-                        order(kept, item, &place);
-                    }
-                }
+        for detail in details.iter().filter(|detail| is_of(&detail.path, at)) {
+            // It is read as a part of its order, under a key that it does not have here.
+            let mut inside = Kept::default();
+            let within = format!("/{}", detail.into);
+            for (item, place) in detail.item.iter().flat_map(|path| nodes(path, body)) {
+                order(&mut inside, &json!({&detail.into: item}), "");
+                let own = |found: String| Some(format!("{place}{}", found.strip_prefix(&within)?));
+                kept.places.extend(inside.places.drain().filter_map(own));
+            }
+            is_told = true;
+        }
+        if let Some(get) = get.as_ref().filter(|get| is_of(&get.path, at) && (!is_told || sent.is_some())) {
+            for (item, place) in get.item.iter().flat_map(|path| nodes(path, body)) {
+                order(kept, item, &place);
             }
         }
     }
@@ -224,6 +233,12 @@ impl<'s> Redaction<'s> {
     }
 }
 
+/// Whether this is a path with `{id}` replaced by some id.
+fn is_of(path: &str, at: &str) -> bool {
+    let (before, after) = path.split_once("{id}").unwrap_or((path, ""));
+    at.starts_with(before) && at.ends_with(after)
+}
+
 /// Places that are kept.
 #[derive(Default)]
 struct Kept {
@@ -290,10 +305,15 @@ impl Kept {
                 self.add(node, &format!("{under}{place}"), own());
             }
         }
-        let OrderRef { paths, prefix, suffix } = &overlay.order_id;
+        let OrderRef { paths, prefix, suffix, pattern } = &overlay.order_id;
         let named = |node: &Value| match node.as_str() {
             // A text that is built otherwise names no order, and may name a person.
-            Some(text) => text.starts_with(prefix.as_str()) && text.ends_with(suffix.as_str()),
+            Some(text) => {
+                let fits = |pattern: &Regex| pattern.is_match(text);
+                text.starts_with(prefix.as_str())
+                    && text.ends_with(suffix.as_str())
+                    && pattern.as_ref().is_none_or(fits)
+            }
             None => true,
         };
         for path in paths {

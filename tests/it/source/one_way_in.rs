@@ -230,20 +230,23 @@ fn btcpay(held: &Held, path: &str, query: &BTreeMap<String, String>) -> Option<V
         "/invoices" if query.get("skip").is_some_and(|skip| skip != "0") => Some(json!([])),
         "/invoices" => Some(all(&held.orders)),
         "/pull-payments" => Some(held.claims.values().map(named).collect()),
-        path => held.orders.get(path.strip_prefix("/invoices/")?).cloned(),
+        path => held.orders.get(path.strip_prefix("/invoices/")?.strip_suffix(LONG)?).cloned(),
     }
 }
 
+/// What makes a short id as long as those of BTCPay.
+const LONG: &str = "zzzzzzzzzzzzzzzzzzzz";
+
 const BTCPAY_ROWS: Shape = Shape {
     order: |id, _| {
-        json!({"id": id, "status": "Settled", "additionalStatus": "None", "createdTime": objects::DAY,
+        json!({"id": format!("{id}{LONG}"), "status": "Settled", "additionalStatus": "None", "createdTime": objects::DAY,
                "metadata": {"itemCode": "p", "logto_user_id": "u"}})
     },
     odd: |id, _| {
-        json!({"id": id, "status": "Settled", "additionalStatus": "None", "createdTime": objects::DAY,
+        json!({"id": format!("{id}{LONG}"), "status": "Settled", "additionalStatus": "None", "createdTime": objects::DAY,
                "metadata": {"posData": {"cart": null}, "logto_user_id": "u"}})
     },
-    claim: |id, order, _| json!({"id": id, "name": format!("Refund {order}")}),
+    claim: |id, order, _| json!({"id": id, "name": format!("Remboursement {order}{LONG}")}),
 };
 
 struct Pay(Account);
@@ -371,8 +374,12 @@ async fn play(kind: Kind, steps: &[Step]) -> Result<(), TestCaseError> {
     for (number, step) in (1..).zip(steps) {
         world.happen(*step, objects::DAY + 2 * objects::HOUR + number);
         let order_id = |order: u8| -> entitled::model::OrderId {
-            let prefix = if kind == Kind::Stripe { "cs_" } else { "" };
-            format!("{prefix}{}", id(order)).as_str().into()
+            let (prefix, suffix) = match kind {
+                Kind::Stripe => ("cs_", ""),
+                Kind::Btcpay => ("", LONG),
+                _ => ("", ""),
+            };
+            format!("{prefix}{}{suffix}", id(order)).as_str().into()
         };
         let only = match step {
             Step::FullRead | Step::Poll => {

@@ -117,3 +117,39 @@ async fn an_order_that_cannot_be_read_takes_no_other_its_turn() {
     }
     assert_eq!(server.targets(), ["/orders/o00", "/orders/o01"]);
 }
+
+/// One that is captured days after its last change is in no increment.
+#[tokio::test]
+async fn an_order_that_waits_to_be_paid_is_asked_for_until_it_is() {
+    const WAITING: &str = "
+list: {path: /orders, items: $, paging: {kind: none}}
+incremental: {kind: filter, param: since, format: date}
+get: {path: '/orders/{id}', recheck_pending: 10m}
+map: {id: $.id, updated_at: $.at, products: '$.products[*]', user_id: $.user}
+status: [{when: \"@.status == 'paid'\", as: paid}, {when: \"@.status == 'open'\", as: pending}]
+";
+    let order =
+        |id: &str, status: &str| json!({"id": id, "at": at(0), "products": ["p"], "user": "u", "status": status});
+    let directory = tempfile::tempdir().unwrap();
+    let rows = json!([order("a", "open"), order("b", "paid"), order("c", "open")]);
+    let server = Replay::start(vec![Line::json("/orders", rows)]).await;
+    let source = of(&settings(http_source(WAITING, &server.url)));
+    let store = Store::open(&directory.path().join("entitled.db")).await.unwrap();
+    ingest(&source, &store, ReadScope::Everything, SignedDuration::from_hours(24), at(0)).await.unwrap();
+    let both = |a: &str, c: &str| vec![Line::json("/orders/a", order("a", a)), Line::json("/orders/c", order("c", c))];
+    server.now_answers(both("open", "open"));
+    let asked = async |minutes: i64| {
+        let touched = recheck(&source, &store, POLL, later(minutes)).await.unwrap();
+        (server.targets().split_off(0), touched.len())
+    };
+    assert_eq!(asked(9).await, (Vec::new(), 0), "not yet");
+    assert_eq!(asked(10).await, (vec!["/orders/a".to_owned()], 0), "half of them with each poll of five minutes");
+    assert_eq!(asked(15).await, (vec!["/orders/a".to_owned(), "/orders/c".to_owned()], 0));
+    server.now_answers(both("paid", "open"));
+    assert_eq!(asked(20).await, (vec!["/orders/a".to_owned()], 1), "captured");
+    let stored = store.find_order(source.name(), &"a".into()).await.unwrap().unwrap();
+    assert_eq!(stored.order.standing, Standing::Paid);
+    server.now_answers(both("paid", "open"));
+    let month = 31 * 24 * 60;
+    assert_eq!(asked(month).await, (Vec::new(), 0), "what nobody has paid for a month is left to the full reads");
+}
