@@ -82,6 +82,7 @@ impl Daemon {
         let patience = self.patience();
         self.again.users.put_off(patience, now);
         self.again.orders.put_off(patience, now);
+        self.again.names.put_off(patience, now);
         self.rest = Rest::Long;
     }
 }

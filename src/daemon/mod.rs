@@ -13,6 +13,7 @@ mod follow;
 mod heard;
 mod hints;
 mod log;
+mod lost_names;
 pub mod metrics;
 pub mod notify;
 pub mod peer;
@@ -234,6 +235,8 @@ struct Again {
     users: Retries<UserId>,
     /// Orders that a hint was about and that could not be read.
     orders: Retries<(SourceName, OrderId)>,
+    /// That names stand for nothing.
+    names: Retries<()>,
 }
 
 /// Of more users than these a full pass takes care.
@@ -316,6 +319,10 @@ impl Daemon {
         }
         self.follow_head().await;
         self.carry_over().await;
+        tokio::select! {
+            () = self.look_up_names() => {}
+            () = shutdown.wait() => return,
+        }
         let reading = async {
             // On the heap: what a turn waits for is more than a thread may have to spare.
             let mut touched = Box::pin(self.look_into(clock::now())).await;

@@ -20,6 +20,7 @@ impl Daemon {
         self.schedule.shift(set);
         self.again.users.shift(set);
         self.again.orders.shift(set);
+        self.again.names.shift(set);
         // Somebody may have waited for just this.
         self.schedule.hurry_full_pass(clock::now());
     }
@@ -29,7 +30,8 @@ impl Daemon {
         self.follow_clock();
         let mut due = match self.rest {
             Rest::Long => {
-                let again = self.again.users.next().into_iter().chain(self.again.orders.next());
+                let again =
+                    self.again.users.next().into_iter().chain(self.again.orders.next()).chain(self.again.names.next());
                 again.chain([self.schedule.next()]).min().unwrap_or_default()
             }
             Rest::Short => clock::now(),

@@ -96,6 +96,7 @@ impl Daemon {
         };
         log::planned(&planned.view);
         self.passed(span, &planned, report.as_ref(), &overtaken).await;
+        self.mind_names(span, &planned, report.as_ref());
         if planned.plan.held.iter().any(|held| matches!(held.hold, Hold::ClockDoubtful(_))) {
             // It lifts itself once the clocks agree, and only who asks can tell: each time after twice as long.
             let wait = self.gap().saturating_mul(1 << self.doubts.min(20));

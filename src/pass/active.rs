@@ -165,6 +165,13 @@ impl ActiveConfig {
     /// Resolves the names anew, since roles come and go. A name that is gone is reported, and what it stood
     /// for keeps its last id: where nothing is there any more its grants are held, and all others go on.
     pub async fn refresh(&mut self) -> Result<(), LogtoError> {
+        self.resolve_anew().await?;
+        self.warn_of_names();
+        Ok(())
+    }
+
+    /// The same, and says nothing in the log.
+    pub async fn resolve_anew(&mut self) -> Result<(), LogtoError> {
         let Config { products, protected_roles, .. } = &*self.config;
         let resolved = logto::resolve_knowing(&self.reader, products, protected_roles, &self.names).await?;
         self.catalog = Arc::new(with_slack(resolved.catalog, &self.config));
@@ -173,7 +180,6 @@ impl ActiveConfig {
         let mut names = (*self.names).clone();
         names.extend(resolved.names);
         self.names = Arc::new(names);
-        self.warn_of_names();
         Ok(())
     }
 

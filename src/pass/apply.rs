@@ -44,7 +44,7 @@ pub struct Executor<'a> {
 pub(super) const NO_USER: &str = "the user is gone";
 /// No claim can rest on it: what is given without one could never be explained or taken back.
 const NO_ORDER: &str = "the store has lost the order behind it; the next pass looks again";
-const NO_TARGET: &str = "the target is gone";
+pub(crate) const NO_TARGET: &str = "the target is gone";
 const STILL_HELD: &str = "Logto said that it was taken, and it is still held; it is tried again";
 const NOT_ASKED: &str = "Logto said that it was taken, and it could not be asked whether it is gone";
 const ENDING: &str = "entitled was told to stop";

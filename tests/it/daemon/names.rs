@@ -9,7 +9,7 @@ use entitled::report::status::{About, Trouble};
 use entitled::sandbox::{Handles, LogtoSim, Options, start};
 use entitled::store::Store;
 
-use super::{ALWAYS, Live, QUICK};
+use super::{ALWAYS, Live, QUICK, RARELY};
 use crate::support::program::{Program, addresses, until, until_async};
 use crate::support::stage::{NO_LIMITS, furnish};
 
@@ -80,6 +80,52 @@ async fn a_daemon_starts_with_such_a_name_and_heeds_it_when_logto_knows_it() {
     until("it is said", || daemon.stderr().contains("Logto has no role `nowhere`")).await;
     let nowhere = logto.add_role("nowhere");
     until("it is heeded", || logto.holders(&nowhere) == BTreeSet::from([ben.clone()])).await;
+}
+
+/// What is gone is met by the pass of the next sale, and what is made anew by nobody until the next full one, unless it
+/// is looked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deleted_in_logto_is_said_at_once_and_what_is_made_anew_is_followed_soon() {
+    type Deed = fn(&LogtoSim);
+    let kinds: [(&str, Deed, Deed); 3] = [
+        ("role", |logto| logto.delete_role(&logto.role("paid-tier").unwrap()), |logto| _ = logto.add_role("paid-tier")),
+        (
+            "organization",
+            |logto| logto.delete_organization(&logto.organization("acme").unwrap()),
+            |logto| _ = logto.add_organization("acme"),
+        ),
+        (
+            "organization role",
+            |logto| logto.delete_organization_role(&logto.organization_role("member").unwrap()),
+            |logto| _ = logto.add_organization_role("member"),
+        ),
+    ];
+    for (kind, delete, anew) in kinds {
+        let live = Live::with(RARELY, WHOLE).await;
+        let product = if kind == "role" { "prd_pro" } else { "prd_team" };
+        let holds = |user: &UserId| match (kind, live.logto.organization("acme")) {
+            ("role", _) => live.logto.role("paid-tier").is_some_and(|role| live.logto.holders(&role).contains(user)),
+            (_, Some(acme)) => live.logto.members(&acme).get(user).is_some_and(|roles| !roles.is_empty()),
+            (_, None) => false,
+        };
+        let ann = live.buyer("ann@example.com", product);
+        until(&format!("{kind}: it is granted"), || holds(&ann)).await;
+        delete(&live.logto);
+        let ben = live.buyer("ben@example.com", product);
+        until(&format!("{kind}: it is said"), || {
+            let status = live.reading.status.borrow();
+            let said = |one: &Trouble| matches!(one.about, About::Target(_)) && one.line().contains("stays in use");
+            status.state == State::Degraded && status.troubles.iter().any(said)
+        })
+        .await;
+        anew(&live.logto);
+        until(&format!("{kind}: what was made anew is followed"), || holds(&ben)).await;
+        until(&format!("{kind}: the trouble is over"), || {
+            live.reading.status.borrow().troubles.iter().all(|one| !matches!(one.about, About::Target(_)))
+        })
+        .await;
+        live.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
