@@ -227,7 +227,7 @@ impl Opened {
         let unread = planned.troubles.iter();
         troubles.extend(unread.map(|(on, error)| trouble(About::Target(on.clone()), error, error.hint(), now)));
         let hint = "the next pass tries it again";
-        troubles.extend(report.lines.iter().find_map(|line| refused(line, hint, now)));
+        troubles.extend(report.lines.iter().find_map(|line| refused(line, report.figures().failed, hint, now)));
         troubles
     }
 

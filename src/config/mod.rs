@@ -276,8 +276,10 @@ fn dot_env(path: &Path) -> Result<HashMap<String, String>, ConfigError> {
         let why = match error {
             dotenvy::Error::LineParse(line, _) => {
                 let text = String::from_utf8_lossy(&bytes);
-                let at = text.lines().position(|other| other.trim() == line.trim()).map_or(0, |at| at + 1);
-                format!("line {at} is not `NAME=value`")
+                // An open quote takes the lines after it along.
+                let first = line.lines().next().unwrap_or_default().trim();
+                let at = text.lines().position(|other| other.trim() == first).map(|at| format!("line {}", at + 1));
+                format!("{} is not `NAME=value`", at.unwrap_or_else(|| "a line".to_owned()))
             }
             _ => "it is not UTF-8".to_owned(),
         };

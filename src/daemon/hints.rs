@@ -173,7 +173,7 @@ impl Daemon {
         }
         let failed = |line: &&ActionResult| matches!(line.came, ActionOutcome::Failed(_));
         match report.and_then(|report| report.lines.iter().find(failed)) {
-            Some(first) => self.refused(first),
+            Some(first) => self.refused(first, report.map_or(1, |report| report.figures().failed)),
             None if self.again.users.is_empty() => self.publisher.works(&About::Changes),
             None => {}
         }
@@ -183,10 +183,10 @@ impl Daemon {
         }
     }
 
-    /// Says that Logto has refused a change.
-    pub(super) fn refused(&mut self, first: &ActionResult) {
+    /// Says that Logto has refused so many changes.
+    pub(super) fn refused(&mut self, first: &ActionResult, number: u64) {
         let hint = "it is tried again soon, and less often the longer it fails";
-        if let Some(trouble) = refused(first, hint, clock::now()) {
+        if let Some(trouble) = refused(first, number, hint, clock::now()) {
             self.publisher.trouble(trouble);
         }
     }

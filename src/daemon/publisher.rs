@@ -69,6 +69,8 @@ pub struct StatusPublisher {
     /// and buyers who wait for a person.
     ambiguous: BTreeSet<BuyerKey>,
     wanted: Wanted,
+    /// What quick passes have changed, by target, since the last full pass saw who holds what.
+    moved: BTreeMap<String, i64>,
     /// When troubles began that are not told just now: by the process before this one, or before a full pass tells
     /// them anew.
     began: BTreeMap<About, Timestamp>,
@@ -108,6 +110,7 @@ impl StatusPublisher {
             pending: BTreeSet::new(),
             ambiguous: BTreeSet::new(),
             wanted: Wanted::default(),
+            moved: BTreeMap::new(),
             began: BTreeMap::new(),
             remembered: None,
         };
@@ -264,6 +267,9 @@ impl StatusPublisher {
             self.draft.last_full_pass = store.last_full_pass().await?;
         }
         for source in &mut self.draft.sources {
+            if source.last_poll.is_none() {
+                source.orders = store.order_count(&source.name).await?;
+            }
             (source.odd, source.odd_orders) = odd(store, &source.name).await?;
         }
         self.metrics.store(store).await

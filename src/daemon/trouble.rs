@@ -119,10 +119,11 @@ pub(crate) fn unresolved(problem: &Problem, now: Timestamp) -> status::Trouble {
     trouble(about, &Unresolved(problem.message.clone()), problem.hint.clone(), now)
 }
 
-/// The trouble of changes that Logto refuses, by the first of them; `None` where that is none.
-pub(crate) fn refused(first: &ActionResult, hint: &str, now: Timestamp) -> Option<status::Trouble> {
+/// The trouble of changes that Logto refuses, so many, by the first of them; `None` where that is none.
+pub(crate) fn refused(first: &ActionResult, number: u64, hint: &str, now: Timestamp) -> Option<status::Trouble> {
     let ActionOutcome::Failed(why) = &first.came else { return None };
-    let why = format!("{} of {} for {}: {why}", first.change.action, first.change.target, first.change.user);
+    let among = if number > 1 { format!("{number} changes failed, among them the ") } else { String::new() };
+    let why = format!("{among}{} of {} for {}: {why}", first.change.action, first.change.target, first.change.user);
     Some(trouble(About::Changes, &Refused(why), Some(hint.to_owned()), now))
 }
 

@@ -121,6 +121,8 @@ impl Daemon {
         shutdown: &Shutdown,
     ) -> Result<RunReport, PassError> {
         let writer = active.client.writer();
+        // What other passes change from here on is not in what this one saw.
+        self.publisher.seen(span);
         let since = clock::now();
         kept::keep_held(store, planned, overtaken).await?;
         let execution = Execution::begin(active, store, &writer, planned, span, now, overtaken).await?;
@@ -134,8 +136,8 @@ impl Daemon {
             }
             let step = execution.step(&mut lookout).await?;
             log::changes(&execution.fresh(), &mut told);
-            if let Some((_, first)) = execution.failed() {
-                self.refused(&first);
+            if let Some((number, first)) = execution.failed() {
+                self.refused(&first, number);
             }
             if step == Step::Over {
                 break;

@@ -2,6 +2,7 @@
 
 mod causes;
 mod clock;
+mod coverage;
 mod foreign;
 mod settling;
 mod unseen;
@@ -13,13 +14,13 @@ use jiff::Timestamp;
 use super::OrderName;
 pub use super::origin::version;
 pub use super::plan::AMBIGUOUS;
-use super::plan::{Change, FreezeView, PlanDocument, TargetView};
+use super::plan::{Change, FreezeView, PlanDocument};
 use super::settling::Settling;
 use super::status::{Duty, Status};
 use crate::model::{Buyer, Catalog, Resolution, Rule, RunId, UserId};
 use crate::planner::approval::Lifts;
 use crate::planner::desired::{Ending, FOREVER};
-use crate::planner::input::{Coverage, Freeze};
+use crate::planner::input::Freeze;
 use crate::planner::limits::Over;
 use crate::planner::{Author, Cause, Doubt, Gap, Hold, Mover, NewRule, Verb, Why};
 use crate::text::{clean, human};
@@ -28,6 +29,7 @@ use settling::settling;
 use unseen::{ODD_HINT, UNSEEN, UNSEEN_HINT};
 
 pub use causes::cause_word;
+pub use coverage::{coverage, is_known, not_whole};
 pub use foreign::{PAID_FOREIGN, foreign, paid_foreign};
 pub use unseen::nameless;
 
@@ -389,38 +391,6 @@ pub fn waiting(buyer: &Buyer, resolution: &Resolution, bound: Option<&UserId>) -
             )
         }
     })
-}
-
-/// That a target was not read completely, and what follows.
-pub fn not_whole(target: &TargetView) -> String {
-    let TargetView { name, coverage, .. } = target;
-    let mend = match coverage.as_str() {
-        UNREAD => "its changes are held; nothing to do if Logto can be reached again",
-        MISSING => "create it again in the console, or take it out of the file",
-        _ => "the users that matter were checked by id, and the next pass reads it again",
-    };
-    format!("{name} was not read completely ({coverage}): {mend}")
-}
-
-/// Whether a [`coverage`] leaves nothing to say.
-pub fn is_known(coverage: &str) -> bool {
-    coverage == WHOLE || coverage == ASKED
-}
-
-const WHOLE: &str = "whole";
-const ASKED: &str = "asked by id";
-const UNREAD: &str = "unread";
-const MISSING: &str = "missing";
-
-/// How complete a read was.
-pub fn coverage(coverage: Coverage) -> String {
-    match coverage {
-        Coverage::Whole => WHOLE.to_owned(),
-        Coverage::Partial { seen, total } => format!("partial: {seen} of {total}"),
-        Coverage::Asked => ASKED.to_owned(),
-        Coverage::Unread => UNREAD.to_owned(),
-        Coverage::Missing => MISSING.to_owned(),
-    }
 }
 
 /// What a freeze of this scope stops.

@@ -41,6 +41,11 @@ impl Store {
         wal::left_by(&path).map(|holder| StoreError::Left { path, holder })
     }
 
+    /// [`StoreError::Vanished`], where nothing lies at `path` and another process has the store open that lay there.
+    pub fn vanished(path: &Path) -> Option<StoreError> {
+        wal::vanished(&own::real(path), Found::Nothing).err()
+    }
+
     /// Which store lies at `path`, or is still to be made there. Neither creates nor changes anything.
     pub async fn id_at(path: &Path) -> Result<StoreId, StoreError> {
         let path = &own::real(path);

@@ -80,6 +80,9 @@ fn there(path: &Path) -> Result<PathBuf, Failure> {
     if path.try_exists()? {
         return Ok(path.to_owned());
     }
+    if let Some(vanished) = Store::vanished(path) {
+        return Err(vanished.into());
+    }
     Err(Failure::plain(
         format!("there is no store at `{}`", path.display()),
         "the first pass makes one: `entitled run --once`",

@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use crate::cli::standing::{Blind, Standing, blind, place, standing};
 use crate::cli::{Context, Exit, Failure, Output, print_wrapped};
 use crate::config::settings::Config;
-use crate::daemon::{frozen, odd, peer, remember, trouble};
+use crate::daemon::peer::{self, Unasked};
+use crate::daemon::{frozen, odd, remember, trouble};
 use crate::model::{SourceName, State};
 use crate::report::status::{About, ConfigInForce, Duty, Mode, SourceStatus, Status, Trouble};
 use crate::report::{Dropped, Settling};
@@ -34,8 +35,8 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     let now = clock::now();
     let (store, standing) = (place(context), told(context).await);
     let answer = match &standing {
-        Ok(standing) => peer::status(&standing.config, &store).await.map_err(|why| error_chain(&why)),
-        Err(_) => Err("the file does not say where a daemon listens".to_owned()),
+        Ok(standing) => peer::status(&standing.config, &store).await.map_err(Some),
+        Err(_) => Err(None),
     };
     let status = match answer {
         Ok(mut status) => {
@@ -45,34 +46,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
             }
             status
         }
-        Err(why) => {
-            let holder = lease::holder(&store).ok().flatten();
-            let writes =
-                holder.map_or_else(|| "nobody writes to it".to_owned(), |holder| format!("{holder} writes to it"));
-            let note = format!(
-                "{}: {why}; this is what the store at `{}` says, and {writes}",
-                context.notes.paint("1;33", "note"),
-                store.display(),
-            );
-            crate::cli::tell(format_args!("{note}"));
-            let (standing, broken) = match standing {
-                Ok(mut standing) => {
-                    let broken = standing.broken.take();
-                    (Some(standing), broken)
-                }
-                Err(failure) => {
-                    crate::logging::note!("{}", failure.render(context.notes));
-                    (None, Some(failure))
-                }
-            };
-            let mut status = remembered(&store, standing, now).await?;
-            if let Some(left) = Store::left(&store) {
-                status.troubles.retain(|trouble| trouble.about != About::Store);
-                status.troubles.push(trouble(About::Store, &left, left.hint(), now));
-            }
-            settle(&mut status, broken.map(|failure| failure.trouble(About::File, now)));
-            status
-        }
+        Err(why) => by_store(context, &store, standing, why, now).await?,
     };
     print_wrapped(&match args.output {
         Output::Text => report::status(&status, now, context.color),
@@ -83,6 +57,52 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
         State::Held => Exit::Held,
         State::Degraded => Exit::Failed,
     })
+}
+
+/// What the store at hand says, why it is asked, and what is wrong with whoever should have been.
+async fn by_store(
+    context: &Context,
+    store: &Path,
+    standing: Result<Standing, Failure>,
+    why: Option<Unasked>,
+    now: Timestamp,
+) -> Result<Status, Failure> {
+    let (holder, left) = (lease::holder(store).ok().flatten(), Store::left(store));
+    let writes = match (&holder, &left) {
+        // That is told by itself.
+        (_, Some(_)) => String::new(),
+        (None, None) => ", and nobody writes to it".to_owned(),
+        (Some(holder), None) => format!(", and {holder} writes to it"),
+    };
+    let because = match (&why, &left) {
+        (Some(Unasked::OtherStore(_)), Some(_)) => "the daemon does not use it".to_owned(),
+        (Some(why), _) => error_chain(why),
+        (None, _) => "the file does not say where a daemon listens".to_owned(),
+    };
+    let note = context.notes.paint("1;33", "note");
+    let path = store.display();
+    crate::cli::tell(format_args!("{note}: {because}; this is what the store at `{path}` says{writes}"));
+    let (standing, broken) = match standing {
+        Ok(mut standing) => {
+            let broken = standing.broken.take();
+            (Some(standing), broken)
+        }
+        Err(failure) => {
+            crate::logging::note!("{}", failure.render(context.notes));
+            (None, Some(failure))
+        }
+    };
+    let mut status = remembered(store, standing, now).await?;
+    if let (Some(why @ Unasked::OtherStore(_)), Some(_), None) = (&why, &holder, &left) {
+        let hint = "give each its own `listen`: webhooks and questions for this one reach the other";
+        status.troubles.push(trouble(About::Listener, why, Some(hint.to_owned()), now));
+    }
+    if let Some(left) = left {
+        status.troubles.retain(|trouble| trouble.about != About::Store);
+        status.troubles.push(trouble(About::Store, &left, left.hint(), now));
+    }
+    settle(&mut status, broken.map(|failure| failure.trouble(About::File, now)));
+    Ok(status)
 }
 
 /// By which file it is told what a daemon would do. Nobody is asked by it but the daemon.

@@ -10,7 +10,7 @@ use crate::model::UserId;
 use crate::pass::{PassScope, PlannedPass};
 use crate::report::run::{ActionOutcome, RunReport};
 use crate::report::status::{About, Figures, Pass, Planned};
-use crate::report::{Change, PlanDocument, TargetView};
+use crate::report::{Change, PlanDocument};
 
 impl StatusPublisher {
     /// A pass has looked; `report` is what came of it, where anything was to come of it. `overtaken`: users whom another
@@ -54,22 +54,38 @@ impl StatusPublisher {
         self.draft.figures.pending = self.pending.len() as u64;
         self.draft.figures.held = (self.held.len() + self.ambiguous.len()) as u64;
         self.draft.held = Arc::new(self.held.values().cloned().collect());
-        self.move_on(report);
+        if *span == PassScope::Full {
+            for (key, by) in std::mem::take(&mut self.moved) {
+                self.move_by(&key, by);
+            }
+        }
+        self.move_on(span, report);
         self.metrics.passed(span, report);
     }
 
+    /// A pass has seen who holds what, and begins to change it.
+    pub(in crate::daemon) fn seen(&mut self, span: &PassScope) {
+        if *span == PassScope::Full {
+            self.moved.clear();
+        }
+    }
+
     /// What was changed in Logto is true of the targets' figures without another walk.
-    fn move_on(&mut self, report: Option<&RunReport>) {
-        for line in report.into_iter().flat_map(|report| &report.lines) {
-            if line.came != ActionOutcome::Done {
-                continue;
+    fn move_on(&mut self, span: &PassScope, report: Option<&RunReport>) {
+        let done = report.into_iter().flat_map(|report| &report.lines).filter(|line| line.came == ActionOutcome::Done);
+        for line in done {
+            let (key, by) = (&line.change.target_key, if line.change.action == "grant" { 1 } else { -1 });
+            self.move_by(key, by);
+            // A full pass that is under way saw the figures before this.
+            if *span != PassScope::Full {
+                *self.moved.entry(key.clone()).or_default() += by;
             }
-            let target = |one: &&mut TargetView| one.key == line.change.target_key;
-            let Some(target) = self.draft.targets.iter_mut().find(target) else { continue };
-            match line.change.action.as_str() {
-                "grant" => target.actual += 1,
-                _ => target.actual = target.actual.saturating_sub(1),
-            }
+        }
+    }
+
+    fn move_by(&mut self, key: &str, by: i64) {
+        if let Some(target) = self.draft.targets.iter_mut().find(|target| target.key == key) {
+            target.actual = target.actual.saturating_add_signed(by);
         }
     }
 }

@@ -33,8 +33,17 @@ pub async fn remember(status: &mut Status, store: &Store, now: Timestamp) -> Res
     Ok(())
 }
 
-/// The state that the passes on record tell, and since when they tell it.
+/// The state that the passes on record tell, and since when they tell it. What did not work is known besides: a pass
+/// that failed counts only where it is the last one.
 fn judged(status: &Status, now: Timestamp) -> (State, Timestamp) {
+    match status.runs.first() {
+        // It is under way, or whoever began it was killed.
+        Some(run) if run.end.is_none() => return (State::Pending, run.started),
+        Some(run) if run.end.as_ref().is_some_and(|end| !end.succeeded || end.failed > 0) => {
+            return (State::Degraded, run.started);
+        }
+        _ => {}
+    }
     let mut told = status.runs.iter().filter_map(|run| state_of(run).map(|state| (state, run.started)));
     let Some((state, mut since)) = told.next() else { return (State::Pending, now) };
     for (earlier, started) in told {
@@ -50,7 +59,7 @@ fn judged(status: &Status, now: Timestamp) -> (State, Timestamp) {
 fn state_of(run: &RunStatus) -> Option<State> {
     match &run.end {
         None => None,
-        Some(end) if !end.succeeded || end.failed > 0 => Some(State::Degraded),
+        Some(end) if !end.succeeded || end.failed > 0 => None,
         Some(end) if end.held > 0 => Some(State::Held),
         Some(_) if run.kind == Pass::Full => Some(State::InSync),
         Some(_) => None,

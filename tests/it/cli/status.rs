@@ -42,6 +42,38 @@ fn a_freeze_stands_beside_the_state_and_says_how_it_ends() {
     assert_eq!((&status["state"], &status["freeze"]["scope"]), (&"InSync".into(), &"revocations".into()));
 }
 
+/// A pass that is under way, or was cut off, leaves nobody in sync; one that failed and was made good leaves no trace.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_state_is_what_the_last_passes_left() {
+    use entitled::store::{Outcome, Run, RunEnd, RunKind};
+    let home = quiet_home();
+    home.entitled(&["run", "--once"]).exits(0);
+    let store = Store::open(&home.path("entitled.db")).await.unwrap();
+    let mut at = jiff::Timestamp::now();
+    let mut begun = async |kind| {
+        at += jiff::SignedDuration::from_secs(1);
+        let id = entitled::model::RunId::from(format!("run-{at}").as_str());
+        let run = Run { id: id.clone(), kind, config: "digest".to_owned(), commit: None, started: at };
+        store.begin_run(&run).await.unwrap();
+        (id, at)
+    };
+    let ended = async |(id, at), failed| {
+        let end = RunEnd { finished: at, outcome: Outcome::Succeeded, done: 1, held: 0, failed, calls: 1 };
+        store.finish_run(&id, &end).await.unwrap();
+    };
+    let first = begun(RunKind::Quick).await;
+    let out = home.entitled(&["status"]).exits(0).out;
+    assert!(out.starts_with("Pending since "), "{out}");
+    ended(first, 3).await;
+    let out = home.entitled(&["status"]).exits(1).out;
+    assert!(out.starts_with("Degraded since "), "{out}");
+    let second = begun(RunKind::Quick).await;
+    ended(second, 0).await;
+    let out = home.entitled(&["status"]).exits(0).out;
+    assert!(out.starts_with("InSync since "), "{out}");
+    store.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_answers_and_is_no_daemon_is_not_believed() {
     let town = Town::demo().await;

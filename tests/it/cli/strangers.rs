@@ -198,5 +198,9 @@ async fn a_daemon_is_believed_for_its_own_store_only() {
     until("its own freeze is heeded all the same", heeded).await;
     let own = program.start_with(&token, &["status"]).ended().await;
     assert!(own.stderr.is_empty() && !own.stdout.contains("third"), "{own:#?}");
+    // Nobody can ask it, and no webhook finds it.
+    let blind = third.start_with(&token, &["status"]).ended().await;
+    assert_eq!(blind.status.code(), Some(1), "{blind:#?}");
+    assert!(blind.stdout.contains(&said) && blind.stdout.contains("give each its own `listen`"), "{blind:#?}");
     drop((daemon, late));
 }

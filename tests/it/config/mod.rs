@@ -170,6 +170,12 @@ fn loading_reads_dot_env_and_files_beside_the_file() {
     };
     assert!(blamed.ends_with(".env"));
     assert_eq!(source.to_string(), "line 2 is not `NAME=value`");
+    // A quote that is not closed takes what follows along.
+    std::fs::write(folder.path().join(".env"), "A=1\nB=\"hunter2\nC=3\nD=4\n").unwrap();
+    let ConfigError::Unreadable { source, .. } = load(&path, &presets()).unwrap_err() else {
+        panic!("a broken `.env` must be refused")
+    };
+    assert_eq!(source.to_string(), "line 2 is not `NAME=value`");
 
     std::fs::write(&path, b"version: 1\nname: \xff\n").unwrap();
     std::fs::remove_file(folder.path().join(".env")).unwrap();

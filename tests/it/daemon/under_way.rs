@@ -193,6 +193,36 @@ async fn a_sale_is_granted_while_others_are_still_taken_from() {
     live.stop().await;
 }
 
+/// What a quick pass grants while a full one is under way is in the figures of neither look.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_figures_after_a_long_pass_count_what_was_sold_meanwhile() {
+    let prepared = Live::prepare(RARELY, PRODUCTS).await;
+    let buy = |number: usize| {
+        let user = prepared.logto.add_user(&format!("buyer{number}@example.com"));
+        prepared.shop.buy(&"prd_pro".into(), &user);
+    };
+    (0..MANY).for_each(buy);
+    let late: Vec<UserId> =
+        (0..5).map(|number| prepared.logto.add_user(&format!("late{number}@example.com"))).collect();
+    let live = prepared.run(QUICK, Mode::Live);
+    live.logto.faults().latency(SLOW);
+    until("the first is granted", || !live.holders("paid-tier").is_empty()).await;
+    for user in &late {
+        live.shop.buy(&"prd_pro".into(), user);
+    }
+    until("they are granted meanwhile", || late.iter().all(|user| live.holders("paid-tier").contains(user))).await;
+    live.logto.faults().latency(Duration::ZERO);
+    until("all are granted", || live.holders("paid-tier").len() == MANY + late.len()).await;
+    let figures = || {
+        let status = live.reading.status.borrow();
+        let paid = status.targets.iter().find(|target| target.name == "role paid-tier");
+        (status.progress.is_none(), paid.map(|target| (target.desired, target.actual)))
+    };
+    let all = (MANY + late.len()) as u64;
+    until("the figures are those of Logto", || figures() == (true, Some((all, all)))).await;
+    live.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_under_way_is_said_as_it_goes_on() {
     let (live, sold) = crowd().await;
