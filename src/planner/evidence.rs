@@ -3,7 +3,7 @@
 //! Pure. Says what the orders, the ledger and the file say; what follows from it is the planner's.
 
 use super::desired::{Ending, Origin, Past, State};
-use super::input::{OwnedGrant, Turn};
+use super::input::{OwnedGrant, Presence, Turn};
 use super::{Cause, Claim, Mover, NewRule, PlanInput, Row, Why};
 use crate::model::{ProductIx, TargetIx, UserIx};
 
@@ -12,6 +12,8 @@ pub(super) fn given(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Why
     let claim = row.claim.expect("only an entitled row is given anything");
     let cause = match (row.owned, claim.origin) {
         (Some(_), _) if input.constraints.open.contains_key(&(target, row.user)) => Cause::Retry,
+        // Of what is gone as a whole, or cannot be read, nobody has taken anything from anybody.
+        (Some(_), _) if input.actual.targets[target.at()].presence(row.user) == Presence::Unknown => Cause::Sale,
         (Some(_), _) => Cause::Drift,
         (None, Origin::Sale) => Cause::Sale,
         (None, Origin::Commit) => Cause::Commit,

@@ -57,6 +57,10 @@ async fn a_name_that_was_known_keeps_its_id_and_takes_nothing_away() {
     town.logto.delete_role(&role);
     let gone = town.home.entitled(&["run", "--once"]).exits(1);
     gone.complains(&["Logto has no role `paid-tier`", role.as_str(), "stays in use"]);
+    assert!(
+        !town.home.entitled(&["plan"]).out.contains("somebody took it away"),
+        "the role is gone, and nobody's grant"
+    );
     // Made anew, it is another one, and that is said.
     let again = town.logto.add_role("paid-tier");
     let ran = town.home.entitled(&["plan"]).complains(&["the role `paid-tier` has another id than before"]);

@@ -8,7 +8,7 @@ use entitled::model::Recheck;
 use entitled::model::{Limit, ProductIx, Prune, TargetIx};
 use entitled::planner::approval::Lifts;
 use entitled::planner::desired::{Ending, Origin, State};
-use entitled::planner::input::{Coverage, Freeze, LedgerTrust, NewRule, Rules, Turn};
+use entitled::planner::input::{Coverage, Freeze, LedgerTrust, NewRule, Presence, Rules, Turn};
 use entitled::planner::limits::Over;
 use entitled::planner::{
     Action, Bound, Came, Cause, Doubt, Gap, Held, Hold, Intent, Plan, PlanInput, TRIES, Verb, plan,
@@ -391,6 +391,10 @@ fn explains_itself(world: PlanInput<'_>, plan: &Plan) {
             (Verb::Grant, Cause::Drift | Cause::Retry) => {
                 let asked = world.constraints.open.contains_key(&cell);
                 by_claim && owned(world, cell).is_some() && asked == (why.cause == Cause::Retry)
+            }
+            // What is ours of a target that is gone, or cannot be read, was taken by nobody.
+            (Verb::Grant, Cause::Sale) if owned(world, cell).is_some() => {
+                by_claim && world.actual.targets[cell.0.at()].presence(cell.1) == Presence::Unknown
             }
             (Verb::Grant | Verb::Adopt, Cause::Sale) => {
                 by_claim && owned(world, cell).is_none() && claim.is_some_and(|claim| claim.origin == Origin::Sale)
