@@ -1,6 +1,6 @@
 //! What can go wrong with a source, and what mends it.
 //!
-//! Holds no secret: texts of a server pass through `call::answer::begins` before they come here.
+//! Holds no secret: what a server says passes through `client::response::begins` before it comes here.
 
 use std::path::PathBuf;
 

@@ -1,7 +1,8 @@
-//! The write-ahead log beside the store: SQLite finds it by its name alone, whichever file lies there by then.
+//! The write-ahead log beside the store. SQLite finds it by its name alone, whatever file the store's path holds by
+//! then.
 //!
-//! So it is kept empty at rest, and moved out of the way where another file was put in the place of its own: that one
-//! opens as what it is. Never lets two files share a log, and never deletes one that holds anything.
+//! So the log is kept empty at rest, and moved out of the way if another file was put in the place of the store, so
+//! that this file opens as what it is. Never lets two files share a log, and never deletes one that holds anything.
 
 #![expect(clippy::disallowed_methods, reason = "the log is a file")]
 
@@ -20,7 +21,7 @@ use super::wal::{self, PARTS, aside, move_log, wal};
 
 /// Waits for no reader: whoever reads now keeps the log until the next time.
 const FOLD: &str = "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)";
-/// As it was: see `BUSY_TIMEOUT` in `open`.
+/// As it was: see `BUSY_TIMEOUT` in `connect`.
 const PATIENT: &str = "PRAGMA busy_timeout = 5000";
 
 /// How long a writer of this process is waited for.
@@ -33,7 +34,7 @@ impl Store {
         if self.displaced().is_some() || !self.is_to_be_folded() { Ok(()) } else { self.fold().await }
     }
 
-    /// Whether anything is to be folded, or to be [marked](super::mark).
+    /// Whether anything is to be folded, or to be marked (see `store::mark`).
     pub fn is_to_be_folded(&self) -> bool {
         self.has_log() || (self.lease().is_some() && !self.mark.is_set())
     }

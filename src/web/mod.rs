@@ -5,10 +5,10 @@
 //! GET  /readyz            ready, or why not                     src/web/health.rs
 //! GET  /metrics           Prometheus                            src/web/metrics.rs
 //!      /api/v1/*          what the commands print, for programs src/web/api/
-//! GET  /, /users, ...     the page                              src/web/pages.rs, drawn by src/web/page/
+//! GET  /, /users, ...     the page                              src/web/page/routes.rs
 //! POST /actions, ...      its buttons                           src/web/forms.rs
 //! GET  /events            tells an open page of changes         src/web/events.rs
-//! POST /hooks/{source}    an order may have changed             src/web/hooks.rs
+//! POST /hooks/{source}    an order may have changed             src/web/hooks/mod.rs
 //! POST /hooks/logto       a user or a target has changed        src/web/hooks/logto.rs
 //! ```
 //!

@@ -5,6 +5,7 @@ mod examples;
 mod faults;
 mod manual;
 mod panics;
+mod paths;
 mod secrets;
 mod written;
 
