@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// In one word, worst last. Whether somebody has frozen it stands beside it.
+/// In one word, from the best to the worst. `report::status` says when each applies; a freeze is told beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum State {
     /// Logto holds what was paid for.

@@ -2,9 +2,8 @@
 //! `execution`'s: memberships, organization roles, roles, then revocations the other way round; each stage in
 //! batches, a few at a time; the next stage begins when the last one has ended.
 //!
-//! A grant and a revocation are journaled before their call. A crash can only make the ledger claim a grant that
-//! Logto lacks, and leave a revocation of which nobody knows whether it was made: the next pass sees to both.
-//! What Logto says that it has taken is asked for by id before it counts as gone.
+//! What is journaled, and when: [`store`] has the rule. A grant Logto says it has taken counts as gone only once the
+//! holder was asked for by id.
 //!
 //! Guarantees: one user's failure never blocks another's; nothing is decided here that the plan has not decided.
 
@@ -67,11 +66,11 @@ pub(super) fn would_take_along(
     })
 }
 
-/// One batch, on one target: journal, call, and for a grant journal. Answers in the order of the batch; a revocation
-/// is [`confirmed`](confirm_gone) with others.
+/// One batch, on one target: journaled, sent, and for a grant closed. Answers in the order of the batch. Revocations
+/// are [`confirmed`](confirm_gone) and closed later, many at a time.
 ///
-/// Guarantees: nothing is sent to Logto that is not in the journal. An answer that leaves open what happened is kept
-/// as open, and whoever looks next sees what became of it.
+/// Guarantees: nothing is sent to Logto that is not in the journal. Where an answer leaves open what happened, so does
+/// the journal, and the next pass sees what became of it.
 ///
 /// Assumes that all of the batch has one verb and one target, and that the stage before it has ended.
 ///

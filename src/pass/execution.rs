@@ -1,10 +1,10 @@
-//! A plan that is being carried out: step by step, so that whoever does it may look up between two steps.
+//! Carries out a plan step by step, so that the caller can attend to other things between two steps.
 //!
 //! Flow: [`begin`](Execution::begin) writes down what needs no call, [`step`](Execution::step) carries out some
 //! batches, [`finish`](Execution::finish) records what came of all of it. Between two steps users may
-//! [`leave`](Execution::leave): another pass was about them, so that what was planned for them is old.
+//! [`leave`](Execution::leave): another pass has dealt with them, so what was planned for them is out of date.
 //!
-//! Decides nothing: what has become obsolete is left, and the next pass makes a plan of it.
+//! Decides nothing: what has become obsolete is left undone, and the next pass plans it anew.
 
 #![expect(clippy::disallowed_methods, reason = "an edge: measures how long a step takes")]
 
@@ -219,8 +219,8 @@ impl<'a> Execution<'a> {
         Some((self.came.iter().filter(failed).count() as u64, ActionResult { change, came: came.clone() }))
     }
 
-    /// Carries out as many batches at the least as may be in flight at once, and more until a slice of time is over or a
-    /// stage is, so that the holders of what was taken are asked for together also where everything is slow. Looks
+    /// Carries out as many batches at the least as may be in flight at once, and more until a slice of time is over or
+    /// a stage is, so that the holders of what was taken are asked for together also where everything is slow. Looks
     /// before every batch whether what is left has become obsolete. In one piece: the order of the looks is the rule.
     pub async fn step(&mut self, lookout: &mut Lookout<'_>) -> Result<Step, StoreError> {
         let begun = Instant::now();
@@ -375,9 +375,9 @@ impl<'a> Execution<'a> {
 /// Flow: [`Execution::begin`] writes the run and all that needs no call, [`Execution::step`] sends a slice of batches
 /// until none is left, [`Execution::finish`] closes the run. Within a stage a few batches are in flight at a time.
 ///
-/// Guarantees: journal, call, journal, for each batch. What is in flight is always finished and recorded, also where
-/// `shutdown` is requested or the rest has become obsolete; nothing new is begun then. Approvals are used up before the
-/// first write.
+/// Guarantees: no call without its line in the journal; [`store`](crate::store) has the rule. What is in flight is
+/// always finished and recorded, even if `shutdown` is requested or the rest has become obsolete; nothing new is begun
+/// then. An approval is spent before the batch that it lets through, and given back for what was not made.
 ///
 /// Assumes that the caller holds the lease on the store, and that `planned` was made from it under `active`.
 ///

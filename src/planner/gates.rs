@@ -1,7 +1,8 @@
 //! What stands between a wanted action and the plan: the limits of the day, the membership that a role
 //! needs, what leaving an organization would take along, and the proof.
 //!
-//! Pure. Lets through or holds with the reason; never adds an action.
+//! Pure. Lets through or holds with the reason; never adds an action. Which gate comes before which, and before the
+//! holds that look at one change alone: see the module above.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,8 +114,8 @@ fn within(
     passed
 }
 
-/// A grant before a revocation: where an order is for something or somebody else now and what it gives there is held, what
-/// it gave before stays until then.
+/// A grant before a revocation: where an order is for something or somebody else now and what it gives there is held,
+/// what it gave before stays until then.
 pub(super) fn after_their_grants(revocations: Vec<Action>, held: &mut Vec<Held>) -> Vec<Action> {
     let waiting: BTreeSet<OrderKey> =
         held.iter().filter(|held| held.action.verb == Verb::Grant).filter_map(|held| held.action.why.order).collect();

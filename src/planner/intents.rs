@@ -1,10 +1,10 @@
-//! Writes of ours of which nobody knows yet whether Logto made them, and what a look says of them.
+//! Our writes whose outcome is not known yet, and what a look at Logto says about them.
 //!
-//! An answer can be lost, or be untrue: a grant is ours from before it is asked for, and a revocation is written
-//! down before it is asked for. What became of either is seen by whoever looks next, and not before.
+//! An answer can be lost, or be wrong. So both grants and revocations are written down before they are sent (`store`
+//! has the rule), and only the next look at Logto shows what became of them.
 //!
-//! Pure. A revocation that was made is an end like any other; one that Logto says it made, time and again, while the
-//! holder stays, is held.
+//! Pure. A revocation that was made ends the grant like any other; one that Logto claims to have made time and again,
+//! while the holder stays, is held as `Stuck`.
 
 use std::collections::BTreeSet;
 

@@ -1,22 +1,44 @@
 //! Desired + actual + what is ours + what is allowed -> the actions that close the gap.
 //!
-//! Flow: for each target the three sorted runs are merged once; every user in any of them falls into
-//! exactly one arm of `decide`. Wanted revocations then pass the limits, the rule that leaving an
-//! organization must take nothing else along, and the proof; what fails one of them is held with the reason.
+//! Flow: for each target the three sorted runs are merged once; every user in any of them falls into exactly one arm of
+//! `decide`, which judges that one change by itself. What it lets through passes the `gates`, which judge all changes
+//! together. What is stopped on the way is held, with the reason.
 //!
 //! Guarantees (promises 1 to 4 and 9): a revocation is planned only for a grant that the ledger owns (or
 //! under `prune: exclusive`), that no order entitles to, whose end is proved by an order that was read
 //! again (it has ended, or is for something else, or for somebody else) or by a commit, whose holder was asked for by
 //! id, and within the limits of the day.
 //!
-//! Where several holds apply to one change, the first in this order is its reason. For a grant: `protect.roles`, a
-//! freeze, what an earlier version of the file protects, flapping, the limit of the day, a membership that is itself
-//! held. For a revocation: `protect`, a freeze, a fresh ledger, what an earlier version of the file asks for, a clock that
-//! is off, a read that is not whole, no evidence; then, of all together, what Logto takes in vain, the limit of the day,
-//! what a membership would take along, and last the proof, since it costs calls.
+//! # The order of the holds
+//! Where several holds apply to one change, the first of these that nobody has approved is its reason. What people said
+//! comes before what a look has found, what one change shows by itself (1 to 4 and 1 to 6, here and in `safeguards`)
+//! before what only all of them show (in `gates` and `intents`), and the proof comes last, since it costs calls.
+//!
+//! For a grant:
+//! 1. `Incomplete`: whether the user holds it already is not known
+//! 2. `Protected`, by `protect.roles`; then `Frozen`, by a freeze of everything
+//! 3. `Settling`: an earlier version of the file protects the role
+//! 4. `Flapping`
+//! 5. `OverLimit`, where a commit causes it
+//! 6. for a role in an organization: whatever holds the membership that it needs
+//!
+//! For a revocation:
+//! 1. `Protected`, then `Frozen`
+//! 2. `FreshLedger`
+//! 3. `Settling`: an earlier version of the file protects the user or the role, or prunes less
+//! 4. `ClockDoubtful`
+//! 5. `Incomplete`: a target, a name or a source was not read whole
+//! 6. `Unverified`, where nothing says why it should end; where something does that an order elsewhere might
+//!    contradict, `Incomplete`
+//! 7. `Stuck`: Logto says time and again that it took it, and did not
+//! 8. `Incomplete`: what the same order gives instead is held itself
+//! 9. `OverLimit`
+//! 10. `Foreign`: a membership would take along a role that stays
+//! 11. `Unverified`: the order was not confirmed, or the holder not asked for. A membership that carries what is held
+//!     for this is `Foreign`.
 //!
 //! Pure and total: no I/O, no clock; the same world gives the same plan. The plan is a plain value and
-//! leaves no choice to whoever carries it out.
+//! leaves no choice to the code that carries it out.
 
 pub mod approval;
 pub mod desired;
@@ -64,11 +86,11 @@ pub struct PlanInput<'a> {
 
 /// What closes the gap between what is and what should be.
 ///
-/// Flow: each user of each target falls into one arm of `decide`; what that wants passes the gates (the rule that a
-/// membership takes nothing else along, the day's limits, the proof); what a gate stops is held with its reason.
+/// Flow: each user of each target falls into one arm of `decide`; what that wants passes the gates; what is stopped is
+/// held with its reason. The module says which reason comes before which.
 ///
 /// Guarantees: pure and total; the same input gives the same plan, in the same order. Each wanted change is in exactly
-/// one of `actions` and `held`, and nothing is left for whoever carries it out to decide.
+/// one of `actions` and `held`, and nothing is left to decide when they are carried out.
 ///
 /// Assumes that the runs are sorted by user, and that indices are those of `catalog`. Nothing is taken for
 /// what is missing: a target that was not read completely, an order that nobody confirmed.
@@ -110,7 +132,7 @@ pub fn plan(input: PlanInput<'_>) -> Plan {
 }
 
 impl Plan {
-    /// What is stuck, limits, memberships, ties and proofs, in that order; then everything in the order of doing.
+    /// Gate after gate, in the order of the module; then everything in the order in which it is to be carried out.
     fn pass_gates(&mut self, input: PlanInput<'_>, grants: Vec<Action>, revocations: Vec<Action>) {
         let grants = limit_grants(input, grants, &mut self.held);
         self.actions = need_membership(input, grants, &mut self.held);
@@ -177,9 +199,9 @@ enum Decision {
     Hold(Verb, Why, Hold),
 }
 
-/// What the ledger is to name as the reason of a grant that is as it should be: the order that pays for it. Otherwise the
-/// end of one that ended long ago would be taken for the end of what pays now. What a commit made ours keeps its reason,
-/// which the revert of that commit goes by.
+/// What the ledger is to name as the reason of a grant that is as it should be: the order that pays for it. Otherwise
+/// the end of one that ended long ago would be taken for the end of what pays now. What a commit made ours keeps its
+/// reason, which the revert of that commit goes by.
 fn followed(input: PlanInput<'_>, target: TargetIx, row: Row<'_>) -> Option<Action> {
     let (claim, owned) = (row.claim?, row.owned?);
     let pays = row.held && claim.state == State::Entitled;

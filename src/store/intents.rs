@@ -1,8 +1,9 @@
-//! Writes that Logto was asked for, and of which nobody has seen that they were made.
+//! Intents: our writes whose outcome is not known yet. The rule is in [`store`](super): this is how they are kept and
+//! closed.
 //!
-//! A grant is one from the moment that it stands in the ledger until somebody has seen it; a revocation stands here
-//! from before it is asked for, with what ends it, so that its line in the trail is the same whoever sees that the
-//! grant is gone: the pass that took it, or the next one after a crash.
+//! A grant is an intent from the moment it is in the ledger until it has been seen in Logto. A revocation is kept here
+//! with the reason it ends, so that its line in the trail is the same whether the pass that took it sees that it is
+//! gone, or the next one after a crash.
 
 use jiff::Timestamp;
 use sqlx::SqliteConnection;

@@ -1,13 +1,23 @@
 //! The one durable file: the mirror of the orders, the directory of buyers, the ledger of what is ours,
 //! cursors, runs, approvals, freezes and the audit trail.
 //!
-//! It remembers and decides nothing: what an order entitles to is `desired`'s, what is taken away is
-//! `plan`'s. It never reads a clock (`now` is an argument), never talks to the network, and never gives a
-//! key out twice. Every call that writes is one transaction, or for a long slice of orders a row of them,
-//! so a process killed at any moment leaves nothing half.
+//! It remembers and decides nothing: `planner::desired` decides what an order entitles to, `planner::plan` what is
+//! taken away. It never reads a clock (`now` is an argument), never talks to the network, and never gives out a key
+//! twice. Every call that writes is one transaction, or for a long slice of orders several in a row, so a process that
+//! is killed at any moment leaves nothing half done.
 //!
-//! Grants and revocations are journaled before the call to Logto, and closed by whoever sees what came of it: a
-//! crash can only make the ledger claim a grant that Logto lacks, which the next pass repairs.
+//! # What is journaled, and when
+//! Every grant and every revocation is written down before its call to Logto, as an intent: a grant as a row of the
+//! ledger that is not confirmed yet, a revocation as an open revocation beside its row of the ledger.
+//! - A grant is closed by Logto's answer, batch by batch: where it is there, its row is confirmed; where Logto refused
+//!   it, the row goes.
+//! - A revocation is closed when its holder has been asked for once more: where the grant is gone, its row goes, with a
+//!   line in the trail. Where Logto refused it for good, the row stays and the intent is closed.
+//! - Where nobody can say what happened (no answer, a crash), the intent stays open. The next pass that asks Logto
+//!   about this grant closes it by what it sees, and plans from there.
+//!
+//! So a crash can only make the ledger claim too much: a grant that was never made, or one that is taken already. Logto
+//! never holds a grant of ours that the ledger does not know.
 
 mod adjustments;
 mod approvals;

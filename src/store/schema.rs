@@ -1,4 +1,14 @@
 //! The schema: its steps, whether a file has one that this version can use, and how it is brought up to date.
+//!
+//! To add a step, write `migrations/NNNN_name.sql` under the next number, say in a comment there what it is for and
+//! what becomes of the rows that exist, and add its line to `STEPS`. Never change a step that was released: stores know
+//! the checksum of each. `tests/it/store/upgrade.rs` shows that a store of an earlier version loses nothing.
+//!
+//! Steps are taken when a store is opened, by whoever opens it (a daemon that stands by, too), before anything else is
+//! written; a dry run takes them in its copy. Each step is one transaction together with the note that it was taken, so
+//! a process that is killed in between leaves a store at an earlier step, and the next one to open it goes on. There is
+//! no way back: a store with a later schema than this version knows is refused as [`StoreError::Newer`] and left as it
+//! is.
 
 use std::path::Path;
 
