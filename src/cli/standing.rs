@@ -1,5 +1,5 @@
-//! By which configuration a command goes: that of the file, the one that was in force last where the file is broken,
-//! or one whose references stand for nothing, for whatever asks nobody.
+//! Which configuration a command uses: that of the file; where the file is broken, the one that was in force last; or,
+//! for a command that asks nobody, one whose references are left unresolved.
 
 use std::path::PathBuf;
 

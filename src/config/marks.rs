@@ -1,4 +1,4 @@
-//! Marks of the byte order: at the start of a line they are no characters of it.
+//! Byte order marks: at the start of a line, they are not part of its text.
 
 /// What ends a line of a file.
 pub(super) const BREAKS: [char; 2] = ['\n', '\r'];

@@ -1,6 +1,6 @@
-//! Where the store lies by a file that may be broken: a look for its one key, without a judgement on the rest.
+//! Where the store is, according to a file that may be broken: looks for that one key and does not judge the rest.
 //!
-//! Never fails: whoever stops revocations while the file is broken must not be kept by it.
+//! Never fails: a broken file must not keep anybody from stopping revocations.
 
 use super::check::Env;
 use super::check::reference::Template;

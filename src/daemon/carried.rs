@@ -1,4 +1,4 @@
-//! Sources that go by another name: what is known under the old one is carried over before the new one is read.
+//! Renamed sources: what is known under the old name is carried over before the new one is read.
 
 use super::Daemon;
 use super::trouble::Trouble;

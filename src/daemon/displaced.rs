@@ -1,7 +1,7 @@
-//! The store is not the file any more that lies at its path: moved away, deleted, or another one was put in its place.
+//! The file at the store's path is no longer the open store: it was moved, deleted, overwritten or replaced.
 //!
-//! Whatever a person says there, a freeze too, is heard by nobody then. So nothing is read, planned or written until
-//! the file is back or somebody starts the daemon again.
+//! Nobody hears what a person then says to that file, not even a freeze. So nothing is read, planned or written until
+//! the store is back at its path or somebody restarts the daemon.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,7 +1,7 @@
 //! Follows the hints about one source, within bounds: so many in a turn, so many at once, and for so long.
 //!
-//! Nothing short waits for what is long: where many wait and a poll sees every change, the poll is what answers
-//! them; what is left over waits for the next turn. Nothing that a hint said is believed.
+//! Nothing short waits for anything long: if many hints wait and a poll would see every change, the poll answers them;
+//! what is left over waits for the next turn. Nothing that a hint said is believed.
 
 #![expect(clippy::disallowed_methods, reason = "an edge: measures how long reads take")]
 

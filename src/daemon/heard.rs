@@ -1,5 +1,5 @@
-//! What people say to the store while the loop rests: an approval, a freeze or its end, what was adopted or released
-//! by hand. Whoever says it need not know the daemon, and the daemon need not listen anywhere.
+//! What people leave in the store while the loop rests: an approval, a freeze or its end, what was adopted or released
+//! by hand. A command need not know of the daemon for that, and the daemon need not listen anywhere.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,8 +1,8 @@
-//! What the loop makes of hints: the named orders are read again by id (see `follow`), the named users are looked for among
-//! the buyers, and the pass that follows looks at those. Nothing that a hint said is believed; one that was
+//! What the loop makes of hints: the named orders are read again by id (see `follow`), the named users are looked for
+//! among the buyers, and the pass that follows looks at those. Nothing that a hint said is believed; one that was
 //! forged, repeated or late costs a read and changes nothing.
 //!
-//! Also what comes after a pass: what is said of it, and how long its sales have waited.
+//! Also what follows a pass: reporting it, and how long its sales have waited.
 
 use std::collections::{BTreeMap, BTreeSet};
 

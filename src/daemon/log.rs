@@ -1,4 +1,5 @@
-//! What a pass did, for the log: one line for each change, with what a search would go by, and the figures.
+//! What a pass did, for the log: one line for each change, with the ids that somebody would search for, and the
+//! figures.
 
 use crate::report::run::{ActionOutcome, ActionResult, RunReport};
 use crate::report::{self, Change, PlanDocument, messages};

@@ -1,11 +1,11 @@
 //! The loop: wake on a timer, a hint, a changed file or a signal (`sleep`); poll what is due; one pass at a time.
 //!
-//! A pass does not depend on what woke it. A poll that brought something new is followed by a quick pass
-//! over the buyers it concerns; a full pass looks at every target, on its schedule. What fails is logged
-//! with its mend and tried again: the loop is the retry.
+//! What a pass does never depends on what woke the loop. A poll that brought something new is followed by a quick pass
+//! over the buyers it concerns; a full pass looks at every target, on its schedule. What fails is logged with what
+//! would mend it and tried again: the loop is the retry.
 //!
-//! The configuration in force is the last one that was valid. A broken file, a missing one, or one for which Logto
-//! cannot be asked changes nothing but what is reported. A name that Logto does not know is its targets' trouble alone.
+//! The configuration in force is the last valid one. A file that is broken or missing, or whose names cannot be looked
+//! up in Logto, changes nothing but what is reported. A name that Logto does not know affects only its own targets.
 
 mod carried;
 mod displaced;

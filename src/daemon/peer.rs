@@ -1,6 +1,6 @@
-//! What answers where a daemon would listen, and whether it works on the store at hand.
+//! Asks what answers at the address where a daemon would listen, and whether it works on the store at hand.
 //!
-//! Never shows the token to anybody before that is known: another daemon may have the address, or something else.
+//! Never sends the token before that is known: another daemon may have the address, or another program.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};

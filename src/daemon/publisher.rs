@@ -1,6 +1,6 @@
 //! Where the loop says what it does: fills in the [`Status`] and shares it at every change.
 //!
-//! Decides nothing. Whoever reads it holds a receiver and never keeps the loop waiting.
+//! Decides nothing. Readers hold a receiver and never keep the loop waiting.
 
 mod passes;
 mod stored;

@@ -1,5 +1,5 @@
-//! The file changes: read again, checked, and put into force if Logto can be asked for its names. What does not enter
-//! leaves what was in force alone, and everything that reports says so.
+//! The file has changed: it is read again, checked, and put into force if its names can be looked up in Logto. If it
+//! cannot, what was in force stays, and everything that reports says so.
 
 use std::path::{Path, PathBuf};
 

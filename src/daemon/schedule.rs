@@ -1,4 +1,4 @@
-//! When what is due. Pure: `now` and the random number are arguments.
+//! When each thing is due. Pure: `now` and the random number are arguments.
 
 use std::collections::BTreeMap;
 

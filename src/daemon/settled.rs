@@ -1,8 +1,8 @@
-//! Where the store lies, where the daemon listens and whom it believes there: settled when it begins.
+//! Where the store is, where the daemon listens and which proxies it trusts there: settled when it starts.
 //!
-//! A commit that names another store would begin with an empty ledger, so it takes a person who starts the daemon
-//! again. Until then everything that reports says what is not followed, nobody else begins to write in that store, and
-//! every command that comes by the changed file is led to the one in use.
+//! A commit that names another store would begin with an empty ledger, so a person has to restart the daemon for it.
+//! Until then everything that reports says which settings are not followed, nobody else begins to write to the new
+//! store, and every command that reads the changed file is led to the store in use.
 
 use std::path::PathBuf;
 

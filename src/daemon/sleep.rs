@@ -1,4 +1,4 @@
-//! Between two turns: sleeps until something is due or somebody wakes the loop, by a clock that cannot be set.
+//! Between two turns: sleeps until something is due or somebody wakes the loop, by a clock that nobody can set.
 
 use jiff::SignedDuration;
 use tokio::signal::unix::Signal;

@@ -1,8 +1,8 @@
 //! Tells systemd how the daemon is, where systemd asks for it: `READY`, `STATUS`, `WATCHDOG`, `RELOADING`,
 //! `STOPPING`, each a datagram to `$NOTIFY_SOCKET` as sd_notify(3) describes.
 //!
-//! Flow: follows the [`Status`] that the loop publishes and never asks the loop anything. Without the variable
-//! nothing happens. A datagram that cannot be sent is dropped: whoever does not listen keeps nobody waiting.
+//! Flow: follows the [`Status`] that the loop publishes and never asks the loop anything. Without the variable nothing
+//! happens. A datagram that cannot be sent is dropped, so that nobody waits for a service manager that does not listen.
 //!
 //! Guarantee: the watchdog is fed only while the loop gets on. One that is stuck is not fed, and systemd starts
 //! the daemon anew.

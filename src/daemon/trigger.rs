@@ -1,4 +1,4 @@
-//! How somebody outside the loop asks for a pass: a webhook, `POST /api/v1/reconcile`, a button.
+//! How code outside the loop asks for a pass: a webhook, `POST /api/v1/reconcile`, a button.
 //!
 //! A trigger only says "look, and here first". It carries no fact: whatever it names is read again. Triggers that
 //! come close together are answered by one pass: the loop waits until none has come for [`SETTLE`], and

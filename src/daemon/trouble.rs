@@ -1,4 +1,4 @@
-//! Why something did not come about in one turn of the loop. The next turn tries again.
+//! Why something failed in one turn of the loop. The next turn tries again.
 
 use std::error::Error;
 

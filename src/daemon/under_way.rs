@@ -1,9 +1,9 @@
 //! A pass of the loop, and what may happen while it is under way.
 //!
-//! Nothing short waits for what is long: while a pass looks, and between two steps of what it carries out, what came
-//! in is read, and sales go first in a quick pass of their own. Whoever that was about leaves the long plan, which
-//! then goes on with a step at the least. A sale takes nothing from anybody and counts for no limit; all else that
-//! came in waits for the next turn.
+//! Nothing short waits for anything long: while a pass looks, and between two steps of carrying it out, what came in is
+//! read, and sales go first in a quick pass of their own. The users of that pass leave the long plan, which then goes
+//! on for at least one step. A sale takes nothing from anybody and counts towards no limit; everything else that came
+//! in waits for the next turn.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -72,7 +72,8 @@ impl Daemon {
                     users = &mut quick => (users, None),
                     planned = &mut looking => (quick.await, Some(planned)),
                 };
-                // A look that began before what came in, and must not be acted on where nobody knows whom that was about.
+                // A look that began before what came in, and must not be acted on where nobody knows whom that was
+                // about.
                 let Some(users) = users? else { return Ok(None) };
                 overtaken.extend(users);
                 if let Some(planned) = looked {

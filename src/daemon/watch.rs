@@ -1,12 +1,12 @@
-//! Tells when a file's content has changed, whatever way it was changed.
+//! Tells when the content of a file has changed, however it was changed.
 //!
 //! The parent folder is watched, not the file: an atomic rename, a symbolic link swapped by Kubernetes, a
 //! `git checkout`, a removal and a return all replace the file and would leave a watch on it blind. Events
 //! only say "look"; what counts is the content hash, which is compared every few seconds besides, since
-//! some file systems (NFS, some container mounts) send no events at all. A file that is the same by its size and its
-//! times is not read again, but for once in a while.
+//! some file systems (NFS, some container mounts) send no events at all. A file whose size and times
+//! are the same is read again only once in a while.
 //!
-//! A change counts once two reads agree that lie some time apart, so that a file saved in two halves is seen whole.
+//! A change counts once two reads some time apart agree, so that a file saved in two halves is seen whole.
 //! Never parses what it reads.
 
 #![expect(clippy::disallowed_methods, reason = "an edge: reads the watched files")]

@@ -1,11 +1,10 @@
 //! Looks at everything that a daemon needs, and says of each thing whether it is well, or the cause and the mend.
 //!
-//! Flow: the configuration, the store, Logto and every source (at the same time), the watching of files, the
-//! listener. What
-//! cannot be looked at since something before it is wrong is listed as not tried.
+//! Flow: the configuration, the store, Logto and every source (at the same time), the watching of files, the listener.
+//! What cannot be checked because something before it is wrong is listed as not tried.
 //!
-//! Guarantees: writes neither to Logto nor to the store. It lays one file beside the configuration and one
-//! beside the store, each for a moment, since whether that works is what is asked.
+//! Guarantees: writes neither to Logto nor to the store. It puts one file beside the configuration and one beside the
+//! store, each for a moment, to find out whether that works.
 
 mod listener;
 mod logto;

@@ -1,6 +1,7 @@
-//! Whom an encrypted connection trusts: the roots of the machine, loaded when the first server has to be believed.
+//! Which certificate authorities an encrypted connection trusts: those of the machine, loaded when the first server has
+//! to be verified.
 //!
-//! Plain http needs none, and neither do the simulators; a machine without any is an error of that connection.
+//! Plain HTTP needs none, and so the simulators need none. On a machine without any, each encrypted connection fails.
 
 #![expect(clippy::disallowed_methods, reason = "an edge: looks where the roots of the machine lie")]
 

@@ -1,4 +1,4 @@
-//! A request as a line for a shell, to be pasted by whoever reads the log.
+//! A request as a shell command, which a reader of the log can paste.
 //!
 //! Shows no credential: the token is `$LOGTO_TOKEN`, the application's pair two variables. Addresses of
 //! people are `$EMAIL`, for a log is kept longer and read by more than a plan.

@@ -1,4 +1,4 @@
-//! What can go wrong with Logto, each with what mends it.
+//! What can go wrong with Logto, and how to mend each of it.
 //!
 //! Never holds a secret, a token or a query: a query may carry email addresses.
 

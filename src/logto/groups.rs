@@ -1,4 +1,4 @@
-//! Many values in one question: as many as fit, and fewer where Logto refuses them.
+//! Many values in one request: as many as fit, and fewer if Logto refuses them.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! What a tenant has under the names of a file: one thing, nothing, or several.
 //!
-//! Never guesses; suggests only what differs by a slip of the hand.
+//! Never guesses; suggests only names that differ by a typing error.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;

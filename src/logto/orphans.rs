@@ -1,7 +1,7 @@
-//! Targets that the file names no more and the ledger still does: named by id only, so Logto is asked what
-//! they are called and whether `protect` means them.
+//! Targets that the file no longer names and the ledger still has: only their ids are known, so Logto is asked for
+//! their names and whether `protect` covers them.
 //!
-//! Never guesses: what is no longer in Logto keeps its ids as its name.
+//! Never guesses: a target that is no longer in Logto goes by its ids.
 
 use std::collections::BTreeSet;
 use std::pin::pin;

@@ -1,6 +1,6 @@
-//! Lists read page by page, and how whole the result is.
+//! Lists read page by page, and how complete the result is.
 //!
-//! Never follows a `Link` header (Logto's drop the `/api` of the path), and never takes a list for whole
+//! Never follows a `Link` header (Logto's omit the `/api` of the path), and never takes a list for complete only
 //! because its pages ended.
 
 use std::collections::BTreeMap;

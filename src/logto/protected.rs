@@ -1,6 +1,6 @@
 //! What the roles of `protect.roles` stand for.
 //!
-//! Never guesses: where nothing has the name, what it stood for last stays protected, and it is said either way.
+//! Never guesses: where nothing has the name any more, the role that last had it stays protected, and this is reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The access token: fetched once by whoever needs it first, and again at 80% of its life.
+//! The access token: fetched by the first call that needs it, and again at 80% of its life.
 //!
 //! Never lets two calls fetch at the same time, and never shows a token or the secret.
 

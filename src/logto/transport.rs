@@ -1,8 +1,8 @@
-//! One call to Logto: paced, authorised, tried again where that is safe, logged, and told apart.
+//! One call to Logto: paced, authorised, tried again where that is safe, logged, and its answer classified.
 //!
 //! 429 slows every call down and is tried again; a 5xx, a broken connection and a time-out are tried again for what may
-//! be repeated; 401 once, with a new token. A 4xx with a `code` is a [`Reply::Refusal`], of which the caller makes what
-//! it means; any other answer is an error.
+//! be repeated; 401 once, with a new token. A 4xx with a `code` is a [`Reply::Refusal`], which the caller
+//! interprets; any other answer is an error.
 //!
 //! Never sends a write a second time unless the first was certainly not carried out, and never logs a
 //! credential or the address of a person.

@@ -229,7 +229,7 @@ pub enum Policy {
     Revoke,
 }
 
-/// What of that which Logto holds already an order makes ours.
+/// Which grants that exist in Logto already become ours because an order explains them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Adopt {
     /// What no pass had seen when the order was paid: another writer made it for that order.

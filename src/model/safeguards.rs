@@ -1,7 +1,7 @@
-//! What of a version of the file keeps it from doing harm, and for how long it outlasts that version.
+//! The settings of a version of the file that keep it from doing harm, and how long they outlast that version.
 //!
-//! Flow: each version that passes went by is kept with when the next one came. Where a new one asks for less care, what
-//! the ones before it asked for counts beside it until their delay is over.
+//! Flow: each version that was in force during a pass is kept, with the time at which the next one replaced it. Where a
+//! new version is less careful, the earlier ones count beside it until their delay is over.
 //!
 //! Guarantee (promise 12): nothing that a version loosens counts for that version itself before `safeguards.delay` has
 //! passed. What it tightens counts at once.

@@ -1,7 +1,7 @@
 //! A configuration together with everything it needs to act: the way to Logto, the catalog with every name
 //! resolved, the sources.
 //!
-//! Entering into force asks Logto and changes nothing. What does not enter leaves what was in force alone.
+//! To put one into force, Logto is asked and nothing there is changed. If that fails, what was in force stays.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -191,8 +191,8 @@ impl ActiveConfig {
         }
     }
 
-    /// Carries over what the store knows of sources under the names that they had before, and of products that the
-    /// file names otherwise. Once done, it does nothing. Comes before anything is read or planned: an order that is read
+    /// Carries over what the store knows of sources under the names that they had before, and of products that the file
+    /// names otherwise. Once done, it does nothing. Comes before anything is read or planned: an order that is read
     /// under the new name first would be new.
     pub async fn carry_over(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         for source in &self.config.sources {

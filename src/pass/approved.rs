@@ -1,7 +1,7 @@
-//! What people have let through, in the numbers of a look: which changes that lifts, and which of them a plan uses.
+//! What people have let through, by the indices of one look: which changes that lifts, and which of them a plan uses.
 //!
-//! An approval covers its actions, each once: those that are still wanted go through, whatever has become of the
-//! rest of the set, and a new one is held under a digest of its own. Reads the store; writes only what a person says.
+//! An approval covers each of its actions once: those that are still wanted go through, whatever has become of the rest
+//! of the set, and a new one is held under a digest of its own. Reads the store; writes only what a person says.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,10 +1,10 @@
-//! Whom Logto is asked for: of those who wait for an account, as few as can be.
+//! Which buyers without an account Logto is asked about: as few as possible.
 //!
-//! An order that has just come asks for its buyer at once, if it was ever more than an intention. Whoever is nobody
-//! then is asked for again when somebody has signed up who may be them, which one call tells; and besides less and
-//! less often, since an address may also be given to an account that was there before.
+//! The buyer of an order that has just come is asked about at once, if the order was ever more than an intention. A
+//! buyer who has no account then is asked about again when somebody has signed up who may be them, which one call
+//! tells. They are also asked about less and less often besides, since an existing account may be given their address.
 //!
-//! Decides who is asked for; who they are is `directory`'s.
+//! Decides who is asked about; `directory` finds out who they are.
 
 use std::collections::BTreeSet;
 

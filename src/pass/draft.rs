@@ -1,4 +1,4 @@
-//! What a look knows when it has planned, and how that is put into words.
+//! What a pass knows once it has looked and planned, and how that is put into words.
 //!
 //! Reads the store and asks Logto; writes nothing.
 

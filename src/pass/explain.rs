@@ -1,8 +1,8 @@
 //! Gathers why one user holds what they hold: their orders, Logto, the ledger, and the plan of a pass.
 //!
-//! Plans with the very planner of a pass, by a quick look at this user. A quick look cannot know what else
-//! counts against the limits of a day, so where one of them might, everything is looked at. Never writes to
-//! Logto; what it keeps in the store is what any look keeps. Render it with [`crate::report::why_text`].
+//! Plans with the same planner as a pass, after a quick look at this one user. A quick look cannot know what else
+//! counts against the limits of the day, so if a limit might apply, it makes a full one. Never writes to Logto; what it
+//! keeps in the store is what every look keeps. `report::text::explanation` renders what it returns.
 
 use std::collections::{BTreeMap, BTreeSet};
 

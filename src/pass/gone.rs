@@ -1,6 +1,6 @@
-//! Users of whom something ours is missing since they themselves are: nobody took anything away from them.
+//! Grants of ours that are missing because their user was deleted: nobody took anything away.
 //!
-//! Asks Logto whether they are there, and forgets who they were; takes nothing and gives nothing.
+//! Asks Logto whether such users still exist, and forgets those that do not; grants and revokes nothing.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! Gathers who holds one target, whose each grant is, and which order is behind it.
 //!
-//! Walks that target alone, and asks by id about whoever should hold it and was not seen. Never writes to
+//! Walks that target alone, and asks by id about those who should hold it and were not seen. Never writes to
 //! Logto; what it keeps in the store is who buyers are.
 
 use std::collections::{BTreeMap, BTreeSet};

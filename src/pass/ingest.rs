@@ -3,9 +3,9 @@
 //! Every page is stored before the next is asked for; the cursor advances only when the whole read has
 //! succeeded. Never removes an order: what an API does not mention has not ended.
 //!
-//! There is one way in: whatever brings an order (a poll, a full read, a hint, a recheck, the look before a
-//! revocation, a file, a recording) ends in `take_in`, and the store puts on it what overlays say of it. So the
-//! same state of a shop gives the same stored order; `model::adjustments` tells how those come and go.
+//! There is one way in: whatever brings an order (a poll, a full read, a hint, a recheck, the look before a revocation,
+//! a file, a recording), `recorded` hands it to the store, which adds what overlays say about it. So the same state of
+//! a shop gives the same stored order; `model::adjustments` says how overlays come and go.
 
 use std::pin::pin;
 
@@ -95,7 +95,7 @@ pub struct Interrupted {
 ///
 /// # Errors
 /// [`Interrupted`] has why, and the orders that were stored until then: they are as good as those of a whole read, and
-/// whoever plans must take them along.
+/// the next plan must take them into account.
 pub async fn ingest(
     source: &Source,
     store: &Store,

@@ -1,4 +1,5 @@
-//! What somebody let through of a plan that is carried out: spent change by change, and given back where one was not made.
+//! The approvals that a plan uses while it is carried out: each is spent with its change, and given back if the change
+//! was not made.
 
 use std::collections::{BTreeMap, BTreeSet};
 

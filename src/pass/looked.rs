@@ -1,6 +1,6 @@
-//! Whom a look was about. What is known of everybody else is as old after it as it was before.
+//! Whom a look was about. What is known of everybody else is no fresher after it than before.
 //!
-//! Not who occurs in it: whoever has a write of ours open does so in every look, and is asked for in few of them.
+//! That is not everybody who occurs in it: a user with an open intent occurs in every look, and is asked for in few.
 
 use std::collections::BTreeSet;
 

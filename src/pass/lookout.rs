@@ -1,8 +1,8 @@
-//! What makes the rest of a plan obsolete while it is carried out: the wish to end, a freeze, another file, a store
-//! that is not the file any more that lies at its path.
+//! What makes the rest of a plan obsolete while it is carried out: a shutdown, a freeze, a changed file, or a store
+//! that is no longer the file at its path.
 //!
-//! Looks, and decides nothing: the next pass makes a plan of what has come about. Costs a question to the store and
-//! three to the file system, so it is asked before every batch and every revocation.
+//! Looks and decides nothing: the next pass plans by what is true then. One look costs a query to the store and three
+//! questions to the file system, little enough for every batch and every revocation.
 
 #![expect(clippy::disallowed_methods, reason = "an edge: looks whether the file is still the one")]
 
@@ -19,8 +19,8 @@ use crate::report::run::Obsolete;
 use crate::shutdown::Shutdown;
 use crate::store::{FreezeScope, Store, StoreError};
 
-/// How long an answer is waited for once the end was asked for, where it may come later as well: far less than whoever
-/// asks for the end waits before it is not asked for any more.
+/// How long to wait, after a shutdown was requested, for an answer that can be had later as well: far less than a
+/// service manager waits before it kills the process.
 const LAST_ANSWER: Duration = Duration::from_secs(3);
 
 /// See the module.

@@ -5,7 +5,7 @@
 //! 3. orders -> what should be (`desired`), ledger -> what is ours
 //! 4. the plan; then the orders and the holders behind its revocations are asked for again, and it is
 //!    made once more from what they say now
-//! 5. `execution`, which has no choice left but to stop where the plan has become obsolete
+//! 5. `execution`, which has no choice left except to stop when the plan has become obsolete
 //!
 //! [`plan_pass`] is 1 to 4 and holds a [`Reader`](crate::logto::Reader) only: a dry run ends there and has no way to
 //! write to Logto. What it keeps in the store is what it learned (orders, who buyers are), never what is ours.
@@ -79,7 +79,7 @@ impl PassContext<'_> {
 /// Assumes that sources were read before: of orders it knows what the store has, and of sources that could not be
 /// read what the context says. `context.now` is the only time that it goes by.
 ///
-/// Caveat: what it returns is true of the moment at which it looked; whoever carries it out later plans again.
+/// Caveat: what it returns is true of the moment at which it looked; to carry it out later, plan again.
 ///
 /// # Errors
 /// Where Logto or the store fails as a whole. A target that cannot be read is no error: its changes are held, and it is

@@ -1,4 +1,4 @@
-//! The ledger, made anew from what orders explain and Logto holds.
+//! Rebuilds the ledger from what orders explain and Logto holds.
 //!
 //! Guarantees (promises 3 and 9): knowledge is only added. A grant becomes ours where an order entitles to it
 //! now and Logto holds it; a row goes only where Logto was asked and does not hold the grant and nothing

@@ -1,6 +1,6 @@
-//! Whether the time of a pass is to be believed: it agrees with the `Date` of Logto, and of each source.
+//! Whether the clock of a pass can be trusted: whether it agrees with the `Date` of Logto, and of each source.
 //!
-//! Reads the store and two clocks; asks nobody: the answers that a pass reads anyhow have told.
+//! Reads the store and two clocks, and asks nobody: the answers that a pass reads anyway tell the time.
 
 use std::collections::BTreeMap;
 

@@ -85,7 +85,7 @@ pub struct Snapshot {
     usage: Usage,
     /// See [`PlannedPass`](super::PlannedPass).
     pub(super) new_sources: BTreeSet<SourceName>,
-    /// Writes of ours of which nobody has seen whether Logto made them.
+    /// Our writes whose outcome is not known yet.
     open: Vec<(Grant, Intent)>,
     /// What is stopped: by whom, why, and until when.
     pub freezes: Vec<FreezeView>,

@@ -1,4 +1,4 @@
-//! A grant before a revocation, where an order is for something or somebody else now.
+//! Where an order is now for something or somebody else, the grant comes before the revocation.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use crate::report::run::ActionOutcome;
 /// Said of what an order gave before.
 const GRANT_FAILED: &str = "what the same order gives instead could not be given first";
 
-/// A batch without what takes away what an order gave before, while what it gives now could not be given: whoever pays for
-/// it must not be left with neither. That has failed as well.
+/// A batch without what takes away what an order gave before, while what it gives now could not be given: whoever pays
+/// for it must not be left with neither. That has failed as well.
 pub(super) fn without_what_waits(
     actions: &[Action],
     came: &mut Vec<(usize, ActionOutcome)>,

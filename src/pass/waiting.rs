@@ -1,4 +1,4 @@
-//! Who paid and cannot be given anything yet.
+//! Buyers who have paid and cannot be given anything yet.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -1,8 +1,8 @@
 //! Held sets: what `entitled approve <digest>` lets through, and how a set gets its digest.
 //!
-//! Pure. A digest names exactly the actions of a set, by ids: one more or one less is another set with
-//! another digest. An approval covers the actions of the set that somebody has looked at, and no others; and of
-//! those only the kind of hold that the set was held for.
+//! Pure. A digest names exactly the actions of a set, by ids: one more or one less makes another set with another
+//! digest. An approval covers the actions of the set that somebody has looked at and no others, and lifts only the kind
+//! of hold that the set was held for.
 
 use std::collections::BTreeMap;
 

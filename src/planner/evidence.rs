@@ -1,6 +1,6 @@
-//! Why: what is given as the reason of each thing that happens to a grant.
+//! Why: the reason that is given for each thing that happens to a grant.
 //!
-//! Pure. Says what the orders, the ledger and the file say; what follows from it is the planner's.
+//! Pure. Says what the orders, the ledger and the file say; the planner decides what follows from it.
 
 use super::desired::{Ending, Origin, Past, State};
 use super::input::{OwnedGrant, Presence, Turn};

@@ -1,6 +1,7 @@
 //! What the planner sees of the world: who holds what, how well that is known, and what is ours.
 //!
-//! Plain data. `observe` fills it in from Logto, the pass from the ledger; a test writes it down.
+//! Plain data. `pass::observe` fills it in from Logto, `pass::snapshot` from the ledger and the file; a test writes it
+//! by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -124,7 +125,7 @@ pub struct LimitUsage {
     /// Grants that were ours when those 24 hours began: what a percentage is of. What was given since does
     /// not count, or a pass that gives would make room for what the pass before it held.
     pub base: u64,
-    /// Revocations in the last 24 hours, with those of which nobody knows yet whether Logto made them.
+    /// Revocations in the last 24 hours, with those whose outcome is not known yet.
     pub revoked: u64,
     /// Grants in the last 24 hours that a commit caused.
     pub config_granted: u64,
@@ -142,7 +143,7 @@ impl LimitUsage {
     }
 }
 
-/// A write that Logto was asked for, and of which nobody has seen that it was made.
+/// A write that was sent to Logto and whose outcome is not known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Intent {
     /// Ours since before it was asked for.
@@ -181,7 +182,7 @@ pub struct PlanConstraints {
     pub approved: BTreeSet<(Lifts, Verb, TargetIx, UserIx)>,
     /// Grants of ours that somebody else has taken away again and again.
     pub flapping: BTreeSet<(TargetIx, UserIx)>,
-    /// Writes of ours of which nobody has seen whether Logto made them.
+    /// Our writes whose outcome is not known yet.
     pub open: BTreeMap<(TargetIx, UserIx), Intent>,
     /// The revocations among them that were asked for within the last 24 hours: [`LimitUsage::revoked`] has them.
     pub counted: BTreeSet<(TargetIx, UserIx)>,

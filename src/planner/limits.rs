@@ -1,6 +1,6 @@
 //! How much may happen in one day: a pure count against `max(floor, percent of what was owned)`.
 //!
-//! What is over a limit is held whole, never trimmed to fit: nobody could say which half was right.
+//! A set that is over a limit is held as a whole, never trimmed to fit: nobody could say which half was right.
 
 use crate::model::Limit;
 

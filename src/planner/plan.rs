@@ -20,7 +20,8 @@ pub struct Plan {
     pub adopt: Vec<Action>,
     /// Grants of ours that are given up without being taken from anybody.
     pub release: Vec<Action>,
-    /// Grants of ours that another order pays for than the one that the ledger names: the row follows the order that does.
+    /// Grants of ours that another order pays for than the one that the ledger names: the row follows the order that
+    /// does.
     pub follows: Vec<Action>,
     /// Rows of the ledger whose grant is gone and not wanted.
     pub forget: Vec<(TargetIx, UserIx)>,
@@ -86,7 +87,7 @@ pub enum Cause {
     Moved(Mover),
     /// The file does not name the source of the order any more.
     Dropped,
-    /// This version of the program is the first to mind.
+    /// This version of the program is the first with a rule that ends it.
     Upgrade(NewRule),
     /// Nothing entitles to it, and nothing says why. Always held.
     Unexplained,
@@ -107,7 +108,7 @@ pub enum Mover {
     Commit,
 }
 
-/// What a version of the program is the first to go by, so that something ends which nobody has touched.
+/// A rule that is new in a version of the program, so that something ends although nobody has touched it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NewRule {
     /// Orders of a source that the file does not name entitle to nothing.
@@ -300,11 +301,11 @@ pub enum Came {
     Granted,
     /// The grant is gone.
     Revoked,
-    /// It was to be taken, is there, and is to stay: paid for again, in its grace, or with an order of which nobody knows
-    /// how it stands. What is seen to be there was not taken, and counts for no day.
+    /// It was to be taken, is there, and is to stay: paid for again, in its grace, or with an order of which nobody
+    /// knows how it stands. What is seen to be there was not taken, and counts for no day.
     Kept,
-    /// It is there, and something else keeps it from being tried again now. It counts for no day; how often it was tried
-    /// in vain is remembered.
+    /// It is there, and something else keeps it from being tried again now. It counts for no day; how often it was
+    /// tried in vain is remembered.
     Waits,
 }
 

@@ -1,8 +1,9 @@
-//! What an earlier version of the file asks for beyond this one, and what this one takes back of it.
+//! What earlier versions of the file forbid beyond the current one, and what the current one takes back of what they
+//! did.
 //!
-//! Flow: a version that loosens a safeguard finds the one before beside it until the delay is over, and what only that
-//! one forbids is held as `Settling`. What a version did within that delay a later one takes back outside the limits: they
-//! are there for what nobody wants, not for mending it.
+//! Flow: when a version loosens a safeguard, the version before it counts beside it until the delay is over, and what
+//! only the earlier one forbids is held as `Settling`. What a version did within that delay, a later version may take
+//! back regardless of the limits: the limits are there to stop mistakes, not their repair.
 //!
 //! Caveat: an earlier version never makes anything happen. It only holds.
 

@@ -1,5 +1,5 @@
-//! A change of state, or the begin or the end of a freeze, as a notification tells it: what it was, what it is, since
-//! when, and what to do.
+//! A change of state, or the beginning or the end of a freeze, as a notification tells it: what it was, what it is,
+//! since when, and what to do.
 
 use std::fmt::Write as _;
 

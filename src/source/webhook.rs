@@ -51,7 +51,7 @@ pub enum Refusal {
     /// It is not signed at all.
     #[error("the header `{0}` is missing")]
     Unsigned(String),
-    /// What should be a signature is none.
+    /// The value is not a valid signature.
     #[error("the header `{0}` holds no signature of the expected form")]
     Malformed(String),
     /// It was signed with another key, or changed on the way.
@@ -135,8 +135,8 @@ fn keys(scheme: Scheme, secret: &Secret) -> Vec<hmac::Key> {
     all.map(|bytes| hmac::Key::new(hmac::HMAC_SHA256, &bytes)).collect()
 }
 
-/// Whether one of the tags is that of the parts, joined. Each is compared in constant time, and a tag of
-/// another length is none.
+/// Whether one of the tags is that of the joined parts. Each is compared in constant time, and a tag of another length
+/// never matches.
 fn matches(keys: &[hmac::Key], parts: &[&[u8]], tags: &[Vec<u8>]) -> Result<(), Refusal> {
     let signed = parts.concat();
     let fits = |tag: &Vec<u8>| keys.iter().any(|key| hmac::verify(key, &signed, tag).is_ok());

@@ -1,7 +1,7 @@
 //! Held sets that a person let through: each by its digest, until it expires.
 //!
-//! What of a set is let through, and used, is `approved`'s. Never decides what a digest stands for: that is the
-//! planner's.
+//! Which of its actions are let through and used: see `approved`. What a digest stands for is decided by the planner,
+//! never here.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

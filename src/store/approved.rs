@@ -1,7 +1,7 @@
-//! What approvals let through, action by action: each once, until its approval expires. One is spent when its change
-//! is begun, and given back where the change was not made.
+//! What approvals let through, action by action: each once, until its approval expires. It is spent when its change is
+//! begun, and given back if the change was not made.
 //!
-//! Never decides what stands for what is held: that is the planner's.
+//! Which approval lifts which hold is decided by the planner, never here.
 
 use std::collections::BTreeSet;
 

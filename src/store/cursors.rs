@@ -1,6 +1,6 @@
 //! How far each source was read.
 //!
-//! Never advances a cursor by itself: whoever stored the pages does.
+//! Never advances a cursor by itself: the code that stored the pages does.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,8 @@ pub struct Cursor {
     pub reading: Option<i64>,
     /// Rows of that read, or of one since, of which not even the id could be read.
     pub nameless: u64,
-    /// How far each list but the orders was read, by its name. The above is of the orders, where there are several lists.
+    /// How far each list but the orders was read, by its name. The above is of the orders, where there are several
+    /// lists.
     pub lists: BTreeMap<String, ListMark>,
 }
 

@@ -1,9 +1,10 @@
-//! Orders that are known under the name of another source already: a source goes by another name, or a second one reads
-//! the same shop. Known is known, or whoever renames a source without saying so makes a sale of all that was ever sold.
+//! Orders that are already known under the name of another source: a source was renamed, or a second one reads the same
+//! shop. They count as known since then. Otherwise renaming a source without saying so (`was`) would turn everything
+//! ever sold into a new sale.
 //!
-//! The same order is one with the same id, for one product at least the same, and for the same buyer: by address, by id,
-//! by what the address was resolved to, or by nothing that says otherwise where the one is named by an address, the other
-//! one by an id, and nobody has resolved it yet.
+//! Two orders are the same if they have the same id, at least one product in common, and the same buyer: by address, by
+//! id, or by what the address was resolved to. Where one names its buyer by address, the other by id, and the new one
+//! has not been resolved yet, they count as the same too, since nothing says otherwise.
 
 use sqlx::SqliteConnection;
 

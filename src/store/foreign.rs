@@ -1,6 +1,6 @@
-//! What Logto holds and the ledger does not own, and since when that is known.
+//! Grants that exist in Logto and that the ledger does not own, and since when they are known.
 //!
-//! Never decides that a grant is ours: it only remembers what a pass saw.
+//! Never decides that a grant is ours; only remembers what a pass saw.
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
@@ -156,8 +156,8 @@ impl Store {
     }
 
     /// When each of these orders was paid, at the latest. Where the payment API does not tell, the earliest time by
-    /// which it must have been; where it tells the day or the second alone, the end of that, or when the order was first
-    /// read.
+    /// which it must have been; where it tells the day or the second alone, the end of that, or when the order was
+    /// first read.
     pub async fn paid_by(&self, orders: &[OrderKey]) -> Result<Vec<Paid>, StoreError> {
         let orders: Vec<u32> = orders.iter().map(|order| order.0).collect();
         let rows = sqlx::query(

@@ -1,7 +1,7 @@
 //! Which store a file is.
 //!
-//! Two files are never the same store, whatever they hold: whoever writes into one says nothing to who works on the
-//! other. Names nobody a path.
+//! Two files are never the same store, whatever they hold: what is written into one is not seen by a process that works
+//! on the other. Never reveals a path.
 
 #![expect(clippy::disallowed_methods, reason = "the store is a file")]
 

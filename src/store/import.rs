@@ -1,7 +1,8 @@
 //! Takes in what a source read: new orders, changed orders, and nothing else.
 //!
 //! Never forgets an order, never lets an older reading replace a newer one, and never stores one without what
-//! overlays say of it. Nor does nobody replace a buyer: a shop that forgets a customer takes nothing from them.
+//! overlays say of it. A missing buyer never replaces a known one: a shop that forgets a customer takes nothing from
+//! them.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -1,8 +1,8 @@
 //! What is stored of a reading: the order with all that overlays say of it, and in place of what could not be
 //! read what was known before.
 //!
-//! This happens within the transaction that writes, whoever read the order and in whatever way. There is no
-//! other way to write one, so none is ever stored without its marks.
+//! This happens within the transaction that writes, whatever read the order. There is no other way to write one, so no
+//! order is ever stored without its marks.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
-//! What the last passes withheld, and what did not work, for whoever asks while no daemon answers.
+//! What the last passes withheld, and what did not work: for commands that ask while no daemon answers.
 //!
-//! Never looks into a document: what stands in it is said by whoever writes it down.
+//! Stores each document as it is given, and never interprets it.
 
 use jiff::Timestamp;
 use sqlx::SqliteConnection;

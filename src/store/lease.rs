@@ -1,9 +1,10 @@
 //! One writer at a time: a lock on a file beside the store, which says who holds it.
 //!
-//! The lock is the operating system's, so it ends with its holder, also with one that was killed. A daemon
-//! waits for it, a command that writes refuses to start without it, readers never ask. It lies beside the store itself
-//! and not beside a link to it, so that whoever comes by another name meets it too. A lock file that was taken away
-//! keeps nobody out any more: whoever held it stops writing until it has the lock again.
+//! The lock is the operating system's, so it ends with the process that holds it, even one that is killed. A daemon
+//! waits for it (it stands by), a command that writes refuses to start without it, and readers never ask for it. The
+//! file is beside the store itself and not beside a link to it, so that a process that uses another name meets the same
+//! lock. A lock file that was removed no longer keeps anybody out, so its holder stops writing until it has the lock
+//! again.
 
 #![expect(clippy::disallowed_methods, reason = "an edge: the lock file")]
 
@@ -33,8 +34,8 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Notes a [mark](super::Store::note_whose_log) beside who holds it, or that there is none any more. It outlives whoever
-    /// is killed.
+    /// Notes a [mark](super::Store::note_whose_log) beside who holds it, or that there is none any more. It outlives
+    /// whoever is killed.
     pub fn note(&self, mark: Option<&str>) -> io::Result<()> {
         write(&self.locked(), mark)
     }
@@ -241,7 +242,8 @@ pub fn holder(store: &Path) -> Result<Option<String>, LeaseError> {
 mod tests {
     use super::*;
 
-    /// A process that another thread is starting has a copy of every open file until it is the program that was asked for.
+    /// A process that another thread is starting has a copy of every open file until it is the program that was asked
+    /// for.
     #[test]
     fn what_is_handed_back_is_free_although_a_copy_of_its_file_is_open() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! The ledger: which grants are ours, and what caused each.
 //!
-//! A row never appears or vanishes without a line in the audit trail, in the same transaction. Never
-//! decides that something is ours, or is not: it is told.
+//! A row never appears or vanishes without a line in the audit trail, in the same transaction. Whether something is
+//! ours is decided elsewhere, never here.
 
 use std::collections::BTreeMap;
 
@@ -105,7 +105,7 @@ impl Store {
             .map_err(|error| self.fault(error))
     }
 
-    /// Grants that Logto was asked for and of which nobody heard back: after a crash, it may lack them.
+    /// Grants that were sent to Logto and whose outcome is not known: after a crash, Logto may lack them.
     pub async fn unconfirmed(&self) -> Result<Vec<Grant>, StoreError> {
         let rows =
             sqlx::query("SELECT user, target FROM ledger WHERE confirmed_at IS NULL").fetch_all(self.readers()).await;
@@ -151,8 +151,8 @@ impl Store {
         self.journal(run, rows, Ownership::Adopted, &BTreeMap::new()).await
     }
 
-    /// Names another order as the reason of grants that are ours: the one that pays for them now. When and by which pass
-    /// they became ours stays as it is.
+    /// Names another order as the reason of grants that are ours: the one that pays for them now. When and by which
+    /// pass they became ours stays as it is.
     pub async fn follow(&self, rows: &[LedgerRow]) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());

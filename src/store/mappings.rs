@@ -1,4 +1,4 @@
-//! Which product led to which target since when, so that what a commit causes can be told from a sale.
+//! Which product led to which target since when, so that the effects of a commit can be told from a sale.
 //!
 //! Never reads `entitlements.yaml`: it is told what the file says.
 
@@ -118,8 +118,8 @@ impl Store {
         self.end(transaction, outcome.map(drop)).await
     }
 
-    /// All mappings are new once more, from when they were first seen: what came back into the file, or is read elsewhere
-    /// now, they have not passed over.
+    /// All mappings are new once more, from when they were first seen: what came back into the file, or is read
+    /// elsewhere now, they have not passed over.
     pub async fn unsettle_mappings(&self) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let outcome = sqlx::query("UPDATE mappings SET settled_at = NULL").execute(&mut *transaction).await;

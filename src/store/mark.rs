@@ -1,10 +1,10 @@
-//! Whether the file at the path still holds what this process has put there: a copy that is written over it, as `cp`
-//! does it, is the same file by device and inode.
+//! Whether the file at the path still holds what this process has written there. Device and inode do not tell: a copy
+//! that is written over the file, as `cp` does, keeps both.
 //!
-//! SQLite leaves a number in the header to the program that uses it. Whoever holds the lease writes another one with
-//! every fold of the log, so that no copy that differs has the same. It is read from the file itself, since SQLite
-//! goes by what it has in memory. What has been found once stays: pages of the old content are in memory and in the
-//! log, so that it is no good either when the right content is written back.
+//! SQLite leaves one number in the header to the program that uses it. The holder of the lease writes a new one with
+//! every fold of the log, so that no copy with other content has the same number. It is read from the file itself,
+//! since SQLite answers from memory. A mismatch, once found, is final: pages of the old content are in memory and in
+//! the log, so even writing the right content back does not help.
 
 #![expect(clippy::disallowed_methods, reason = "the store is a file")]
 

@@ -1,6 +1,6 @@
-//! What each name of the file stood for last.
+//! Which id in Logto each name of the file last stood for.
 //!
-//! Forgets none: a name that comes back into the file stands for what it did.
+//! Forgets none: a name that comes back into the file stands for the same id as before.
 
 use sqlx::sqlite::SqliteRow;
 

@@ -1,6 +1,6 @@
-//! Orders of which something could not be read: what, and how many of each source.
+//! Orders that could not be read completely: what is odd about each, and how many there are by source.
 //!
-//! Written with their orders, in the transaction of `record`.
+//! Written with their orders, in the transaction of `import`.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -1,6 +1,6 @@
 //! Reads the mirror of the orders.
 //!
-//! Never writes: that is `record`'s.
+//! Never writes: `import` does.
 
 use std::collections::HashMap;
 

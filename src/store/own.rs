@@ -1,6 +1,6 @@
-//! Whether what lies where the store is to be is ours to touch: nothing, an empty file, or a store.
+//! Whether the file at the store's path is ours to touch: nothing, an empty file, or a store.
 //!
-//! Only reads, and never opens what might wait: whoever points `store` at something else by mistake finds it as it was.
+//! Only reads, and never opens what might block: a file that `store` names by mistake stays as it was.
 
 #![expect(clippy::disallowed_methods, reason = "the store is a file")]
 

@@ -1,6 +1,7 @@
-//! A source that goes by another name: all that is known under the old one goes over to the new one, once.
+//! A source that was renamed: everything known under the old name is carried over to the new one, once.
 //!
-//! Keeps the trail as it is, which nobody can change: who looks up an order by the name that stands there is led on.
+//! The trail stays as it is, since nobody can change it: looking up an order by the old name there leads to the new
+//! one.
 
 use std::path::Path;
 

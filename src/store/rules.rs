@@ -1,6 +1,7 @@
-//! By which rules a full pass has settled this store: a program that has others tells what ends by them.
+//! Which version of the rules the last full pass settled this store by. A program with newer rules can so tell what
+//! ends only because of them.
 //!
-//! Never knows what the rules are: it is told their number.
+//! Knows the number of the rules and nothing of what they say.
 
 use jiff::Timestamp;
 

@@ -1,7 +1,7 @@
-//! How careful the versions of the file were that passes went by, and what those versions did.
+//! How careful the earlier versions of the file were, and what passes did under each.
 //!
-//! Flow: a pass that is carried out notes its version; what was noted before it has then been left. Reads and keeps;
-//! what still counts is the model's to say.
+//! Flow: each pass that is carried out notes its version, which ends the version noted before. Reads and keeps;
+//! `model::safeguards` says which of them still count.
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqliteRow;
@@ -65,8 +65,9 @@ impl Store {
         self.end(transaction, outcome).await
     }
 
-    /// What versions of the file gave after `since`, and is as they left it: because of a commit, or for what was sold by
-    /// a mapping of theirs that was new. What one of them only gave back is not among it, or it would be theirs to take.
+    /// What versions of the file gave after `since`, and is as they left it: because of a commit, or for what was sold
+    /// by a mapping of theirs that was new. What one of them only gave back is not among it, or it would be theirs to
+    /// take.
     pub async fn given_by_file(&self, since: Timestamp, now: Timestamp) -> Result<Vec<(Grant, Timestamp)>, StoreError> {
         let rows = sqlx::query(
             // `+`: by the index of what a version did, which are few, and not by that of what was granted.

@@ -1,4 +1,4 @@
-//! Where a copy that is thrown away lies.
+//! The folder of a temporary copy.
 
 #![expect(clippy::disallowed_methods, reason = "the copy is a file of its own")]
 

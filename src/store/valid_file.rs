@@ -1,4 +1,4 @@
-//! The file that was in force last, with its commit: what a daemon goes on with that is started on a broken one.
+//! The file that was in force last, with its commit: a daemon that is started on a broken file goes on with it.
 //!
 //! Keeps the text as it was written, references and all; never what they stand for.
 

@@ -1,7 +1,7 @@
 //! Which commit has which content of the file.
 //!
-//! The ledger and the trail keep the version that was in force, and never change a line. An edited file may be
-//! committed later with the very same bytes: then they are read as of that commit.
+//! The ledger and the trail keep the version that was in force, and never change a line. If an edited file is committed
+//! later with the same bytes, those lines are shown with that commit.
 
 use sqlx::SqliteConnection;
 

@@ -1,4 +1,5 @@
-//! The write-ahead log beside a file, whoever has it open: where it lies, whose it is, and how it is moved.
+//! The write-ahead log beside a file, no matter who has it open: where it is, which file it belongs to, how it is
+//! moved.
 
 #![expect(clippy::disallowed_methods, reason = "the log is a file")]
 

@@ -1,4 +1,4 @@
-//! How much work the store does, by a measure that no other process has a hand in.
+//! How much work the store does, by a measure that other processes do not affect.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

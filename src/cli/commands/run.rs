@@ -54,10 +54,10 @@ impl Args {
 
 /// How long a daemon that cannot start yet waits before it tries again.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long it waits before it looks again for what is at hand: files and variables in them.
+/// How long it waits before it looks again where that costs little: for local files, and variables in them.
 const AT_HAND: Duration = Duration::from_millis(500);
 
-/// Between two looks of one that stands by.
+/// How long a daemon that stands by waits between two tries for the lease.
 const BEAT: Duration = Duration::from_secs(2);
 
 /// Runs until SIGTERM or SIGINT, or for one pass.
@@ -301,7 +301,8 @@ struct Server {
 }
 
 impl Server {
-    /// What stays as it is from here on: all that is served by, and where the store lies, unless that is said elsewhere.
+    /// What stays as it is from here on: all that is served by, and where the store lies, unless that is said
+    /// elsewhere.
     fn settled(&self, context: &Context, config: &Config) -> Settled {
         let of_file = Settled::of(config);
         let listen = if self.listen.is_some() { None } else { self.settled.or(of_file.listen) };

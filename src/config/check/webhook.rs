@@ -18,7 +18,7 @@ const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 /// What the simulated shop signs with. It is no secret: the shop is on this machine, and sells nothing.
 const SANDBOX_SECRET: &str = "sandbox-webhook-secret";
 
-/// How a scheme is written in the file; the last is none.
+/// How each scheme is written in the file; `none` stands for no signature.
 const SCHEMES: [(&str, Option<Scheme>); 6] = [
     ("hmac_hex", Some(Scheme::HmacHex)),
     ("hmac_base64", Some(Scheme::HmacBase64)),

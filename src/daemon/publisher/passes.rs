@@ -1,4 +1,4 @@
-//! What came of a pass: what is held, what is still to be done, and what the figures of the targets are by then.
+//! The outcome of a pass: what is held, what is still to be done, and the figures of the targets after it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::report::status::{About, Figures, Pass, Planned};
 use crate::report::{Change, PlanDocument};
 
 impl StatusPublisher {
-    /// A pass has looked; `report` is what came of it, where anything was to come of it. `overtaken`: users whom another
-    /// pass was about meanwhile, and of whom this one says what was.
+    /// A pass has looked; `report` is what came of it, where anything was to come of it. `overtaken`: users whom
+    /// another pass was about meanwhile, and of whom this one says what was.
     pub(in crate::daemon) fn passed(
         &mut self,
         span: &PassScope,

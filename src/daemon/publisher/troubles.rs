@@ -1,4 +1,4 @@
-//! What does not work, and since when: by the word of the loop, and of whoever runs beside it.
+//! What does not work, and since when: as reported by the loop, and by the tasks that run beside it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! Who should hold what, by the last pass that was about them: a quick pass knows of some users only, and the figures
-//! of all of them move with what it says.
+//! Who should hold what, by the last pass that was about them: a quick pass knows of some users only, and updates the
+//! figures of all of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

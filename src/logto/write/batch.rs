@@ -1,8 +1,8 @@
-//! One target to many users, although Logto's batches are all or nothing and seldom say who is at fault.
+//! Grants one target to many users, although Logto's batches are all or nothing and seldom say which user is at fault.
 //!
-//! A batch that is refused (404 and 422 with a `code`) names somebody, or leads to one question about all of its users; whoever that
-//! finds leaves the batch and the rest goes on. Only where nobody can be blamed is a batch cut in two.
-//! So one bad user costs a call or two, and never blocks the others. Never sends an id twice in one body.
+//! A batch that is refused (404 and 422 with a `code`) names somebody, or leads to one question about all of its users;
+//! the users found so leave the batch and the rest goes on. Only if nobody can be blamed is the batch cut in two. So
+//! one bad user costs a call or two, and never blocks the others. Never sends an id twice in one body.
 
 use std::collections::{BTreeMap, BTreeSet};
 

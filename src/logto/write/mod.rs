@@ -66,8 +66,8 @@ impl Writer {
         self.grant(&Job::Membership(organization), users).await
     }
 
-    /// Gives members an organization role: one call for each `logto.batch` of them. Who is no member
-    /// ends as [`LogtoError::NotMember`]. Otherwise as [`grant_role`](Self::grant_role).
+    /// Gives members an organization role: one call for each `logto.batch` of them. For a user who is not a member the
+    /// outcome is [`LogtoError::NotMember`]. Otherwise as [`grant_role`](Self::grant_role).
     ///
     /// `POST /api/organizations/{id}/users/roles`, which is all or nothing and idempotent.
     pub async fn grant_organization_role(

@@ -20,10 +20,10 @@ use crate::text::json::LOST;
 const KEYS: [&str; 9] =
     ["id", "productId", "products", "user", "status", "paidAt", "updatedAt", "periodEnd", "cancelled"];
 
-/// Of what a key under `user` is none.
+/// What an unknown key under `user` is said not to belong to.
 const OF_A_USER: &str = "`user`, which has `id` and `email`";
 
-/// Of what a misspelt key is none.
+/// What any other unknown key is said not to belong to.
 fn of_an_order() -> String {
     format!("an order in a file, which has `{}`", KEYS.join("`, `"))
 }
