@@ -89,9 +89,9 @@
 //!   - the lock of SQLite: 5 s, `BUSY_TIMEOUT` in `store::connect`; reading a file: 10 s, `DEADLINE` in [`files`]
 //!
 //! Where a change goes:
-//! - A preset: one file `src/config/presets/NAME.yaml`; `build.rs` lists the folder, so no Rust is written. Its test is
-//!   `case.yaml` in a folder of its name under `tests/it/cases/presets/` (`tests/it/source/documented.rs` asks for it
-//!   and says how), and `docs/sources.md` has a row for it.
+//! - A preset: one YAML file of its name in `src/config/presets/`; `build.rs` lists the folder, so no Rust is written.
+//!   Its test is `case.yaml` in a folder of its name under `tests/it/cases/presets/` (`tests/it/source/documented.rs`
+//!   asks for it and says how), and `docs/sources.md` has a row for it.
 //! - A key of the file: its name in `config::check::shapes`, its check and default in the part of `config::check` that
 //!   reads its map, its value in `config::settings`, its description in `config::spec` (a test holds the two lists of
 //!   keys together). `UPDATE_DOCS=1 cargo test --test it config::tables` writes it into the manual. One whose change

@@ -1,4 +1,4 @@
-//! Who paid -> which Logto user that is: by user id, by binding, by email, whichever the file puts first.
+//! Buyer -> Logto user: by user id, by binding or by email, in the order that the file gives.
 //!
 //! Asks Logto in batches of 100 and never guesses: two users for one email stay `Ambiguous`. An answer is
 //! remembered in the store, so that a buyer who changes their address in Logto keeps what they bought.

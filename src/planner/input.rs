@@ -164,7 +164,7 @@ pub struct PlanConstraints {
     pub limits: Limits,
     /// What versions of the file before this one ask for besides, as long as that still counts.
     pub earlier: Earlier,
-    /// Changes that take back what a version of the file did shortly before. No limit is for them.
+    /// Changes that take back what a version of the file did shortly before. No limit applies to them.
     pub undoes: BTreeSet<(Verb, TargetIx, UserIx)>,
     /// Whether the ledger has seen a whole pass.
     pub ledger: LedgerTrust,
@@ -201,9 +201,9 @@ pub struct PlanConstraints {
     pub rechecks: BTreeMap<OrderKey, Recheck>,
     /// Grants of ours whose order says something else now than when they were made.
     pub turned: BTreeMap<(TargetIx, UserIx), Turn>,
-    /// Whether a full pass has settled what this version of the program sees otherwise than the one before.
+    /// Whether a full pass has settled what this version of the program judges differently from the one before.
     pub rules: Rules,
-    /// Whether the time of the pass is to be believed.
+    /// How far the clock of the pass can be trusted.
     pub clock: Clock,
 }
 
@@ -258,7 +258,7 @@ impl Clock {
 }
 
 impl PlanConstraints {
-    /// What the file says, with nothing else to mind.
+    /// What the file says, and nothing else.
     pub fn new(prune: Prune, limits: Limits, ledger: LedgerTrust) -> Self {
         Self {
             prune,

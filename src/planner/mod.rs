@@ -192,7 +192,7 @@ enum Decision {
     PaidForeign,
     Grant(Why),
     Adopt(Why),
-    /// Ours no more, and whoever holds it keeps it.
+    /// No longer ours; its holder keeps it.
     Release(Why),
     Revoke(Why),
     Forget,
@@ -289,7 +289,7 @@ fn stays(input: PlanInput<'_>, target: TargetIx, state: Option<State>) -> bool {
     !(ended && input.constraints.prune == Prune::Exclusive && input.catalog.gives(target))
 }
 
-/// A grant of ours that nothing entitles any more.
+/// A grant of ours that no order entitles to any more.
 fn take_back(input: PlanInput<'_>, target: TargetIx, row: Row<'_>, owned: &OwnedGrant, presence: Presence) -> Decision {
     let why = taken(input, target, row, owned);
     let bare = why.unwrap_or_else(|bare| bare);
@@ -382,7 +382,7 @@ fn standing_hold(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Option
         .or_else(|| role_settling(input, Verb::Revoke, target, user))
 }
 
-/// Those of them that hold whatever a version of the file did, too.
+/// Those of them that also apply to a change that takes back what a version of the file did.
 fn user_hold(input: PlanInput<'_>, target: TargetIx, user: UserIx) -> Option<Hold> {
     if input.constraints.protected.binary_search(&user).is_ok() {
         return Some(Hold::Protected);

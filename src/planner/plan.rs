@@ -27,7 +27,7 @@ pub struct Plan {
     pub forget: Vec<(TargetIx, UserIx)>,
     /// Those of the actions that take back what a version of the file did shortly before: they count for no day.
     pub undone: BTreeSet<(Verb, TargetIx, UserIx)>,
-    /// Writes of ours of which it is known by now what became of them.
+    /// Our writes whose outcome is known now.
     pub closed: Vec<Closed>,
     /// What has to be looked at before the held `Unverified` can be decided.
     pub verify: Verify,

@@ -18,12 +18,12 @@ use super::file_id::FileId;
 use super::own::{beside, real};
 use crate::clock;
 
-/// The second line where whoever holds the lock has another file open than the one that lies beside it.
+/// The second line if the holder of the lock has another file open than the one beside the lock.
 const LOST: &str = "works on a file that is not there any more";
 
 /// What a lock file begins with, unless it is empty.
 const BEGINS: &str = "process ";
-/// What the second line begins with where whoever holds the lock works on another store, named there.
+/// What the second line begins with if the holder of the lock works on another store, which it names.
 const USES: &str = "uses ";
 
 /// The right to write. Handed back when dropped.
