@@ -70,6 +70,8 @@ enum ColorWhen {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a first file, by what was sold and what buyers hold.
+    Init(crate::cli::commands::init::Args),
     /// Run the daemon: poll, compare, reconcile, forever or once.
     Run(crate::cli::commands::run::Args),
     /// Show what would be done, and do nothing.
@@ -96,6 +98,8 @@ enum Command {
     Release(crate::cli::commands::release::Args),
     /// Undo what one run did.
     Undo(crate::cli::commands::undo::Args),
+    /// Print what is held today in the form of the file.
+    Export,
     /// Show the state in one word, and since when.
     Status(crate::cli::commands::status::Args),
     /// Check everything that a daemon needs, and say how to fix what is wrong.
@@ -206,6 +210,8 @@ async fn run_command() -> Exit {
     }
     let outcome = match cli.command {
         Command::Run(args) => crate::cli::commands::run::run(&context, args).await,
+        Command::Init(args) => crate::cli::commands::init::run(&context, args).await,
+        Command::Export => crate::cli::commands::init::export(&context).await,
         Command::Plan(args) => crate::cli::commands::plan::run(&context, args).await,
         Command::Preview(args) => crate::cli::commands::preview::run(&context, args).await,
         Command::Apply(args) => crate::cli::commands::apply::run(&context, args).await,

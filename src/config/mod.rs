@@ -177,6 +177,16 @@ pub fn says_store(config: &settings::Config) -> bool {
     place::is_said(&config.text)
 }
 
+/// A text without the block of one of its keys, and without the comments above the next one. It was checked.
+pub fn without_key(text: &str, key: &str) -> String {
+    let Ok(Some(root)) = raw::parse(text, diagnostic::Origin::File, &mut Vec::new()) else { return text.to_owned() };
+    let raw::Value::Map(entries) = &root.value else { return text.to_owned() };
+    let Some(at) = entries.iter().position(|entry| entry.key == key) else { return text.to_owned() };
+    let start = entries[at].at.start;
+    let end = entries.get(at + 1).map_or(text.len(), |next| next.at.start);
+    format!("{}{}", &text[..start], &text[end..])
+}
+
 /// The text of a file that a command names (a saved plan).
 ///
 /// # Errors

@@ -12,6 +12,7 @@ mod curl;
 mod error;
 mod groups;
 mod lookup;
+mod offered;
 mod orphans;
 mod paging;
 mod probe;
@@ -34,6 +35,7 @@ use crate::http::Skew;
 
 pub use catalog::{Resolved, resolve, resolve_knowing, resolve_unasked};
 pub use error::LogtoError;
+pub use offered::Offered;
 pub use orphans::name_forgotten;
 pub use paging::{Found, MemberWalk, Progress, Walk};
 pub use probe::{Reached, SmallPage};

@@ -33,6 +33,7 @@ pub mod preview;
 pub mod rebuild;
 mod skew;
 pub mod snapshot;
+pub mod sold;
 mod succession;
 pub mod undo;
 mod waiting;

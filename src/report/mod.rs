@@ -8,6 +8,7 @@ pub mod checkup;
 mod diff;
 mod dropped;
 mod explanation;
+pub mod first_file;
 mod holders;
 mod markdown;
 pub mod messages;

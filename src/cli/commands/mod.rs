@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod freeze;
 pub(crate) mod history;
 pub(crate) mod hooks;
+pub(crate) mod init;
 pub(crate) mod ledger;
 pub(crate) mod plan;
 pub(crate) mod preview;

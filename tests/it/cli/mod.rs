@@ -6,6 +6,7 @@ mod canaries;
 mod doctor;
 mod encodings;
 mod hooks;
+mod init;
 mod kept;
 mod names;
 mod narrow;
