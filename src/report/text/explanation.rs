@@ -42,7 +42,8 @@ pub fn why_text(why: &Explanation, every: bool, color: Color) -> String {
     }
     if !silent.is_empty() {
         let number = human::count(silent.len() as u64, "other target");
-        let _ = writeln!(out, "{number}: not held, and no order speaks of it");
+        let them = if silent.len() == 1 { "it" } else { "them" };
+        let _ = writeln!(out, "{number}: not held, and no order gives {them}");
     }
     if let Some(freeze) = &why.freeze {
         let _ = writeln!(out, "{} frozen: {}", color.paint("33", "!"), messages::frozen(freeze));

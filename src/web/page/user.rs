@@ -50,7 +50,7 @@ pub fn person(frame: Frame<'_>, person: Person<'_>) -> String {
                 }
             }
             @if !silent.is_empty() {
-                p.aside { (human::count(silent.len() as u64, "other target")) ": not held, and no order speaks of it." }
+                p.aside { (human::count(silent.len() as u64, "other target")) ": not held, and given by no order." }
             }
         }
         section #history data-live aria-labelledby="history-title" {
