@@ -102,10 +102,12 @@ pub enum SourceError {
         said: String,
     },
     /// The answer holds none of the places where orders should be.
-    #[error("{call}: the answer holds no list at {paths}; it has {found}")]
+    #[error("{call}: the answer holds no {wanted} at {paths}; it has {found}")]
     NoItems {
         /// The request.
         call: String,
+        /// What should stand there: a list, or an object.
+        wanted: &'static str,
         /// The paths of `list.items`, or of `get.item`.
         paths: String,
         /// The keys it has instead.
@@ -365,8 +367,11 @@ impl SourceError {
             SourceError::Errors { .. } => {
                 "check `body` and `path` of the list or of `get`, and what these credentials may read"
             }
+            SourceError::NoItems { wanted: "list", .. } => {
+                "set `items` of the list or the overlay to where the answer holds its rows"
+            }
             SourceError::NoItems { .. } => {
-                "set `items` of the list or the overlay (or `get.item`) to where the answer holds what was asked for"
+                "set `item` of `get` or of the detail to where the answer holds what was asked for"
             }
             SourceError::PageRepeats { .. } => {
                 "the API seems to ignore the paging parameters: check `list.paging`, or set {kind: none} if one answer \

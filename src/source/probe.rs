@@ -18,6 +18,11 @@ pub struct Trial {
     pub call: Option<String>,
     /// The orders of the pages, with what the first page of each overlay says put on them.
     pub orders: Vec<Order>,
+    /// How many rows the pages had, orders or not.
+    pub rows: usize,
+    /// Of the words that no line of `status` knows: each, and what a line says that would know it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub suggested: BTreeMap<String, String>,
     /// Items that cannot be read as orders.
     pub unreadable: Vec<Unreadable>,
     /// Orders of which something could not be read, each with all that is odd about it.
@@ -161,10 +166,17 @@ impl Trial {
         words
     }
 
+    /// Whether any row of any list is an order.
+    pub fn has_orders(&self) -> bool {
+        !self.orders.is_empty() || self.lists.values().any(Trial::has_orders)
+    }
+
     /// Of a source without a mapping: its first page, and the rows that have no id.
     pub(super) fn plain(orders: Vec<ReadOrder>, nameless: Nameless, follows: Follows, again: Again) -> Self {
         Self {
             call: None,
+            rows: orders.len() + nameless.rows as usize,
+            suggested: BTreeMap::new(),
             odd: odd_of(&orders),
             orders: orders.into_iter().map(|read| read.order).collect(),
             unreadable: nameless.first.into_iter().map(|why| Unreadable { place: None, why }).collect(),

@@ -219,17 +219,26 @@ pub(in crate::source) fn take<'a>(
     None
 }
 
-/// The error for an answer that has none of these places.
-pub(in crate::source) fn nothing_at<'a>(
+/// The error for an answer with a list at none of these places.
+pub(in crate::source) fn no_list_at<'a>(
     call: &str,
     paths: impl Iterator<Item = &'a JsonPath>,
     answer: &Value,
 ) -> SourceError {
-    lacks(call, listed(paths), answer)
+    lacks(call, "list", listed(paths), answer)
 }
 
-/// The same, where the places are named already.
-pub(in crate::source) fn lacks(call: &str, paths: String, answer: &Value) -> SourceError {
+/// The error for an answer with an object at none of these places.
+pub(in crate::source) fn no_object_at<'a>(
+    call: &str,
+    paths: impl Iterator<Item = &'a JsonPath>,
+    answer: &Value,
+) -> SourceError {
+    lacks(call, "object", listed(paths), answer)
+}
+
+/// The same for whatever is wanted, where the places are named already.
+pub(in crate::source) fn lacks(call: &str, wanted: &'static str, paths: String, answer: &Value) -> SourceError {
     let found = match answer {
         Value::Object(map) if map.is_empty() => "no keys".to_owned(),
         Value::Object(map) => {
@@ -242,7 +251,7 @@ pub(in crate::source) fn lacks(call: &str, paths: String, answer: &Value) -> Sou
         Value::Array(_) => "a list at `$`".to_owned(),
         _ => "neither keys nor a list".to_owned(),
     };
-    SourceError::NoItems { call: call.to_owned(), paths, found }
+    SourceError::NoItems { call: call.to_owned(), wanted, paths, found }
 }
 
 /// Paths as an error names them.

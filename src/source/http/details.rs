@@ -69,7 +69,7 @@ impl Http {
             }
             let mut answer = reply.success(&call)?.json(&call)?;
             let found = response::take(&mut answer, detail.item.iter(), Value::is_object)
-                .ok_or_else(|| response::nothing_at(&call, detail.item.iter(), &answer))?;
+                .ok_or_else(|| response::no_object_at(&call, detail.item.iter(), &answer))?;
             if let Some(order) = list[0].as_object_mut() {
                 order.insert(detail.into.clone(), found);
             }

@@ -56,6 +56,16 @@ impl Mapper {
         (orders, nameless)
     }
 
+    /// The word of the one order of a list for where it stands, and the condition that knows it by that word.
+    pub(super) fn would_know(&self, list: &Value) -> Option<(String, String)> {
+        let said = |path: &JsonPath| {
+            let value = path.query(&list[0]).iter().find_map(|value| Some((text(value)?, literal(value)?)))?;
+            let place = path.to_string();
+            Some((value.0, format!("@{} == {}", dotted(place.strip_prefix('$')?), value.1)))
+        };
+        self.words.iter().find_map(said)
+    }
+
     /// Where the one order of a list stands.
     fn standing(&self, list: &Value) -> Standing {
         let standing = ruled(list, &self.status).unwrap_or(Standing::Unknown);
@@ -125,6 +135,37 @@ impl Mapper {
         };
         Ok(ReadOrder { productless: bought.productless, ..ReadOrder::new(order, odds.into_inner()) })
     }
+}
+
+/// A value as a condition compares with it: RFC 9535 writes a text as JSON does, also between single quotes.
+fn literal(value: &Value) -> Option<String> {
+    let written = value.to_string();
+    match value {
+        Value::String(_) => {
+            let inner = written.strip_prefix('"')?.strip_suffix('"')?;
+            Some(format!("'{}'", inner.replace("\\\"", "\"").replace('\'', "\\'")))
+        }
+        Value::Number(_) => Some(written),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A path as people write it: `.status` for `['status']`, wherever a name is plain enough.
+fn dotted(path: &str) -> String {
+    let mut parts = path.split("['");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    let plain = |name: &str| {
+        !name.starts_with(|first: char| first.is_ascii_digit())
+            && !name.is_empty()
+            && name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_')
+    };
+    for part in parts {
+        match part.split_once("']") {
+            Some((name, rest)) if plain(name) => out.extend([".", name, rest]),
+            _ => out.extend(["['", part]),
+        }
+    }
+    out
 }
 
 /// The id of a row.

@@ -131,7 +131,7 @@ impl Http {
             return Ok(Lookup::Missing);
         }
         let raw = response::take(&mut answer, get.item.iter(), Value::is_object)
-            .ok_or_else(|| response::nothing_at(&call, get.item.iter(), &answer))?;
+            .ok_or_else(|| response::no_object_at(&call, get.item.iter(), &answer))?;
         let list = self.detailed(paths::alone(raw)).await?;
         let order = self.mapper.order_in(&list, now).map_err(|odd| SourceError::Item {
             call: call.clone(),

@@ -107,7 +107,7 @@ impl Unread<'_> {
             Some(items) => items,
             None => match response::take(&mut answer, paths(), Value::is_array) {
                 Some(Value::Array(items)) => items.into_iter().map(each).collect(),
-                _ => return Err(response::nothing_at(&call, paths(), &answer)),
+                _ => return Err(response::no_list_at(&call, paths(), &answer)),
             },
         };
         Ok(Page { call, url, items, total, next, more, pages, absent })

@@ -42,10 +42,14 @@ impl Http {
         }
         let Pages { call, pages, items, total, follows, absent } = self.first_pages(pages, now).await?;
         let (mut orders, mut raw, mut unreadable, mut test_orders) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let mut suggested = BTreeMap::new();
         for (index, item) in items.into_iter().enumerate() {
             let item = self.detailed(alone(item)).await?;
             match self.mapper.order_in(&item, now) {
                 Ok(order) => {
+                    if order.standing == Standing::Unknown && order.odd.iter().all(|odd| !odd.makes_unknown()) {
+                        suggested.extend(self.mapper.would_know(&item));
+                    }
                     test_orders += usize::from(expect.live.as_ref().is_some_and(|live| !holds(live, &item)));
                     orders.push(order);
                 }
@@ -72,6 +76,8 @@ impl Http {
             unreadable: odd.first,
         });
         Ok(Trial {
+            rows: raw.len(),
+            suggested,
             overlays: overlays.collect(),
             call: Some(call),
             pages,

@@ -98,7 +98,7 @@ impl Walk {
         let mut answer = stripe.fetch(url).await?.success(&call)?.json(&call)?;
         let has_more = answer.get("has_more").and_then(Value::as_bool);
         let (Some(Value::Array(items)), Some(has_more)) = (answer.get_mut("data").map(Value::take), has_more) else {
-            return Err(response::lacks(&call, "`$.data` with `$.has_more`".to_owned(), &answer));
+            return Err(response::lacks(&call, "list", "`$.data` with `$.has_more`".to_owned(), &answer));
         };
         self.pages += 1;
         self.ended = !has_more;

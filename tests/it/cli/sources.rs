@@ -239,6 +239,12 @@ async fn a_trial_says_what_the_mapping_found_and_what_it_did_not() {
     );
     assert_eq!(rows(out, "unknown"), ["unknown 2"]);
     assert_eq!(rows(out, "of those"), ["of those 2 the API says `on_hold`, which no line of `status` knows"]);
+    assert_eq!(
+        rows(out, "- {when"),
+        ["- {when: \"@.status == 'on_hold'\", as: pending} # or paid, subscribed, partially_refunded, refunded, \
+          disputed, expired, void"]
+    );
+    assert_eq!(out.lines().last(), Some("5 of 5 rows are orders; of those 2 unknown, 2 without a buyer"), "{out}");
     assert_eq!(rows(out, "disputed "), ["disputed 1"]);
     assert_eq!(rows(out, "map.paid_at"), ["map.paid_at 0 never present: $.paid 0"]);
     assert_eq!(rows(out, "map.email")[0], "map.email 3 $.mail 3, $.email 0");
@@ -264,6 +270,51 @@ async fn a_trial_says_what_the_mapping_found_and_what_it_did_not() {
     assert_eq!(found["odd"][0][1], json!([odd]));
     assert_eq!(found["again"]["differs"], json!(["o1", ["email", "updated_at"]]));
     assert_eq!((&found["follows"], &found["sorted"]), (&json!("end"), &json!("not_as_needed")));
+}
+
+/// A word that is a number, or has quotes in it, is compared with as it is; the line is known once it is pasted.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_line_for_a_word_that_no_line_knows_can_be_pasted() {
+    let row = |id: &str, status: Value| json!({"id": id, "status": status, "product": "p1", "mail": "ann@example.com"});
+    let words = [json!("it's \"on\" \\ hold"), json!(7), json!(null)];
+    let list: Vec<_> = words.iter().enumerate().map(|(at, word)| row(&format!("o{at}"), word.clone())).collect();
+    let (home, server) = odd_shop().await;
+    server.now_answers(vec![
+        Line::json("/orders?offset=0&limit=4", json!({"count": 3, "orders": list})),
+        Line::json("/disputes", json!([])),
+        Line::json("/orders/o0", json!({"orders": list[0]})),
+    ]);
+    let out = home.entitled(&["source", "test", "odd"]).exits(0).out;
+    assert!(
+        out.contains("o0 cannot be read: GET /orders/o0: the answer holds no object at `$.order`; it has `orders`"),
+        "{out}"
+    );
+    assert_eq!(out.lines().last(), Some("3 of 3 rows are orders; of those 3 unknown"), "{out}");
+    let lines: String =
+        out.lines().filter(|line| line.starts_with("  - {when")).map(|line| format!("    {line}\n")).collect();
+    assert_eq!(lines.lines().count(), 2, "{out}");
+    let file = std::fs::read_to_string(home.path("entitlements.yaml")).unwrap();
+    home.write("entitlements.yaml", &format!("{file}{lines}"));
+    let out = home.entitled(&["source", "test", "odd"]).exits(0).out;
+    assert_eq!((rows(&out, "pending 2").len(), rows(&out, "- {when").len()), (1, 0), "{out}");
+    assert_eq!(out.lines().last(), Some("3 of 3 rows are orders; of those 1 unknown"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_of_which_nothing_is_an_order_exits_with_1() {
+    let (home, server) = odd_shop().await;
+    let answers = |rows: Value| {
+        let count = rows.as_array().map_or(0, Vec::len);
+        server.now_answers(vec![
+            Line::json("/orders?offset=0&limit=4", json!({"count": count, "orders": rows})),
+            Line::json("/disputes", json!([])),
+        ]);
+        home.entitled(&["source", "test", "odd"]).exits(1).out
+    };
+    let out = answers(json!([{"no": 1}, {"no": 2}]));
+    assert_eq!(out.lines().last(), Some("none of 2 rows is an order: check `list.items` and `map.id`"), "{out}");
+    let out = answers(json!([]));
+    assert_eq!(out.lines().last(), Some("no row to look at: an empty list says nothing of the mapping"), "{out}");
 }
 
 /// Every row that is odd is named, and whoever asks elsewhere is sent to where that is.

@@ -4,17 +4,19 @@
 //! mapping made of them. With `--record` it then reads the whole list, and keeps every answer in a folder. Neither
 //! Logto nor the store is opened.
 //!
-//! Exit codes: 0 printed, 1 the source could not be read.
+//! Exit codes: 0 printed, 1 the source could not be read, or nothing that it holds is an order.
 
 use std::path::PathBuf;
 
 use human::count;
+use serde_json::Value;
 
 use super::{Context, Exit, Failure, Output, print};
 use crate::cli::bootstrap::{simulate, state_beside};
 use crate::cli::file::load;
 use crate::config::settings::Config;
 use crate::config::settings::source::{SourceKind, SourceSettings};
+use crate::model::{Order, Standing};
 use crate::pass::active::set_up;
 use crate::report::{json, table};
 use crate::source::probe::{Again, Follows, Sorted, Trial};
@@ -97,7 +99,8 @@ pub(super) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     if let Some(running) = running {
         running.stop().await?;
     }
-    Ok(Exit::Done)
+    // An empty list says nothing of the mapping, and may be the answer to a question that was mistyped.
+    Ok(if trial.has_orders() { Exit::Done } else { Exit::Failed })
 }
 
 /// Reads the list from its beginning, for the tape. Says why that was not all of it.
@@ -133,6 +136,7 @@ fn text(trial: &Trial) -> String {
         }
     };
     part("standing", standings(trial));
+    part("to be put under `status`, each with the `as` that it means", suggested(trial));
     part("mapping: in how many orders each path found something", fields(trial));
     for looked in &trial.first {
         let row = |(name, path, values): &(&str, String, String)| {
@@ -149,6 +153,7 @@ fn text(trial: &Trial) -> String {
     for line in [again(&trial.again), sorted(trial.sorted).to_owned()] {
         out.push_str(&line);
     }
+    out.push_str(&verdict(trial));
     for (name, list) in &trial.lists {
         out.push_str(&format!("\n== the list {}\n{}", clean(name), text(list)));
     }
@@ -190,6 +195,45 @@ fn standings(trial: &Trial) -> Vec<Vec<String>> {
         rows.push(vec!["    of those".to_owned(), orders.to_string(), word]);
     }
     rows
+}
+
+/// A line of `status` for each word that none knows yet. `pending` gives nothing and takes nothing: it is the one to be
+/// pasted unread.
+fn suggested(trial: &Trial) -> Vec<Vec<String>> {
+    let unmapped = trial.unmapped();
+    let told: Vec<_> = trial.suggested.iter().filter(|(word, _)| unmapped.contains_key(*word)).collect();
+    let others = "paid, subscribed, partially_refunded, refunded, disputed, expired, void";
+    first(told.into_iter().enumerate().map(|(at, (_, when))| {
+        let or = if at == 0 { format!("  # or {others}") } else { String::new() };
+        vec![clean(&format!("  - {{when: {}, as: pending}}{or}", Value::from(when.as_str()))).into_owned()]
+    }))
+}
+
+/// What there is to say in one line.
+fn verdict(trial: &Trial) -> String {
+    let orders = trial.orders.len();
+    if trial.rows == 0 {
+        return "no row to look at: an empty list says nothing of the mapping\n".to_owned();
+    }
+    let rows = count(trial.rows as u64, "row");
+    if orders == 0 {
+        return format!("none of {rows} is an order: check `list.items` and `map.id`\n");
+    }
+    let of = |lacks: fn(&Order) -> bool| trial.orders.iter().filter(|order| lacks(order)).count();
+    let lacking: Vec<String> = [
+        (of(|order| Trial::standing(order) == Standing::Unknown), "unknown"),
+        (of(|order| order.items.is_empty()), "without a product"),
+        (of(|order| order.buyer.user.is_none() && order.buyer.email.is_none()), "without a buyer"),
+    ]
+    .into_iter()
+    .filter(|(orders, _)| *orders > 0)
+    .map(|(orders, what)| format!("{orders} {what}"))
+    .collect();
+    let lacking = match lacking.is_empty() {
+        true => "each has a standing, a product and a buyer".to_owned(),
+        false => format!("of those {}", lacking.join(", ")),
+    };
+    format!("{orders} of {rows} {}; {lacking}\n", if orders == 1 { "is an order" } else { "are orders" })
 }
 
 fn fields(trial: &Trial) -> Vec<Vec<String>> {
