@@ -95,6 +95,25 @@ impl PlannedPass {
         self.view.changes.retain(|_| kept.next().is_some_and(|keep| *keep));
         before - self.plan.actions.len()
     }
+
+    /// Leaves of the plan only what is to be done for these users. Returns how many changes are not part of it any more.
+    pub fn keep_users(&mut self, users: &BTreeSet<UserId>) -> usize {
+        let (index, view) = (&self.user_index, &mut self.view);
+        let deeds = |view: &PlanDocument| view.changes.len() + view.adoptions.len() + view.releases.len();
+        let before = deeds(view);
+        for actions in [&mut self.plan.actions, &mut self.plan.adopt, &mut self.plan.release] {
+            actions.retain(|action| users.contains(index.id(action.user)));
+        }
+        for changes in [&mut view.changes, &mut view.adoptions, &mut view.releases] {
+            changes.retain(|change| users.contains(&change.user));
+        }
+        view.users.retain(|block| users.contains(&block.user));
+        let of = |verb: &str| view.changes.iter().filter(|change| change.action == verb).count() as u64;
+        (view.summary.grants, view.summary.revocations) = (of("grant"), of("revoke"));
+        view.summary.adoptions = view.adoptions.len() as u64;
+        view.summary.releases = view.releases.len() as u64;
+        before - deeds(view)
+    }
 }
 
 /// A plan, and what it was made from.

@@ -237,6 +237,12 @@ impl PlanDocument {
 
     /// Whether there is nothing to do. What waits for a sign-up or is held is not something to do.
     pub fn in_sync(&self) -> bool {
-        self.changes.is_empty() && self.adoptions.is_empty() && self.releases.is_empty()
+        !self.has_drifted() && self.adoptions.is_empty()
+    }
+
+    /// Whether Logto holds anything else than it should, or something is to be given up. What only becomes ours is held
+    /// by whoever paid for it, before and after.
+    pub fn has_drifted(&self) -> bool {
+        !self.changes.is_empty() || !self.releases.is_empty()
     }
 }

@@ -1,15 +1,17 @@
 //! `entitled apply`: plans, shows, asks, carries out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use crate::cli::bootstrap::{Keep, Opened, note_failure, open};
 use crate::cli::{Context, Exit, Failure, print};
 use crate::pass::{Lookout, PassScope, PlannedPass, execute_while, kept};
-use crate::report::PlanDocument;
+use crate::report::messages::describe;
+use crate::report::{Change, PlanDocument};
 use crate::shutdown::Shutdown;
 use crate::store::lease::{self, Lease};
+use crate::text::clean;
 use crate::{clock, config, report};
 
 /// `entitled apply`
@@ -36,17 +38,23 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
 async fn go(context: &Context, saved: Option<PlanDocument>, yes: bool) -> Result<Exit, Failure> {
     let opened = open(context, Keep::Real).await?;
     opened.store.hold(take(&opened)?).await;
-    let planned = opened.plan_pass(clock::now()).await?;
+    let mut planned = opened.plan_pass(clock::now()).await?;
+    let mut span = PassScope::Full;
     // Who saved a plan has seen it, and it is carried out as it was seen or not at all.
     let agreed = yes || saved.is_some();
     if let Some(saved) = saved {
         same(&saved, &planned.view)?;
+        let users = deeds(&saved).map(|change| change.user.clone()).collect();
+        // What came meanwhile is left to the next pass. Then this is one over some users, and settles no mapping.
+        if planned.keep_users(&users) > 0 {
+            span = PassScope::Quick(Vec::new());
+        }
     }
     print(&report::text(&planned.view, context.color))?;
     if !planned.view.in_sync() && !agreed && !asked()? {
         return Ok(opened.ended(context, Exit::Pending));
     }
-    let ended = carry_out(context, &opened, &planned, &Shutdown::never()).await;
+    let ended = carry_out_over(context, &opened, &planned, &span, &Shutdown::never()).await;
     opened.store.close().await;
     ended
 }
@@ -121,16 +129,56 @@ fn saved(path: &std::path::Path) -> Result<PlanDocument, Failure> {
     Ok(view)
 }
 
-/// A saved plan is carried out only where planning again says exactly the same.
+fn deeds(view: &PlanDocument) -> impl Iterator<Item = &Change> {
+    view.changes.iter().chain(&view.adoptions).chain(&view.releases)
+}
+
+/// A saved plan is carried out only where planning again does the same for the people in it, by the same orders. What is
+/// to be done for others, where a line stands in the file, and how the file is worded otherwise are of no matter.
 fn same(saved: &PlanDocument, now: &PlanDocument) -> Result<(), Failure> {
-    let deeds = |view: &PlanDocument| [&view.changes, &view.adoptions, &view.releases].map(Clone::clone);
-    if deeds(saved) == deeds(now) {
-        return Ok(());
-    }
+    let differences = differences(saved, now);
+    let Some(first) = differences.first() else { return Ok(()) };
+    let more = match differences.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more of it is no longer so"),
+    };
     Err(Failure::plain(
-        "the plan is out of date: planning again gives a different result",
+        format!("the plan is out of date: {first}{more}"),
         "review it with `entitled plan`, and save it again if it is right",
     ))
+}
+
+/// What has changed of that which a saved plan rests on, a sentence each.
+fn differences(saved: &PlanDocument, now: &PlanDocument) -> Vec<String> {
+    type Cell<'a> = (&'a str, &'a str);
+    fn cell(change: &Change) -> Cell<'_> {
+        (change.user.as_str(), &change.target_key)
+    }
+    let (seen, planned): (BTreeMap<Cell<'_>, &Change>, BTreeMap<Cell<'_>, &Change>) =
+        (deeds(saved).map(|one| (cell(one), one)).collect(), deeds(now).map(|one| (cell(one), one)).collect());
+    let told = |change: &Change| format!("`{}`", clean(&describe(change, change.user.as_str())));
+    let order =
+        |change: &Change| change.order.as_deref().map_or("no order".into(), |order| format!("`{}`", clean(order)));
+    let rests = |change: &Change| (change.order.clone(), change.source.clone(), change.product.clone());
+    let mut all = Vec::new();
+    for (at, change) in &seen {
+        let held = now.held.iter().find(|held| cell(&held.change) == *at);
+        match (planned.get(at), held) {
+            (None, Some(held)) => all.push(format!("{} is held now: {}", told(change), clean(&held.reason))),
+            (None, None) => all.push(format!("{} is not to be done any more", told(change))),
+            (Some(other), _) if other.action != change.action => {
+                all.push(format!("{} has become {}", told(change), told(other)));
+            }
+            (Some(other), _) if rests(other) != rests(change) => {
+                all.push(format!("{} rests on {} now, and rested on {}", told(change), order(other), order(change)));
+            }
+            (Some(_), _) => {}
+        }
+    }
+    let users: BTreeSet<&str> = seen.keys().map(|(user, _)| *user).collect();
+    let joined = planned.iter().filter(|(at, _)| users.contains(at.0) && !seen.contains_key(*at));
+    all.extend(joined.map(|(_, change)| format!("{} is to be done besides", told(change))));
+    all
 }
 
 /// Whether the person at the terminal agrees.

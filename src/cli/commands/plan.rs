@@ -15,7 +15,8 @@ pub(crate) struct Args {
     /// The output format; `json` is also what `apply` reads.
     #[arg(long, short, value_name = "FORM", default_value = "text")]
     output: Output,
-    /// Exit with 2 if anything is to be done, with 3 if only holds are left.
+    /// Exit with 2 if anything is to be done in Logto or given up, with 3 if only holds are left. What is there and
+    /// paid for already and only becomes ours is no drift.
     #[arg(long)]
     exit_code: bool,
 }
@@ -52,7 +53,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<Exit, Failure> 
     Ok(opened.ended(
         context,
         match args.exit_code {
-            true if !view.in_sync() => Exit::Pending,
+            true if view.has_drifted() => Exit::Pending,
             true if view.summary.held > 0 => Exit::Held,
             true | false => Exit::Done,
         },
