@@ -11,6 +11,7 @@ mod kept;
 mod names;
 mod narrow;
 mod network;
+mod preview;
 mod recordings;
 mod refusals;
 mod renamed;
@@ -186,6 +187,56 @@ async fn apply_refuses_a_plan_that_is_no_longer_true() {
     }
     town.home.entitled(&["apply", "missing.json"]).exits(1).complains(&["`missing.json`"]);
     assert_eq!(town.logto.writes(), []);
+}
+
+/// What a saved plan rests on are the people in it and their orders: others may buy, and the file may be worded otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_plan_bears_whatever_it_does_not_rest_on() {
+    let town = Town::demo().await;
+    let saved = town.home.entitled(&["plan", "--output", "json"]).exits(0).out;
+    town.home.write("saved.json", &saved);
+    town.edit("version: 1", "# A comment that moves every line.\nversion: 1");
+    let late = town.logto.add_user("late@example.com");
+    town.shop.buy(&"prd_01H9PRO".into(), &late);
+    let ran = town.home.entitled(&["apply", "saved.json"]).exits(0);
+    let plan: Value = serde_json::from_str(&saved).unwrap();
+    let planned = plan["changes"].as_array().unwrap().len();
+    assert_eq!(ran.out.lines().filter(|line| line.starts_with("✓ ")).count(), planned, "{}", ran.out);
+    assert!(!ran.out.contains(late.as_str()), "it was not seen when the plan was saved: {}", ran.out);
+    let ran = town.home.entitled(&["run", "--once"]).exits(0);
+    assert!(ran.out.contains(late.as_str()), "the next pass does it: {}", ran.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_plan_that_is_refused_says_what_has_changed() {
+    let town = Town::demo().await;
+    let late = town.logto.add_user("late@example.com");
+    let order = town.shop.buy(&"prd_01H9TEAM".into(), &late);
+    town.home.write("saved.json", &town.home.entitled(&["plan", "--output", "json"]).exits(0).out);
+    town.shop.buy(&"prd_01H9BETA".into(), &late);
+    let besides = format!("`grant role beta to {late}` is to be done besides");
+    town.home.entitled(&["apply", "saved.json"]).exits(1).complains(&["the plan is out of date: ", &besides]);
+    town.home.write("saved.json", &town.home.entitled(&["plan", "--output", "json"]).exits(0).out);
+    town.shop.set_status(&order, "refunded");
+    town.edit("grace: 3d", "grace: 0s");
+    let ran = town.home.entitled(&["apply", "saved.json"]).exits(1);
+    ran.complains(&["the plan is out of date: ", &format!(" to {late}` is not to be done any more")]);
+    assert_eq!(town.logto.writes(), []);
+}
+
+/// Whoever holds by hand what they have paid for holds it afterwards too: a job at night is green.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_becomes_ours_is_no_drift() {
+    let town = Town::demo().await;
+    town.home.entitled(&["run", "--once"]).exits(0);
+    for name in ["entitled.db", "entitled.db-wal", "entitled.db-shm", "entitled.db-lock"] {
+        let _may_not_be_there = std::fs::remove_file(town.home.path(name));
+    }
+    let ran = town.home.entitled(&["plan", "--exit-code"]).exits(0);
+    assert!(ran.out.contains("\nPlan: 0 to grant, 0 to revoke, ") && ran.out.contains(" to adopt"), "{}", ran.out);
+    let (user, role) = (town.logto.user("anna@example.com").unwrap(), town.logto.role("paid-tier").unwrap());
+    town.logto.revoke(&user, &role);
+    town.home.entitled(&["plan", "--exit-code"]).exits(2);
 }
 
 #[test]

@@ -57,6 +57,43 @@ fn the_configurations_in_them_are_valid() {
     is_valid(map["data"]["entitlements.yaml"].as_str().unwrap(), "kubernetes");
 }
 
+/// A repository to copy has the workflows that stand beside it, and a file that they take.
+#[test]
+fn the_repository_to_copy_is_whole() {
+    is_valid(&example("gitops-repo/entitlements.yaml").text, "gitops-repo");
+    for (copy, original) in [
+        ("gitops-repo/.github/workflows/entitled.yml", "github-actions/entitled.yml"),
+        ("gitops-repo/.gitlab-ci.yml", "gitlab-ci/entitled.gitlab-ci.yml"),
+    ] {
+        assert_eq!(example(copy).text, example(original).text, "{copy} differs from {original}");
+    }
+}
+
+/// A job that has a secret runs nothing that a pull request brings.
+#[test]
+fn no_job_with_a_secret_checks_out_what_a_fork_proposes() {
+    let workflow = &documents(&example("github-actions/entitled.yml"))[0];
+    let jobs = workflow["jobs"].as_object().unwrap();
+    for (name, job) in jobs {
+        let text = job.to_string();
+        let by_fork = job["if"].as_str().unwrap().contains("== 'pull_request'");
+        assert!(!by_fork || !text.contains("secrets."), "{name}");
+        for step in job["steps"].as_array().unwrap() {
+            let Some(uses) = step["uses"].as_str() else { continue };
+            let version = uses.split_once('@').unwrap().1;
+            assert_eq!(version.matches('.').count(), 2, "{uses} is not pinned by a whole version");
+            assert!(!uses.starts_with("actions/checkout@") || step["with"]["ref"].is_null(), "{name}");
+        }
+        // What others write reaches a shell as a variable, and never as a part of the script.
+        let scripts = job["steps"].as_array().unwrap().iter().filter_map(|step| step["run"].as_str());
+        scripts.for_each(|script| assert!(!script.contains("${{"), "{name}: {script}"));
+    }
+    assert_eq!(jobs.len(), 3);
+    let gitlab = &documents(&example("gitlab-ci/entitled.gitlab-ci.yml"))[0];
+    let rule = gitlab["preview"]["rules"][0]["if"].as_str().unwrap();
+    assert!(rule.contains("$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID"), "{rule}");
+}
+
 #[test]
 fn the_pod_has_one_replica_its_probes_and_no_privileges() {
     let objects = documents(&example("kubernetes/entitled.yaml"));
