@@ -17,7 +17,8 @@ use super::unresolvable::INSTEAD;
 pub struct Proposal {
     /// All of it, with something else in the place of every reference that is no public variable.
     pub config: Config,
-    /// Public variables that are not set here, each once: a name that one of them makes is not the right one.
+    /// Public variables that are not set here, each once: a name that one of them makes is not the right one. Those of
+    /// an operator's keys are not among them, as those keys do not count.
     pub unset: BTreeSet<String>,
 }
 
@@ -42,7 +43,12 @@ pub fn check_proposal(
     for instead in INSTEAD {
         let env = Public { known: public, instead, unset: RefCell::default() };
         match check_text(text, path, &env, presets) {
-            Ok((config, _)) => return Ok(Proposal { config, unset: env.unset.into_inner() }),
+            Ok((config, _)) => {
+                let mut unset = env.unset.into_inner();
+                let counts = previewed(text);
+                unset.retain(|name| counts.contains(&format!("${{{name}")));
+                return Ok(Proposal { config, unset });
+            }
             // What the first one says is about the text; of the others some is about what was put in.
             Err(found) if problems.is_empty() => problems = found,
             Err(_) => {}
@@ -78,6 +84,13 @@ pub fn not_previewed(proposed: &str, in_force: &str) -> Vec<String> {
     let at = |root: &Option<Node>, key: &str| root.as_ref()?.get(key).map(written);
     let differs = |key: &&&str| at(&proposed, key) != at(&in_force, key);
     OPERATORS.iter().filter(differs).map(|key| (*key).to_owned()).collect()
+}
+
+/// All that counts of a proposal.
+fn previewed(text: &str) -> String {
+    let Some(Node { value: Value::Map(entries), .. }) = parsed(text) else { return String::new() };
+    let counts = entries.iter().filter(|entry| !OPERATORS.contains(&entry.key.as_str()));
+    counts.map(|entry| written(&entry.node)).collect()
 }
 
 fn parsed(text: &str) -> Option<Node> {

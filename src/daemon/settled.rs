@@ -26,6 +26,8 @@ pub struct Settled {
     pub trusted: Vec<Network>,
     /// `ENTITLED_API_TOKEN`.
     pub token: Option<Secret>,
+    /// `ENTITLED_PREVIEW_TOKEN`.
+    pub preview: Option<Secret>,
 }
 
 impl Settled {
@@ -36,6 +38,7 @@ impl Settled {
             listen: Some(config.listen),
             trusted: config.trusted_proxies.clone(),
             token: config.api_token.clone(),
+            preview: config.preview_token.clone(),
         }
     }
 
@@ -57,10 +60,16 @@ impl Settled {
             let stays = "it trusts the proxies that it started with";
             unheeded.push(Unheeded::new("trusted_proxies", None, stays));
         }
-        if self.token.as_ref().map(Secret::expose) != config.api_token.as_ref().map(Secret::expose) {
-            let stays =
-                if self.token.is_some() { "it accepts the token that it started with" } else { "it has no token" };
-            unheeded.push(Unheeded::new("ENTITLED_API_TOKEN", None, stays));
+        let tokens = [
+            ("ENTITLED_API_TOKEN", &self.token, &config.api_token),
+            ("ENTITLED_PREVIEW_TOKEN", &self.preview, &config.preview_token),
+        ];
+        for (name, settled, says) in tokens {
+            if settled.as_ref().map(Secret::expose) != says.as_ref().map(Secret::expose) {
+                let stays =
+                    if settled.is_some() { "it accepts the token that it started with" } else { "it has no token" };
+                unheeded.push(Unheeded::new(name, None, stays));
+            }
         }
         unheeded
     }

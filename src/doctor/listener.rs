@@ -13,6 +13,7 @@ use crate::report::checkup::Check;
 const SECTION: &str = "listener";
 const ADDRESS: &str = "address";
 const TOKEN: &str = "token";
+const PREVIEW: &str = "preview token";
 
 pub(super) async fn examine(config: &Config) -> Vec<Check> {
     let Listen::At(address) = config.listen else {
@@ -38,6 +39,16 @@ pub(super) async fn examine(config: &Config) -> Vec<Check> {
             Some("set it to a long random text, or listen on 127.0.0.1".to_owned()),
         ),
     });
+    match &config.preview_token {
+        Some(_) if config.has_weak_preview_token() => checks.push(Check::wrong(
+            SECTION,
+            PREVIEW,
+            format!("`ENTITLED_PREVIEW_TOKEN` has fewer than {TOKEN_LENGTH} characters, which is too short for a daemon to start"),
+            Some("set it to a long random text, such as `openssl rand -hex 32` prints".to_owned()),
+        )),
+        Some(_) => checks.push(Check::ok(SECTION, PREVIEW, "`ENTITLED_PREVIEW_TOKEN` is set")),
+        None => {}
+    }
     checks
 }
 

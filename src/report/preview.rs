@@ -231,7 +231,20 @@ pub fn difference(
     let spared = was.iter().filter(|((_, user, target), _)| !known.contains(&(*user, *target)));
     let spared = spared.filter_map(|(cell, one)| Some((cell.0.averted()?, *one)));
     let all: Vec<(Effect, Item<'_>)> = beyond.chain(spared).collect();
-    let groups = grouped(&all, people);
+    let mut groups = grouped(&all, people);
+    let mut targets = targets(before, after, &all);
+    // What the file names no more is known by its name to the version before, and by its id to this one.
+    let names: BTreeMap<&str, &str> =
+        before.targets.iter().map(|target| (target.key.as_str(), target.name.as_str())).collect();
+    for group in &mut groups {
+        let Some(name) = names.get(group.target_key.as_str()) else { continue };
+        let by_id = std::mem::replace(&mut group.target, (*name).to_owned());
+        targets
+            .iter_mut()
+            .filter(|target| target.name == by_id)
+            .for_each(|target| (*name).clone_into(&mut target.name));
+    }
+    targets.sort_by(|a, b| a.name.cmp(&b.name));
     let mut summary = PreviewSummary::default();
     for group in &groups {
         let figure = match group.effect {
@@ -244,7 +257,7 @@ pub fn difference(
         };
         *figure += group.count;
     }
-    (groups, targets(before, after, &all), summary)
+    (groups, targets, summary)
 }
 
 /// A change, and what holds it.
@@ -322,6 +335,5 @@ fn targets(before: &PlanDocument, after: &PlanDocument, all: &[(Effect, Item<'_>
     }
     let mut targets: Vec<TargetPreview> = targets.into_values().collect();
     targets.iter_mut().for_each(|target| target.keep = target.holders.saturating_sub(target.lose));
-    targets.sort_by(|a, b| a.name.cmp(&b.name));
     targets
 }

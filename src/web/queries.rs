@@ -62,7 +62,10 @@ pub(super) async fn preview(
     people: People,
 ) -> Result<PreviewDocument, Fault> {
     let known: Vec<String> = base.iter().chain([&head]).filter_map(|(_, commit)| commit.clone()).collect();
-    if known.iter().any(|commit| !(commit.len() <= 64 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()))) {
+    if known
+        .iter()
+        .any(|commit| !((7..=64).contains(&commit.len()) && commit.bytes().all(|byte| byte.is_ascii_hexdigit())))
+    {
         return Err(Fault::Wrong("`commit` must be the hex digits of a commit".to_owned()));
     }
     let of = |(text, commit): Text| Version { text: text.into(), commit };

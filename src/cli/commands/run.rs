@@ -296,9 +296,12 @@ struct Server {
     reading: StatusReader,
     trigger: Trigger,
     at: watch::Sender<Option<SocketAddr>>,
-    /// Where it is, whoever shows which token may read, which proxies it trusts, and the task.
-    up: Option<(SocketAddr, Option<Secret>, Vec<Network>, AbortOnDrop)>,
+    /// Where it is, whoever shows which token may read or ask for previews, which proxies it trusts, and the task.
+    up: Option<(SocketAddr, Tokens, Vec<Network>, AbortOnDrop)>,
 }
+
+/// What opens everything, and what opens previews.
+type Tokens = [Option<Secret>; 2];
 
 impl Server {
     /// What stays as it is from here on: all that is served by, and where the store lies, unless that is said
@@ -316,10 +319,12 @@ impl Server {
             return Ok(());
         };
         let token = config.api_token.clone();
-        let same = |other: &Option<Secret>| other.as_ref().map(Secret::expose) == token.as_ref().map(Secret::expose);
+        let tokens = [token.clone(), config.preview_token.clone()];
+        let exposed = |tokens: &Tokens| tokens.clone().map(|token| token.map(|token| token.expose().to_owned()));
+        let same = |other: &Tokens| exposed(other) == exposed(&tokens);
         let trusted = config.trusted_proxies.clone();
         let up = self.up.as_ref();
-        if up.is_some_and(|(at, token, proxies, _)| *at == address && same(token) && *proxies == trusted) {
+        if up.is_some_and(|(at, tokens, proxies, _)| *at == address && same(tokens) && *proxies == trusted) {
             return Ok(());
         }
         self.up = None;
@@ -354,7 +359,7 @@ impl Server {
             let _server = web::keep(address, make, reporter).await;
             std::future::pending::<()>().await;
         });
-        self.up = Some((address, token, trusted, AbortOnDrop(task)));
+        self.up = Some((address, tokens, trusted, AbortOnDrop(task)));
         Ok(())
     }
 }

@@ -4,11 +4,12 @@ use crate::support::home::{Home, demo_file};
 
 #[test]
 fn no_daemon_starts_with_a_token_that_can_be_guessed() {
-    for token in ["replace-me", "fifteen-letters", "x"] {
+    let weak = ["replace-me", "fifteen-letters", "x"].map(|token| ("ENTITLED_API_TOKEN", token));
+    for (name, token) in weak.into_iter().chain([("ENTITLED_PREVIEW_TOKEN", "fifteen-letters")]) {
         let mut home = Home::demo();
-        home.set("ENTITLED_API_TOKEN", token);
+        home.set(name, token);
         let ran = home.entitled(&["run", "--listen", "127.0.0.1:0"]).exits(1);
-        ran.complains(&["`ENTITLED_API_TOKEN` has fewer than 16 characters", "hint: ", "openssl rand"]);
+        ran.complains(&[&format!("`{name}` has fewer than 16 characters"), "hint: ", "openssl rand"]);
         let doctor = home.entitled(&["doctor"]).out;
         assert!(doctor.contains("fewer than 16 characters"), "{doctor}");
         // Whatever serves nothing has nothing to guard.

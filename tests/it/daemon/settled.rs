@@ -139,6 +139,8 @@ async fn the_door_stays_as_it_was_and_that_is_said() {
     let variables = std::fs::read_to_string(&env).unwrap();
     std::fs::write(&env, format!("{variables}ENTITLED_API_TOKEN=correct-horse-battery-staple\n")).unwrap();
     town.tells("ENTITLED_API_TOKEN", true).await;
+    std::fs::write(&env, format!("{variables}ENTITLED_PREVIEW_TOKEN=wrong-horse-battery-staple\n")).unwrap();
+    town.tells("ENTITLED_PREVIEW_TOKEN", true).await;
     assert!(!town.daemon.stderr().contains("correct-horse"), "{}", town.daemon.stderr());
 }
 

@@ -4,6 +4,7 @@
 mod approving;
 mod asking;
 mod at_once;
+mod attacks;
 mod by_hand;
 mod calls;
 mod changed;

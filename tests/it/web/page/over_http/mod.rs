@@ -2,6 +2,7 @@
 
 mod admission;
 mod api;
+mod previews;
 mod proxies;
 mod rooms;
 
