@@ -59,6 +59,12 @@ fn timeless(text: &str) -> String {
     for moment in ["at", "seen"] {
         document[moment] = "TIME".into();
     }
+    // What was sold within the second in which it is looked at is no commit's doing.
+    for group in document["groups"].as_array_mut().unwrap() {
+        if group["cause"] == "sale" {
+            group["cause"] = "commit".into();
+        }
+    }
     scrubbed(&format!("{document:#}\n"))
 }
 
