@@ -157,15 +157,17 @@ impl Check<'_> {
         let path = fields.need(self, "path", "path: \"/orders/{id}\"");
         let path = path.and_then(|entry| Some((self.url_path(&entry.node)?, entry.node.place)));
         let method = self.method(fields);
+        let query = fields.node("query").map_or(Some(Vec::new()), |node| self.pairs(node, "parameter"));
+        let asked_for = |query: &Vec<(String, String)>| query.iter().any(|(_, value)| value.contains("{id}"));
         match (&path, &method) {
-            (Some((path, _)), _) if path.contains("{id}") => {}
+            (Some((path, _)), _) if path.contains("{id}") || query.as_ref().is_some_and(asked_for) => {}
             (Some((_, place)), Some(Method::Get)) => {
-                self.error(*place, "`{id}` is missing in this path").help("it stands where the id of the order goes");
+                self.error(*place, "`{id}` is missing in this path")
+                    .help("it stands where the id of the order goes, in the path or in `query`");
             }
             (Some(_), Some(method)) if !method.has(Blank::Id) => self.lacks(Blank::Id, Some(entry.at)),
             _ => {}
         }
-        let query = fields.node("query").map_or(Some(Vec::new()), |node| self.pairs(node, "parameter"));
         let whole = || JsonPath::parse("$").expect("the root is a path");
         let item = fields.node("item").map_or_else(|| Some(vec![whole()]), |node| self.paths(node));
         let recheck_every = fields.node("recheck_every").map(|node| self.interval(node));

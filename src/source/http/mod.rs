@@ -115,7 +115,9 @@ impl Http {
     /// Reads one order again.
     pub(super) async fn get(&self, id: &OrderId, now: Timestamp) -> Result<Lookup, SourceError> {
         let Some(get) = &self.settings.get else { return Ok(Lookup::Unsupported) };
-        let url = self.caller.url(&get.path.replace("{id}", &segment(id.as_str())?), &get.query)?;
+        let query: Vec<_> =
+            get.query.iter().map(|(name, value)| (name.clone(), value.replace("{id}", id.as_str()))).collect();
+        let url = self.caller.url(&get.path.replace("{id}", &segment(id.as_str())?), &query)?;
         let sent = Blanks { id: Some(id.as_str()), ..Blanks::default() }.fill(&get.method);
         let call = call(&url, sent.as_ref());
         let reply = self.caller.ask(url, sent.as_ref()).await?;
