@@ -11,7 +11,7 @@ use super::snapshot::{Snapshot, widen};
 use super::waiting::waiting;
 use super::{PassContext, PassDraft, PassError, PassScope, PlannedPass, skew};
 use crate::clock::Steady;
-use crate::model::{Catalog, Recheck};
+use crate::model::{Catalog, ORGANIZATION, ORGANIZATION_ROLE, ROLE, Recheck, Target};
 use crate::planner::desired::Desired;
 use crate::planner::input::{Actual, Coverage, PlanConstraints};
 use crate::planner::{Plan, plan};
@@ -29,7 +29,8 @@ use crate::store::{LedgerRow, Scope, Store, StoreError};
 pub async fn foresee(context: PassContext<'_>) -> Result<PlannedPass, PassError> {
     let buyers = context.store.buyers(&Scope::All).await?;
     let ledger = context.store.ledger(None).await?;
-    let catalog = widen(context.catalog, &ledger, &context.config.protect, context.names);
+    let mut catalog = widen(context.catalog, &ledger, &context.config.protect, context.names);
+    name_from_memory(&mut catalog, context);
     let observed = last_seen(context.store, &catalog, &ledger).await?;
     let mut snapshot = Snapshot::new(context, &PassScope::Full, catalog, &buyers, &ledger, &observed).await?;
     drop(ledger);
@@ -51,6 +52,26 @@ pub async fn foresee(context: PassContext<'_>) -> Result<PlannedPass, PassError>
     let looked = super::Looked::AtAll;
     let draft = PassDraft { snapshot, plan, looked, wanted, actual, observed, buyers, approvals, calls_before };
     draft.planned(context, waits, None).await
+}
+
+/// What the file gives no more goes by the name that it had, and not by its id.
+fn name_from_memory(catalog: &mut Catalog, context: PassContext<'_>) {
+    let name = |kind: &str, id: &str| {
+        let known = context.names.iter().find(|((of, name), known)| of == kind && known.as_str() == id && name != id);
+        known.map_or_else(|| id.to_owned(), |((_, name), _)| name.clone())
+    };
+    for entry in catalog.targets.iter_mut().filter(|entry| context.catalog.find(&entry.target).is_none()) {
+        entry.name = match &entry.target {
+            Target::Role { role } => format!("role {}", name(ROLE, role.as_str())),
+            Target::Membership { organization } => {
+                format!("organization {}", name(ORGANIZATION, organization.as_str()))
+            }
+            Target::OrganizationRole { organization, role } => {
+                let organization = name(ORGANIZATION, organization.as_str());
+                format!("organization {organization} role {}", name(ORGANIZATION_ROLE, role.as_str()))
+            }
+        };
+    }
 }
 
 /// Plans, and plans again with what only a plan tells: whether the limits are asked at all, and what was let through.

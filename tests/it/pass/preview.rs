@@ -185,6 +185,11 @@ async fn a_preview_is_the_plan_after_the_merge_less_the_plan_before_it() {
             assert_eq!((stage.logto.requests(), stage.shop.requests()), (vec![], vec![]), "nobody is asked");
             let expected: BTreeSet<Cell> = after.difference(&before).cloned().collect();
             differ += usize::from(!expected.is_empty());
+            for group in &document.groups {
+                let id = group.target_key.rsplit('/').next().unwrap();
+                let said = [Some(&group.target), group.hold.as_ref().map(|held| &held.reason)];
+                assert!(said.iter().flatten().all(|text| !text.contains(id)), "a name is known: {group:?}");
+            }
             assert_eq!(
                 previewed(&document),
                 expected,
